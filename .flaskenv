@@ -1,0 +1,2 @@
+# Read by the flask command (through python-dotenv): where the application is.
+FLASK_APP=wsgi:app

@@ -1,0 +1,1 @@
+"""What every feature stands on: time, transactions, errors, hashing, encryption, numbers, schemas, logs."""

@@ -1,0 +1,22 @@
+"""The one place where the service reads the time; tests move it."""
+
+from collections.abc import Callable
+from datetime import UTC, datetime
+
+
+def _system_now() -> datetime:
+    return datetime.now(UTC)  # noqa: TID251 - this is the clock
+
+
+_source: Callable[[], datetime] = _system_now
+
+
+def now() -> datetime:
+    """The current time, aware and in UTC. Read it once per operation and pass it on."""
+    return _source()
+
+
+def use(source: Callable[[], datetime] | None) -> None:
+    """Read the time from `source` from now on; None returns to the system's clock."""
+    global _source  # noqa: PLW0603 - the service has one clock
+    _source = source or _system_now
