@@ -1,0 +1,105 @@
+"""A running simulator, for tests and the command line."""
+
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from otp_service.simulator.calls import Call
+from otp_service.simulator.control import message_document
+from otp_service.simulator.fault_request import fault_from_document
+from otp_service.simulator.provider import Provider
+from otp_service.simulator.server import POLL_SECONDS, SimulatorServer
+from otp_service.simulator.settings import SimulatorSettings
+
+
+class Simulator:
+    """A handle on a simulator that serves in a thread of this process."""
+
+    def __init__(self, settings: SimulatorSettings) -> None:
+        """Raises OSError when the port is taken."""
+        self.settings = settings
+        self._provider = Provider(settings)
+        self._server = SimulatorServer((settings.host, settings.port), self._provider)
+        arguments = {"poll_interval": POLL_SECONDS}
+        self._thread = threading.Thread(
+            target=self._server.serve_forever, kwargs=arguments, daemon=True, name="sinch-simulator"
+        )
+        self._thread.start()
+
+    @property
+    def base_url(self) -> str:
+        """`http://host:port`, without a path."""
+        return self._server.base_url
+
+    @property
+    def port(self) -> int:
+        """The port it listens on."""
+        return self._server.server_port
+
+    @property
+    def calls(self) -> list[Call]:
+        """The provider calls that arrived, oldest first, those that were refused included."""
+        return self._provider.calls.all()
+
+    def count(self, operation: str, number: str | None = None) -> int:
+        """How many provider calls of an operation arrived (for a number)."""
+        return sum(call.operation == operation and number in (None, call.number) for call in self.calls)
+
+    def clear_calls(self) -> None:
+        """Forget the calls."""
+        self._provider.calls.clear()
+
+    def inbox(self, to: str | None = None) -> list[dict[str, Any]]:
+        """What a phone, or every phone, received: newest first, as in /inbox.json."""
+        return [message_document(message) for message in self._provider.store.inbox(to)]
+
+    def clear_inbox(self) -> None:
+        """Empty every phone's inbox."""
+        self._provider.store.clear_inbox()
+
+    def set_fault(  # noqa: PLR0913 - the fields of a fault
+        self,
+        kind: str,
+        operation: str = "any",
+        *,
+        number: str | None = None,
+        seconds: float | None = None,
+        status_code: int | None = None,
+        times: int | None = None,
+        phase: str | None = None,
+    ) -> None:
+        """Set a fault, as with PUT /simulator/faults. Raises SinchError for one that makes no sense."""
+        document = {
+            "kind": kind,
+            "operation": operation,
+            "number": number,
+            "seconds": seconds,
+            "statusCode": status_code,
+            "times": times,
+            "phase": phase,
+        }
+        self._provider.faults.add(fault_from_document(document))
+
+    def clear_faults(self) -> None:
+        """Unset every fault; calls that one of them holds go on at once."""
+        self._provider.faults.clear()
+
+    def advance(self, seconds: float) -> None:
+        """Skip time: what expires by it is expired when this returns."""
+        self._provider.advance(seconds)
+
+    def stop(self) -> None:
+        """Stop serving and close every connection."""
+        self._server.stop()
+        self._thread.join()
+
+
+@contextmanager
+def running(settings: SimulatorSettings) -> Iterator[Simulator]:
+    """A simulator for the length of a `with` block. Raises OSError when the port is taken."""
+    simulator = Simulator(settings)
+    try:
+        yield simulator
+    finally:
+        simulator.stop()
