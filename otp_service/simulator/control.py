@@ -7,37 +7,14 @@ from otp_service.simulator.clock import iso_utc
 from otp_service.simulator.errors import invalid_parameter
 from otp_service.simulator.exchange import Reply, Request
 from otp_service.simulator.fault_request import document_of, fault_from_document
-from otp_service.simulator.numbers import normal_form
+from otp_service.simulator.inbox import message_document, wanted_number
+from otp_service.simulator.inbox_page import ASSETS, asset, front_door, inbox_page
+from otp_service.simulator.invoice import invoice_csv
 from otp_service.simulator.order import read_object
 from otp_service.simulator.provider import Provider
-from otp_service.simulator.verification import Message
 
 LONGEST_SKIP_SECONDS = 366 * 86_400
 _FRESH = {"Cache-Control": "no-store"}
-
-
-def message_document(message: Message) -> dict[str, Any]:
-    """A message as the inbox shows it to programs."""
-    return {
-        "id": message.id,
-        "to": message.to,
-        "channel": message.channel,
-        "text": message.text,
-        "code": message.code,
-        "cli": message.cli,
-        "at": iso_utc(message.at),
-        "verificationId": message.verification_id,
-        "reference": message.reference,
-    }
-
-
-def wanted_number(request: Request) -> str | None:
-    """The number that `?to=` asks for; a `+` that the query turned into a space counts."""
-    text = request.query("to")
-    if not text:
-        return None
-    number = normal_form(text)
-    return number if number.startswith("+") else f"+{number}"
 
 
 def inbox_json(provider: Provider, request: Request) -> Reply:
@@ -79,6 +56,11 @@ def advance_clock(provider: Provider, request: Request) -> Reply:
     return Reply.of({"now": iso_utc(provider.clock.now()), "advancedSeconds": provider.clock.skipped_seconds})
 
 
+def invoice(provider: Provider, _: Request) -> Reply:
+    """`GET /simulator/invoice.csv`: what is billed, oldest first."""
+    return Reply(200, invoice_csv(provider.store).encode(), {"Content-Type": "text/csv; charset=utf-8", **_FRESH})
+
+
 def list_calls(provider: Provider, _: Request) -> Reply:
     """`GET /simulator/calls`: how many provider calls of each kind arrived, and the calls, oldest first."""
     calls = [
@@ -96,12 +78,16 @@ def clear_calls(provider: Provider, _: Request) -> Reply:
 
 
 ROUTES: dict[tuple[str, str], Callable[[Provider, Request], Reply]] = {
+    ("GET", "/"): front_door,
+    ("GET", "/inbox"): inbox_page,
+    **{("GET", path): asset for path in ASSETS},
     ("GET", "/inbox.json"): inbox_json,
     ("DELETE", "/inbox"): clear_inbox,
     ("GET", "/simulator/faults"): list_faults,
     ("PUT", "/simulator/faults"): set_fault,
     ("DELETE", "/simulator/faults"): clear_faults,
     ("PUT", "/simulator/clock"): advance_clock,
+    ("GET", "/simulator/invoice.csv"): invoice,
     ("GET", "/simulator/calls"): list_calls,
     ("DELETE", "/simulator/calls"): clear_calls,
 }

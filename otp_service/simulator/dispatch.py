@@ -2,13 +2,14 @@
 
 import logging
 
-from otp_service.simulator.answers import VERIFICATIONS_PATH
+from otp_service.simulator.answers import SEAMLESS_PATH, VERIFICATIONS_PATH
 from otp_service.simulator.calls import Call, Operation
 from otp_service.simulator.control import ROUTES
 from otp_service.simulator.errors import SinchError, not_found
 from otp_service.simulator.exchange import Reply, Request
 from otp_service.simulator.operations import answer_provider_call
 from otp_service.simulator.provider import Provider
+from otp_service.simulator.seamless import open_seamless
 from otp_service.simulator.spoiling import REDIRECTED_PREFIX
 
 logger = logging.getLogger(__name__)
@@ -29,6 +30,8 @@ def _answer(provider: Provider, request: Request) -> Reply:
     path = request.raw_path
     if path == VERIFICATIONS_PATH or path.startswith(f"{VERIFICATIONS_PATH}/"):
         return answer_provider_call(provider, request)
+    if path.startswith(f"{SEAMLESS_PATH}/"):
+        return open_seamless(provider, request)
     route = ROUTES.get((request.verb, path))
     if route:
         return route(provider, request)

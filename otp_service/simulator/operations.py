@@ -99,6 +99,8 @@ def _carried_out(provider: Provider, request: Request, target: Target, denial: F
 
 
 def _start(provider: Provider, request: Request, _: Target, level: Level, denial: Fault | None) -> Reply:
+    if level is Level.PUBLIC and not provider.callbacks.url:
+        raise SinchError(40303, "Callback URL must be set when using public authorization method.")
     order = read_order(request.body, with_options=level > Level.PUBLIC)
     verification = start(provider, order, request.headers.get("accept-language"), denial)
     headers = {**_NO_CACHE, "Content-Language": verification.language}

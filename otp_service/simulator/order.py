@@ -2,7 +2,7 @@
 
 import json
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, fields, replace
 from typing import Any
 
 from otp_service.simulator.draws import ALPHABETS
@@ -29,6 +29,11 @@ class Wishes:
     locale: str | None = None
     cli: str | None = None
     interception_seconds: int | None = None
+
+    def overridden_by(self, other: "Wishes") -> "Wishes":
+        """These wishes, save where the other has some."""
+        changes = {field.name: getattr(other, field.name) for field in fields(other)}
+        return replace(self, **{name: value for name, value in changes.items() if value is not None})
 
 
 @dataclass(frozen=True)
@@ -91,13 +96,12 @@ def read_order(body: bytes, *, with_options: bool) -> Order:
 
 def read_wishes(options: dict[str, Any]) -> Wishes:
     """Read smsOptions, flashCallOptions and the like; raises SinchError 40001 for a value out of its range."""
-    speech = section_of(options, "speech")
     return Wishes(
         code=_custom_code(options.get("code")),
         code_type=_code_type(options.get("codeType")),
         expiry_seconds=_expiry(options.get("expiry")),
         template=_template(options.get("template")),
-        locale=speech["locale"] if isinstance(speech.get("locale"), str) else None,
+        locale=_locale(options),
         cli=_cli(options.get("cli")),
         interception_seconds=_call_timeout(options, "interceptionTimeout"),
     )
@@ -110,6 +114,15 @@ def _text(document: dict[str, Any], name: str, longest: int) -> str | None:
     if not isinstance(value, str) or len(value) > longest:
         raise invalid_parameter(f"Parameter {name} must be a string of at most {longest} characters.")
     return value
+
+
+def _locale(options: dict[str, Any]) -> str | None:
+    """The language of speech, or the first that a callback's reply prefers."""
+    languages = options.get("acceptLanguage")
+    wished = section_of(options, "speech").get("locale") or (
+        languages[0] if isinstance(languages, list) and languages else None
+    )
+    return wished if isinstance(wished, str) else None
 
 
 def _custom_code(value: object) -> str | None:

@@ -6,8 +6,9 @@ from contextlib import contextmanager
 from typing import Any
 
 from otp_service.simulator.calls import Call
-from otp_service.simulator.control import message_document
 from otp_service.simulator.fault_request import fault_from_document
+from otp_service.simulator.inbox import message_document
+from otp_service.simulator.invoice import InvoiceLine, invoice_lines
 from otp_service.simulator.provider import Provider
 from otp_service.simulator.server import POLL_SECONDS, SimulatorServer
 from otp_service.simulator.settings import SimulatorSettings
@@ -17,10 +18,14 @@ class Simulator:
     """A handle on a simulator that serves in a thread of this process."""
 
     def __init__(self, settings: SimulatorSettings) -> None:
-        """Raises OSError when the port is taken."""
+        """Raises OSError when the port is taken, ValueError for a state file that cannot be used."""
         self.settings = settings
         self._provider = Provider(settings)
-        self._server = SimulatorServer((settings.host, settings.port), self._provider)
+        try:
+            self._server = SimulatorServer((settings.host, settings.port), self._provider)
+        except OSError:
+            self._provider.close()
+            raise
         arguments = {"poll_interval": POLL_SECONDS}
         self._thread = threading.Thread(
             target=self._server.serve_forever, kwargs=arguments, daemon=True, name="sinch-simulator"
@@ -89,10 +94,24 @@ class Simulator:
         """Skip time: what expires by it is expired when this returns."""
         self._provider.advance(seconds)
 
+    def invoice(self) -> list[InvoiceLine]:
+        """What is billed, oldest first; prices are exact decimals."""
+        return invoice_lines(self._provider.store)
+
+    def send_callbacks_to(self, url: str | None) -> None:
+        """Post events to `url` from now on, for receivers whose port is known only later; None stops that."""
+        self._provider.callbacks.send_to(url)
+
+    def wait_for_callbacks(self, timeout_seconds: float = 5.0) -> bool:
+        """Wait until every event is posted or given up; False when that took too long."""
+        return self._provider.callbacks.wait(timeout_seconds)
+
     def stop(self) -> None:
-        """Stop serving and close every connection."""
-        self._server.stop()
-        self._thread.join()
+        """Stop serving, close every connection and the state file. Stopping twice does nothing more."""
+        if self._thread.is_alive():
+            self._server.stop()
+            self._thread.join()
+            self._provider.close()
 
 
 @contextmanager

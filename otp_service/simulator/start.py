@@ -3,6 +3,7 @@
 from datetime import timedelta
 
 from otp_service.simulator.errors import SinchError
+from otp_service.simulator.events import delivered_event, request_event
 from otp_service.simulator.faults import Fault, Phase
 from otp_service.simulator.order import Order, Wishes
 from otp_service.simulator.prices import price_of
@@ -26,7 +27,8 @@ def start(provider: Provider, order: Order, accept_language: str | None, denial:
         if denial and denial.phase is Phase.BEFORE:
             _refuse(provider, verification, Reason.BLOCKED)
             raise SinchError(40300, reference=order.reference)
-        _fill(provider, verification, order.wishes)
+        wishes = _allowed_wishes(provider, verification, order, accept_language)
+        _fill(provider, verification, wishes)
         if denial:
             _refuse(provider, verification, Reason.FRAUD)
         else:
@@ -49,6 +51,19 @@ def _draft(provider: Provider, order: Order, accept_language: str | None) -> Ver
         custom=order.custom,
         language=choose_language(accept_language),
     )
+
+
+def _allowed_wishes(provider: Provider, v: Verification, order: Order, accept_language: str | None) -> Wishes:
+    """What the starter and the callback wish for, the callback first; raises SinchError when it refuses."""
+    verdict = provider.callbacks.ask(request_event(v, accept_language), v.method)
+    if verdict.refusal is None:
+        return order.wishes.overridden_by(verdict.wishes)
+    _refuse(provider, v, verdict.refusal)
+    if verdict.refusal is Reason.DENIED_BY_CALLBACK:
+        code, message = provider.settings.callback_denied_code, "The verification was denied by the callback."
+    else:
+        code, message = provider.settings.callback_invalid_code, "Invalid callback response."
+    raise SinchError(code, message, reference=v.reference)
 
 
 def _fill(provider: Provider, v: Verification, wishes: Wishes) -> None:
@@ -95,6 +110,7 @@ def _send(provider: Provider, v: Verification) -> None:
     """Make `v` the number's one live verification and put its message into the inbox."""
     with provider.store.lock:
         provider.expire_due()
+        provider.check_velocity(v.number)  # again: others may have started while the callback thought
         older = provider.store.by_number(v.number)
         if older and older.status is Status.PENDING:
             provider.end(older, Status.ABORTED)
@@ -102,6 +118,8 @@ def _send(provider: Provider, v: Verification) -> None:
         provider.store.add(v)
         if v.method is not Method.SEAMLESS:
             provider.store.deliver(_message(provider, v))
+    if v.method is Method.SMS:
+        provider.callbacks.tell(delivered_event(v), "start")
 
 
 def _message(provider: Provider, v: Verification) -> Message:

@@ -54,10 +54,15 @@ class Store:
     # verifications
 
     def add(self, verification: Verification) -> None:
-        """Remember a verification and make it the latest of its number; the oldest may be forgotten for it."""
+        """Remember a verification as its number's latest; the oldest of all may be forgotten for it.
+
+        One that was denied at once does not stand before a live one.
+        """
         v = verification
         self._by_id[v.id] = v
-        self._by_number[v.number] = v.id
+        known = self.by_number(v.number)
+        if v.status is Status.PENDING or known is None or known.status is not Status.PENDING:
+            self._by_number[v.number] = v.id
         self._by_method_and_number[v.method, v.number] = v.id
         if v.reference:
             self._by_reference[v.reference] = v.id
@@ -92,7 +97,7 @@ class Store:
         return self._by_id.get(self._by_reference.get(reference, ""))
 
     def by_number(self, number: str, method: Method | None = None) -> Verification | None:
-        """The latest verification of a number, of any method or of one."""
+        """The live or else the latest verification of a number; with a method, the latest of that."""
         known = self._by_method_and_number.get((method, number)) if method else self._by_number.get(number)
         return self._by_id.get(known or "")
 

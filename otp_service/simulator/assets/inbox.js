@@ -1,0 +1,95 @@
+// Keeps the inbox fresh, copies codes, clears. The page works without it: it then reloads itself.
+"use strict";
+
+const REFRESH_MS = 2000;
+const byId = (id) => document.getElementById(id);
+const list = byId("messages");
+let lastSeen = list.innerHTML;
+let paused = false;
+
+function dress() {
+  for (const time of list.querySelectorAll("time")) {
+    const moment = new Date(time.dateTime);
+    time.textContent = moment.toLocaleTimeString();
+    time.title = moment.toLocaleString();
+  }
+  for (const button of list.querySelectorAll("[data-copy]")) button.hidden = false;
+}
+
+function messageIds() {
+  return new Set([...list.querySelectorAll("[data-id]")].map((message) => message.dataset.id));
+}
+
+function announce(fresh) {
+  if (fresh.length === 0) return;
+  const text = fresh[0].querySelector(".text").textContent;
+  const phone = fresh[0].querySelector("h2").textContent;
+  byId("news").textContent = fresh.length === 1 ? `New for ${phone}: ${text}` : `${fresh.length} new messages`;
+}
+
+function show(page) {
+  const html = page.getElementById("messages").innerHTML;
+  if (html === lastSeen) return;
+  const known = messageIds();
+  const focused = document.activeElement && list.contains(document.activeElement) && document.activeElement.id;
+  list.replaceChildren(...page.getElementById("messages").childNodes);
+  byId("count").textContent = page.getElementById("count").textContent;
+  byId("numbers").replaceChildren(...page.getElementById("numbers").childNodes);
+  lastSeen = html;
+  dress();
+  const fresh = [...list.querySelectorAll("[data-id]")].filter((message) => !known.has(message.dataset.id));
+  for (const message of fresh) message.classList.add("new");
+  announce(fresh);
+  if (focused && byId(focused)) byId(focused).focus();
+}
+
+async function refresh() {
+  try {
+    const answer = await fetch(location.href, { cache: "no-store" });
+    if (!answer.ok) throw new Error(String(answer.status));
+    show(new DOMParser().parseFromString(await answer.text(), "text/html"));
+    byId("trouble").hidden = true;
+  } catch {
+    byId("trouble").textContent = "The simulator does not answer. Is it still running? Trying again…";
+    byId("trouble").hidden = false;
+  }
+}
+
+async function tick() {
+  if (!paused && !document.hidden) await refresh();
+  setTimeout(tick, REFRESH_MS);
+}
+
+async function copy(button) {
+  try {
+    await navigator.clipboard.writeText(button.dataset.copy);
+    button.textContent = "Copied";
+  } catch {
+    getSelection().selectAllChildren(byId(button.id.replace("copy-", "code-")));
+    button.textContent = "Selected";
+  }
+  setTimeout(() => { button.textContent = "Copy"; }, 1500);
+}
+
+list.addEventListener("click", (event) => {
+  const button = event.target.closest("[data-copy]");
+  if (button) copy(button);
+});
+
+byId("pause").addEventListener("click", () => {
+  paused = !paused;
+  byId("pause").setAttribute("aria-pressed", String(paused));
+  if (!paused) refresh();
+});
+
+byId("clear").addEventListener("click", async () => {
+  if (!confirm("Remove the messages of every phone?")) return;
+  await fetch("/inbox", { method: "DELETE" });
+  byId("news").textContent = "Every inbox is empty.";
+  refresh();
+});
+
+byId("pause").hidden = false;
+byId("clear").hidden = false;
+dress();
+setTimeout(tick, REFRESH_MS);
