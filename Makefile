@@ -1,0 +1,65 @@
+# `make help` lists the targets. Each installs what it needs, the first time and when a lock has changed.
+PYTHON := .venv/bin/python
+ARGS ?=
+WORKERS ?= auto
+
+.DEFAULT_GOAL := help
+
+##@ Run
+
+.PHONY: run
+run: .installed-run ## Run the service with a simulated Sinch (PORT, SIMULATOR_PORT; users stay in instance/)
+	@$(PYTHON) scripts/run_local.py
+
+.PHONY: dev
+dev: .installed-run ## The same, restarting when the code changes
+	@$(PYTHON) scripts/run_local.py --reload
+
+##@ Verify
+
+.PHONY: test
+test: .installed-dev ## Run all tests (ARGS="-k otp -x", WORKERS=0 for one process)
+	$(PYTHON) -m pytest -n $(WORKERS) $(ARGS)
+
+.PHONY: check
+check: .installed-dev ## Check form, types, import directions and migrations
+	$(PYTHON) -m ruff format --check .
+	$(PYTHON) -m ruff check .
+	$(PYTHON) -m mypy
+	.venv/bin/lint-imports
+	sh scripts/check_migrations.sh
+
+.PHONY: format
+format: .installed-dev ## Put the code into form
+	$(PYTHON) -m ruff format .
+	$(PYTHON) -m ruff check --fix .
+
+.PHONY: audit
+audit: .installed-dev ## Look for known vulnerabilities in the locked requirements (needs the network)
+	$(PYTHON) -m pip_audit --strict --require-hashes --disable-pip --requirement requirements.txt
+
+##@ Maintain
+
+COMPILE := uv pip compile --quiet --universal --generate-hashes --python-version 3.11 --no-header
+
+.PHONY: lock
+lock: ## Lock the requirements of pyproject.toml again (needs uv; LOCK_ARGS=--upgrade for newer versions)
+	@command -v uv >/dev/null || { echo "make lock needs uv: https://docs.astral.sh/uv/" >&2; exit 1; }
+	$(COMPILE) $(LOCK_ARGS) pyproject.toml -o requirements.txt
+	$(COMPILE) $(LOCK_ARGS) --group dev pyproject.toml -c requirements.txt -o requirements-dev.txt
+
+.PHONY: clean
+clean: ## Remove the virtual environment and caches (instance/, your data, stays)
+	rm -rf .venv .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache .coverage .coverage.* htmlcov
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+.PHONY: help
+help: ## Show this
+	@awk 'BEGIN {FS = ":.*## "} /^##@/ {printf "\n%s\n", substr($$0, 5)} /^[a-z-]+:.*## / {printf "  %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+# Not files: the script itself finds out in milliseconds whether there is something to do.
+.PHONY: .installed-run .installed-dev
+.installed-run:
+	@sh scripts/setup.sh run
+.installed-dev:
+	@sh scripts/setup.sh dev

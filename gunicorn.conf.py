@@ -1,0 +1,54 @@
+"""How gunicorn serves `wsgi:app`: its settings come from the environment and `.env`, as the service's own do."""
+
+import os
+from pathlib import Path
+from typing import Any
+
+from dotenv import dotenv_values
+from gunicorn.glogging import Logger
+
+from config import ROOT, Config, ConfigError
+from otp_service.core.logging import JsonFormatter, TextFormatter
+from otp_service.core.settings import Reader
+
+_config = Config.load()
+_read = Reader({**{k: v or "" for k, v in dotenv_values(ROOT / ".env").items()}, **os.environ})
+_host = _read.text("HOST", default="127.0.0.1")
+_port = _read.integer("PORT", default=8000, low=1, high=65_535)
+
+
+class ServiceLogger(Logger):
+    """Gunicorn's own lines, in the form of the service's log."""
+
+    def setup(self, cfg: Any) -> None:
+        """Called at start and at each reload of the settings."""
+        super().setup(cfg)
+        for handler in self.error_log.handlers:
+            handler.setFormatter(JsonFormatter() if _config.log_format == "json" else TextFormatter())
+
+
+# One socket for all workers: with one each (reuse_port), a stopping worker resets what waits in its queue.
+bind = f"[{_host}]:{_port}" if ":" in _host else f"{_host}:{_port}"
+worker_class = "gthread"  # password hashes, the database and the provider are waited for without Python's lock
+workers = _config.workers
+threads = _read.integer("GUNICORN_THREADS", default=8, low=1, high=256)
+reload = _read.flag("GUNICORN_RELOAD", default=False)
+preload_app = not reload  # less memory, and what cannot start ends the start
+worker_tmp_dir = "/dev/shm" if Path("/dev/shm").is_dir() else None  # noqa: S108 - a heartbeat must not wait for a disk
+
+timeout = 30
+graceful_timeout = 25  # inside the 30 s that Kubernetes gives; no request takes longer than 8
+keepalive = 65  # longer than the 60 s for which load balancers reuse a connection
+
+limit_request_line = 4094
+limit_request_fields = 64
+limit_request_field_size = 8190
+forwarded_allow_ips = ""  # what a proxy may tell is TRUSTED_PROXY_COUNT's business
+
+logger_class = ServiceLogger
+loglevel = _config.log_level.lower()
+accesslog = None  # the service logs its requests itself, without what is private
+control_socket_disable = True  # it would be a file in the home folder
+
+if _read.faults:
+    raise ConfigError(_read.faults)

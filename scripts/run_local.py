@@ -1,0 +1,194 @@
+#!/usr/bin/env python3
+"""Runs the service for development (`make run`): migrations, a simulated Sinch and gunicorn, until Ctrl-C."""
+
+import argparse
+import http.client
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import NoReturn
+
+from dotenv import dotenv_values
+
+ROOT = Path(__file__).resolve().parent.parent
+DEFAULTS = {
+    "APP_ENV": "development",
+    "LOG_FORMAT": "text",
+    "HOST": "127.0.0.1",
+    "PORT": "8000",
+    "SIMULATOR_PORT": "8090",
+    "WEB_CONCURRENCY": "1",  # without Redis, request limits are counted in the process
+    "GUNICORN_THREADS": "16",
+    "RATE_LIMIT_REGISTER_PER_HOUR": "1000",  # so that a demonstration is not stopped
+}
+START_SECONDS = 60
+STOP_SECONDS = 30
+POLL_SECONDS = 0.05
+
+
+@dataclass(frozen=True)
+class Child:
+    """A program that runs until it is stopped, by the name that people know it by."""
+
+    name: str
+    process: subprocess.Popen[bytes]
+
+
+def main() -> int:
+    """Returns the exit code: 0 after Ctrl-C or SIGTERM, 1 when something ended or could not start."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--reload", action="store_true", help="restart the service when its code changes")
+    arguments = parser.parse_args()
+    os.chdir(ROOT)
+    env = environment(reload=arguments.reload)
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, interrupt)
+    children: list[Child] = []
+    try:
+        return run(env, children)
+    except KeyboardInterrupt:
+        print("\nStopping ...", flush=True)
+        return 0
+    except StartError as error:
+        print(error, file=sys.stderr)
+        return 1
+    finally:
+        stop(children)
+
+
+class StartError(Exception):
+    """Why it does not run, in words for a person."""
+
+
+def environment(*, reload: bool) -> dict[str, str]:
+    """What is set in the environment or `.env` stays; the rest of DEFAULTS is added."""
+    given = {name: value for name, value in dotenv_values(ROOT / ".env").items() if value} | os.environ
+    missing = {name: value for name, value in DEFAULTS.items() if not given.get(name)}
+    return given | missing | ({"GUNICORN_RELOAD": "true"} if reload else {})
+
+
+def interrupt(*_: object) -> NoReturn:
+    """Any signal to stop is like Ctrl-C."""
+    raise KeyboardInterrupt
+
+
+def run(env: dict[str, str], children: list[Child]) -> int:
+    """Start everything, adding to `children`, and wait for one of them to end. Raises StartError."""
+    simulated = not env.get("SINCH_APP_KEY") and not env.get("SINCH_BASE_URL") and env["APP_ENV"] == "development"
+    require_free(env["HOST"], "PORT", env)
+    if simulated:
+        require_free("127.0.0.1", "SIMULATOR_PORT", env)
+        arguments = ("-m", "otp_service.simulator", "run", "--state", simulator_state(env))
+        children.append(start("simulated Sinch", env, *arguments))
+    migrate(env)
+    children.append(start("service", env, "-m", "gunicorn", "-c", "gunicorn.conf.py", "wsgi:app"))
+    wait_until_healthy(env, children)
+    introduce(env, simulated=simulated)
+    while True:
+        require_alive(children)
+        time.sleep(POLL_SECONDS)
+
+
+def require_free(host: str, variable: str, env: dict[str, str]) -> None:
+    """Raises StartError when the port in `variable` cannot be listened on."""
+    port, family = env[variable], socket.AF_INET6 if ":" in host else socket.AF_INET
+    try:
+        socket.create_server((host, int(port)), family=family).close()
+    except (ValueError, OverflowError) as error:
+        raise StartError(f"{variable} holds {port!r}; it must hold a port number.") from error
+    except OSError as error:
+        raise StartError(f"{host}:{port} cannot be listened on ({error.strerror}); set {variable}.") from error
+
+
+def simulator_state(env: dict[str, str]) -> str:
+    """The simulator's file, beside the service's own database."""
+    folder = Path(env.get("INSTANCE_DIR") or ROOT / "instance")
+    folder.mkdir(parents=True, exist_ok=True)
+    return str(folder / "simulator.db")
+
+
+def migrate(env: dict[str, str]) -> None:
+    """Bring the database to the newest schema. Raises StartError."""
+    result = subprocess.run([sys.executable, "-m", "flask", "db", "upgrade"], env=env, check=False)
+    if result.returncode:
+        raise StartError(f"The database could not be brought up to date (exit code {result.returncode}).")
+
+
+def start(name: str, env: dict[str, str], *arguments: str) -> Child:
+    """Start a Python program in a session of its own: Ctrl-C reaches it through us alone, in order."""
+    return Child(name, subprocess.Popen([sys.executable, *arguments], env=env, start_new_session=True))
+
+
+def require_alive(children: list[Child]) -> None:
+    """Raises StartError when a child has ended."""
+    for child in children:
+        code = child.process.poll()
+        if code is not None:
+            raise StartError(f"The {child.name} ended by itself with exit code {code}; stopping the rest.")
+
+
+def wait_until_healthy(env: dict[str, str], children: list[Child]) -> None:
+    """Return once the service answers. Raises StartError."""
+    deadline = time.monotonic() + START_SECONDS
+    while not is_healthy(env):
+        require_alive(children)
+        if time.monotonic() > deadline:
+            raise StartError(f"The service does not answer on port {env['PORT']} after {START_SECONDS} s.")
+        time.sleep(POLL_SECONDS)
+
+
+def is_healthy(env: dict[str, str]) -> bool:
+    """Ask /health, past any proxy that is configured."""
+    connection = http.client.HTTPConnection(reachable_host(env), int(env["PORT"]), timeout=2)
+    try:
+        connection.request("GET", "/health")
+        return connection.getresponse().status == http.HTTPStatus.OK
+    except OSError:
+        return False
+    finally:
+        connection.close()
+
+
+def reachable_host(env: dict[str, str]) -> str:
+    """Where to reach a service that may listen on all addresses."""
+    return "127.0.0.1" if env["HOST"] in {"0.0.0.0", "::"} else env["HOST"]  # noqa: S104
+
+
+def introduce(env: dict[str, str], *, simulated: bool) -> None:
+    """Tell where everything is."""
+    host = reachable_host(env)
+    service = f"http://{f'[{host}]' if ':' in host else host}:{env['PORT']}"
+    inbox = f"http://127.0.0.1:{env['SIMULATOR_PORT']}/inbox   (every code arrives here)"
+    given = env.get("DATABASE_URL") or env.get("DATABASE_URL_FILE") or env.get("DB_HOST")
+    lines = (
+        "",
+        f"  The service    {service}",
+        f"  OpenAPI        {service}/api/v1/openapi.json",
+        f"  Phone inbox    {inbox if simulated else 'the phones themselves'}",
+        "",
+        f"  README.md has the curl lines to try. Users are kept in {'your database' if given else 'instance/'}.",
+        "  Ctrl-C stops everything.",
+        "",
+    )
+    print("\n".join(lines), flush=True)
+
+
+def stop(children: list[Child]) -> None:
+    """End the children, the service first, so that a request under way still reaches the simulator."""
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, signal.SIG_IGN)
+    for child in reversed(children):
+        child.process.terminate()
+        try:
+            child.process.wait(STOP_SECONDS)
+        except subprocess.TimeoutExpired:
+            os.killpg(child.process.pid, signal.SIGKILL)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
