@@ -2,6 +2,7 @@
 """Runs the service for development (`make run`): migrations, a simulated Sinch and gunicorn, until Ctrl-C."""
 
 import argparse
+import errno
 import http.client
 import os
 import signal
@@ -96,13 +97,15 @@ def run(env: dict[str, str], children: list[Child]) -> int:
 
 def require_free(host: str, variable: str, env: dict[str, str]) -> None:
     """Raises StartError when the port in `variable` cannot be listened on."""
-    port, family = env[variable], socket.AF_INET6 if ":" in host else socket.AF_INET
+    port, ipv6 = env[variable], ":" in host
     try:
-        socket.create_server((host, int(port)), family=family).close()
+        family = socket.AF_INET6 if ipv6 else socket.AF_INET
+        socket.create_server((host, int(port)), family=family, dualstack_ipv6=ipv6).close()
     except (ValueError, OverflowError) as error:
         raise StartError(f"{variable} holds {port!r}; it must hold a port number.") from error
     except OSError as error:
-        raise StartError(f"{host}:{port} cannot be listened on ({error.strerror}); set {variable}.") from error
+        reason = "is in use already" if error.errno == errno.EADDRINUSE else f"cannot be used ({error.strerror})"
+        raise StartError(f"{host}:{port} {reason}; set {variable} to another port.") from error
 
 
 def simulator_state(env: dict[str, str]) -> str:
