@@ -1,0 +1,108 @@
+"""Password hashes: passlib's `$bcrypt-sha256$` version 2, plain bcrypt for imported users, equal time for everybody."""
+
+import base64
+import hmac
+import re
+import unicodedata
+from dataclasses import dataclass
+
+import bcrypt
+
+LOWEST_COST = 4  # bcrypt's own
+HIGHEST_COST = 15  # about 2 s a hash; a stored hash above it is refused, or one row could block the service
+LONGEST_PASSWORD = 1024  # code points; far above any policy. NFC takes quadratic time, so this is checked before it
+
+_BCRYPT_BYTES = 72  # all that bcrypt reads
+_SALT = r"(?P<salt>[./A-Za-z0-9]{21}[.Oeu])"  # 128 bits: the last character carries two of them
+_DIGEST = r"(?P<digest>[./A-Za-z0-9]{31})"
+_PREHASHED = re.compile(rf"\$bcrypt-sha256\$v=2,t=2b,r=(?P<cost>[1-9]\d?)\${_SALT}\${_DIGEST}", re.ASCII)
+_PLAIN = re.compile(rf"\$2[aby]\$(?P<cost>\d\d)\${_SALT}{_DIGEST}", re.ASCII)
+_DUMMY_SALT = "." * 22
+
+
+@dataclass(frozen=True, slots=True)
+class Verification:
+    """Whether a password matched, and whether its hash should now be replaced by a fresh one."""
+
+    matches: bool
+    needs_upgrade: bool
+
+
+@dataclass(frozen=True, slots=True)
+class _StoredHash:
+    cost: int
+    salt: str
+    digest: str
+    is_plain: bool
+
+
+_NO_MATCH = Verification(matches=False, needs_upgrade=False)
+
+
+def normalize(password: str) -> str:
+    """The password in Unicode's NFC, so that one typed on another keyboard is the same; nothing else is changed.
+
+    Raises ValueError above LONGEST_PASSWORD code points.
+    """
+    if len(password) > LONGEST_PASSWORD:
+        raise ValueError("password too long to normalise")
+    return unicodedata.normalize("NFC", password)
+
+
+def hash_password(password: str, *, cost: int) -> str:
+    """A new hash at 2**cost rounds, in which every byte of the password counts (bcrypt alone reads 72).
+
+    Raises ValueError above LONGEST_PASSWORD code points, or for a cost outside LOWEST_COST to HIGHEST_COST.
+    """
+    _check_cost(cost)
+    secret = _to_bytes(password)
+    salt = bcrypt.gensalt(cost).decode()[-22:]
+    return f"$bcrypt-sha256$v=2,t=2b,r={cost}${salt}${_digest(_prehash(secret, salt), salt, cost)}"
+
+
+def verify_password(password: str, stored: str | None, *, cost: int) -> Verification:
+    """Compare with a stored hash (None for an unknown user) in the time of one hash at `cost`, match or not.
+
+    `cost` is the one that new hashes get: a cheaper stored hash that does not match is made up to it, so that an
+    imported user cannot be told from others or from nobody. Malformed hashes match nothing and raise nothing. Only
+    a hash stored at a higher cost takes longer. ValueError only for a `cost` outside LOWEST_COST to HIGHEST_COST.
+    """
+    _check_cost(cost)
+    known = _parse(stored) if stored else None
+    if known is None or len(password) > LONGEST_PASSWORD:
+        _digest(b"", _DUMMY_SALT, cost)
+        return _NO_MATCH
+    secret = _to_bytes(password)
+    key = secret[:_BCRYPT_BYTES] if known.is_plain else _prehash(secret, known.salt)
+    if hmac.compare_digest(_digest(key, known.salt, known.cost), known.digest):
+        return Verification(matches=True, needs_upgrade=known.is_plain or known.cost < cost)
+    for missing_cost in range(known.cost, cost):  # 2^c + (2^c + 2^(c+1) + ... + 2^(cost-1)) = 2^cost rounds
+        _digest(key, _DUMMY_SALT, missing_cost)
+    return _NO_MATCH
+
+
+def _check_cost(cost: int) -> None:
+    if not LOWEST_COST <= cost <= HIGHEST_COST:
+        raise ValueError(f"bcrypt cost must be {LOWEST_COST} to {HIGHEST_COST}")
+
+
+def _parse(stored: str) -> _StoredHash | None:
+    prehashed = _PREHASHED.fullmatch(stored)
+    found = prehashed or _PLAIN.fullmatch(stored)
+    if found is None or not LOWEST_COST <= int(found["cost"]) <= HIGHEST_COST:
+        return None
+    return _StoredHash(int(found["cost"]), found["salt"], found["digest"], is_plain=prehashed is None)
+
+
+def _to_bytes(password: str) -> bytes:
+    # A lone surrogate is not a character and cannot arrive by JSON, but must not become an error here either.
+    return normalize(password).encode("utf-8", "surrogatepass")
+
+
+def _prehash(secret: bytes, salt: str) -> bytes:
+    """44 bytes without NUL that depend on all of the secret; keyed, so that a leaked plain SHA-256 cannot stand in."""
+    return base64.b64encode(hmac.digest(salt.encode(), secret, "sha256"))
+
+
+def _digest(key: bytes, salt: str, cost: int) -> str:
+    return bcrypt.hashpw(key, f"$2b${cost:02}${salt}".encode())[-31:].decode()

@@ -1,0 +1,126 @@
+"""A bound on how many password hashes run at once, over all worker processes of this machine."""
+
+import fcntl
+import logging
+import os
+import threading
+import time
+import weakref
+from collections import deque
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+from otp_service.core.errors import Unavailable
+
+_POLL_SECONDS = 0.005
+_log = logging.getLogger(__name__)
+_known: "weakref.WeakSet[HashSlots]" = weakref.WeakSet()
+
+
+class SlotsBusy(Unavailable):
+    """503: too many wait already, or no slot came free in time. Nothing was hashed."""
+
+    code = "overloaded"
+    title = "The service is busy. Try again in a moment."
+
+
+class HashSlots:
+    """Every slot is a file: who holds its flock holds the slot, and the kernel takes it back from the dead.
+
+    Make it before the workers are forked, or one in each. A lock belongs to an open file, so each holder opens its
+    own: an inherited one would let a child in beside its parent. In a process callers queue in order and only the
+    first looks at the files, so that waiting costs next to nothing; among processes it is luck who looks first.
+    Where the directory cannot be used each process counts its own slots, and the log says so once.
+    """
+
+    def __init__(self, directory: Path, *, slots: int, max_waiting: int, wait_seconds: float = 0.8) -> None:
+        """At most `max_waiting` callers of a process wait: fewer than its threads, so that /health finds one free."""
+        self._files = [directory / f"hash-slot-{number}.lock" for number in range(slots)]
+        self._max_waiting = max_waiting
+        self._wait_seconds = wait_seconds
+        self._has_warned = False
+        self._start_afresh()
+        _known.add(self)
+        with suppress(OSError):  # met again, and told of, at the first use
+            directory.mkdir(parents=True, exist_ok=True)
+
+    @property
+    def waiting(self) -> int:
+        """How many callers of this process wait now."""
+        return len(self._queue)
+
+    @contextmanager
+    def hold(self) -> Iterator[None]:
+        """Have a slot for the length of the block. Raises SlotsBusy."""
+        give_back = self._enter()
+        try:
+            yield
+        finally:
+            give_back()
+
+    def _start_afresh(self) -> None:
+        self._lock = threading.Lock()
+        self._queue: deque[threading.Event] = deque()
+        self._local = threading.Semaphore(len(self._files))
+
+    def _enter(self) -> Callable[[], None]:
+        turn = threading.Event()
+        with self._lock:
+            if not self._queue and (give_back := self._try()):
+                return give_back
+            if len(self._queue) >= self._max_waiting:
+                raise SlotsBusy
+            self._queue.append(turn)
+            self._queue[0].set()
+        try:
+            return self._wait(turn)
+        finally:
+            with self._lock:
+                self._queue.remove(turn)
+                if self._queue:
+                    self._queue[0].set()
+
+    def _wait(self, turn: threading.Event) -> Callable[[], None]:
+        deadline = time.monotonic() + self._wait_seconds  # a real wait, whatever a clock set by hand says
+        if not turn.wait(self._wait_seconds):
+            raise SlotsBusy
+        while (give_back := self._try()) is None:
+            if time.monotonic() >= deadline:
+                raise SlotsBusy
+            time.sleep(_POLL_SECONDS)  # no wake-up at a release: it would favour this process over the others
+        return give_back
+
+    def _try(self) -> Callable[[], None] | None:
+        try:
+            return next(filter(None, map(_lock_file, self._files)), None)
+        except OSError as error:
+            if not self._has_warned:
+                self._has_warned = True
+                _log.warning("hash slots unusable, each process counts its own", extra={"reason": str(error)})
+            return self._local.release if self._local.acquire(blocking=False) else None
+
+
+def _lock_file(path: Path) -> Callable[[], None] | None:
+    file = os.open(path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError as error:
+        os.close(file)
+        if isinstance(error, BlockingIOError):
+            return None
+        raise
+    return lambda: _unlock(file)
+
+
+def _unlock(file: int) -> None:
+    fcntl.flock(file, fcntl.LOCK_UN)  # closing alone would leave it to a child forked meanwhile
+    os.close(file)
+
+
+def _forget_the_parent() -> None:
+    for slots in list(_known):  # those who wait or hold in the parent do not exist in a forked child
+        slots._start_afresh()
+
+
+os.register_at_fork(after_in_child=_forget_the_parent)
