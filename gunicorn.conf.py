@@ -1,6 +1,7 @@
 """How gunicorn serves `wsgi:app`: its settings come from the environment and `.env`, as the service's own do."""
 
 import os
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -49,6 +50,29 @@ logger_class = ServiceLogger
 loglevel = _config.log_level.lower()
 accesslog = None  # the service logs its requests itself, without what is private
 control_socket_disable = True  # it would be a file in the home folder
+
+_migrate = _read.flag("MIGRATE_ON_START", default=False)
+
+
+def on_starting(_server: Any) -> None:
+    """With MIGRATE_ON_START, bring the database to the newest schema before any worker serves."""
+    if _migrate:
+        from flask_migrate import upgrade
+
+        from otp_service.extensions import db
+        from wsgi import app
+
+        with app.app_context():
+            upgrade()
+            db.engine.dispose()  # workers must not inherit a connection
+
+
+def post_fork(_server: Any, _worker: Any) -> None:
+    """When reloading, a worker reads our modules itself: those that this process has read stay as they were."""
+    if reload:
+        for name in [name for name in sys.modules if name.partition(".")[0] in {"otp_service", "config", "wsgi"}]:
+            del sys.modules[name]
+
 
 if _read.faults:
     raise ConfigError(_read.faults)

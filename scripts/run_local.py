@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Runs the service for development (`make run`): migrations, a simulated Sinch and gunicorn, until Ctrl-C."""
+"""Runs the service for development (`make run`): a simulated Sinch and gunicorn, until Ctrl-C."""
 
 import argparse
 import errno
@@ -25,6 +25,7 @@ DEFAULTS = {
     "SIMULATOR_PORT": "8090",
     "WEB_CONCURRENCY": "1",  # without Redis, request limits are counted in the process
     "GUNICORN_THREADS": "16",
+    "MIGRATE_ON_START": "true",
     "RATE_LIMIT_REGISTER_PER_HOUR": "1000",  # so that a demonstration is not stopped
 }
 START_SECONDS = 60
@@ -86,7 +87,6 @@ def run(env: dict[str, str], children: list[Child]) -> int:
         require_free("127.0.0.1", "SIMULATOR_PORT", env)
         arguments = ("-m", "otp_service.simulator", "run", "--state", simulator_state(env))
         children.append(start("simulated Sinch", env, *arguments))
-    migrate(env)
     children.append(start("service", env, "-m", "gunicorn", "-c", "gunicorn.conf.py", "wsgi:app"))
     wait_until_healthy(env, children)
     introduce(env, simulated=simulated)
@@ -113,13 +113,6 @@ def simulator_state(env: dict[str, str]) -> str:
     folder = Path(env.get("INSTANCE_DIR") or ROOT / "instance")
     folder.mkdir(parents=True, exist_ok=True)
     return str(folder / "simulator.db")
-
-
-def migrate(env: dict[str, str]) -> None:
-    """Bring the database to the newest schema. Raises StartError."""
-    result = subprocess.run([sys.executable, "-m", "flask", "db", "upgrade"], env=env, check=False)
-    if result.returncode:
-        raise StartError(f"The database could not be brought up to date (exit code {result.returncode}).")
 
 
 def start(name: str, env: dict[str, str], *arguments: str) -> Child:
