@@ -1,0 +1,364 @@
+"""The service's settings: read from the environment and `.env`, checked once, frozen afterwards."""
+
+import base64
+import binascii
+import os
+import secrets
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from urllib.parse import urlsplit
+
+from dotenv import dotenv_values
+from sqlalchemy.engine import URL, make_url
+from sqlalchemy.exc import ArgumentError
+
+from otp_service.core.settings import Reader, kept_secret
+
+ROOT = Path(__file__).resolve().parent
+SINCH_URL = "https://verification.api.sinch.com"
+CHANNELS = ("sms", "callout")
+LOOPBACK_HOSTS = ("localhost", "127.0.0.1", "::1", "0.0.0.0", "host.docker.internal")  # noqa: S104 - a list of names
+PLACEHOLDERS = (
+    "changeme",
+    "change-me",
+    "change_me",
+    "your-",
+    "your_",
+    "replace",
+    "placeholder",
+    "example",
+    "secret-key",
+)
+WEAK_VARIETY = 8  # fewer different characters than this is no random secret
+
+
+class ConfigError(SystemExit):
+    """The settings are not fit to start with; `faults` has a line for each."""
+
+    def __init__(self, faults: list[str]) -> None:
+        self.faults = faults
+        super().__init__("The service cannot start. Mend these settings:\n" + "\n".join(f"  {f}" for f in faults))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Config:
+    """All settings, in their own types and units. Names follow the environment variables."""
+
+    app_env: str
+    security_profile: str
+    instance_dir: Path
+    database_url: str
+    database_pool_size: int
+    redis_url: str | None
+    trusted_proxy_count: int
+    frontend_origins: tuple[str, ...]
+    ops_token: str | None = field(repr=False)
+    log_level: str
+    log_format: str
+    jwt_secret: str = field(repr=False)
+    jwt_ttl_seconds: int
+    jwt_issuer: str
+    jwt_audience: str
+    refresh_ttl_seconds: int
+    encryption_keys: tuple[bytes, ...] = field(repr=False)
+    password_salt_rounds: int
+    password_minimum_length: int
+    password_requires_classes: bool
+    password_hash_concurrency: int
+    password_hash_waiting: int
+    password_hash_wait_seconds: float
+    mfa_policy: str
+    challenge_ttl_seconds: int
+    otp_cooldown_seconds: int
+    otp_ttl_seconds: int
+    otp_checks_per_hour: int
+    otp_sends_per_number_hour: int
+    otp_sends_per_number_day: int
+    otp_sends_per_address_hour: int
+    login_failures_before_wait: int
+    sms_countries: frozenset[str]
+    phone_default_region: str | None
+    sinch_app_key: str
+    sinch_app_secret: str = field(repr=False)
+    sinch_base_url: str
+    sinch_auth: str
+    sinch_method: str
+    sinch_read_timeout_seconds: float
+    rate_limits_enabled: bool
+    rate_limit_window_seconds: int
+    rate_limit_max_requests: int
+    rate_limit_register_per_hour: int
+    rate_limit_failed_logins: int
+    rate_limit_refresh_per_minute: int
+    rate_limit_otp_per_minute: int
+    workers: int
+    warnings: tuple[str, ...] = ()
+
+    @property
+    def is_production(self) -> bool:
+        """Whether the rules for real traffic apply."""
+        return self.app_env == "production"
+
+    @classmethod
+    def load(cls) -> "Config":
+        """Read `.env` beside this file, then the environment, which wins. Raises ConfigError."""
+        env_file = {k: v for k, v in dotenv_values(ROOT / ".env").items() if v is not None}
+        return cls.from_env({**env_file, **os.environ})
+
+    @classmethod
+    def from_env(cls, env: Mapping[str, str]) -> "Config":
+        """Read the settings from a mapping of names to texts. Raises ConfigError with every fault at once."""
+        read = Reader(env)
+        values = _read_all(read)
+        if read.faults:
+            raise ConfigError(read.faults)
+        return cls(**values, warnings=tuple(_warnings(values)))  # type: ignore[arg-type]
+
+
+def _read_all(read: Reader) -> dict[str, object]:
+    app_env = read.choice("APP_ENV", ("development", "production"), default=_node_env(read))
+    production = app_env == "production"
+    instance_dir = Path(read.text("INSTANCE_DIR", default=str(ROOT / "instance")))
+    values: dict[str, object] = {"app_env": app_env, "instance_dir": instance_dir}
+    values |= _profile(read)
+    values |= _server(read, production=production)
+    values |= _stores(read, instance_dir, production=production)
+    values |= _keys(read, instance_dir, production=production)
+    values |= _sinch(read, production=production)
+    values |= _otp(read)
+    values |= _limits(read)
+    return values
+
+
+def _node_env(read: Reader) -> str:
+    """NODE_ENV was the first version's name for APP_ENV; `test` and the like mean development here."""
+    return "production" if read.text("NODE_ENV", default="") == "production" else "development"
+
+
+def _profile(read: Reader) -> dict[str, object]:
+    profile = read.choice("SECURITY_PROFILE", ("standard", "strict"), default="standard")
+    strict = profile == "strict"
+    policy = read.choice("MFA_POLICY", ("always", "enrolment"), default="always")
+    return {
+        "security_profile": profile,
+        "mfa_policy": policy,
+        "password_minimum_length": read.integer(
+            "PASSWORD_MIN_LENGTH", default=15 if strict and policy != "always" else 8, low=8, high=64
+        ),
+        "password_requires_classes": read.flag("PASSWORD_CHARACTER_CLASSES", default=not strict),
+        "password_salt_rounds": read.integer("PASSWORD_SALT_ROUNDS", default=12, low=10, high=15),
+        "password_hash_concurrency": read.integer(
+            "PASSWORD_HASH_CONCURRENCY", default=os.cpu_count() or 1, low=1, high=256
+        ),
+        "password_hash_waiting": read.integer("PASSWORD_HASH_QUEUE", default=4, low=0, high=1_000),
+        "password_hash_wait_seconds": read.integer("PASSWORD_HASH_WAIT_MS", default=800, low=0, high=5_000) / 1000,
+        "refresh_ttl_seconds": read.duration(
+            "REFRESH_TTL", default=86_400 if strict else 30 * 86_400, low=60, high=400 * 86_400
+        ),
+    }
+
+
+def _server(read: Reader, *, production: bool) -> dict[str, object]:
+    if production and (read.flag("FLASK_DEBUG", default=False) or read.flag("DEBUG", default=False)):
+        read.fault("FLASK_DEBUG", "is on", "be off in production")
+    return {
+        "trusted_proxy_count": read.integer("TRUSTED_PROXY_COUNT", default=0, low=0, high=10),
+        "frontend_origins": _origins(read),
+        "ops_token": read.secret("OPS_TOKEN", default=None, minimum=16),
+        "log_level": read.choice("LOG_LEVEL", ("DEBUG", "INFO", "WARNING", "ERROR"), default="INFO", fold=str.upper),
+        "log_format": read.choice("LOG_FORMAT", ("json", "text"), default="json" if production else "text"),
+        "workers": read.integer("WEB_CONCURRENCY", default=os.cpu_count() or 1, low=1, high=1024),
+    }
+
+
+def _origins(read: Reader) -> tuple[str, ...]:
+    origins = tuple(word.rstrip("/") for word in read.words("FRONTEND_URL"))
+    for origin in origins:
+        parts = urlsplit(origin)
+        if parts.scheme not in {"http", "https"} or not parts.netloc or parts.path:
+            read.fault("FRONTEND_URL", f"holds {origin!r}", "hold origins such as https://app.example.com")
+    return origins
+
+
+def _stores(read: Reader, instance_dir: Path, *, production: bool) -> dict[str, object]:
+    redis_url = read.text("REDIS_URL", default="")
+    if redis_url and urlsplit(redis_url).scheme not in {"redis", "rediss", "unix"}:
+        read.fault("REDIS_URL", "is no Redis address", "hold redis://, rediss:// or unix://")
+    return {
+        "database_url": _database_url(read, instance_dir, production=production),
+        "database_pool_size": read.integer("DATABASE_POOL_SIZE", default=16, low=1, high=200),
+        "redis_url": redis_url or None,
+    }
+
+
+def _database_url(read: Reader, instance_dir: Path, *, production: bool) -> str:
+    """SQLAlchemy 2.1 and psycopg 3 would claim a plain `postgresql://`, so the driver is always named."""
+    text = read.secret("DATABASE_URL", default=None)
+    if text is None and read.text("DB_HOST", default=""):
+        return URL.create(
+            "postgresql+psycopg2",
+            username=read.text("DB_USER", default="postgres"),
+            password=read.secret("DB_PASSWORD", default=None),
+            host=read.text("DB_HOST", default=""),
+            port=read.integer("DB_PORT", default=5432, low=1, high=65535),
+            database=read.text("DB_NAME", default="otp_service"),
+        ).render_as_string(hide_password=False)
+    if text is None:
+        if production:
+            read.fault("DATABASE_URL", "is not set", "hold postgresql://user:password@host/name (or set DB_HOST ...)")
+        return f"sqlite:///{(instance_dir / 'otp_service.db').absolute()}"
+    try:
+        url = make_url(text)
+    except ArgumentError:
+        return read.fault("DATABASE_URL", "is no database address", "hold postgresql://... or sqlite:///...")
+    kind = url.drivername.split("+")[0]
+    if kind in {"postgres", "postgresql"}:
+        return url.set(drivername="postgresql+psycopg2").render_as_string(hide_password=False)
+    if kind == "sqlite":
+        return url.set(drivername="sqlite").render_as_string(hide_password=False)
+    return read.fault("DATABASE_URL", f"names {kind!r}", "name postgresql or sqlite")
+
+
+def _keys(read: Reader, instance_dir: Path, *, production: bool) -> dict[str, object]:
+    """In development both secrets are made at the first start and kept; in production they must be given."""
+    jwt_secret = read.secret("JWT_SECRET", default=None, minimum=32)
+    keys_text = read.secret("ENCRYPTION_KEY", default=None)
+    if jwt_secret is None and not production:
+        jwt_secret = kept_secret(instance_dir / "jwt_secret", lambda: secrets.token_urlsafe(48))
+    if keys_text is None and not production:
+        keys_text = kept_secret(
+            instance_dir / "encryption_key", lambda: base64.b64encode(secrets.token_bytes(32)).decode()
+        )
+    if jwt_secret is None:
+        read.fault(
+            "JWT_SECRET",
+            "is not set",
+            "hold a random text of 32 characters or more (openssl rand -base64 48)",
+        )
+    elif production and _is_weak(jwt_secret):
+        read.fault("JWT_SECRET", "holds a weak or example value", "hold a random text (openssl rand -base64 48)")
+    if keys_text is None:
+        read.fault("ENCRYPTION_KEY", "is not set", "hold 32 random bytes in base64 (openssl rand -base64 32)")
+    return {
+        "jwt_secret": jwt_secret or "",
+        "encryption_keys": _encryption_keys(read, keys_text or "", production=production),
+        "jwt_ttl_seconds": read.duration("JWT_EXPIRES_IN", default=900, low=30, high=86_400),
+        "jwt_issuer": read.text("JWT_ISSUER", default="otp_service"),
+        "jwt_audience": read.text("JWT_AUDIENCE", default="otp_service"),
+        "challenge_ttl_seconds": 600,
+    }
+
+
+def _is_weak(secret: str) -> bool:
+    return len(set(secret)) < WEAK_VARIETY or any(word in secret.lower() for word in PLACEHOLDERS)
+
+
+def _encryption_keys(read: Reader, text: str, *, production: bool) -> tuple[bytes, ...]:
+    keys = []
+    for word in filter(None, (part.strip() for part in text.split(","))):
+        try:
+            key = base64.b64decode(word.replace("-", "+").replace("_", "/"), validate=True)
+        except binascii.Error:
+            key = b""
+        if len(key) != 32:  # noqa: PLR2004 - AES-256
+            read.fault("ENCRYPTION_KEY", "holds something else", "hold 32 bytes in base64, several with commas")
+        elif production and len(set(key)) < WEAK_VARIETY:
+            read.fault("ENCRYPTION_KEY", "holds a weak value", "hold random bytes (openssl rand -base64 32)")
+        keys.append(key)
+    return tuple(keys)
+
+
+def _sinch(read: Reader, *, production: bool) -> dict[str, object]:
+    from otp_service.simulator.credentials import DEMO_KEY, DEMO_SECRET
+
+    key = read.text("SINCH_APP_KEY", default="")
+    secret = read.secret("SINCH_APP_SECRET", default=None)
+    simulated = f"http://127.0.0.1:{read.integer('SIMULATOR_PORT', default=8090, low=1, high=65535)}"
+    base_url = read.text("SINCH_BASE_URL", default=SINCH_URL if key or production else simulated)
+    if production or key or secret:
+        _check_credentials(read, key, secret)
+    if production:
+        _refuse_simulator(read, key, secret, base_url)
+    if urlsplit(base_url).scheme not in {"http", "https"} or not urlsplit(base_url).hostname:
+        read.fault("SINCH_BASE_URL", f"holds {base_url!r}", f"hold an address such as {SINCH_URL}")
+    return {
+        "sinch_app_key": key or DEMO_KEY,
+        "sinch_app_secret": secret or DEMO_SECRET,
+        "sinch_base_url": base_url,
+        "sinch_auth": read.choice("SINCH_AUTH", ("signed", "basic"), default="signed"),
+        "sinch_method": read.choice("SINCH_VERIFICATION_METHOD", CHANNELS, default="sms", fold=str.lower),
+        "sinch_read_timeout_seconds": read.integer("SINCH_TIMEOUT_MS", default=5_000, low=100, high=7_000) / 1000,
+    }
+
+
+def _check_credentials(read: Reader, key: str, secret: str | None) -> None:
+    if not key:
+        read.fault("SINCH_APP_KEY", "is not set", "hold the application key of your Sinch dashboard")
+    if not secret:
+        read.fault("SINCH_APP_SECRET", "is not set", "hold the application secret of your Sinch dashboard")
+        return
+    try:
+        base64.b64decode(secret + "=" * (-len(secret) % 4), validate=True)
+    except binascii.Error:
+        read.fault("SINCH_APP_SECRET", "is no base64", "hold the application secret as the dashboard shows it")
+
+
+def _refuse_simulator(read: Reader, key: str, secret: str | None, base_url: str) -> None:
+    from otp_service.simulator.credentials import DEMO_KEY, DEMO_SECRET
+
+    parts = urlsplit(base_url)
+    if parts.scheme != "https" or parts.hostname in LOOPBACK_HOSTS:
+        read.fault("SINCH_BASE_URL", f"holds {base_url!r}", f"hold {SINCH_URL}: no simulator in production")
+    if key == DEMO_KEY:
+        read.fault("SINCH_APP_KEY", "holds the simulator's key", "hold your own in production")
+    if secret == DEMO_SECRET:
+        read.fault("SINCH_APP_SECRET", "holds the simulator's secret", "hold your own in production")
+
+
+def _otp(read: Reader) -> dict[str, object]:
+    countries = frozenset(word.upper() for word in read.words("SMS_COUNTRIES"))
+    for country in sorted(countries):
+        if not (len(country) == 2 and country.isascii() and country.isalpha()):  # noqa: PLR2004 - ISO 3166-1 alpha-2
+            read.fault("SMS_COUNTRIES", f"holds {country!r}", "hold two-letter country codes such as US,GB,DE")
+    return {
+        "otp_cooldown_seconds": read.duration("OTP_COOLDOWN", default=120, low=0, high=3_600),
+        "otp_ttl_seconds": read.duration("OTP_TTL", default=300, low=30, high=600),
+        "otp_checks_per_hour": read.integer("OTP_CHECKS_PER_HOUR", default=15, low=1, high=10_000),
+        "otp_sends_per_number_hour": read.integer("OTP_SENDS_PER_NUMBER_HOUR", default=5, low=1, high=100_000),
+        "otp_sends_per_number_day": read.integer("OTP_SENDS_PER_NUMBER_DAY", default=10, low=1, high=100_000),
+        "otp_sends_per_address_hour": read.integer("OTP_SENDS_PER_ADDRESS_HOUR", default=20, low=1, high=1_000_000),
+        "login_failures_before_wait": read.integer("LOGIN_FAILURES_BEFORE_WAIT", default=5, low=1, high=100),
+        "sms_countries": countries,
+        "phone_default_region": read.text("PHONE_DEFAULT_REGION", default="").upper() or None,
+    }
+
+
+def _limits(read: Reader) -> dict[str, object]:
+    return {
+        "rate_limits_enabled": read.flag("RATE_LIMITS_ENABLED", default=True),
+        "rate_limit_window_seconds": max(1, read.integer("RATE_LIMIT_WINDOW_MS", default=900_000, low=1_000) // 1000),
+        "rate_limit_max_requests": read.integer("RATE_LIMIT_MAX_REQUESTS", default=1_000, low=1),
+        "rate_limit_register_per_hour": read.integer("RATE_LIMIT_REGISTER_PER_HOUR", default=5, low=1),
+        "rate_limit_failed_logins": read.integer("RATE_LIMIT_FAILED_LOGINS", default=30, low=1),
+        "rate_limit_otp_per_minute": read.integer("RATE_LIMIT_OTP_PER_MINUTE", default=60, low=1),
+        "rate_limit_refresh_per_minute": read.integer("RATE_LIMIT_REFRESH_PER_MINUTE", default=30, low=1),
+    }
+
+
+def _warnings(values: dict[str, object]) -> list[str]:
+    """What is allowed but deserves a line in the log at start."""
+    found = []
+    if values["rate_limits_enabled"] and not values["redis_url"] and values["workers"] != 1:
+        found.append(
+            f"REDIS_URL is not set: each of the {values['workers']} workers counts requests by itself, "
+            "so an address may send that many times the limit"
+        )
+    if values["app_env"] == "production":
+        if str(values["database_url"]).startswith("sqlite"):
+            found.append(
+                "DATABASE_URL names SQLite: one machine, one writer at a time; use PostgreSQL for real traffic"
+            )
+        if not values["sms_countries"]:
+            found.append("SMS_COUNTRIES is not set: codes are sent to every country, at your cost")
+    return found

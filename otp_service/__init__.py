@@ -1,0 +1,113 @@
+"""otp_service: proves that a person holds a phone, and hands out tokens for it."""
+
+import logging
+from typing import TYPE_CHECKING
+
+import click
+from flask import Flask
+
+from otp_service.extensions import db, jwt, migrate
+
+if TYPE_CHECKING:
+    from config import Config
+
+__version__ = "0.1.0"
+log = logging.getLogger(__name__)
+
+
+def create_app(config: "Config") -> Flask:
+    """The application: settings, extensions, error handlers, blueprints, commands. Opens no connection."""
+    from otp_service import cli
+    from otp_service.core import http, limits, problems
+    from otp_service.core import logging as logs
+
+    app = Flask(__name__, instance_path=str(config.instance_dir.absolute()), static_folder=None)
+    logs.configure_logging(level=config.log_level, form=config.log_format)
+    _configure(app, config)
+    http.init_http(app, config)
+    limits.init_limits(app, config)
+    db.init_app(app)
+    migrate.init_app(app, db, directory="migrations", render_as_batch=True)
+    jwt.init_app(app)
+    problems.register_error_handlers(app)
+    _add_clients(app, config)
+    _register_blueprints(app)
+    cli.register_commands(app)
+    _tell(config)
+    return app
+
+
+def _tell(config: "Config") -> None:
+    """Say at start what the settings allow but an operator should know; commands are spared."""
+    if click.get_current_context(silent=True) is None:
+        log.info("service.starting", extra={"environment": config.app_env, "version": __version__})
+        for warning in config.warnings:
+            log.warning("settings.warning", extra={"warning": warning})
+
+
+def _configure(app: Flask, config: "Config") -> None:
+    config.instance_dir.mkdir(parents=True, exist_ok=True)
+    app.config.update(
+        SETTINGS=config,
+        VERSION=__version__,
+        SQLALCHEMY_DATABASE_URI=config.database_url,
+        SQLALCHEMY_ENGINE_OPTIONS=_engine_options(config),
+        JWT_ALGORITHM="HS256",
+        JWT_TOKEN_LOCATION=["headers"],
+        JWT_COOKIE_CSRF_PROTECT=False,
+        JWT_SECRET_KEY=config.jwt_secret,
+        JWT_ENCODE_ISSUER=config.jwt_issuer,
+        JWT_DECODE_ISSUER=config.jwt_issuer,
+        JWT_ENCODE_AUDIENCE=config.jwt_audience,
+        JWT_DECODE_AUDIENCE=config.jwt_audience,
+    )
+
+
+def _engine_options(config: "Config") -> dict[str, object]:
+    """A request waits 2 seconds for a connection at most; statements in errors carry no values."""
+    options: dict[str, object] = {
+        "pool_size": config.database_pool_size,
+        "max_overflow": 0,
+        "pool_timeout": 2,
+        "hide_parameters": True,
+    }
+    if config.database_url.startswith("postgresql"):
+        options["connect_args"] = {"connect_timeout": 2, "application_name": "otp_service"}
+        options["pool_recycle"] = 1_800
+    return options
+
+
+def _add_clients(app: Flask, config: "Config") -> None:
+    """What services reach through the application: the provider, the keys, the bound on password hashes."""
+    from otp_service.core.database import assert_no_transaction
+    from otp_service.core.secrets import Keyring
+    from otp_service.core.slots import HashSlots
+    from otp_service.sinch import SinchClient, SinchSettings
+
+    app.extensions["keyring"] = Keyring(config.encryption_keys)
+    app.extensions["hash_slots"] = HashSlots(
+        config.instance_dir / "hash-slots",
+        slots=config.password_hash_concurrency,
+        max_waiting=config.password_hash_waiting,
+        wait_seconds=config.password_hash_wait_seconds,
+    )
+    settings = SinchSettings(
+        key=config.sinch_app_key,
+        secret=config.sinch_app_secret,
+        base_url=config.sinch_base_url,
+        auth="signed" if config.sinch_auth == "signed" else "basic",
+        read_timeout_seconds=config.sinch_read_timeout_seconds,
+        code_ttl_seconds=config.otp_ttl_seconds,
+    )
+    app.extensions["sinch"] = SinchClient(settings, before_call=assert_no_transaction)
+
+
+def _register_blueprints(app: Flask) -> None:
+    from otp_service.accounts.views import bp as accounts
+    from otp_service.auth.views import bp as auth
+    from otp_service.core.problems import API_PREFIX
+    from otp_service.ops.views import bp as ops
+
+    app.register_blueprint(ops)
+    app.register_blueprint(auth, url_prefix=f"{API_PREFIX}/auth")
+    app.register_blueprint(accounts, url_prefix=API_PREFIX)

@@ -1,0 +1,1 @@
+"""Accounts: the user, the password, the e-mail address and the number."""

@@ -1,0 +1,163 @@
+"""`flask users`: make, look at, and look after users."""
+
+import re
+import sys
+from dataclasses import asdict
+from typing import Any
+
+import click
+import orjson
+from flask.cli import AppGroup
+
+from otp_service.accounts import addresses, credentials, users
+from otp_service.accounts.passwords import check_policy
+from otp_service.accounts.users import Account
+from otp_service.audit import COMMAND_LINE
+from otp_service.core import phone
+from otp_service.core.errors import ServiceError
+from otp_service.core.schema import camel_case
+from otp_service.core.settings import settings
+
+users_cli = AppGroup("users", help="Make, look at, and look after users. WHO is a user's id, e-mail or number.")
+as_json = click.option("--json", "wants_json", is_flag=True, help="Print JSON instead of text.")
+
+
+@users_cli.command("create")
+@click.argument("email")
+@click.argument("phone_number")
+@click.option("--password-stdin", is_flag=True, help="Read the password from standard input; else it is asked for.")
+@click.option("--verified", is_flag=True, help="Take the number as proven.")
+@as_json
+def create(email: str, phone_number: str, password_stdin: bool, verified: bool, wants_json: bool) -> None:
+    """Add a user with EMAIL and PHONE_NUMBER. The password never appears in the process list."""
+    canonical, number = _canonical(email), _e164(phone_number)
+    password = sys.stdin.readline().rstrip("\n") if password_stdin else _ask_password()
+    faults = check_policy(password, email=canonical, phone_number=number, policy=credentials.policy())
+    if faults:
+        raise click.ClickException("\n".join(faults))
+    try:
+        password_hash = credentials.hash_password(password)
+        account = users.create(
+            email=canonical,
+            phone_number=number,
+            password_hash=password_hash,
+            client=COMMAND_LINE,
+            is_verified=verified,
+        )
+    except ServiceError as error:
+        raise click.ClickException(error.detail) from error
+    _print_one(account, wants_json)
+
+
+@users_cli.command("list")
+@click.option("--limit", type=click.IntRange(1, 10_000), default=50, show_default=True, help="How many, newest first.")
+@as_json
+def list_users(limit: int, wants_json: bool) -> None:
+    """List users."""
+    found = users.list_all(limit=limit)
+    if wants_json:
+        _print_json([_shown(account) for account in found])
+        return
+    click.echo(f"{'ID':>6}  {'E-MAIL':<36} {'PHONE':<17} STATE")
+    for account in found:
+        click.echo(f"{account.id:>6}  {account.email:<36} {account.phone_number:<17} {_state(account)}")
+    if not found:
+        click.echo("No users yet. Add one with: flask users create EMAIL PHONE_NUMBER")
+
+
+@users_cli.command("show")
+@click.argument("who")
+@as_json
+def show(who: str, wants_json: bool) -> None:
+    """Show one user."""
+    _print_one(_find(who), wants_json)
+
+
+@users_cli.command("verify")
+@click.argument("who")
+@as_json
+def verify(who: str, wants_json: bool) -> None:
+    """Take the user's number as proven, on your word."""
+    _print_one(users.verify_by_operator(_find(who).id), wants_json)
+
+
+@users_cli.command("lock")
+@click.argument("who")
+@as_json
+def lock(who: str, wants_json: bool) -> None:
+    """Refuse every sign-in of the user and end all sessions, at once."""
+    _print_one(users.lock(_find(who).id), wants_json)
+
+
+@users_cli.command("unlock")
+@click.argument("who")
+@as_json
+def unlock(who: str, wants_json: bool) -> None:
+    """Undo `lock`, and forget wrong passwords that make the user wait."""
+    _print_one(users.unlock(_find(who).id), wants_json)
+
+
+@users_cli.command("delete")
+@click.argument("who")
+@click.option("--yes", is_flag=True, help="Do not ask.")
+def delete(who: str, yes: bool) -> None:
+    """Delete the user and all that is theirs; the audit events stay."""
+    account = _find(who)
+    if not yes:
+        click.confirm(f"Delete user {account.id} ({account.email}) for good?", abort=True)
+    users.remove(account.id)
+    click.echo(f"Deleted user {account.id}.")
+
+
+def _find(who: str) -> Account:
+    """A user by id, e-mail or number; the command ends with code 1 when there is none."""
+    account = users.find_by_id(int(who)) if re.fullmatch(r"[0-9]{1,9}", who) else None
+    address, number = addresses.canonical(who), phone.parse(who, default_region=settings().phone_default_region)
+    if account is None and address is not None:
+        account = users.find_by_email(address)
+    if account is None and number is not None:
+        account = users.find_by_phone_number(number.e164)
+    if account is None:
+        raise click.ClickException(f"No user has the id, e-mail or number {who!r}. Try: flask users list")
+    return account
+
+
+def _canonical(email: str) -> str:
+    address = addresses.canonical(email)
+    if address is None:
+        raise click.BadParameter(f"{email!r} is no e-mail address", param_hint="EMAIL")
+    return address
+
+
+def _e164(phone_number: str) -> str:
+    number = phone.parse(phone_number, default_region=settings().phone_default_region)
+    if number is None:
+        raise click.BadParameter(
+            f"{phone_number!r} is no phone number with its country code", param_hint="PHONE_NUMBER"
+        )
+    return number.e164
+
+
+def _ask_password() -> str:
+    return str(click.prompt("Password", hide_input=True, confirmation_prompt=True))
+
+
+def _shown(account: Account) -> dict[str, Any]:
+    return {camel_case(name): value for name, value in asdict(account).items()} | {"isVerified": account.is_verified}
+
+
+def _state(account: Account) -> str:
+    return "locked" if account.locked_at else "verified" if account.is_verified else "unverified"
+
+
+def _print_one(account: Account, wants_json: bool) -> None:
+    if wants_json:
+        _print_json(_shown(account))
+        return
+    for name, value in asdict(account).items():
+        click.echo(f"{name.replace('_', ' '):<24} {'-' if value is None else value}")
+    click.echo(f"{'state':<24} {_state(account)}")
+
+
+def _print_json(value: Any) -> None:
+    click.echo(orjson.dumps(value, option=orjson.OPT_INDENT_2).decode())

@@ -1,0 +1,92 @@
+"""Checks and makes password hashes, in bounded numbers, taking the same time whether or not the account exists."""
+
+from datetime import datetime
+
+from flask import current_app
+from sqlalchemy import select, update
+
+from otp_service import audit
+from otp_service.accounts import throttle, users
+from otp_service.accounts.errors import InvalidCredentials
+from otp_service.accounts.models import User
+from otp_service.accounts.passwords import PasswordPolicy
+from otp_service.accounts.users import Account
+from otp_service.core import clock, hashing
+from otp_service.core.database import execute, fetch_one, transaction
+from otp_service.core.settings import settings
+from otp_service.core.slots import HashSlots, SlotsBusy
+from otp_service.core.tracing import ClientInfo
+
+
+def hash_password(password: str) -> str:
+    """A new hash at the configured cost. Raises SlotsBusy (503) when too many wait."""
+    with _slots().hold():
+        return hashing.hash_password(password, cost=settings().password_salt_rounds)
+
+
+def policy() -> PasswordPolicy:
+    """What passwords must be, by the settings."""
+    return PasswordPolicy(
+        minimum_length=settings().password_minimum_length,
+        requires_character_classes=settings().password_requires_classes,
+    )
+
+
+def authenticate(*, email: str, password: str, client: ClientInfo) -> Account:
+    """The user whose password this is. Raises InvalidCredentials, AccountLocked, SlotsBusy.
+
+    A canonical address that nobody has, a wrong password and an account locked by an operator cost the same hash
+    and give the same error.
+    """
+    now = clock.now()
+    subject = throttle.subject_of(email)
+    failures = throttle.count_try(subject, now=now)
+    row = fetch_one(select(User.id, User.password_hash, User.locked_at).where(User.email == email))
+    is_locked = row is not None and row.locked_at is not None
+    try:
+        matches, upgraded = _check(password, row.password_hash if row else None, may_upgrade=not is_locked)
+    except SlotsBusy:
+        with transaction():
+            throttle.give_back(subject, now=now)
+        raise
+    if row is None or not matches or is_locked:
+        _record_failure(row.id if row else None, failures, client, now)
+        raise InvalidCredentials
+    _record_success(row.id, subject, row.password_hash, upgraded)
+    return users.get(row.id)
+
+
+def _check(password: str, stored: str | None, *, may_upgrade: bool) -> tuple[bool, str | None]:
+    """Whether it matches, and a new hash when the stored one is of an older kind or a lower cost.
+
+    Not for a locked account: the longer wait would confirm the password.
+    """
+    cost = settings().password_salt_rounds
+    with _slots().hold():
+        result = hashing.verify_password(password, stored, cost=cost)
+        is_due = may_upgrade and result.matches and result.needs_upgrade
+        upgraded = hashing.hash_password(password, cost=cost) if is_due else None
+    return result.matches, upgraded
+
+
+def _record_failure(user_id: int | None, failures: int, client: ClientInfo, now: datetime) -> None:
+    with transaction():
+        audit.record("login.failed", user_id=user_id, client=client, at=now, inARow=failures)
+        if throttle.starts_a_wait(failures):
+            audit.record("login.wait_started", user_id=user_id, client=client, at=now, inARow=failures)
+            if user_id is not None:
+                users.void_challenges(user_id, now=now)
+
+
+def _record_success(user_id: int, subject: str, stored: str, upgraded: str | None) -> None:
+    """The upgrade is written only over the hash that was checked: a password changed meanwhile stays."""
+    with transaction():
+        throttle.clear(subject)
+        if upgraded is not None:
+            is_unchanged = (User.id == user_id) & (User.password_hash == stored)
+            execute(update(User).where(is_unchanged).values(password_hash=upgraded))
+
+
+def _slots() -> HashSlots:
+    slots: HashSlots = current_app.extensions["hash_slots"]
+    return slots

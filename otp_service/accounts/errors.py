@@ -1,0 +1,45 @@
+"""What can go wrong with an account."""
+
+from otp_service.core.errors import Conflict, Forbidden, NotAuthenticated, NotFound, TooMany
+
+
+class EmailTaken(Conflict):
+    """The address belongs to an account."""
+
+    code = "email_taken"
+    title = "Email is already registered."
+
+
+class PhoneNumberTaken(Conflict):
+    """The number belongs to an account."""
+
+    code = "phone_number_taken"
+    title = "Phone number is already registered."
+
+
+class UserNotFound(NotFound):
+    """Nobody here by that name."""
+
+    code = "user_not_found"
+    title = "User not found."
+
+
+class InvalidCredentials(NotAuthenticated):
+    """Unknown address, wrong password or an account that an operator locked: nobody can tell which."""
+
+    code = "invalid_credentials"
+    title = "Invalid email or password."
+
+
+class AccountLocked(TooMany):
+    """Too many wrong passwords in a row. The wait ends by itself."""
+
+    code = "account_locked"
+    title = "Too many failed sign-ins. Wait before trying again."
+
+
+class PhoneUnverified(Forbidden):
+    """The account's number has not been proven yet."""
+
+    code = "phone_verification_required"
+    title = "Phone verification required."

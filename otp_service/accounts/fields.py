@@ -1,0 +1,49 @@
+"""Schema fields that read an e-mail address, a number or a new password in any spelling into its one form."""
+
+from typing import Any
+
+from marshmallow import ValidationError, fields, validate
+
+from otp_service.accounts import addresses
+from otp_service.core import phone
+from otp_service.core.settings import settings
+
+EMAIL_FAULT = "Provide a valid email address."
+PHONE_FAULT = "Provide a valid phone number with its country code, such as +14155552671."
+
+
+class EmailField(fields.String):
+    """Loads the canonical address."""
+
+    def __init__(self, **options: Any) -> None:
+        super().__init__(error_messages=dict.fromkeys(("required", "null", "invalid"), EMAIL_FAULT), **options)
+
+    def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> str:
+        address = addresses.canonical(super()._deserialize(value, attr, data, **kwargs))
+        if address is None:
+            raise ValidationError(EMAIL_FAULT)
+        return address
+
+
+class PhoneField(fields.String):
+    """Loads the E.164 number."""
+
+    def __init__(self, **options: Any) -> None:
+        super().__init__(error_messages=dict.fromkeys(("required", "null", "invalid"), PHONE_FAULT), **options)
+
+    def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> str:
+        text = super()._deserialize(value, attr, data, **kwargs)
+        number = phone.parse(text, default_region=settings().phone_default_region)
+        if number is None:
+            raise ValidationError(PHONE_FAULT)
+        return number.e164
+
+
+def password(fault: str = "Provide your password.", *, maximum: int = 4_096) -> fields.String:
+    """A password as it was typed, of any length that a body can hold; whether it is good is not a matter of shape."""
+    return fields.String(
+        required=True,
+        validate=validate.Length(min=1, max=maximum, error=fault),
+        error_messages=dict.fromkeys(("required", "null", "invalid"), fault),
+        metadata={"format": "password"},
+    )

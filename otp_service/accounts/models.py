@@ -1,0 +1,40 @@
+"""The people: who they are, how they are reached, and how often somebody failed to be them."""
+
+from datetime import datetime
+
+from sqlalchemy import Integer, String, UniqueConstraint
+from sqlalchemy.orm import Mapped, mapped_column
+
+from otp_service.core.database import UtcDateTime
+from otp_service.extensions import Model
+
+
+class User(Model):
+    """A person. `email` is canonical (see accounts.addresses), `phone_number` E.164."""
+
+    __tablename__ = "users"
+    __table_args__ = (UniqueConstraint("email"), UniqueConstraint("phone_number"))
+
+    id: Mapped[int] = mapped_column(Integer, primary_key=True)
+    email: Mapped[str] = mapped_column(String(254))
+    email_verified_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    phone_number: Mapped[str] = mapped_column(String(16))
+    phone_verified_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    password_hash: Mapped[str] = mapped_column(String(100))
+    password_changed_at: Mapped[datetime] = mapped_column(UtcDateTime)
+    challenges_void_before: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    locked_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    display_name: Mapped[str | None] = mapped_column(String(100))
+    locale: Mapped[str | None] = mapped_column(String(35))
+    created_at: Mapped[datetime] = mapped_column(UtcDateTime)
+
+
+class LoginThrottle(Model):
+    """Failed passwords in a row for one address, known or not, and until when the next one has to wait."""
+
+    __tablename__ = "login_throttles"
+
+    subject: Mapped[str] = mapped_column(String(80), primary_key=True)
+    failures: Mapped[int] = mapped_column(Integer)
+    last_failed_at: Mapped[datetime] = mapped_column(UtcDateTime)
+    waits_until: Mapped[datetime] = mapped_column(UtcDateTime)

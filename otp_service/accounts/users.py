@@ -1,0 +1,170 @@
+"""Finds, makes and changes users; the only place that writes their table."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import ColumnElement, delete, insert, select, update
+from sqlalchemy.exc import IntegrityError
+
+from otp_service import audit, sessions
+from otp_service.accounts import throttle
+from otp_service.accounts.errors import EmailTaken, PhoneNumberTaken, UserNotFound
+from otp_service.accounts.models import User
+from otp_service.core import clock
+from otp_service.core.database import execute, fetch_all, fetch_one, transaction, violated_constraint
+from otp_service.core.tracing import ClientInfo
+
+_TAKEN = {"uq_users_email": EmailTaken, "uq_users_phone_number": PhoneNumberTaken}
+
+
+@dataclass(frozen=True, slots=True)
+class Account:
+    """A user as other features see one: values, no row."""
+
+    id: int
+    email: str
+    email_verified_at: datetime | None
+    phone_number: str
+    phone_verified_at: datetime | None
+    challenges_void_before: datetime | None
+    locked_at: datetime | None
+    display_name: str | None
+    locale: str | None
+    created_at: datetime
+
+    @property
+    def is_verified(self) -> bool:
+        """Whether the number was proven."""
+        return self.phone_verified_at is not None
+
+    @property
+    def email_verified(self) -> bool:
+        """Whether the address was proven."""
+        return self.email_verified_at is not None
+
+
+_COLUMNS = [getattr(User, name) for name in Account.__dataclass_fields__]
+
+
+def find(*conditions: ColumnElement[bool]) -> Account | None:
+    """The user that meets the conditions."""
+    row = fetch_one(select(*_COLUMNS).where(*conditions))
+    return Account(*row) if row else None
+
+
+def find_by_email(email: str) -> Account | None:
+    """The user with a canonical address."""
+    return find(User.email == email)
+
+
+def find_by_phone_number(phone_number: str) -> Account | None:
+    """The user with an E.164 number."""
+    return find(User.phone_number == phone_number)
+
+
+def find_by_id(user_id: int) -> Account | None:
+    """The user with an id."""
+    return find(User.id == user_id)
+
+
+def get(user_id: int) -> Account:
+    """The user with an id. Raises UserNotFound."""
+    return _present(find_by_id(user_id))
+
+
+def get_by_recipient(*, email: str | None, phone_number: str | None) -> Account:
+    """The unlocked user with a canonical address, or with an E.164 number. Raises UserNotFound."""
+    condition = User.email == email if email is not None else User.phone_number == phone_number
+    return _present(find(condition, User.locked_at.is_(None)))
+
+
+def list_all(*, limit: int) -> list[Account]:
+    """The newest users."""
+    return [Account(*row) for row in fetch_all(select(*_COLUMNS).order_by(User.id.desc()).limit(limit))]
+
+
+def refuse_taken(*, email: str, phone_number: str) -> None:
+    """Raise EmailTaken or PhoneNumberTaken before a hash is spent on a registration that cannot be."""
+    if find_by_email(email):
+        raise EmailTaken
+    if find_by_phone_number(phone_number):
+        raise PhoneNumberTaken
+
+
+def create(
+    *, email: str, phone_number: str, password_hash: str, client: ClientInfo, is_verified: bool = False
+) -> Account:
+    """Add a user. Raises EmailTaken or PhoneNumberTaken, under any number of parallel tries."""
+    now = clock.now()
+    try:
+        with transaction():
+            values = {"email": email, "phone_number": phone_number, "password_hash": password_hash}
+            statement = insert(User).values(
+                **values,
+                password_changed_at=now,
+                created_at=now,
+                phone_verified_at=now if is_verified else None,
+            )
+            user_id: int = execute(statement.returning(User.id)).scalar_one()
+            audit.record("user.registered", user_id=user_id, client=client, at=now)
+            return get(user_id)
+    except IntegrityError as error:
+        taken = _TAKEN.get(violated_constraint(error) or "")
+        if taken is None:
+            raise
+        raise taken from error
+
+
+def mark_phone_verified(user_id: int, *, phone_number: str, now: datetime) -> None:
+    """Note that the user proved `phone_number`, if it still is the user's."""
+    is_theirs = (User.id == user_id) & (User.phone_number == phone_number)
+    execute(update(User).where(is_theirs, User.phone_verified_at.is_(None)).values(phone_verified_at=now))
+
+
+def verify_by_operator(user_id: int) -> Account:
+    """Take the number as proven on an operator's word. Raises UserNotFound."""
+    return _change(user_id, "user.verified_by_operator", phone_verified_at=clock.now())
+
+
+def lock(user_id: int) -> Account:
+    """Refuse every sign-in, void the open challenges and end all sessions, at once. Raises UserNotFound."""
+    now = clock.now()
+    with transaction():
+        sessions.end_all(user_id, now=now)
+        return _change(user_id, "user.locked_by_operator", locked_at=now, challenges_void_before=now)
+
+
+def unlock(user_id: int) -> Account:
+    """Undo `lock`, and end the wait after wrong passwords. Raises UserNotFound."""
+    with transaction():
+        account = _change(user_id, "user.unlocked_by_operator", locked_at=None)
+        throttle.clear(throttle.subject_of(account.email))
+        return account
+
+
+def void_challenges(user_id: int, *, now: datetime) -> None:
+    """Let no challenge that was earned before `now` open anything."""
+    execute(update(User).where(User.id == user_id).values(challenges_void_before=now))
+
+
+def remove(user_id: int) -> None:
+    """Delete the user and, by foreign keys, all that is theirs; the audit events stay. Raises UserNotFound."""
+    with transaction():
+        if execute(delete(User).where(User.id == user_id)).rowcount != 1:
+            raise UserNotFound
+        audit.record("user.deleted_by_operator", user_id=user_id, client=audit.COMMAND_LINE, at=clock.now())
+
+
+def _change(user_id: int, event: str, **values: Any) -> Account:
+    with transaction():
+        if execute(update(User).where(User.id == user_id).values(**values)).rowcount != 1:
+            raise UserNotFound
+        audit.record(event, user_id=user_id, client=audit.COMMAND_LINE, at=clock.now())
+        return get(user_id)
+
+
+def _present(account: Account | None) -> Account:
+    if account is None:
+        raise UserNotFound
+    return account

@@ -1,0 +1,1 @@
+"""What a person does to get in: register, sign in, prove the phone, refresh, sign out."""

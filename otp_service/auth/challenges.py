@@ -1,0 +1,76 @@
+"""Challenge tokens: what a right password earns, good for one second factor within ten minutes and for nothing else."""
+
+import uuid
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from sqlalchemy import insert, select, update
+
+from otp_service.accounts import users
+from otp_service.accounts.errors import UserNotFound
+from otp_service.accounts.users import Account
+from otp_service.auth.models import Challenge
+from otp_service.core.database import execute, fetch_one, transaction
+from otp_service.core.secrets import keyring, new_token
+from otp_service.core.settings import settings
+from otp_service.sessions.errors import InvalidToken
+
+_PURPOSE = "challenge token"
+
+
+@dataclass(frozen=True, slots=True)
+class Earned:
+    """A challenge just issued; the token is shown once."""
+
+    id: uuid.UUID
+    token: str
+    expires_in: int
+
+
+@dataclass(frozen=True, slots=True)
+class Open:
+    """A challenge that can still be met, and who earned it."""
+
+    id: uuid.UUID
+    account: Account
+
+
+def issue(user_id: int, *, now: datetime) -> Earned:
+    """Make a challenge for a user whose password was right."""
+    earned = Earned(uuid.uuid4(), new_token("ch"), settings().challenge_ttl_seconds)
+    with transaction():
+        execute(
+            insert(Challenge).values(
+                id=earned.id,
+                user_id=user_id,
+                token_hash=keyring().digest(earned.token, purpose=_PURPOSE),
+                created_at=now,
+                expires_at=now + timedelta(seconds=earned.expires_in),
+            )
+        )
+    return earned
+
+
+def find_open(token: str, *, now: datetime) -> Open:
+    """The open challenge of a token. Raises InvalidToken: unknown, spent, expired, or void since a lockout."""
+    is_named = Challenge.token_hash.in_(keyring().digests(token, purpose=_PURPOSE))
+    is_open = is_named & Challenge.spent_at.is_(None) & (Challenge.expires_at > now)
+    row = fetch_one(select(Challenge.id, Challenge.user_id, Challenge.created_at).where(is_open))
+    if row is None:
+        raise InvalidToken
+    try:
+        account = users.get(row.user_id)
+    except UserNotFound as error:
+        raise InvalidToken from error
+    void_before = account.challenges_void_before
+    if account.locked_at is not None or (void_before is not None and row.created_at <= void_before):
+        raise InvalidToken
+    return Open(row.id, account)
+
+
+def spend(challenge_id: uuid.UUID, *, now: datetime) -> None:
+    """Use the challenge up, in the transaction of what it is used for. Raises InvalidToken when another was faster."""
+    is_open = (Challenge.id == challenge_id) & Challenge.spent_at.is_(None)
+    with transaction():
+        if execute(update(Challenge).where(is_open).values(spent_at=now)).rowcount != 1:
+            raise InvalidToken

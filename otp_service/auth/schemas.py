@@ -1,0 +1,132 @@
+"""What the sign-in routes take and give."""
+
+from typing import Any
+
+from marshmallow import ValidationError, fields, post_load, validate, validates_schema
+
+from otp_service.accounts import credentials
+from otp_service.accounts.fields import EmailField, PhoneField, password
+from otp_service.accounts.passwords import check_policy
+from otp_service.auth.phone_codes import Named
+from otp_service.core.schema import Schema, text
+from otp_service.factors.otp import CHANNELS
+from otp_service.sinch import Channel
+
+CODE_FAULT = "Provide the code as 4 to 6 digits."
+CHANNEL_FAULT = f"Provide one of: {', '.join(CHANNELS)}."
+NAME_FAULT = "Provide exactly one of challengeToken, email and phoneNumber."
+TOKEN_LENGTH = 200
+
+
+class RegisterIn(Schema):
+    """A new account."""
+
+    email = EmailField(required=True)
+    password = password("Provide a password.")
+    phone_number = PhoneField(required=True)
+
+    @validates_schema(skip_on_field_errors=False)
+    def _check_password(self, data: dict[str, Any], **_: Any) -> None:
+        if "password" in data:
+            known = {name: data.get(name, "") for name in ("email", "phone_number")}
+            faults = check_policy(data["password"], policy=credentials.policy(), **known)
+            if faults:
+                raise ValidationError(faults, "password")
+
+
+class RegisteredOut(Schema):
+    """A registered account."""
+
+    message = fields.String()
+    user_id = fields.Integer()
+
+
+class LoginIn(Schema):
+    """A password to check."""
+
+    email = EmailField(required=True)
+    password = password()
+
+
+class TokensOut(Schema):
+    """Tokens; times in seconds."""
+
+    token = fields.String()
+    token_type = fields.String()
+    expires_in = fields.Integer()
+    refresh_token = fields.String()
+    session_id = fields.UUID()
+
+
+class LoginOut(TokensOut):
+    """Tokens, or what is needed to get them."""
+
+    message = fields.String(required=True)
+    user_id = fields.Integer(required=True)
+    requires_otp = fields.Boolean(required=True)
+    challenge_token = fields.String()
+    methods = fields.List(fields.String())
+    default_method = fields.String()
+    channel = fields.String()
+    phone_number = fields.String(metadata={"description": "Masked."})
+    otp_error = fields.String(metadata={"description": "Why no code was sent by itself."})
+
+
+class _NamedIn(Schema):
+    challenge_token = text("Provide the challengeToken of your sign-in.", maximum=TOKEN_LENGTH, required=False)
+    email = EmailField()
+    phone_number = PhoneField()
+
+    @validates_schema(skip_on_field_errors=True)
+    def _check_name(self, data: dict[str, Any], **_: Any) -> None:
+        given = [name for name in ("challenge_token", "email", "phone_number") if name in data]
+        if len(given) != 1:
+            raise ValidationError({"challengeToken": [NAME_FAULT]})
+
+    @post_load
+    def _gather(self, data: dict[str, Any], **_: Any) -> dict[str, Any]:
+        names = ("challenge_token", "email", "phone_number")
+        return {**data, "named": Named(**{name: data.pop(name, None) for name in names})}
+
+
+class RequestOtpIn(_NamedIn):
+    """Who wants a code, and how."""
+
+    channel = fields.Enum(
+        Channel,
+        by_value=fields.String,
+        validate=validate.OneOf(CHANNELS, error=CHANNEL_FAULT),
+        error_messages=dict.fromkeys(("unknown", "invalid", "null"), CHANNEL_FAULT),
+    )
+
+
+class OtpSentOut(Schema):
+    """A code on its way; times in seconds."""
+
+    message = fields.String()
+    channel = fields.String()
+    expires_in = fields.Integer()
+    resend_after = fields.Integer()
+
+
+class VerifyOtpIn(_NamedIn):
+    """Who proves a phone, and with which code."""
+
+    otp_code = fields.String(
+        required=True,
+        validate=validate.Regexp(r"[0-9]{4,6}\Z", error=CODE_FAULT),
+        error_messages=dict.fromkeys(("required", "null", "invalid"), CODE_FAULT),
+    )
+
+
+class VerifiedOut(TokensOut):
+    """A proven phone; with tokens for the holder of a challenge."""
+
+    message = fields.String(required=True)
+    user_id = fields.Integer(required=True)
+
+
+class RefreshIn(Schema):
+    """A refresh token to exchange."""
+
+    refresh_token = text("Provide the refreshToken.", maximum=TOKEN_LENGTH)

@@ -1,0 +1,65 @@
+"""The sign-in routes."""
+
+from typing import Any
+
+from flask import Blueprint
+
+from otp_service import sessions
+from otp_service.auth import phone_codes, registration, schemas, sign_in
+from otp_service.auth.presenters import present_delivery, present_sign_in, present_verified
+from otp_service.core import limits
+from otp_service.core.api import api
+from otp_service.core.tracing import client_info
+from otp_service.sessions import Caller, Tokens, signed_in
+
+bp = Blueprint("auth", __name__, url_prefix="/auth")
+
+
+@bp.post("/register")
+@limits.register
+@api(body=schemas.RegisterIn, out=schemas.RegisteredOut, status=201, errors=(400, 409, 503))
+def register(body: dict[str, Any]) -> dict[str, Any]:
+    """Register with e-mail, password and phone."""
+    user_id = registration.register(**body, client=client_info())
+    message = "User registered successfully. Verify your phone number to complete setup."
+    return {"message": message, "user_id": user_id}
+
+
+@bp.post("/login")
+@limits.failed_login
+@api(body=schemas.LoginIn, out=schemas.LoginOut, errors=(400, 401, 503))
+def login(body: dict[str, Any]) -> dict[str, Any]:
+    """Check the password; a second factor, where one is due, is asked for and its code sent."""
+    return present_sign_in(sign_in.login(**body, client=client_info()))
+
+
+@bp.post("/request-otp")
+@limits.otp
+@api(body=schemas.RequestOtpIn, out=schemas.OtpSentOut, errors=(400, 401, 404, 422, 502, 503))
+def request_otp(body: dict[str, Any]) -> dict[str, Any]:
+    """Send a one-time code."""
+    return present_delivery(phone_codes.request(body["named"], channel=body.get("channel"), client=client_info()))
+
+
+@bp.post("/verify-otp")
+@limits.otp
+@api(body=schemas.VerifyOtpIn, out=schemas.VerifiedOut, errors=(400, 401, 404, 502, 503))
+def verify_otp(body: dict[str, Any]) -> dict[str, Any]:
+    """Prove the phone with the code; the holder of a challenge is signed in."""
+    return present_verified(sign_in.verify(body["named"], code=body["otp_code"], client=client_info()))
+
+
+@bp.post("/refresh")
+@limits.refresh
+@api(body=schemas.RefreshIn, out=schemas.TokensOut, errors=(400, 401))
+def refresh(body: dict[str, Any]) -> Tokens:
+    """Exchange a refresh token for new tokens; the old one is dead."""
+    return sign_in.refresh(body["refresh_token"], client=client_info())
+
+
+@bp.post("/logout")
+@signed_in
+@api(errors=(401,))
+def logout(caller: Caller) -> None:
+    """End this session, at once."""
+    sessions.end(caller.session_id, user_id=caller.user_id, client=client_info())

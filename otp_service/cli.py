@@ -1,0 +1,12 @@
+"""Gathers the commands of all features under `flask`."""
+
+from flask import Flask
+
+from otp_service.accounts.cli import users_cli
+from otp_service.simulator.cli import simulator_cli
+
+
+def register_commands(app: Flask) -> None:
+    """Add the command groups."""
+    app.cli.add_command(users_cli)
+    app.cli.add_command(simulator_cli)

@@ -1,0 +1,68 @@
+"""The decorator that states a route's contract beside the route, keeps it, and lets the OpenAPI document tell it."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import wraps
+from typing import Any
+
+import marshmallow
+import orjson
+from flask import Response
+
+from otp_service.core.body import read_json_object
+from otp_service.core.schema import load
+
+View = Callable[..., Any]
+EMPTY = 204
+
+
+@dataclass(frozen=True, slots=True)
+class Contract:
+    """What a route takes and gives. `errors` are the statuses it may answer beside the ones that any route may."""
+
+    body: marshmallow.Schema | None
+    out: marshmallow.Schema | None
+    status: int
+    errors: tuple[int, ...]
+    personal: bool
+
+
+def api(
+    *,
+    out: type[marshmallow.Schema] | None = None,
+    body: type[marshmallow.Schema] | None = None,
+    status: int = 200,
+    errors: tuple[int, ...] = (),
+    personal: bool = True,
+) -> Callable[[View], View]:
+    """Load the body by `body`, hand it to the view as its first argument, dump what it returns by `out`.
+
+    `personal` answers carry `Cache-Control: no-store`. The schemas are made once, at import.
+    """
+    contract = Contract(body() if body else None, out() if out else None, status, errors, personal)
+
+    def decorate(view: View) -> View:
+        @wraps(view)
+        def wrapped(*args: Any, **kwargs: Any) -> Response:
+            if contract.body is not None:
+                args = (load(contract.body, read_json_object()), *args)
+            return _answer(contract, view(*args, **kwargs))
+
+        wrapped.contract = contract  # type: ignore[attr-defined]
+        return wrapped
+
+    return decorate
+
+
+def _answer(contract: Contract, result: Any) -> Response:
+    if isinstance(result, Response):
+        return result
+    if contract.out is None:
+        response = Response(status=EMPTY)
+    else:
+        response = Response(
+            orjson.dumps(contract.out.dump(result)), status=contract.status, mimetype="application/json"
+        )
+    if contract.personal:
+        response.headers["Cache-Control"] = "no-store"
+    return response

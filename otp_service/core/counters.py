@@ -1,0 +1,53 @@
+"""Counters that must hold: they live in the database, so that no crash, restart or flushed cache forgets a try."""
+
+from datetime import datetime, timedelta
+
+from sqlalchemy import Integer, String, case, delete, or_, select, update
+from sqlalchemy.orm import Mapped, mapped_column
+
+from otp_service.core.database import UtcDateTime, execute, fetch_one, upsert
+from otp_service.extensions import Model
+
+
+class Counter(Model):
+    """How often `name` happened to `subject` since the window opened. Subjects of people are keyed hashes or ids."""
+
+    __tablename__ = "counters"
+
+    name: Mapped[str] = mapped_column(String(40), primary_key=True)
+    subject: Mapped[str] = mapped_column(String(80), primary_key=True)
+    window_started_at: Mapped[datetime] = mapped_column(UtcDateTime)
+    count: Mapped[int] = mapped_column(Integer)
+
+
+def take(name: str, subject: str, *, limit: int, window_seconds: int, now: datetime) -> bool:
+    """Count one more, unless `limit` is reached in the window that the first count opened. One statement decides."""
+    cutoff = now - timedelta(seconds=window_seconds)
+    is_over = or_(Counter.window_started_at <= cutoff, Counter.count == 0)
+    statement = upsert(Counter).values(name=name, subject=subject, window_started_at=now, count=1)
+    statement = statement.on_conflict_do_update(
+        index_elements=[Counter.name, Counter.subject],
+        set_={
+            "count": case((is_over, 1), else_=Counter.count + 1),
+            "window_started_at": case((is_over, now), else_=Counter.window_started_at),
+        },
+        where=or_(is_over, Counter.count < limit),
+    )
+    return execute(statement).rowcount == 1
+
+
+def seconds_until_open(name: str, subject: str, *, window_seconds: int, now: datetime) -> float:
+    """Seconds until the window of a full counter ends."""
+    row = fetch_one(select(Counter.window_started_at).where(Counter.name == name, Counter.subject == subject))
+    return max(1.0, (row[0] + timedelta(seconds=window_seconds) - now).total_seconds()) if row else 1.0
+
+
+def give_back(name: str, subject: str, *, taken_at: datetime) -> None:
+    """Undo the count taken at `taken_at`: what it stood for did not happen. A later window is left alone."""
+    is_same_window = (Counter.name == name) & (Counter.subject == subject) & (Counter.window_started_at <= taken_at)
+    execute(update(Counter).where(is_same_window, Counter.count > 0).values(count=Counter.count - 1))
+
+
+def clear(name: str, subject: str) -> None:
+    """Forget the counter."""
+    execute(delete(Counter).where(Counter.name == name, Counter.subject == subject))

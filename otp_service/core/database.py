@@ -1,0 +1,141 @@
+"""Transactions and reads. Truth is written in `transaction()`; a read outside one holds no connection afterwards."""
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from typing import Any
+
+from sqlalchemy import DateTime, Dialect, Engine, Executable, Row, UniqueConstraint, event
+from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.engine import Connection, CursorResult
+from sqlalchemy.exc import IntegrityError
+from sqlalchemy.orm import Session
+from sqlalchemy.pool import ConnectionPoolEntry
+from sqlalchemy.types import TypeDecorator
+
+from otp_service.extensions import Base, db
+
+_OPEN = "transaction is open"
+_READ_ONLY = "sqlite_reads_only"
+SQLITE_WAIT_MILLISECONDS = 10_000
+
+
+class UtcDateTime(TypeDecorator[datetime]):
+    """An aware UTC time, on SQLite as well, which knows no zones."""
+
+    impl = DateTime(timezone=True)
+    cache_ok = True
+
+    def process_bind_param(self, value: datetime | None, dialect: Dialect) -> datetime | None:
+        """Refuse naive times: they mean a clock was read elsewhere than in core.clock."""
+        if value is None:
+            return None
+        if value.tzinfo is None:
+            raise ValueError("a time without a zone reached the database")
+        utc = value.astimezone(UTC)
+        return utc.replace(tzinfo=None) if dialect.name == "sqlite" else utc
+
+    def process_result_value(self, value: datetime | None, dialect: Dialect) -> datetime | None:  # noqa: ARG002
+        """Give the zone back."""
+        if value is None:
+            return None
+        return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
+
+
+@contextmanager
+def transaction() -> Iterator[Session]:
+    """Join the open transaction, or open one: commit at the outermost level, roll back on any error.
+
+    On SQLite it takes the write lock at once, since upgrading a read lock fails under parallel writers.
+    """
+    session = db.session()
+    if _OPEN in session.info:
+        yield session
+        return
+    session.info[_OPEN] = True
+    try:
+        yield session
+        session.commit()
+    except BaseException:
+        session.rollback()
+        raise
+    finally:
+        del session.info[_OPEN]
+        session.close()
+
+
+def execute(statement: Executable) -> "CursorResult[Any]":
+    """Run a writing statement in the open transaction; its `rowcount` decides who wins."""
+    session = db.session()
+    if _OPEN not in session.info:
+        raise RuntimeError("write inside `with transaction():`")
+    return session.connection().execute(statement)
+
+
+def fetch_all(statement: Executable) -> Sequence[Row[Any]]:
+    """All rows: of the open transaction, else by one statement of its own that leaves no connection held."""
+    session = db.session()
+    if _OPEN in session.info:
+        return session.connection().execute(statement).all()
+    with db.engine.connect().execution_options(**_read_options()) as connection:
+        return connection.execute(statement).all()
+
+
+def fetch_one(statement: Executable) -> Row[Any] | None:
+    """The one row, or None."""
+    rows = fetch_all(statement)
+    return rows[0] if rows else None
+
+
+def upsert(model: type[Base]) -> Any:
+    """An INSERT that knows ON CONFLICT, for the database in use."""
+    return (postgresql.insert if db.engine.dialect.name == "postgresql" else sqlite.insert)(model)
+
+
+def assert_no_transaction() -> None:
+    """Guard a call to a provider: it must not be made while a transaction holds a connection."""
+    if _OPEN in db.session().info:
+        raise RuntimeError("a provider is called inside a transaction: reserve, commit, call, record")
+
+
+def violated_constraint(error: IntegrityError) -> str | None:
+    """The name of the unique constraint that `error` tells of, on either database."""
+    diagnostics = getattr(error.orig, "diag", None)
+    if diagnostics is not None:
+        return str(diagnostics.constraint_name)
+    prefix, _, columns = str(error.orig).partition("UNIQUE constraint failed: ")
+    wanted = set(columns.split(", ")) if not prefix else set()
+    for table in Base.metadata.tables.values():
+        for constraint in table.constraints:
+            names = {f"{table.name}.{column.name}" for column in getattr(constraint, "columns", ())}
+            if isinstance(constraint, UniqueConstraint) and names == wanted:
+                return str(constraint.name)
+    return None
+
+
+def _read_options() -> dict[str, Any]:
+    """No BEGIN and no ROLLBACK around a single read: one round trip on PostgreSQL, no lock on SQLite."""
+    if db.engine.dialect.name == "postgresql":
+        return {"isolation_level": "AUTOCOMMIT"}
+    return {_READ_ONLY: True}
+
+
+@event.listens_for(Engine, "connect")
+def _prepare_sqlite(connection: Any, _: ConnectionPoolEntry) -> None:
+    """Own the transactions (the driver's are half automatic), wait for locks, keep foreign keys, use a WAL."""
+    if type(connection).__module__.split(".")[0] != "sqlite3":
+        return
+    connection.isolation_level = None
+    for pragma in (
+        f"busy_timeout = {SQLITE_WAIT_MILLISECONDS}",
+        "journal_mode = WAL",
+        "synchronous = FULL",  # a code that was sent must be remembered after a power cut
+        "foreign_keys = ON",
+    ):
+        connection.execute(f"PRAGMA {pragma}")
+
+
+@event.listens_for(Engine, "begin")
+def _begin_sqlite(connection: Connection) -> None:
+    if connection.dialect.name == "sqlite" and not connection.get_execution_options().get(_READ_ONLY):
+        connection.exec_driver_sql("BEGIN IMMEDIATE")

@@ -1,0 +1,70 @@
+"""What every answer carries and what the log says of it: request id, security headers, CORS, one access line."""
+
+import logging
+import time
+from typing import TYPE_CHECKING
+
+from flask import Flask, Response, g, request
+from werkzeug.middleware.proxy_fix import ProxyFix
+
+from otp_service.core.body import BODY_LIMIT_BYTES
+from otp_service.core.tracing import request_id
+
+if TYPE_CHECKING:
+    from config import Config
+
+log = logging.getLogger("otp_service.access")
+SECURITY_HEADERS = {
+    "X-Content-Type-Options": "nosniff",
+    "X-Frame-Options": "DENY",
+    "Referrer-Policy": "no-referrer",
+    "Permissions-Policy": "geolocation=(), microphone=(), camera=()",
+    "Cross-Origin-Resource-Policy": "same-site",
+    "Content-Security-Policy": "default-src 'none'; frame-ancestors 'none'; base-uri 'none'; form-action 'none'",
+}
+HSTS = "max-age=31536000; includeSubDomains"
+
+
+def init_http(app: Flask, config: "Config") -> None:
+    """Bound the body, trust as many proxies as told, and decorate every answer."""
+    app.config["MAX_CONTENT_LENGTH"] = BODY_LIMIT_BYTES
+    if config.trusted_proxy_count:
+        hops = config.trusted_proxy_count
+        app.wsgi_app = ProxyFix(app.wsgi_app, x_for=hops, x_proto=hops)  # type: ignore[method-assign]
+    if config.frontend_origins:
+        from flask_cors import CORS
+
+        CORS(
+            app,
+            resources={r"/api/.*": {"origins": list(config.frontend_origins)}},
+            allow_headers=["Authorization", "Content-Type", "X-Request-ID"],
+            expose_headers=["X-Request-ID", "Retry-After", "RateLimit-Limit", "RateLimit-Remaining", "RateLimit-Reset"],
+            max_age=600,
+        )
+    app.before_request(_start)
+    app.after_request(_finish)
+
+
+def _start() -> None:
+    g.started = time.perf_counter()
+
+
+def _finish(response: Response) -> Response:
+    for name, value in SECURITY_HEADERS.items():
+        response.headers.setdefault(name, value)
+    if request.is_secure:
+        response.headers["Strict-Transport-Security"] = HSTS
+    response.headers["X-Request-ID"] = request_id() or ""
+    log.info(
+        "request",
+        extra={
+            "method": request.method,
+            "route": request.url_rule.rule
+            if request.url_rule
+            else "unknown",  # never the raw path: it may hold anything
+            "status": response.status_code,
+            "ip": request.remote_addr,
+            "ms": round((time.perf_counter() - g.get("started", time.perf_counter())) * 1000, 1),
+        },
+    )
+    return response

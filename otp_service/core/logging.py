@@ -1,0 +1,86 @@
+"""Logs: one event a line, as JSON or as readable text, with the request's id and with secrets blotted out."""
+
+import logging
+import re
+import sys
+from datetime import UTC, datetime
+from typing import Any
+
+import orjson
+
+from otp_service.core.phone import mask
+from otp_service.core.tracing import request_id
+
+_STANDARD = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime", "taskName"}
+_NUMBER = re.compile(r"\+[1-9][0-9]{6,14}\b")
+_SECRETS = re.compile(
+    r"eyJ[A-Za-z0-9_-]+\.[A-Za-z0-9_.-]+"  # JWTs
+    r"|\b(?:ch|rt|dt)_[A-Za-z0-9_-]{20,}"  # our own tokens
+    r"|\$(?:bcrypt-sha256\$|2[aby]\$)[^\s\"']+"  # password hashes
+)
+_PRIVATE_FIELDS = frozenset({"password", "otp_code", "token", "secret", "authorization", "credential"})
+_QUIET = ("alembic", "urllib3", "limits", "werkzeug")
+
+
+def configure_logging(*, level: str, form: str) -> None:
+    """Send the service's logs to standard error, one handler only, however often it is called."""
+    handler = logging.StreamHandler(sys.stderr)
+    handler.setFormatter(JsonFormatter() if form == "json" else TextFormatter())
+    handler.set_name("otp_service")
+    root = logging.getLogger()
+    for old in [h for h in root.handlers if h.get_name() == "otp_service"]:
+        root.removeHandler(old)
+    root.addHandler(handler)
+    root.setLevel(level)
+    for name in _QUIET:
+        logging.getLogger(name).setLevel(max(logging.WARNING, logging.getLevelName(level)))
+
+
+def redact(text: str) -> str:
+    """Mask telephone numbers, blot out tokens and password hashes."""
+    if "+" in text:
+        text = _NUMBER.sub(lambda found: mask(found[0]), text)
+    return _SECRETS.sub("[secret]", text)
+
+
+def facts(record: logging.LogRecord) -> dict[str, Any]:
+    """What a record tells, redacted: event, request id and the fields given as `extra`."""
+    told: dict[str, Any] = {"event": redact(record.getMessage())}
+    if (trace := request_id()) is not None:
+        told["requestId"] = trace
+    for name, value in vars(record).items():
+        if name not in _STANDARD:
+            told[name] = "[secret]" if name in _PRIVATE_FIELDS else _plain(value)
+    if record.exc_info:
+        told["exception"] = redact(logging.Formatter().formatException(record.exc_info))
+    return told
+
+
+def _plain(value: Any) -> Any:
+    return value if isinstance(value, int | float | bool) or value is None else redact(str(value))
+
+
+class JsonFormatter(logging.Formatter):
+    """One JSON object a line; JSON's own escapes keep CR, LF, ANSI codes and quotes from forging lines."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        """Render one record."""
+        head = {"time": _time(record), "level": record.levelname, "logger": record.name}
+        return orjson.dumps({**head, **facts(record)}, default=str).decode()
+
+
+class TextFormatter(logging.Formatter):
+    """For a person at a terminal: time, level, event, then `name=value` with values escaped."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        """Render one record."""
+        told = facts(record)
+        trace = told.pop("exception", None)
+        event = ascii(told.pop("event"))[1:-1]
+        fields = " ".join(f"{name}={orjson.dumps(value, default=str).decode()}" for name, value in told.items())
+        line = f"{_time(record)[11:23]} {record.levelname:<7} {event} {fields}".rstrip()
+        return f"{line}\n{trace}" if trace else line
+
+
+def _time(record: logging.LogRecord) -> str:
+    return datetime.fromtimestamp(record.created, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")

@@ -1,0 +1,76 @@
+"""Telephone numbers: any spelling becomes one E.164 number; what kind it is and how it is shown masked."""
+
+import re
+from dataclasses import dataclass
+from enum import StrEnum
+
+import phonenumbers
+from phonenumbers import PhoneNumberType
+
+SPELLING = re.compile(r"(?:tel:)?[\s ]*[+＋0-9０-９(][0-9０-９\s ().\-‐‑‒–/]{4,40}", re.IGNORECASE)
+SHOWN_DIGITS = 4
+
+
+class NumberKind(StrEnum):
+    """What decides over which channels a number can be reached."""
+
+    MOBILE = "mobile"
+    FIXED = "fixed"
+    REFUSED = "refused"  # premium rate, toll-free, shared cost, satellite and the like
+
+
+@dataclass(frozen=True, slots=True)
+class PhoneNumber:
+    """A valid number. `country` is ISO 3166-1 alpha-2, or `001` for numbers that belong to no country."""
+
+    e164: str
+    country: str
+    kind: NumberKind
+
+
+_KINDS = {
+    PhoneNumberType.MOBILE: NumberKind.MOBILE,
+    PhoneNumberType.FIXED_LINE_OR_MOBILE: NumberKind.MOBILE,  # all of North America: nobody can tell them apart
+    PhoneNumberType.FIXED_LINE: NumberKind.FIXED,
+}
+
+
+def parse(text: str, *, default_region: str | None = None) -> PhoneNumber | None:
+    """The number that `text` spells, or None when it is no valid number.
+
+    Without `default_region` the country code must be there, after `+` or `00`.
+    """
+    if not SPELLING.fullmatch(text):
+        return None
+    spelled = re.sub(r"^(tel:)?\s*", "", text, flags=re.IGNORECASE)
+    if default_region is None and spelled.startswith("00"):
+        spelled = f"+{spelled[2:]}"
+    try:
+        number = phonenumbers.parse(spelled, default_region)
+    except phonenumbers.NumberParseException:
+        return None
+    if not phonenumbers.is_valid_number(number):
+        return None
+    return PhoneNumber(
+        e164=phonenumbers.format_number(number, phonenumbers.PhoneNumberFormat.E164),
+        country=phonenumbers.region_code_for_number(number) or "001",
+        kind=_kind(number),
+    )
+
+
+def mask(e164: str) -> str:
+    """`+14155552671` -> `+1******2671`: the country code and the last four digits."""
+    try:
+        number = phonenumbers.parse(e164)
+    except phonenumbers.NumberParseException:
+        return "*" * len(e164)
+    code = str(number.country_code)
+    rest = e164[1 + len(code) :]
+    shown = min(SHOWN_DIGITS, len(rest) // 2)
+    return f"+{code}{'*' * (len(rest) - shown)}{rest[len(rest) - shown :]}"
+
+
+def _kind(number: phonenumbers.PhoneNumber) -> NumberKind:
+    if phonenumbers.region_code_for_number(number) in {None, phonenumbers.REGION_CODE_FOR_NON_GEO_ENTITY}:
+        return NumberKind.REFUSED  # +881 claims to be mobile and is satellite
+    return _KINDS.get(phonenumbers.number_type(number), NumberKind.REFUSED)

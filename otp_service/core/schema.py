@@ -1,0 +1,60 @@
+"""The base of all marshmallow schemas: camelCase on the wire, unknown fields refused, strict types."""
+
+from typing import Any, cast
+
+import marshmallow
+from marshmallow import fields, validate
+
+from otp_service.core.errors import InvalidInput
+
+
+class Schema(marshmallow.Schema):
+    """Checks shape only: type, length, format. Snake case in Python is camelCase in JSON."""
+
+    class Meta:
+        unknown = marshmallow.RAISE
+
+    error_messages = {"unknown": "This field is not known here."}  # noqa: RUF012 - how marshmallow wants it
+
+    def on_bind_field(self, field_name: str, field_obj: fields.Field[Any]) -> None:
+        """Name the field on the wire."""
+        field_obj.data_key = field_obj.data_key or camel_case(field_name)
+
+
+def camel_case(name: str) -> str:
+    """`phone_number` -> `phoneNumber`."""
+    head, *tail = name.split("_")
+    return head + "".join(word.capitalize() for word in tail)
+
+
+def load(schema: marshmallow.Schema, data: dict[str, Any]) -> dict[str, Any]:
+    """The checked fields under their Python names. Raises InvalidInput that names every faulty field."""
+    try:
+        loaded: dict[str, Any] = schema.load(data)
+    except marshmallow.ValidationError as error:
+        raise InvalidInput(fields=_flat(cast(dict[str, Any], error.messages))) from error
+    return loaded
+
+
+def text(message: str, *, maximum: int, **options: Any) -> fields.String:
+    """A required text of 1 to `maximum` characters; whatever is wrong with it, the client reads `message`."""
+    problems = dict.fromkeys(("required", "null", "invalid", "validator_failed"), message)
+    return fields.String(
+        **{
+            "required": True,
+            "validate": validate.Length(min=1, max=maximum, error=message),
+            "error_messages": problems,
+            **options,
+        }
+    )
+
+
+def _flat(messages: dict[str, Any], prefix: str = "") -> dict[str, list[str]]:
+    found: dict[str, list[str]] = {}
+    for name, value in messages.items():
+        path = f"{prefix}{name}"
+        if isinstance(value, dict):
+            found |= _flat(value, f"{path}.")
+        else:
+            found[path] = list(dict.fromkeys(value))
+    return found

@@ -1,0 +1,35 @@
+"""Who is asking, and under which request id: read off the request once, for answers, logs and services."""
+
+import re
+import uuid
+from dataclasses import dataclass
+
+from flask import g, has_request_context, request
+
+_REQUEST_ID = re.compile(r"[A-Za-z0-9-]{1,64}")
+AGENT_LENGTH = 200
+
+
+@dataclass(frozen=True, slots=True)
+class ClientInfo:
+    """What the edge knows of the caller. `ip` is the socket's, or what the trusted proxies vouch for."""
+
+    ip: str
+    agent: str
+    request_id: str | None = None
+
+
+def client_info() -> ClientInfo:
+    """The caller of the current request."""
+    agent = request.headers.get("User-Agent", "")[:AGENT_LENGTH]
+    return ClientInfo(ip=request.remote_addr or "", agent=agent, request_id=request_id())
+
+
+def request_id() -> str | None:
+    """The id of the current request: the caller's `X-Request-ID` when it is well formed, else a new one."""
+    if not has_request_context():
+        return None
+    if "request_id" not in g:
+        given = request.headers.get("X-Request-ID", "")
+        g.request_id = given if _REQUEST_ID.fullmatch(given) else str(uuid.uuid4())
+    return str(g.request_id)

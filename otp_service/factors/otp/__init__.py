@@ -1,0 +1,9 @@
+"""The one-time code on the phone: send it, prove it, redeem the proof once."""
+
+from otp_service.factors.otp.checking import Proof, prove
+from otp_service.factors.otp.destinations import CHANNELS
+from otp_service.factors.otp.redeeming import redeem
+from otp_service.factors.otp.sending import Delivery, Recipient, send
+from otp_service.factors.otp.states import Purpose
+
+__all__ = ["CHANNELS", "Delivery", "Proof", "Purpose", "Recipient", "prove", "redeem", "send"]

@@ -1,0 +1,152 @@
+"""Counts a code before the provider sees it, and records what the provider said."""
+
+import uuid
+from dataclasses import dataclass
+from datetime import datetime
+
+from sqlalchemy import ColumnElement, delete, exists, select, update
+
+from otp_service.core import counters
+from otp_service.core.database import execute, fetch_all, fetch_one, transaction, upsert
+from otp_service.core.secrets import keyring
+from otp_service.core.settings import settings
+from otp_service.factors.otp import budget
+from otp_service.factors.otp.errors import OtpInvalid, TooManyAttempts
+from otp_service.factors.otp.ledger import Ticket
+from otp_service.factors.otp.models import Verification, VerificationAttempt
+from otp_service.factors.otp.states import ATTEMPTS_PER_CODE, AttemptOutcome, State
+
+HOUR = 3_600
+ACCOUNT_COUNTER = "otp-check"
+
+
+@dataclass(frozen=True, slots=True)
+class Attempt:
+    """A code that was counted. `was_known`: it was tried before and its outcome was never recorded."""
+
+    verification_id: uuid.UUID
+    user_id: int
+    code_hash: str
+    was_known: bool
+
+
+def count(ticket: Ticket, code: str, *, now: datetime) -> Attempt:
+    """Count the code against the verification and the account. Raises OtpInvalid or TooManyAttempts.
+
+    A code that was tried before without an answer is no further guess and is not counted again; one that is known
+    to be wrong is counted, and refused without asking the provider.
+    """
+    hashes = keyring().digests(f"{ticket.id}:{code}", purpose="otp code")
+    with transaction():
+        outcome = _find_outcome(ticket.id, hashes)
+        if outcome is None and not _insert(ticket.id, hashes[0], now):
+            outcome = _find_outcome(ticket.id, hashes)  # a parallel request tried the same code first
+        if outcome != AttemptOutcome.UNKNOWN:
+            _count_guess(ticket, now)
+    if outcome == AttemptOutcome.WRONG:
+        _close_if_used_up(ticket.id, now)
+        raise OtpInvalid
+    if outcome == AttemptOutcome.RIGHT:
+        raise OtpInvalid
+    return Attempt(ticket.id, ticket.user_id, hashes[0], was_known=outcome == AttemptOutcome.UNKNOWN)
+
+
+def uncount(attempt: Attempt, *, now: datetime) -> None:
+    """The provider never looked at the code: the guess was none."""
+    if attempt.was_known:
+        return
+    is_open = _is(attempt) & (VerificationAttempt.outcome == AttemptOutcome.UNKNOWN)
+    with transaction():
+        if execute(delete(VerificationAttempt).where(is_open)).rowcount == 1:
+            execute(
+                update(Verification)
+                .where(Verification.id == attempt.verification_id, Verification.attempts > 0)
+                .values(attempts=Verification.attempts - 1)
+            )
+            counters.give_back(ACCOUNT_COUNTER, str(attempt.user_id), taken_at=now)
+
+
+def record_wrong(attempt: Attempt, *, now: datetime) -> None:
+    """The provider refused the code; the fifth refusal kills the verification."""
+    with transaction():
+        set_outcome(attempt, AttemptOutcome.WRONG)
+        _close_if_used_up(attempt.verification_id, now)
+
+
+def set_outcome(attempt: Attempt, outcome: AttemptOutcome) -> None:
+    """Write down what the provider said."""
+    execute(update(VerificationAttempt).where(_is(attempt)).values(outcome=outcome))
+
+
+def is_only_unknown(attempt: Attempt) -> bool:
+    """Whether no other code of this verification awaits an answer: then a success at the provider is this one's."""
+    statement = select(VerificationAttempt.code_hash).where(
+        VerificationAttempt.verification_id == attempt.verification_id,
+        VerificationAttempt.outcome == AttemptOutcome.UNKNOWN,
+    )
+    return [row.code_hash for row in fetch_all(statement)] == [attempt.code_hash]
+
+
+def clear_account(user_id: int) -> None:
+    """A right code: the account's wrong ones are forgotten."""
+    counters.clear(ACCOUNT_COUNTER, str(user_id))
+
+
+def _count_guess(ticket: Ticket, now: datetime) -> None:
+    is_open = (Verification.id == ticket.id) & (Verification.state == State.SENT) & (Verification.expires_at > now)
+    statement = (
+        update(Verification)
+        .where(is_open, Verification.attempts < ATTEMPTS_PER_CODE)
+        .values(attempts=Verification.attempts + 1)
+    )
+    if execute(statement).rowcount != 1:
+        raise refusal(ticket, now=now)
+    subject = str(ticket.user_id)
+    limit = settings().otp_checks_per_hour
+    if not counters.take(ACCOUNT_COUNTER, subject, limit=limit, window_seconds=HOUR, now=now):
+        wait = counters.seconds_until_open(ACCOUNT_COUNTER, subject, window_seconds=HOUR, now=now)
+        raise TooManyAttempts("Too many wrong codes. Try again later.", retry_after_seconds=wait)
+
+
+def refusal(ticket: Ticket, *, now: datetime) -> OtpInvalid | TooManyAttempts:
+    """Why this verification takes no more codes."""
+    row = fetch_one(select(Verification.state, Verification.attempts).where(Verification.id == ticket.id))
+    is_used_up = row is not None and row.state in {State.SENT, State.FAILED} and row.attempts >= ATTEMPTS_PER_CODE
+    if is_used_up and ticket.expires_at > now:
+        return TooManyAttempts(retry_after_seconds=budget.seconds_until_next(ticket.user_id, now=now))
+    return OtpInvalid()
+
+
+def _insert(verification_id: uuid.UUID, code_hash: str, now: datetime) -> bool:
+    values = {"verification_id": verification_id, "code_hash": code_hash, "tried_at": now}
+    statement = upsert(VerificationAttempt).values(outcome=AttemptOutcome.UNKNOWN, **values)
+    return execute(statement.on_conflict_do_nothing()).rowcount == 1
+
+
+def _find_outcome(verification_id: uuid.UUID, hashes: tuple[str, ...]) -> str | None:
+    row = fetch_one(
+        select(VerificationAttempt.outcome).where(
+            VerificationAttempt.verification_id == verification_id, VerificationAttempt.code_hash.in_(hashes)
+        )
+    )
+    return str(row.outcome) if row else None
+
+
+def _close_if_used_up(verification_id: uuid.UUID, now: datetime) -> None:
+    """Not while the outcome of another code is open: it may be the right one."""
+    has_open = exists().where(
+        VerificationAttempt.verification_id == verification_id,
+        VerificationAttempt.outcome == AttemptOutcome.UNKNOWN,
+    )
+    is_used_up = (Verification.id == verification_id) & (Verification.attempts >= ATTEMPTS_PER_CODE)
+    with transaction():
+        execute(
+            update(Verification)
+            .where(is_used_up, Verification.state == State.SENT, ~has_open)
+            .values(state=State.FAILED, settled_at=now)
+        )
+
+
+def _is(attempt: Attempt) -> ColumnElement[bool]:
+    same = VerificationAttempt.code_hash == attempt.code_hash
+    return (VerificationAttempt.verification_id == attempt.verification_id) & same

@@ -1,0 +1,65 @@
+"""What a send uses up: the user's cooldown, and what the number and the client's address may have."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import datetime
+
+from otp_service.core import counters
+from otp_service.core.secrets import keyring
+from otp_service.core.settings import settings
+from otp_service.factors.otp.errors import OtpCooldown, OtpSendLimit
+
+HOUR = 3_600
+DAY = 86_400
+MINUTE = 60
+
+
+@dataclass(frozen=True, slots=True)
+class _Allowance:
+    name: str
+    subject: str
+    limit: int
+    window_seconds: int
+
+
+def take(*, user_id: int, phone_number: str, ip: str, now: datetime) -> None:
+    """Take one send in the open transaction. Raises OtpCooldown or OtpSendLimit; the transaction undoes the rest."""
+    for allowance in _allowances(user_id, phone_number, ip):
+        parts = (allowance.name, allowance.subject)
+        window = allowance.window_seconds
+        if counters.take(*parts, limit=allowance.limit, window_seconds=window, now=now):
+            continue
+        wait = counters.seconds_until_open(*parts, window_seconds=window, now=now)
+        if allowance.name == "otp-cooldown":
+            raise OtpCooldown(f"Wait {spoken(window)} before requesting another OTP.", retry_after_seconds=wait)
+        raise OtpSendLimit(retry_after_seconds=wait)
+
+
+def give_back(*, user_id: int, phone_number: str, ip: str, taken_at: datetime) -> None:
+    """Undo `take`: no message left."""
+    for allowance in _allowances(user_id, phone_number, ip):
+        counters.give_back(allowance.name, allowance.subject, taken_at=taken_at)
+
+
+def seconds_until_next(user_id: int, *, now: datetime) -> float:
+    """Seconds until the user may have another code."""
+    window = settings().otp_cooldown_seconds
+    return counters.seconds_until_open("otp-cooldown", str(user_id), window_seconds=window, now=now)
+
+
+def spoken(seconds: int) -> str:
+    """`120` -> `2 minutes`."""
+    amount, unit = (seconds // MINUTE, "minute") if seconds % MINUTE == 0 else (seconds, "second")
+    return f"{amount} {unit}" if amount == 1 else f"{amount} {unit}s"
+
+
+def _allowances(user_id: int, phone_number: str, ip: str) -> Iterator[_Allowance]:
+    """In one order, always, so that two sends cannot wait for each other."""
+    config = settings()
+    number = keyring().digest(phone_number, purpose="send counter: number")
+    yield _Allowance("otp-cooldown", str(user_id), 1, config.otp_cooldown_seconds)
+    yield _Allowance("otp-number-hour", number, config.otp_sends_per_number_hour, HOUR)
+    yield _Allowance("otp-number-day", number, config.otp_sends_per_number_day, DAY)
+    if config.rate_limits_enabled:
+        address = keyring().digest(ip, purpose="send counter: address")
+        yield _Allowance("otp-address-hour", address, config.otp_sends_per_address_hour, HOUR)

@@ -1,0 +1,122 @@
+"""Checks a code: count it, commit, ask the provider, record. What is proven is redeemed in a transaction of its own."""
+
+import uuid
+from dataclasses import dataclass
+from datetime import datetime
+
+from sqlalchemy import ColumnElement, or_
+
+from otp_service import audit, sinch
+from otp_service.core import clock
+from otp_service.core.database import transaction
+from otp_service.core.tracing import ClientInfo
+from otp_service.factors.otp import attempts, ledger, settling
+from otp_service.factors.otp.attempts import Attempt
+from otp_service.factors.otp.errors import OtpInvalid, from_provider
+from otp_service.factors.otp.ledger import Ticket
+from otp_service.factors.otp.models import Verification
+from otp_service.factors.otp.sending import ANSWER_WITHIN_SECONDS
+from otp_service.factors.otp.states import State
+from otp_service.sinch import Channel, VerificationStatus
+
+_ENDED = {VerificationStatus.ABORTED: State.SUPERSEDED, VerificationStatus.FAIL: State.EXPIRED}
+
+
+@dataclass(frozen=True, slots=True)
+class Proof:
+    """The provider accepted the code. It is worth nothing until it is redeemed, once."""
+
+    attempt: Attempt
+    user_id: int
+    phone_number: str
+    channel: Channel
+
+
+class _Superseded(Exception):
+    """The provider has dropped this verification for another one; the code may belong to that."""
+
+
+def prove(*, user_id: int, code: str, challenge_id: uuid.UUID | None, client: ClientInfo) -> Proof:
+    """Show that the user holds the phone, with the live code sent for `challenge_id` (None: with any live code).
+
+    Raises OtpInvalid, TooManyAttempts, ProviderUnavailable, ProviderRefused. A right code whose answer was lost may
+    be tried again.
+    """
+    now = clock.now()
+    with sinch.get_client().within(ANSWER_WITHIN_SECONDS):
+        for ticket in _live(user_id, challenge_id, now):
+            settled = settling.settle(ticket, now=now) if ticket.state == State.RESERVED else ticket
+            if settled.state not in {State.SENT, State.FAILED}:
+                continue
+            try:
+                return _evaluate(settled, code, now)
+            except _Superseded:
+                continue
+            except OtpInvalid:
+                _record_failure(user_id, client, now)
+                raise
+    _record_failure(user_id, client, now)
+    raise OtpInvalid
+
+
+def _live(user_id: int, challenge_id: uuid.UUID | None, now: datetime) -> list[Ticket]:
+    """Newest first. A failed one is among them, since it still says "too many attempts"."""
+    is_bound: ColumnElement[bool] = Verification.expires_at > now
+    if challenge_id is not None:
+        is_bound &= Verification.challenge_id == challenge_id
+    states = [Verification.state == state for state in (State.RESERVED, State.SENT, State.FAILED)]
+    return ledger.newest_first(user_id, is_bound, or_(*states))
+
+
+def _evaluate(ticket: Ticket, code: str, now: datetime) -> Proof:
+    attempt = attempts.count(ticket, code, now=now)
+    proof = Proof(attempt, ticket.user_id, ticket.phone_number, ticket.via())
+    try:
+        sinch.get_client().report(ticket.opened_provider_id(), ticket.via(), code)
+    except sinch.CodeRejected as error:
+        attempts.record_wrong(attempt, now=now)
+        raise OtpInvalid from error
+    except (sinch.VerificationExpired, sinch.VerificationFailed, sinch.VerificationNotFound) as error:
+        _ask_what_ended_it(ticket, attempt, now, error)
+    except sinch.SinchError as error:
+        if error.is_outcome_unknown and _was_accepted(ticket, attempt):
+            return proof
+        if not error.is_outcome_unknown:
+            attempts.uncount(attempt, now=now)
+        raise from_provider(error) from error
+    return proof
+
+
+def _ask_what_ended_it(ticket: Ticket, attempt: Attempt, now: datetime, error: sinch.SinchError) -> None:
+    """The provider no longer takes codes for it. Returns only if this very code had been accepted before."""
+    try:
+        status = sinch.get_client().status(ticket.opened_provider_id()).status
+    except sinch.VerificationNotFound:
+        status = VerificationStatus.FAIL
+    except sinch.SinchError as unknown:
+        raise from_provider(unknown) from unknown
+    if status is VerificationStatus.SUCCESSFUL and attempt.was_known and attempts.is_only_unknown(attempt):
+        return
+    if status is VerificationStatus.ABORTED:
+        attempts.uncount(attempt, now=now)
+        ledger.move(ticket.id, (State.SENT,), State.SUPERSEDED, settled_at=now)
+        raise _Superseded from error
+    if not attempt.was_known:
+        attempts.record_wrong(attempt, now=now)
+    if status is not VerificationStatus.SUCCESSFUL:
+        ledger.move(ticket.id, (State.SENT,), _ENDED.get(status, State.FAILED), settled_at=now)
+    raise OtpInvalid from error
+
+
+def _was_accepted(ticket: Ticket, attempt: Attempt) -> bool:
+    """The answer got lost: whether the provider counts the code as right, and it can only be this one."""
+    try:
+        status = sinch.get_client().status(ticket.opened_provider_id()).status
+    except sinch.SinchError:
+        return False
+    return status is VerificationStatus.SUCCESSFUL and attempts.is_only_unknown(attempt)
+
+
+def _record_failure(user_id: int, client: ClientInfo, now: datetime) -> None:
+    with transaction():
+        audit.record("otp.refused", user_id=user_id, client=client, at=now)

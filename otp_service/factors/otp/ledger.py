@@ -1,0 +1,104 @@
+"""Reads and moves verifications from state to state; every move is one conditional update."""
+
+import uuid
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+from sqlalchemy import ColumnElement, select, update
+
+from otp_service.core.database import execute, fetch_all, transaction
+from otp_service.core.secrets import keyring
+from otp_service.core.settings import settings
+from otp_service.factors.otp import budget
+from otp_service.factors.otp.models import Verification
+from otp_service.factors.otp.states import State
+from otp_service.sinch import Channel
+
+
+@dataclass(frozen=True, slots=True)
+class Ticket:
+    """A verification as plain values, to be carried over a call to the provider."""
+
+    id: uuid.UUID
+    user_id: int
+    challenge_id: uuid.UUID | None
+    channel: str
+    phone_number: str
+    ip: str
+    provider_id: str | None
+    state: str
+    attempts: int
+    created_at: datetime
+    expires_at: datetime
+
+    @property
+    def reference(self) -> str:
+        """The name under which the provider can find it."""
+        return str(self.id)
+
+    def opened_provider_id(self) -> str:
+        """The provider's id in the clear."""
+        return keyring().open(self.provider_id or "", context=_context(self.id))
+
+    def via(self) -> Channel:
+        """The channel."""
+        return Channel(self.channel)
+
+
+_COLUMNS = [getattr(Verification, name) for name in Ticket.__dataclass_fields__]
+
+
+def newest_first(user_id: int, *conditions: ColumnElement[bool]) -> list[Ticket]:
+    """The user's verifications that meet the conditions."""
+    statement = select(*_COLUMNS).where(Verification.user_id == user_id, *conditions)
+    rows = fetch_all(statement.order_by(Verification.created_at.desc(), Verification.id))
+    return [Ticket(*row) for row in rows]
+
+
+def get(verification_id: uuid.UUID) -> Ticket:
+    """One verification as it stands now."""
+    return Ticket(*fetch_all(select(*_COLUMNS).where(Verification.id == verification_id))[0])
+
+
+def mark_sent(ticket: Ticket, provider_id: str, *, now: datetime) -> None:
+    """The provider took it: from now on its code counts, and the user's older codes do not."""
+    sealed = keyring().seal(provider_id, context=_context(ticket.id))
+    ends = now + timedelta(seconds=settings().otp_ttl_seconds)
+    with transaction():
+        if move(ticket.id, (State.RESERVED,), State.SENT, provider_id=sealed, sent_at=now, expires_at=ends):
+            is_older = (Verification.created_at <= ticket.created_at) & (Verification.id != ticket.id)
+            execute(
+                update(Verification)
+                .where(Verification.user_id == ticket.user_id, Verification.state == State.SENT, is_older)
+                .values(state=State.SUPERSEDED, settled_at=now)
+            )
+
+
+def mark_undelivered(ticket: Ticket, *, now: datetime) -> None:
+    """No message left: close it and give back what it used up."""
+    with transaction():
+        move(ticket.id, (State.RESERVED,), State.UNDELIVERED, settled_at=now)
+        give_back(ticket, now=now)
+
+
+def give_back(ticket: Ticket, *, now: datetime) -> None:
+    """Give the cooldown and the counts back, once."""
+    is_due = (Verification.id == ticket.id) & Verification.given_back_at.is_(None)
+    with transaction():
+        if execute(update(Verification).where(is_due).values(given_back_at=now)).rowcount == 1:
+            budget.give_back(
+                user_id=ticket.user_id, phone_number=ticket.phone_number, ip=ticket.ip, taken_at=ticket.created_at
+            )
+
+
+def move(verification_id: uuid.UUID, origins: Iterable[State], target: State, **values: Any) -> bool:
+    """Move it if it still is in one of the origins; whether this call did it."""
+    is_there = (Verification.id == verification_id) & Verification.state.in_(list(origins))
+    with transaction():
+        return execute(update(Verification).where(is_there).values(state=target, **values)).rowcount == 1
+
+
+def _context(verification_id: uuid.UUID) -> str:
+    return f"verifications.provider_id:{verification_id}"

@@ -1,0 +1,51 @@
+"""The verifications and the codes tried on them."""
+
+import uuid
+from datetime import datetime
+
+from sqlalchemy import CheckConstraint, ForeignKey, Index, Integer, String, Uuid
+from sqlalchemy.orm import Mapped, mapped_column
+
+from otp_service.core.database import UtcDateTime
+from otp_service.extensions import Model
+from otp_service.factors.otp.states import ATTEMPTS_PER_CODE
+
+
+class Verification(Model):
+    """One code on its way to one phone. `id` is also Sinch's `reference`; `provider_id` is encrypted."""
+
+    __tablename__ = "verifications"
+    __table_args__ = (
+        Index("ix_verifications_user_id_created_at", "user_id", "created_at"),
+        CheckConstraint(f"attempts BETWEEN 0 AND {ATTEMPTS_PER_CODE}", name="attempts_bounded"),
+    )
+
+    id: Mapped[uuid.UUID] = mapped_column(Uuid, primary_key=True)
+    user_id: Mapped[int] = mapped_column(ForeignKey("users.id", ondelete="CASCADE"))
+    challenge_id: Mapped[uuid.UUID | None] = mapped_column(Uuid)
+    purpose: Mapped[str] = mapped_column(String(20))
+    channel: Mapped[str] = mapped_column(String(10))
+    phone_number: Mapped[str] = mapped_column(String(16))
+    country: Mapped[str] = mapped_column(String(3))
+    ip: Mapped[str] = mapped_column(String(45))
+    provider_id: Mapped[str | None] = mapped_column(String(400))
+    state: Mapped[str] = mapped_column(String(12))
+    attempts: Mapped[int] = mapped_column(Integer, default=0)
+    created_at: Mapped[datetime] = mapped_column(UtcDateTime)
+    sent_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    expires_at: Mapped[datetime] = mapped_column(UtcDateTime)
+    settled_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    given_back_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+
+
+class VerificationAttempt(Model):
+    """A code that somebody tried: its keyed hash, and what the provider said of it."""
+
+    __tablename__ = "verification_attempts"
+
+    verification_id: Mapped[uuid.UUID] = mapped_column(
+        ForeignKey("verifications.id", ondelete="CASCADE"), primary_key=True
+    )
+    code_hash: Mapped[str] = mapped_column(String(64), primary_key=True)
+    outcome: Mapped[str] = mapped_column(String(8))
+    tried_at: Mapped[datetime] = mapped_column(UtcDateTime)

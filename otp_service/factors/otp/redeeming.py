@@ -1,0 +1,23 @@
+"""Spends a proof: one conditional update decides who of many gets it."""
+
+from datetime import datetime
+
+from otp_service import audit
+from otp_service.accounts import users
+from otp_service.core.database import transaction
+from otp_service.core.tracing import ClientInfo
+from otp_service.factors.otp import attempts, ledger
+from otp_service.factors.otp.checking import Proof
+from otp_service.factors.otp.errors import OtpInvalid
+from otp_service.factors.otp.states import AttemptOutcome, State
+
+
+def redeem(proof: Proof, *, client: ClientInfo, now: datetime) -> None:
+    """Count the number as proven, in the transaction of what the proof is for. Raises OtpInvalid when it was spent."""
+    with transaction():
+        if not ledger.move(proof.attempt.verification_id, (State.SENT,), State.VERIFIED, settled_at=now):
+            raise OtpInvalid
+        attempts.set_outcome(proof.attempt, AttemptOutcome.RIGHT)
+        attempts.clear_account(proof.user_id)
+        users.mark_phone_verified(proof.user_id, phone_number=proof.phone_number, now=now)
+        audit.record("otp.verified", user_id=proof.user_id, client=client, at=now, channel=proof.channel)

@@ -1,0 +1,39 @@
+"""The words for where a code is in its life.
+
+reserved --start ok--> sent --right code--> verified
+   |                    |--wrong code x5--> failed    |--too late--> expired    |--new code--> superseded
+   '--start failed--> undelivered (cooldown and budget given back)
+"""
+
+from enum import StrEnum
+
+
+class State(StrEnum):
+    """Where a verification stands."""
+
+    RESERVED = "reserved"
+    SENT = "sent"
+    VERIFIED = "verified"
+    FAILED = "failed"
+    EXPIRED = "expired"
+    SUPERSEDED = "superseded"
+    UNDELIVERED = "undelivered"
+
+
+class Purpose(StrEnum):
+    """What a code was sent for."""
+
+    LOGIN = "login"
+    PHONE_VERIFICATION = "phone_verification"
+
+
+class AttemptOutcome(StrEnum):
+    """What the provider said of a code; unknown until its answer is recorded."""
+
+    UNKNOWN = "unknown"
+    WRONG = "wrong"
+    RIGHT = "right"
+
+
+ATTEMPTS_PER_CODE = 5
+"""Wrong codes that kill a code."""

@@ -1,0 +1,1 @@
+"""What operators and machines ask: is it alive, is it ready, what can it do."""

@@ -1,0 +1,45 @@
+"""The routes for operators and machines."""
+
+from typing import Any
+
+import orjson
+from flask import Blueprint, Response, current_app
+
+from otp_service.core import clock
+from otp_service.core.api import api
+from otp_service.ops import readiness
+from otp_service.ops.openapi import document
+from otp_service.ops.schemas import HealthOut, ReadyOut
+
+bp = Blueprint("ops", __name__)
+
+
+@bp.get("/health")
+@api(out=HealthOut, personal=False)
+def health() -> dict[str, Any]:
+    """Say that the process lives; touches nothing."""
+    return {"status": "UP", "timestamp": clock.now()}
+
+
+@bp.get("/ready")
+@api(out=ReadyOut, errors=(503,), personal=False)
+def ready() -> dict[str, Any] | Response:
+    """Say what this service stands on, and whether it stands: 503 when it cannot serve."""
+    report = readiness.check()
+    if report["status"] == "READY":
+        return report
+    response = Response(orjson.dumps(ReadyOut().dump(report)), status=503, mimetype="application/json")
+    response.headers["Retry-After"] = "5"
+    return response
+
+
+@bp.get("/api/v1/openapi.json")
+@api(personal=False)
+def openapi() -> Response:
+    """Describe the API as an OpenAPI 3.1 document."""
+    cached: bytes | None = current_app.extensions.get("openapi")
+    if cached is None:
+        cached = current_app.extensions["openapi"] = orjson.dumps(
+            document(current_app, version=current_app.config["VERSION"])
+        )
+    return Response(cached, mimetype="application/json")

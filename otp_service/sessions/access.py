@@ -1,0 +1,44 @@
+"""The decorator that a route wears when only a signed-in person may call it."""
+
+import uuid
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import wraps
+from typing import Any
+
+from flask import request
+
+from otp_service.core import clock
+from otp_service.sessions import services, tokens
+from otp_service.sessions.errors import AccessTokenRequired, InvalidToken
+
+View = Callable[..., Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Caller:
+    """Who is asking, by a valid access token of a live session."""
+
+    user_id: int
+    session_id: uuid.UUID
+
+
+def signed_in(view: View) -> View:
+    """Hand the view its Caller as the first argument. Raises AccessTokenRequired, InvalidToken (both 401)."""
+
+    @wraps(view)
+    def wrapped(*args: Any, **kwargs: Any) -> Any:
+        return view(_caller(), *args, **kwargs)
+
+    wrapped.needs_token = True  # type: ignore[attr-defined]
+    return wrapped
+
+
+def _caller() -> Caller:
+    scheme, _, token = request.headers.get("Authorization", "").partition(" ")
+    if scheme.lower() != "bearer" or not token.strip():
+        raise AccessTokenRequired
+    claims = tokens.read(token.strip())
+    if not services.is_live(claims.session_id, user_id=claims.user_id, now=clock.now()):
+        raise InvalidToken
+    return Caller(claims.user_id, claims.session_id)

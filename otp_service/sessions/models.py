@@ -1,0 +1,30 @@
+"""The table of sessions."""
+
+import uuid
+from datetime import datetime
+
+from sqlalchemy import ForeignKey, String, UniqueConstraint, Uuid
+from sqlalchemy.orm import Mapped, mapped_column
+
+from otp_service.core.database import UtcDateTime
+from otp_service.extensions import Model
+
+
+class Session(Model):
+    """One sign-in on one device: lives until it is ended or its refresh token grows too old."""
+
+    __tablename__ = "sessions"
+    __table_args__ = (UniqueConstraint("refresh_hash"),)
+
+    id: Mapped[uuid.UUID] = mapped_column(Uuid, primary_key=True)
+    user_id: Mapped[int] = mapped_column(ForeignKey("users.id", ondelete="CASCADE"), index=True)
+    refresh_hash: Mapped[str] = mapped_column(String(64))
+    expires_at: Mapped[datetime] = mapped_column(UtcDateTime)
+    ended_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    amr: Mapped[str] = mapped_column(String(60))
+    acr: Mapped[str] = mapped_column(String(10))
+    authenticated_at: Mapped[datetime] = mapped_column(UtcDateTime)
+    created_at: Mapped[datetime] = mapped_column(UtcDateTime)
+    last_used_at: Mapped[datetime] = mapped_column(UtcDateTime)
+    ip: Mapped[str] = mapped_column(String(45))
+    agent: Mapped[str] = mapped_column(String(200))
