@@ -1,0 +1,84 @@
+"""`make run` starts everything, says where it is, and ends everything."""
+
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import urllib.request
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.servers.ports import HOST, free_port, is_open
+
+ROOT = Path(__file__).resolve().parents[2]
+LAST_LINE = "Ctrl-C stops everything."
+
+
+@pytest.fixture
+def env(tmp_path: Path) -> dict[str, str]:
+    ports = {"PORT": str(free_port()), "SIMULATOR_PORT": str(free_port())}
+    path = {"PATH": os.environ["PATH"]}
+    return path | ports | {"INSTANCE_DIR": str(tmp_path), "APP_ENV": "development", "SINCH_APP_KEY": ""}
+
+
+def start(env: dict[str, str]) -> subprocess.Popen[str]:
+    return subprocess.Popen(
+        [sys.executable, "scripts/run_local.py"],
+        cwd=ROOT,
+        env=env,
+        text=True,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+    )
+
+
+@pytest.fixture
+def runner(env: dict[str, str]) -> Iterator[subprocess.Popen[str]]:
+    with start(env) as process:
+        assert process.stdout
+        assert any(LAST_LINE in line for line in process.stdout), "it ended by itself"
+        yield process
+        process.terminate()
+
+
+def get(port: str, path: str) -> dict[str, object]:
+    with urllib.request.urlopen(f"http://{HOST}:{port}{path}", timeout=5) as answer:
+        document: dict[str, object] = json.load(answer)
+        return document
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM], ids=lambda number: number.name)
+def test_service_and_simulator_run_until_a_signal_ends_both(
+    runner: subprocess.Popen[str], env: dict[str, str], number: signal.Signals
+) -> None:
+    assert get(env["PORT"], "/health")["status"] == "UP"
+    assert get(env["SIMULATOR_PORT"], "/inbox.json") == {"messages": []}
+
+    runner.send_signal(number)
+    runner.communicate(timeout=30)
+
+    assert runner.returncode == 0
+    assert not is_open(int(env["PORT"]))
+    assert not is_open(int(env["SIMULATOR_PORT"]))
+
+
+@pytest.mark.parametrize("variable", ["PORT", "SIMULATOR_PORT"])
+def test_a_port_in_use_is_one_line_that_names_the_variable(env: dict[str, str], variable: str) -> None:
+    with socket.create_server((HOST, int(env[variable]))), start(env) as process:
+        output, _ = process.communicate(timeout=30)
+
+    assert output == f"{HOST}:{env[variable]} is in use already; set {variable} to another port.\n"
+    assert process.returncode == 1
+
+
+def test_settings_that_cannot_be_used_end_it_with_their_names(env: dict[str, str]) -> None:
+    with start(env | {"JWT_SECRET": "short"}) as process:
+        output, _ = process.communicate(timeout=30)
+
+    assert "JWT_SECRET: " in output
+    assert "The service ended by itself with exit code 1" in output
+    assert process.returncode == 1
