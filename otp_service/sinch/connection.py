@@ -1,0 +1,163 @@
+"""HTTP connections whose time-outs bound a whole phase (connect, answer), not each packet of it.
+
+The time-outs of requests and urllib3 start anew with every byte, every address and every handshake message,
+and never cover the resolver; a server that drips a byte a second would hold a thread for hours.
+"""
+
+import http.client
+import io
+import queue
+import socket
+import ssl
+import sys
+import threading
+import time
+from typing import Any
+
+from requests.adapters import HTTPAdapter
+from urllib3.connection import HTTPConnection, HTTPSConnection
+from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
+
+MAX_BODY_BYTES = 64 * 1024
+_MAX_ANSWER_BYTES = MAX_BODY_BYTES + 16 * 1024  # with headers and the framing of chunks
+_MAX_IDLE_SECONDS = 20.0  # shorter than servers keep an idle connection: sending on a dying one leaves us in doubt
+
+_Address = tuple[Any, ...]
+
+
+class ConnectFailed(Exception):
+    """No connection came about, so no byte of the request was sent; says why in one word."""
+
+
+class AnswerTooLarge(Exception):
+    """The answer is longer than any that Sinch has reason to give."""
+
+
+class _BoundedReader(io.RawIOBase):
+    """A socket's bytes until a deadline and a count, whatever the rhythm in which they come."""
+
+    def __init__(self, sock: socket.socket, raw: io.RawIOBase) -> None:
+        self._sock = sock
+        self._raw = raw
+        self._ends_at = time.monotonic() + (sock.gettimeout() or 0.0)
+        self._bytes_left = _MAX_ANSWER_BYTES
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: Any, /) -> int | None:
+        remaining = self._ends_at - time.monotonic()
+        if remaining <= 0:
+            raise TimeoutError("the answer took too long as a whole")
+        if self._bytes_left <= 0:
+            raise AnswerTooLarge
+        self._sock.settimeout(remaining)
+        count: int | None = self._raw.readinto(buffer)
+        self._bytes_left -= count or 0
+        return count
+
+    def close(self) -> None:
+        self._raw.close()
+        super().close()
+
+
+class _BoundedResponse(http.client.HTTPResponse):
+    """Reads its answer, from the status line on, through a `_BoundedReader`."""
+
+    def __init__(
+        self, sock: socket.socket, debuglevel: int = 0, method: str | None = None, url: str | None = None
+    ) -> None:
+        super().__init__(sock, debuglevel, method, url)
+        self.fp = io.BufferedReader(_BoundedReader(sock, self.fp.detach()))
+
+
+class BoundedConnection(HTTPConnection):
+    """What the plain and the TLS connection share. `self.timeout` is the limit of the phase at hand."""
+
+    response_class = _BoundedResponse
+    used_at = 0.0
+
+    def connect(self) -> None:
+        reason = None
+        try:
+            super().connect()
+        except ssl.SSLCertVerificationError:
+            reason = "certificate"
+        except Exception as error:  # noqa: BLE001 - whatever it was, nothing has been sent
+            reason = type(error).__name__
+        if reason:
+            raise ConnectFailed(reason)
+
+    def getresponse(self) -> Any:
+        self.used_at = time.monotonic()
+        return super().getresponse()
+
+    @property
+    def is_connected(self) -> bool:
+        is_stale = time.monotonic() - self.used_at > _MAX_IDLE_SECONDS
+        return not is_stale and super().is_connected
+
+    def _new_conn(self) -> socket.socket:
+        ends_at = time.monotonic() + float(self.timeout or 0.0)
+        addresses = _resolve(self._dns_host.strip("[]"), self.port, ends_at)
+        last_error: OSError = OSError("no address")
+        for tried, (family, kind, protocol, _, address) in enumerate(addresses):
+            # Each address gets its share of the time: a dead IPv6 route must not use up IPv4's.
+            share = (ends_at - time.monotonic()) / (len(addresses) - tried)
+            sock = socket.socket(family, kind, protocol)
+            try:
+                sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+                sock.settimeout(max(share, 0.001))
+                sock.connect(address)
+                sock.settimeout(max(ends_at - time.monotonic(), 0.001))  # what is left is for the handshake
+            except OSError as error:
+                last_error = error
+                sock.close()
+            else:
+                sys.audit("http.client.connect", self, self.host, self.port)
+                return sock
+        raise last_error
+
+
+class _BoundedTlsConnection(BoundedConnection, HTTPSConnection):
+    """The same over TLS."""
+
+
+class _PlainPool(HTTPConnectionPool):
+    ConnectionCls = BoundedConnection
+
+
+class _TlsPool(HTTPSConnectionPool):
+    ConnectionCls = _BoundedTlsConnection
+
+
+class BoundedAdapter(HTTPAdapter):
+    """requests' connection pool on bounded connections. Raises ConnectFailed and AnswerTooLarge as they are."""
+
+    def init_poolmanager(self, *args: Any, **kwargs: Any) -> None:
+        super().init_poolmanager(*args, **kwargs)
+        self.poolmanager.pool_classes_by_scheme = {"http": _PlainPool, "https": _TlsPool}
+
+
+def _resolve(host: str, port: int, ends_at: float) -> list[_Address]:
+    """The addresses of `host`. The resolver knows no time-out, so it runs beside us and is left behind if late."""
+    try:
+        return socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_NUMERICHOST)
+    except socket.gaierror:
+        pass  # a name, not an address
+    found: queue.SimpleQueue[list[_Address] | Exception] = queue.SimpleQueue()
+
+    def look_up() -> None:
+        try:
+            found.put(list(socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)))
+        except (OSError, UnicodeError) as error:
+            found.put(error)
+
+    threading.Thread(target=look_up, name="sinch-resolver", daemon=True).start()
+    try:
+        answer = found.get(timeout=max(ends_at - time.monotonic(), 0.001))
+    except queue.Empty:
+        raise TimeoutError("the resolver took too long") from None
+    if isinstance(answer, Exception):
+        raise answer
+    return answer

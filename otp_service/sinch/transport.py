@@ -1,0 +1,152 @@
+"""One HTTP exchange with Sinch: bytes out, a decoded answer or one of two errors back."""
+
+import contextlib
+import json
+import logging
+import urllib.parse
+from dataclasses import dataclass, field
+from decimal import Decimal
+from enum import StrEnum
+from typing import Any
+
+import requests
+from requests.auth import AuthBase, HTTPBasicAuth
+from urllib3.util import Timeout
+
+from otp_service.sinch.connection import MAX_BODY_BYTES, AnswerTooLarge, BoundedAdapter, ConnectFailed
+from otp_service.sinch.errors import NotSent, OutcomeUnknown, SinchError
+from otp_service.sinch.settings import SinchSettings
+from otp_service.sinch.signing import ApplicationSigned
+
+# urllib3 writes whole URLs (with phone numbers) to its debug log, and to warnings about odd headers.
+for _name in ("urllib3.connection", "urllib3.connectionpool"):
+    logging.getLogger(_name).setLevel(logging.ERROR)
+
+
+_CHUNK_BYTES = 16 * 1024
+
+
+class Operation(StrEnum):
+    """What a call is for; decides what may be tried again and what a refusal means."""
+
+    START = "start"
+    REPORT = "report"
+    STATUS = "status"
+
+
+_VERBS = {Operation.START: "POST", Operation.REPORT: "PUT", Operation.STATUS: "GET"}
+
+
+@dataclass(frozen=True)
+class Call:
+    """One request in Sinch's terms. `segments` follow `/verifications` and are encoded here."""
+
+    operation: Operation
+    segments: tuple[str, ...] = field(default=(), repr=False)
+    body: dict[str, Any] | None = field(default=None, repr=False)
+    language: str | None = None
+
+    @property
+    def path(self) -> str:
+        """The path after the root. A plus sign stays as it is, as in Sinch's own SDKs."""
+        return "/".join(("/verifications", *(urllib.parse.quote(segment, safe="+") for segment in self.segments)))
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What came back. `payload` is None when the body is not one JSON object."""
+
+    http_status: int
+    payload: dict[str, Any] | None = field(repr=False)
+    retry_after: str | None = None
+
+
+class Transport:
+    """Holds the connections to Sinch; may be shared by threads.
+
+    It is an adapter of requests without a session around it: so there are no redirects, cookies, proxies and
+    credentials from the environment to be switched off.
+    """
+
+    def __init__(self, settings: SinchSettings) -> None:
+        self._settings = settings
+        self._adapter = BoundedAdapter(pool_connections=1, pool_maxsize=settings.pool_size)
+        self._auth = _auth(settings)
+
+    def exchange(self, call: Call, within_seconds: float) -> Answer:
+        """Send `call` and read its answer in at most `within_seconds`. Raises NotSent and OutcomeUnknown."""
+        prepared = self._prepare(call)
+        timeout = Timeout(
+            connect=self._settings.connect_timeout_seconds,
+            read=self._settings.read_timeout_seconds,
+            total=within_seconds,
+        )
+        failure: SinchError
+        try:
+            return self._send(prepared, timeout)
+        except ConnectFailed as error:
+            failure = NotSent(f"no connection to Sinch ({error})")
+        except AnswerTooLarge:
+            failure = OutcomeUnknown("no usable answer from Sinch (too large)")
+        except Exception as error:  # noqa: BLE001 - it may have left, so whatever happens leaves us in doubt
+            failure = OutcomeUnknown(f"no usable answer from Sinch ({type(error).__name__})")
+        raise failure  # outside the handlers, for what requests raises quotes the URL and with it phone numbers
+
+    def close(self) -> None:
+        """Close the idle connections; the next call opens new ones."""
+        self._adapter.close()
+
+    def _prepare(self, call: Call) -> requests.PreparedRequest:
+        headers = {"Accept": "application/json", "Accept-Encoding": "identity", "User-Agent": "otp-service"}
+        body = None
+        if call.body is not None:
+            body = json.dumps(call.body, separators=(",", ":")).encode()
+            headers["Content-Type"] = "application/json"
+        if call.language:
+            headers["Accept-Language"] = call.language
+        url = self._settings.root + call.path
+        return requests.Request(_VERBS[call.operation], url, headers, data=body, auth=self._auth).prepare()
+
+    def _send(self, prepared: requests.PreparedRequest, timeout: Timeout) -> Answer:
+        verify = self._settings.ca_bundle or True
+        response = self._adapter.send(
+            prepared,
+            stream=True,
+            timeout=timeout,  # type: ignore[arg-type] # the stubs know only numbers; requests passes it through
+            verify=verify,
+        )
+        body = bytearray()
+        with contextlib.closing(response):
+            while chunk := response.raw.read(_CHUNK_BYTES, decode_content=False):  # to its end: a cut shows only there
+                body += chunk
+                if len(body) > MAX_BODY_BYTES:
+                    raise AnswerTooLarge
+        return Answer(response.status_code, _decode(bytes(body)), response.headers.get("Retry-After"))
+
+
+def _auth(settings: SinchSettings) -> AuthBase:
+    if settings.auth == "basic":
+        return HTTPBasicAuth(settings.key, settings.secret)
+    return ApplicationSigned(settings.key, settings.secret)
+
+
+def _decode(body: bytes) -> dict[str, Any] | None:
+    """The JSON object in `body`, amounts as Decimal; None for anything else, doubled names included."""
+    try:
+        payload = json.loads(
+            body.decode(), parse_float=Decimal, parse_constant=_refuse_constant, object_pairs_hook=_no_doubles
+        )
+    except (ValueError, RecursionError):
+        return None
+    return payload if isinstance(payload, dict) else None
+
+
+def _refuse_constant(name: str) -> None:
+    raise ValueError(f"{name} is not JSON")
+
+
+def _no_doubles(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    found = dict(pairs)
+    if len(found) != len(pairs):
+        raise ValueError("a name occurs twice")
+    return found

@@ -1,0 +1,113 @@
+"""A tiny HTTP server whose every answer is scripted, down to the byte and the moment."""
+
+import contextlib
+import socket
+import ssl
+import threading
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from types import TracebackType
+from typing import BinaryIO
+
+
+@dataclass(frozen=True)
+class Heard:
+    """A request as it arrived; header names are in lower case."""
+
+    method: str
+    path: str
+    headers: dict[str, str]
+    body: bytes
+
+
+@dataclass
+class Line:
+    """One connection, as a script sees it."""
+
+    sock: socket.socket
+    stopping: threading.Event
+
+    def send(self, data: bytes) -> None:
+        self.sock.sendall(data)
+
+    def wait(self, seconds: float) -> None:
+        """Do nothing for that long, or until the server stops."""
+        self.stopping.wait(seconds)
+
+
+Script = Callable[[Line, Heard], None]
+
+
+class ScriptedServer:
+    """Listens on a free port of loopback; each connection serves requests until its script closes it."""
+
+    def __init__(self, script: Script, tls: ssl.SSLContext | None = None) -> None:
+        self.heard: list[Heard] = []
+        self.connections = 0
+        self._script = script
+        self._tls = tls
+        self._stopping = threading.Event()
+        self._threads: list[threading.Thread] = []
+        self._socks: list[socket.socket] = []
+        self._listener = socket.create_server(("127.0.0.1", 0), backlog=64)
+
+    @property
+    def port(self) -> int:
+        return int(self._listener.getsockname()[1])
+
+    @property
+    def url(self) -> str:
+        return f"{'https' if self._tls else 'http'}://127.0.0.1:{self.port}"
+
+    def __enter__(self) -> "ScriptedServer":
+        self._start(self._accept)
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._stopping.set()
+        with contextlib.suppress(OSError):
+            self._listener.shutdown(socket.SHUT_RDWR)
+        self._listener.close()
+        for sock in self._socks:
+            with contextlib.suppress(OSError):
+                sock.shutdown(socket.SHUT_RDWR)
+            sock.close()
+        for thread in self._threads:
+            thread.join(timeout=5)
+
+    def _start(self, target: Callable[..., None], *args: object) -> None:
+        thread = threading.Thread(target=target, args=args, daemon=True)
+        self._threads.append(thread)
+        thread.start()
+
+    def _accept(self) -> None:
+        with contextlib.suppress(OSError):
+            while True:
+                sock, _ = self._listener.accept()
+                self.connections += 1
+                self._socks.append(sock)
+                self._start(self._serve, sock)
+
+    def _serve(self, sock: socket.socket) -> None:
+        with contextlib.suppress(OSError, ValueError):
+            if self._tls:
+                sock = self._tls.wrap_socket(sock, server_side=True)
+                self._socks.append(sock)
+            sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+            with sock.makefile("rb") as stream:
+                for heard in _requests(stream):
+                    self.heard.append(heard)
+                    self._script(Line(sock, self._stopping), heard)
+
+
+def _requests(stream: BinaryIO) -> Iterator[Heard]:
+    while line := stream.readline().decode("latin-1"):
+        method, path, _ = line.split(" ", 2)
+        headers = {}
+        while (line := stream.readline().decode("latin-1").strip()) != "":
+            name, _, value = line.partition(":")
+            headers[name.lower()] = value.strip()
+        body = stream.read(int(headers.get("content-length", 0)))
+        yield Heard(method, path, headers, body)
