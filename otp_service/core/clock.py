@@ -4,11 +4,12 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 
 
-def _system_now() -> datetime:
+def system_now() -> datetime:
+    """The time of the machine, aware and in UTC."""
     return datetime.now(UTC)  # noqa: TID251 - this is the clock
 
 
-_source: Callable[[], datetime] = _system_now
+_source: Callable[[], datetime] = system_now
 
 
 def now() -> datetime:
@@ -19,4 +20,4 @@ def now() -> datetime:
 def use(source: Callable[[], datetime] | None) -> None:
     """Read the time from `source` from now on; None returns to the system's clock."""
     global _source  # noqa: PLW0603 - the service has one clock
-    _source = source or _system_now
+    _source = source or system_now

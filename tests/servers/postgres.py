@@ -8,7 +8,7 @@ import signal
 import subprocess
 import time
 from pathlib import Path
-from typing import IO, Self
+from typing import Self
 
 import psycopg2
 from psycopg2 import sql
@@ -30,7 +30,7 @@ SETTINGS = {
 QUICK = {"fsync": "off", "synchronous_commit": "off", "full_page_writes": "off"}
 INITDB = ("-U", "postgres", "-A", "trust", "-E", "UTF8", "--no-locale", "--no-sync", "--no-instructions")
 
-_leases: list[IO[str]] = []  # of shared servers; open until this process ends
+_leases: list[object] = []  # of shared servers, and the server itself; held until this process ends
 
 
 class PostgresServer:
@@ -163,6 +163,7 @@ def shared_postgres(meeting_folder: Path) -> str:
                 return str(known["url"])
         server = PostgresServer(lock=meeting_folder / "postgres.users")
         server.start()
+        _leases.append(server)
         address.write_text(json.dumps({"url": server.url, "folder": str(server.folder)}))
         return server.url
 

@@ -1,0 +1,31 @@
+"""A client of the JSON API as tests use it."""
+
+from typing import Any
+
+from flask import Flask
+from werkzeug.test import TestResponse
+
+
+class Api:
+    """Sends JSON to `/api/v1`; every call opens a client of its own, so that threads can share it."""
+
+    def __init__(self, app: Flask) -> None:
+        self.app = app
+
+    def post(self, path: str, body: Any = None, *, token: str | None = None, **options: Any) -> TestResponse:
+        """POST a JSON body."""
+        return self.send("POST", path, json=body, token=token, **options)
+
+    def get(self, path: str, *, token: str | None = None, **options: Any) -> TestResponse:
+        """GET."""
+        return self.send("GET", path, token=token, **options)
+
+    def send(self, method: str, path: str, *, token: str | None = None, **options: Any) -> TestResponse:
+        """Send anything. A path that starts with `//` is taken from the root."""
+        headers = dict(options.pop("headers", {}))
+        if token is not None:
+            headers["Authorization"] = f"Bearer {token}"
+        if options.get("json", ...) is None:
+            del options["json"]
+        url = path[1:] if path.startswith("//") else f"/api/v1{path}"
+        return self.app.test_client().open(url, method=method, headers=headers, **options)

@@ -1,0 +1,185 @@
+"""Real resources for all tests: databases, the simulated Sinch, the application, and a clock that can be moved."""
+
+import os
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+from flask import Flask
+from flask_migrate import upgrade
+
+from config import Config
+from otp_service import create_app
+from otp_service.core import clock
+from otp_service.extensions import db
+from otp_service.simulator import Simulator, SimulatorSettings, running
+from otp_service.simulator.credentials import DEMO_KEY, DEMO_SECRET
+from tests.api import Api
+from tests.contract import Conformity
+from tests.factories import QUICK_HASH_COST
+from tests.servers import ValkeyServer, create_database, shared_postgres
+
+MakeApp = Callable[..., Flask]
+
+
+@pytest.fixture(scope="session")
+def shared_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """One folder for all parallel test processes of this run."""
+    base = tmp_path_factory.getbasetemp()
+    return base.parent if "PYTEST_XDIST_WORKER" in os.environ else base
+
+
+@pytest.fixture(scope="session")
+def postgres_url(shared_folder: Path) -> str:
+    """A database of this process's own on a real PostgreSQL."""
+    return create_database(shared_postgres(shared_folder), f"test_{os.getpid()}")
+
+
+@pytest.fixture(scope="session", params=["sqlite", "postgresql"])
+def database_url(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> str:
+    """An empty, migrated database; every test that uses the application runs on both kinds."""
+    if request.param == "postgresql":
+        return str(request.getfixturevalue("postgres_url"))
+    return f"sqlite:///{tmp_path_factory.mktemp('sqlite') / 'test.db'}"
+
+
+@pytest.fixture(scope="session")
+def session_sinch() -> Iterator[Simulator]:
+    """A simulated Sinch on a socket. It takes any time stamp, since tests move the service's clock."""
+    with running(SimulatorSettings(DEMO_KEY, DEMO_SECRET, timestamp_tolerance_seconds=10**9)) as simulator:
+        yield simulator
+
+
+@pytest.fixture
+def sinch(session_sinch: Simulator) -> Iterator[Simulator]:
+    """The simulated Sinch, with nothing in its inboxes and no faults."""
+    yield session_sinch
+    session_sinch.clear_faults()
+    session_sinch.clear_inbox()
+    session_sinch.clear_calls()
+
+
+@pytest.fixture(scope="session")
+def environment(
+    database_url: str, session_sinch: Simulator, tmp_path_factory: pytest.TempPathFactory
+) -> dict[str, str]:
+    """The settings of the application under test."""
+    return {
+        "APP_ENV": "development",
+        "INSTANCE_DIR": str(tmp_path_factory.mktemp("instance")),
+        "DATABASE_URL": database_url,
+        "SINCH_BASE_URL": session_sinch.base_url,
+        "RATE_LIMITS_ENABLED": "false",
+        "OTP_SENDS_PER_NUMBER_HOUR": "1000",
+        "OTP_SENDS_PER_NUMBER_DAY": "1000",
+        "PASSWORD_HASH_QUEUE": "100",
+        "PASSWORD_HASH_WAIT_MS": "5000",
+        "LOG_FORMAT": "json",
+        "WEB_CONCURRENCY": "1",
+    }
+
+
+@pytest.fixture(scope="session")
+def conformity() -> Conformity:
+    """Compares every answer that a test sees with the OpenAPI document."""
+    return Conformity()
+
+
+@pytest.fixture(scope="session")
+def build_app(environment: dict[str, str], conformity: Conformity) -> MakeApp:
+    """Make an application with some settings of the test's own."""
+
+    def build(**settings: str) -> Flask:
+        config = Config.from_env({**environment, **settings})
+        app = create_app(replace(config, password_salt_rounds=QUICK_HASH_COST))
+        app.after_request(conformity.watch)
+        return app
+
+    return build
+
+
+@pytest.fixture(scope="session")
+def session_app(build_app: MakeApp) -> Iterator[Flask]:
+    """The application with the database at the newest migration."""
+    app = build_app()
+    with app.app_context():
+        upgrade(directory="migrations")
+    yield app
+    with app.app_context():
+        db.engine.dispose()
+
+
+@pytest.fixture
+def app(session_app: Flask, sinch: Simulator, conformity: Conformity) -> Iterator[Flask]:
+    """The application; afterwards every row is deleted, since commits are part of what is tested."""
+    yield session_app
+    with session_app.app_context(), db.engine.begin() as connection:
+        for table in reversed(db.metadata.sorted_tables):
+            connection.execute(table.delete())
+    conformity.check()
+
+
+@pytest.fixture
+def make_app(app: Flask, build_app: MakeApp) -> Iterator[MakeApp]:
+    """More applications on the same database, with other settings."""
+    made = []
+
+    def make(**settings: str) -> Flask:
+        made.append(build_app(**settings))
+        return made[-1]
+
+    yield make
+    for other in made:
+        with other.app_context():
+            db.engine.dispose()
+
+
+@pytest.fixture
+def api(app: Flask) -> Api:
+    """A client of the JSON API."""
+    return Api(app)
+
+
+class Time:
+    """The service's clock and the simulator's, moved together."""
+
+    def __init__(self, sinch: Simulator) -> None:
+        self._sinch = sinch
+        self._skipped = timedelta()
+
+    def advance(self, seconds: float) -> None:
+        """Let time pass."""
+        self._skipped += timedelta(seconds=seconds)
+        clock.use(lambda: clock.system_now() + self._skipped)
+        self._sinch.advance(seconds)
+
+
+@pytest.fixture
+def time(sinch: Simulator) -> Iterator[Time]:
+    """A clock that can be moved forward."""
+    yield Time(sinch)
+    clock.use(None)
+
+
+@pytest.fixture(scope="session")
+def session_valkey() -> Iterator[ValkeyServer]:
+    """A real Valkey."""
+    with ValkeyServer() as server:
+        yield server
+
+
+@pytest.fixture
+def valkey(session_valkey: ValkeyServer) -> ValkeyServer:
+    """A real Valkey without keys, running."""
+    session_valkey.restart()
+    return session_valkey
+
+
+def pytest_configure(config: Any) -> None:
+    """Close every socket beyond loopback (see tests/loopback.py)."""
+    from tests.loopback import close_the_rest
+
+    close_the_rest()
