@@ -1,5 +1,6 @@
 """Events to an application's callback: the question before a start, the news after it."""
 
+import contextlib
 import logging
 import queue
 import threading
@@ -34,7 +35,7 @@ class Callbacks:
         self._clock = clock
         self._faults = faults
         self._on_tick = on_tick
-        self._queue: queue.Queue[tuple[dict[str, Any], int]] = queue.Queue(QUEUE_LENGTH)
+        self._queue: queue.Queue[tuple[dict[str, Any], int] | None] = queue.Queue(QUEUE_LENGTH)
         self._closing = threading.Event()
         self._thread: threading.Thread | None = None
         self.url: str | None = None
@@ -82,18 +83,22 @@ class Callbacks:
     def close(self) -> None:
         """Stop telling; what is queued is dropped."""
         self._closing.set()
+        with contextlib.suppress(queue.Full):
+            self._queue.put_nowait(None)  # wakes the thread up
         if self._thread:
             self._thread.join(self._settings.callback_timeout_seconds + TICK_SECONDS)
 
     def _work(self) -> None:
         while not self._closing.is_set():
             try:
-                event, copies = self._queue.get(timeout=TICK_SECONDS)
+                news = self._queue.get(timeout=TICK_SECONDS)
             except queue.Empty:
                 self._on_tick()
                 continue
+            if news is None:
+                return
             try:
-                self._posted(event, copies)
+                self._posted(*news)
             except Exception:
                 logger.exception("An event could not be posted")
             finally:

@@ -6,7 +6,7 @@ from dataclasses import dataclass, fields, replace
 from typing import Any
 
 from otp_service.simulator.draws import ALPHABETS
-from otp_service.simulator.errors import SinchError, invalid_parameter
+from otp_service.simulator.errors import invalid_parameter
 from otp_service.simulator.numbers import parse_number
 from otp_service.simulator.texts import PLACEHOLDER
 from otp_service.simulator.verification import Method
@@ -14,6 +14,7 @@ from otp_service.simulator.verification import Method
 CUSTOM_MAX_CHARACTERS = 4096
 CALL_TIMEOUT_SECONDS = range(5, 121)
 _EXPIRY = re.compile(r"(\d{1,2}):([0-5]\d):([0-5]\d)")
+_CALLING_NUMBER = re.compile(r"\+[0-9]{5,15}")
 _CUSTOM_CODE = re.compile(r"[A-Za-z0-9-]{1,10}")
 _CODE_TYPES = {name: name.capitalize() for name in ALPHABETS}
 
@@ -162,10 +163,9 @@ def _template(value: object) -> str | None:
 def _cli(value: object) -> str | None:
     if value is None:
         return None
-    try:
-        return parse_number(value)[0]
-    except SinchError:
-        raise invalid_parameter("CLI must be a number in E.164.") from None
+    if not isinstance(value, str) or not _CALLING_NUMBER.fullmatch(value):
+        raise invalid_parameter("CLI must be a number in E.164.")
+    return value
 
 
 def _call_timeout(options: dict[str, Any], name: str) -> int | None:

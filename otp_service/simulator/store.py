@@ -69,10 +69,16 @@ class Store:
         if v.method is Method.SEAMLESS:
             self._by_token[v.secret] = v.id
         if v.status is Status.PENDING:
-            heapq.heappush(self._expiries, (v.expires_at, v.id))
+            self._note_expiry(v)
         self.save(v)
         while len(self._by_id) > self._max_verifications:
             self._forget(next(iter(self._by_id.values())))
+
+    def _note_expiry(self, v: Verification) -> None:
+        heapq.heappush(self._expiries, (v.expires_at, v.id))
+        if len(self._expiries) > 2 * self._max_verifications:  # most of them ended before their time
+            pending = (known for known in self._by_id.values() if known.status is Status.PENDING)
+            self._expiries = sorted((known.expires_at, known.id) for known in pending)
 
     def save(self, verification: Verification) -> None:
         """Note a change."""

@@ -1,0 +1,41 @@
+"""A fresh simulator on a free port, and a client for it."""
+
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from typing import Any
+
+import pytest
+
+from otp_service.simulator import Simulator, SimulatorSettings, running
+from tests.simulator.caller import KEY, SECRET, Caller
+
+Place = tuple[Simulator, Caller]
+
+
+@pytest.fixture
+def place() -> Iterator[Callable[..., Place]]:
+    """Makes simulators with settings of the test's own."""
+    with ExitStack() as stack:
+
+        def make(**settings: Any) -> Place:
+            simulator = stack.enter_context(running(SimulatorSettings(KEY, SECRET, **settings)))
+            caller = Caller(simulator.base_url)
+            stack.callback(caller.close)
+            return simulator, caller
+
+        yield make
+
+
+@pytest.fixture
+def both(place: Callable[..., Place]) -> Place:
+    return place()
+
+
+@pytest.fixture
+def sim(both: Place) -> Simulator:
+    return both[0]
+
+
+@pytest.fixture
+def caller(both: Place) -> Caller:
+    return both[1]

@@ -1,0 +1,72 @@
+"""A small real HTTP server that stands where an application takes Sinch's callbacks."""
+
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any
+
+ALLOW = b'{"action":"allow"}'
+
+
+@dataclass
+class Received:
+    """One callback, byte for byte."""
+
+    path: str
+    headers: dict[str, str]
+    body: bytes
+
+
+@dataclass
+class Receiver:
+    """What came, and what is answered to a request event; everything else gets an empty 200."""
+
+    url: str = ""
+    status: int = 200
+    body: bytes = ALLOW
+    wait_seconds: float = 0
+    failures: int = 0
+    came: list[Received] = field(default_factory=list)
+
+    def reply(self, received: Received) -> tuple[int, bytes]:
+        self.came.append(received)
+        time.sleep(self.wait_seconds)
+        if self.failures:
+            self.failures -= 1
+            return 500, b""
+        is_question = b"VerificationRequestEvent" in received.body
+        return (self.status, self.body) if is_question else (200, b"")
+
+
+@contextmanager
+def receiving() -> Iterator[Receiver]:
+    """A receiver on a free port, at a path of its own."""
+    receiver = Receiver()
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_POST(self) -> None:
+            body = self.rfile.read(int(self.headers["Content-Length"]))
+            headers = {name.lower(): value for name, value in self.headers.items()}
+            status, answer = receiver.reply(Received(self.path, headers, body))
+            self.send_response(status)
+            self.send_header("Content-Length", str(len(answer)))
+            self.end_headers()
+            self.wfile.write(answer)
+
+        def log_message(self, *_: Any) -> None:
+            pass
+
+    class Server(ThreadingHTTPServer):
+        def handle_error(self, *_: Any) -> None:
+            pass  # a sender that gave up waiting
+
+    with Server(("127.0.0.1", 0), Handler) as server:
+        receiver.url = f"http://127.0.0.1:{server.server_port}/hooks/sinch?tenant=1"
+        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02})
+        thread.start()
+        yield receiver
+        server.shutdown()
+        thread.join()
