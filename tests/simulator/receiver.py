@@ -1,7 +1,6 @@
 """A small real HTTP server that stands where an application takes Sinch's callbacks."""
 
 import threading
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -22,18 +21,21 @@ class Received:
 
 @dataclass
 class Receiver:
-    """What came, and what is answered to a request event; everything else gets an empty 200."""
+    """What came, and what is answered to a request event; everything else gets an empty 200.
+
+    While `gate` is cleared nothing is answered.
+    """
 
     url: str = ""
     status: int = 200
     body: bytes = ALLOW
-    wait_seconds: float = 0
     failures: int = 0
+    gate: threading.Event = field(default_factory=threading.Event)
     came: list[Received] = field(default_factory=list)
 
     def reply(self, received: Received) -> tuple[int, bytes]:
         self.came.append(received)
-        time.sleep(self.wait_seconds)
+        self.gate.wait(10)
         if self.failures:
             self.failures -= 1
             return 500, b""
@@ -45,6 +47,7 @@ class Receiver:
 def receiving() -> Iterator[Receiver]:
     """A receiver on a free port, at a path of its own."""
     receiver = Receiver()
+    receiver.gate.set()
 
     class Handler(BaseHTTPRequestHandler):
         def do_POST(self) -> None:
@@ -68,5 +71,6 @@ def receiving() -> Iterator[Receiver]:
         thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02})
         thread.start()
         yield receiver
+        receiver.gate.set()
         server.shutdown()
         thread.join()
