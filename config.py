@@ -85,6 +85,7 @@ class Config:
     sinch_auth: str
     sinch_method: str
     sinch_read_timeout_seconds: float
+    sinch_breaker_failures: int
     rate_limits_enabled: bool
     rate_limit_window_seconds: int
     rate_limit_max_requests: int
@@ -93,6 +94,7 @@ class Config:
     rate_limit_refresh_per_minute: int
     rate_limit_otp_per_minute: int
     workers: int
+    threads: int
     warnings: tuple[str, ...] = ()
 
     @property
@@ -168,6 +170,7 @@ def _server(read: Reader, *, production: bool) -> dict[str, object]:
         "ops_token": read.secret("OPS_TOKEN", default=None, minimum=16),
         "log_level": read.choice("LOG_LEVEL", ("DEBUG", "INFO", "WARNING", "ERROR"), default="INFO", fold=str.upper),
         "log_format": read.choice("LOG_FORMAT", ("json", "text"), default="json" if production else "text"),
+        "threads": read.integer("GUNICORN_THREADS", default=8, low=1, high=256),
         "workers": read.integer("WEB_CONCURRENCY", default=os.cpu_count() or 1, low=1, high=1024),
     }
 
@@ -288,6 +291,7 @@ def _sinch(read: Reader, *, production: bool) -> dict[str, object]:
         "sinch_base_url": base_url,
         "sinch_auth": read.choice("SINCH_AUTH", ("signed", "basic"), default="signed"),
         "sinch_method": read.choice("SINCH_VERIFICATION_METHOD", CHANNELS, default="sms", fold=str.lower),
+        "sinch_breaker_failures": read.integer("SINCH_BREAKER_FAILURES", default=5, low=1, high=1_000_000),
         "sinch_read_timeout_seconds": read.integer("SINCH_TIMEOUT_MS", default=5_000, low=100, high=7_000) / 1000,
     }
 

@@ -32,7 +32,7 @@ class ServiceLogger(Logger):
 bind = f"[{_host}]:{_port}" if ":" in _host else f"{_host}:{_port}"
 worker_class = "gthread"  # password hashes, the database and the provider are waited for without Python's lock
 workers = _config.workers
-threads = _read.integer("GUNICORN_THREADS", default=8, low=1, high=256)
+threads = _config.threads
 reload = _read.flag("GUNICORN_RELOAD", default=False)
 preload_app = not reload  # less memory, and what cannot start ends the start
 worker_tmp_dir = "/dev/shm" if Path("/dev/shm").is_dir() else None  # noqa: S108 - a heartbeat must not wait for a disk

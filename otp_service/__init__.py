@@ -98,6 +98,8 @@ def _add_clients(app: Flask, config: "Config") -> None:
         auth="signed" if config.sinch_auth == "signed" else "basic",
         read_timeout_seconds=config.sinch_read_timeout_seconds,
         code_ttl_seconds=config.otp_ttl_seconds,
+        failure_threshold=config.sinch_breaker_failures,
+        pool_size=config.threads,
     )
     app.extensions["sinch"] = SinchClient(settings, before_call=assert_no_transaction)
 

@@ -78,6 +78,7 @@ def environment(
         "PASSWORD_HASH_QUEUE": "100",
         "PASSWORD_HASH_WAIT_MS": "5000",
         "LOG_FORMAT": "json",
+        "SINCH_BREAKER_FAILURES": "1000000",
         "WEB_CONCURRENCY": "1",
     }
 
