@@ -8,6 +8,7 @@ from flask import Flask, Response, g, request
 from werkzeug.middleware.proxy_fix import ProxyFix
 
 from otp_service.core.body import BODY_LIMIT_BYTES
+from otp_service.core.limits import UNLIMITED
 from otp_service.core.tracing import request_id
 
 if TYPE_CHECKING:
@@ -55,7 +56,8 @@ def _finish(response: Response) -> Response:
     if request.is_secure:
         response.headers["Strict-Transport-Security"] = HSTS
     response.headers["X-Request-ID"] = request_id() or ""
-    log.info(
+    log.log(
+        logging.DEBUG if request.endpoint in UNLIMITED else logging.INFO,
         "request",
         extra={
             "method": request.method,
