@@ -38,6 +38,10 @@ format: .installed-dev ## Put the code into form
 audit: .installed-dev ## Look for known vulnerabilities in the locked requirements (needs the network)
 	$(PYTHON) -m pip_audit --strict --require-hashes --disable-pip --requirement requirements.txt
 
+.PHONY: bench
+bench: .installed-dev ## Measure against the machine's own limits, 4 minutes (ARGS=--quick for a short look)
+	$(PYTHON) -m benchmarks $(ARGS)
+
 ##@ Maintain
 
 COMPILE := uv pip compile --quiet --universal --generate-hashes --python-version 3.11 --no-header

@@ -1,0 +1,147 @@
+"""The order of measurements: short rounds that take turns, since the machine is not as quick at all times."""
+
+import os
+import platform
+import time
+from collections import Counter, defaultdict
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from itertools import pairwise
+from statistics import median
+
+from benchmarks import flood, flows, hash_limit, people, saturation
+from benchmarks.figures import Latency, latency, spread
+from benchmarks.flood import Flood, Manners
+from benchmarks.people import Person
+from benchmarks.results import FloodFigures, FlowFigures, Machine, Results, RouteFigures
+from benchmarks.saturation import Rate, Route
+from benchmarks.stack import Stack
+from benchmarks.wire import Connection, request
+from otp_service.core import clock
+
+FLOW_CLIENTS = 3 * (os.cpu_count() or 1)  # one hashes on each core, one waits for it, one is at the other steps
+SETTLE_SECONDS = 0.5
+RATIOS = {  # name: a route, and the one beside it
+    "health / bare": ("/health", "bare"),
+    "profile / bare": ("/profile", "bare"),
+    "profile / bare with SELECT": ("/profile", "bare with SELECT"),
+    "health / bare with SELECT": ("/health", "bare with SELECT"),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """How many rounds, and the seconds of each measurement in one."""
+
+    flow_rounds: int
+    flow_seconds: float
+    limit_seconds: float
+    flood_rounds: int
+    flood_seconds: float
+    route_rounds: int
+    route_seconds: float
+    is_quick: bool
+
+
+FULL = Plan(6, 9, 2, 3, 6, 14, 0.8, is_quick=False)
+QUICK = Plan(1, 6, 2, 1, 3, 3, 0.4, is_quick=True)
+
+
+def measure(stack: Stack, plan: Plan) -> Results:
+    """Everything, one after another. Raises UnexpectedAnswer."""
+    at, load = clock.now().isoformat(timespec="seconds"), round(os.getloadavg()[0], 2)
+    machine = Machine(at, os.cpu_count() or 1, platform.python_version(), load, plan.is_quick)
+    _say("flows beside the bcrypt limit")
+    flow_figures = _measure_flows(stack, plan)
+    _say("/health under floods of sign-ins")
+    idle, floods = _measure_floods(stack, plan, flow_figures.hashes_per_second.median)
+    _say("routes beside bare ones")
+    rates = _measure_routes(stack, plan)
+    routes = {
+        name: RouteFigures(spread([r.per_second for r in found]), median(r.generator_share for r in found))
+        for name, found in rates.items()
+    }
+    ratios = {
+        name: spread([a.per_second / b.per_second for a, b in zip(rates[one], rates[other], strict=True)])
+        for name, (one, other) in RATIOS.items()
+    }
+    return Results(machine, flow_figures, idle, floods, routes, ratios)
+
+
+def _measure_flows(stack: Stack, plan: Plan) -> FlowFigures:
+    """Each round of flows stands between two looks at the limit, and is compared with their mean."""
+    tally = flows.Tally()
+    rates = []
+    limits = [hash_limit.measure(plan.limit_seconds)]
+    for _ in range(plan.flow_rounds):
+        clients, seconds = FLOW_CLIENTS, plan.flow_seconds
+        rates.append(flows.measure(stack, clients=clients, warm_up_seconds=2, seconds=seconds, tally=tally))
+        limits.append(hash_limit.measure(plan.limit_seconds))
+    around = [(before + after) / 2 for before, after in pairwise(limits)]
+    shares = [rate * hash_limit.HASHES_PER_FLOW / limit for rate, limit in zip(rates, around, strict=True)]
+    steps = {step: latency(tally.step_seconds[step]) for step in flows.STEPS}
+    return FlowFigures(spread(limits), spread(rates), spread(shares), FLOW_CLIENTS, tally.flows, tally.retries, steps)
+
+
+def _measure_floods(stack: Stack, plan: Plan, hash_limit: float) -> tuple[Latency, dict[str, FloodFigures]]:
+    crowd = _register_crowd(stack, flood.CLIENTS)
+    idle = flood.probe(stack.service_port, plan.flood_seconds / 2)
+    times: dict[Manners, list[float]] = defaultdict(list)
+    answers: dict[Manners, Counter[int]] = defaultdict(Counter)
+    for _ in range(plan.flood_rounds):
+        for manners in Manners:
+            with Flood(stack.service_port, crowd, manners) as pressing:
+                time.sleep(2 * SETTLE_SECONDS)
+                pressing.reset()
+                times[manners] += flood.probe(stack.service_port, plan.flood_seconds)
+            answers[manners].update(pressing.answers)
+    possible = hash_limit * plan.flood_seconds * plan.flood_rounds
+    return latency(idle), {
+        manners.value: FloodFigures(
+            latency(times[manners]),
+            dict(answers[manners]),
+            (answers[manners].total() - answers[manners][503]) / possible,
+        )
+        for manners in Manners
+    }
+
+
+def _register_crowd(stack: Stack, size: int) -> list[Person]:
+    crowd = [people.new_person() for _ in range(size)]
+
+    def register(person: Person) -> None:
+        with Connection(stack.service_port) as connection:
+            people.register(connection, person)
+
+    with ThreadPoolExecutor(FLOW_CLIENTS) as pool:
+        list(pool.map(register, crowd))
+    return crowd
+
+
+def _measure_routes(stack: Stack, plan: Plan) -> dict[str, list[Rate]]:
+    """Forwards and backwards in turn, so that a machine that grows slower favours none."""
+    routes = _routes(stack)
+    found: dict[str, list[Rate]] = {route.name: [] for route in routes}
+    for number in range(plan.route_rounds):
+        for route in routes if number % 2 else reversed(routes):
+            found[route.name].append(saturation.measure(route, plan.route_seconds))
+    return found
+
+
+def _routes(stack: Stack) -> list[Route]:
+    person = people.new_person()
+    with Connection(stack.service_port) as service, Connection(stack.simulator_port) as simulator:
+        people.register(service, person)
+        challenge_token, _ = people.log_in(service, person)
+        token = people.verify(service, challenge_token, people.read_code(simulator, person))
+    profile = request("GET", f"{people.API}/profile", token=token)
+    return [
+        Route("bare", stack.bare_port, request("GET", "/bare"), b'"bare"'),
+        Route("/health", stack.service_port, request("GET", "/health"), b'"UP"'),
+        Route("bare with SELECT", stack.bare_port, request("GET", "/bare-select"), b'"one":1'),
+        Route("/profile", stack.service_port, profile, person.email.encode()),
+    ]
+
+
+def _say(what: str) -> None:
+    print(f"Measuring {what} ...", flush=True)
