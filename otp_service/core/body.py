@@ -4,7 +4,7 @@ import json
 from typing import Any
 
 from flask import request
-from werkzeug.exceptions import UnsupportedMediaType
+from werkzeug.exceptions import HTTPException, RequestEntityTooLarge, UnsupportedMediaType
 
 from otp_service.core.errors import InvalidInput
 
@@ -23,7 +23,7 @@ def read_json_object() -> dict[str, Any]:
     """The body of the current request. Raises MalformedJson (400), UnsupportedMediaType (415), body too large (413)."""
     if request.mimetype != "application/json":
         raise UnsupportedMediaType
-    raw = request.get_data(cache=False)
+    raw = read_body()
     try:
         value = json.loads(raw.decode("utf-8"), object_pairs_hook=_unique_keys, parse_constant=_no_constant)
         _refuse_unstorable(value)
@@ -32,6 +32,19 @@ def read_json_object() -> dict[str, Any]:
     if not isinstance(value, dict):
         raise MalformedJson("The request body must be a JSON object.")
     return value
+
+
+def read_body() -> bytes:
+    """The bytes of the current request's body. Raises RequestEntityTooLarge (413), MalformedJson (400)."""
+    try:
+        raw = request.get_data(cache=False)
+    except HTTPException:
+        raise
+    except Exception as error:  # every server has errors of its own for a chunk that is none
+        raise MalformedJson("The request body could not be read.") from error
+    if len(raw) > BODY_LIMIT_BYTES:
+        raise RequestEntityTooLarge
+    return raw
 
 
 def _unique_keys(pairs: list[tuple[str, Any]]) -> dict[str, Any]:

@@ -1,6 +1,7 @@
 """What every answer carries and what the log says of it: request id, security headers, CORS, one access line."""
 
 import logging
+import re
 import time
 from typing import TYPE_CHECKING
 
@@ -28,22 +29,38 @@ HSTS = "max-age=31536000; includeSubDomains"
 
 def init_http(app: Flask, config: "Config") -> None:
     """Bound the body, trust as many proxies as told, and decorate every answer."""
-    app.config["MAX_CONTENT_LENGTH"] = BODY_LIMIT_BYTES
+    app.config["MAX_CONTENT_LENGTH"] = BODY_LIMIT_BYTES + 1  # a chunked body is cut off there without an error
+    app.url_map.merge_slashes = False  # werkzeug's redirect to a tidier path is built from the Host header
     if config.trusted_proxy_count:
         hops = config.trusted_proxy_count
         app.wsgi_app = ProxyFix(app.wsgi_app, x_for=hops, x_proto=hops)  # type: ignore[method-assign]
     if config.frontend_origins:
-        from flask_cors import CORS
-
-        CORS(
-            app,
-            resources={r"/api/.*": {"origins": list(config.frontend_origins)}},
-            allow_headers=["Authorization", "Content-Type", "X-Request-ID"],
-            expose_headers=["X-Request-ID", "Retry-After", "RateLimit-Limit", "RateLimit-Remaining", "RateLimit-Reset"],
-            max_age=600,
-        )
+        _allow_origins(app, config.frontend_origins)
     app.before_request(_start)
     app.after_request(_finish)
+
+
+def _allow_origins(app: Flask, origins: tuple[str, ...]) -> None:
+    """Let pages of these origins, and of no other, read what the API answers (the CORS protocol)."""
+    from flask_cors import CORS
+
+    CORS(
+        app,
+        # Patterns, since flask-cors would take a text with brackets for one; it looks at the start of a match alone.
+        resources={r"/api/.*": {"origins": [re.compile(re.escape(origin) + r"\Z") for origin in origins]}},
+        allow_headers=["Authorization", "Content-Type", "X-Request-ID"],
+        expose_headers=["X-Request-ID", "Retry-After", "RateLimit-Limit", "RateLimit-Remaining", "RateLimit-Reset"],
+        max_age=600,
+        always_send=False,
+        vary_header=False,
+    )
+    app.after_request(_vary_by_origin)
+
+
+def _vary_by_origin(response: Response) -> Response:
+    """No cache may give one origin what was meant for another."""
+    response.vary.add("Origin")
+    return response
 
 
 def _start() -> None:

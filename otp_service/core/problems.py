@@ -6,7 +6,7 @@ from typing import Any
 import orjson
 from flask import Flask, Response, request
 from flask_limiter import RateLimitExceeded
-from sqlalchemy.exc import DBAPIError, IntegrityError
+from sqlalchemy.exc import DBAPIError, IntegrityError, InterfaceError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from werkzeug.exceptions import HTTPException
 
@@ -63,7 +63,7 @@ def register_error_handlers(app: Flask) -> None:
 
 def render(error: ServiceError) -> Response:
     """The answer to an error. `application/problem+json` is spoken to those who ask for it."""
-    wants_problem = PROBLEM_TYPE in request.headers.get("Accept", "")
+    wants_problem = _wants_problem()
     body = _problem(error) if wants_problem else _envelope(error)
     response = Response(
         orjson.dumps(body), status=error.status_code, mimetype=PROBLEM_TYPE if wants_problem else "application/json"
@@ -72,6 +72,12 @@ def render(error: ServiceError) -> Response:
     response.headers["Cache-Control"] = "no-store"
     log.info("request.refused", extra={"code": error.code, "status": error.status_code})
     return response
+
+
+def _wants_problem() -> bool:
+    """Whether the client names problem details, and likes plain JSON no better (RFC 9110, section 12.5.1)."""
+    named = {kind.partition(";")[0].strip().lower(): quality for kind, quality in request.accept_mimetypes}
+    return named.get(PROBLEM_TYPE, 0) > 0 and named[PROBLEM_TYPE] >= named.get("application/json", 0)
 
 
 def _envelope(error: ServiceError) -> dict[str, Any]:
@@ -120,9 +126,8 @@ def _render_database(error: Exception) -> Response:
 
 
 def _is_away(error: Exception) -> bool:
-    kind = type(getattr(error, "orig", None)).__name__
     lost = isinstance(error, DBAPIError) and error.connection_invalidated
-    return lost or isinstance(error, PoolTimeout) or kind in {"OperationalError", "InterfaceError", "AdminShutdown"}
+    return lost or isinstance(error, PoolTimeout | OperationalError | InterfaceError)
 
 
 def _reason(error: Exception) -> str:
