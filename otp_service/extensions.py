@@ -3,8 +3,6 @@
 from typing import TYPE_CHECKING
 
 from flask_jwt_extended import JWTManager
-from flask_limiter import Limiter
-from flask_limiter.util import get_remote_address
 from flask_migrate import Migrate
 from flask_sqlalchemy import SQLAlchemy
 from sqlalchemy import MetaData
@@ -30,7 +28,6 @@ db = SQLAlchemy(
 )
 migrate = Migrate()
 jwt = JWTManager()
-limiter = Limiter(key_func=get_remote_address)
 
 if TYPE_CHECKING:
     Model = Base

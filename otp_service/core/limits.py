@@ -3,60 +3,69 @@
 Counted in memory, or in Redis/Valkey when REDIS_URL is set; when that is down, in memory until it is back.
 """
 
-import logging
 import time
 from collections.abc import Callable
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
 from flask import Flask, Response, request
+from flask_limiter import Limiter
 from limits import RateLimitItem, RateLimitItemPerSecond
 
+from otp_service.core.limit_store import CurrentStore, LimitStore
 from otp_service.core.settings import settings
-from otp_service.extensions import limiter
+from otp_service.core.tracing import network_of
 
 if TYPE_CHECKING:
     from config import Config
 
 View = Callable[..., Any]
-log = logging.getLogger(__name__)
 UNLIMITED = frozenset({"ops.health", "ops.ready"})
 """Endpoints that machines ask every few seconds: neither limited nor logged at INFO."""
 
-REDIS_TIMEOUT_SECONDS = 0.25
 NOT_AUTHENTICATED = 401
+KEY_PREFIX = "otp_service:fixed-window"  # another strategy cannot read the keys of this one
+
+
+def _client() -> str:
+    return network_of(request.remote_addr or "local")
+
+
+def _global_limit() -> str:
+    return f"{settings().rate_limit_max_requests} per {settings().rate_limit_window_seconds} second"
+
+
+limiter = Limiter(
+    key_func=_client,
+    application_limits=[_global_limit],
+    strategy="fixed-window",
+    storage_uri=CurrentStore.ADDRESS,
+    key_prefix=KEY_PREFIX,
+    request_identifier=lambda: request.endpoint or "unknown",  # so that what no route answers is counted, too
+    headers_enabled=False,  # ours below are also on answers that were not limited
+)
 
 
 def init_limits(app: Flask, config: "Config") -> None:
-    """Bind the limiter: where it counts, under which keys, and the `RateLimit-*` headers on every answer."""
-    storage: dict[str, Any] = {"RATELIMIT_STORAGE_URI": config.redis_url or "memory://"}
-    if config.redis_url:
-        storage["RATELIMIT_STORAGE_OPTIONS"] = {
-            "socket_connect_timeout": REDIS_TIMEOUT_SECONDS,
-            "socket_timeout": REDIS_TIMEOUT_SECONDS,
-        }
-    app.config.update(
-        RATELIMIT_ENABLED=config.rate_limits_enabled,
-        RATELIMIT_STRATEGY="fixed-window",
-        RATELIMIT_KEY_PREFIX="otp_service:fixed-window",  # another strategy cannot read the keys of this one
-        RATELIMIT_APPLICATION=_global_limit,
-        RATELIMIT_IN_MEMORY_FALLBACK_ENABLED=True,
-        RATELIMIT_SWALLOW_ERRORS=True,  # two requests that meet a dying Redis at once: one would be a 500
-        RATELIMIT_HEADERS_ENABLED=False,  # ours below also cover answers that no route gave
-        **storage,
-    )
-    limiter.init_app(app)
+    """Bind the limiter, and put the `RateLimit-*` headers on every answer."""
+    app.extensions["limit_store"] = LimitStore(config.redis_url)
     if config.rate_limits_enabled:
-        app.after_request(_add_headers)
+        app.after_request(_add_headers)  # before the limiter's own: what is registered first runs last
+    limiter.init_app(app)
+
+
+def store_state() -> str:
+    """Where the running application counts, for readiness."""
+    if not settings().rate_limits_enabled:
+        return "off"
+    if settings().redis_url is None:
+        return "memory"
+    return "up" if limiter.storage.check() else "down: counting in memory"
 
 
 @limiter.request_filter
 def _is_exempt() -> bool:
     return request.endpoint in UNLIMITED or not settings().rate_limits_enabled
-
-
-def _global_limit() -> str:
-    return f"{settings().rate_limit_max_requests} per {settings().rate_limit_window_seconds} second"
 
 
 def _per_address(text: Callable[["Config"], str], scope: str, **options: Any) -> Callable[[View], View]:
@@ -87,11 +96,7 @@ def _item(amount: int, seconds: int) -> RateLimitItem:
 
 def _add_headers(response: Response) -> Response:
     """Tell the client where it stands (draft-ietf-httpapi-ratelimit-headers-06: reset in seconds from now)."""
-    try:
-        amount, remaining, reset_at = _standing()
-    except Exception as error:  # noqa: BLE001 - the storage's own error classes; the answer matters more
-        log.warning("limit.store_unavailable", extra={"error": type(error).__name__})
-        return response
+    amount, remaining, reset_at = _standing()
     response.headers["RateLimit-Limit"] = str(amount)
     response.headers["RateLimit-Remaining"] = str(max(0, remaining))
     response.headers["RateLimit-Reset"] = str(max(0, int(reset_at - time.time()) + 1))  # noqa: TID251
@@ -104,5 +109,5 @@ def _standing() -> tuple[int, int, float]:
         return current.limit.amount, current.remaining, current.reset_at
     config = settings()
     item = _item(config.rate_limit_max_requests, config.rate_limit_window_seconds)
-    window = limiter.limiter.get_window_stats(item, "otp_service:fixed-window", request.remote_addr or "", "global")
+    window = limiter.limiter.get_window_stats(item, KEY_PREFIX, _client(), "global")
     return item.amount, window.remaining, window.reset_time

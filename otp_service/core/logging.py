@@ -19,7 +19,7 @@ _SECRETS = re.compile(
     r"|\$(?:bcrypt-sha256\$|2[aby]\$)[^\s\"']+"  # password hashes
 )
 _PRIVATE_FIELDS = frozenset({"password", "otp_code", "token", "secret", "authorization", "credential"})
-_QUIET = ("alembic", "urllib3", "limits", "werkzeug")
+_QUIET = ("alembic", "flask-limiter", "urllib3", "limits", "werkzeug")
 
 
 def configure_logging(*, level: str, form: str) -> None:

@@ -1,13 +1,16 @@
 """Who is asking, and under which request id: read off the request once, for answers, logs and services."""
 
+import ipaddress
 import re
 import uuid
 from dataclasses import dataclass
+from functools import lru_cache
 
 from flask import g, has_request_context, request
 
 _REQUEST_ID = re.compile(r"[A-Za-z0-9-]{1,64}")
 AGENT_LENGTH = 200
+IP_LENGTH = 45
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,8 +24,20 @@ class ClientInfo:
 
 def client_info() -> ClientInfo:
     """The caller of the current request."""
-    agent = request.headers.get("User-Agent", "")[:AGENT_LENGTH]
-    return ClientInfo(ip=request.remote_addr or "", agent=agent, request_id=request_id())
+    agent = "".join(filter(str.isprintable, request.headers.get("User-Agent", "")))[:AGENT_LENGTH]
+    return ClientInfo(ip=(request.remote_addr or "")[:IP_LENGTH], agent=agent, request_id=request_id())
+
+
+@lru_cache(maxsize=4_096)
+def network_of(ip: str) -> str:
+    """Whom an address stands for where addresses are counted: of IPv6 the /64, all of which one customer has."""
+    try:
+        address = ipaddress.ip_address(ip.partition("%")[0])
+    except ValueError:
+        return ip[:IP_LENGTH]
+    if isinstance(address, ipaddress.IPv4Address):
+        return str(address)
+    return str(address.ipv4_mapped or ipaddress.ip_network((address, 64), strict=False))
 
 
 def request_id() -> str | None:

@@ -6,14 +6,12 @@ from typing import Any
 
 from alembic.config import Config as AlembicConfig
 from alembic.script import ScriptDirectory
-from flask import current_app
 from sqlalchemy import text
 from sqlalchemy.exc import SQLAlchemyError
 
 from otp_service import sinch
+from otp_service.core import limits
 from otp_service.core.database import fetch_all
-from otp_service.core.settings import settings
-from otp_service.extensions import limiter
 
 MIGRATIONS = Path(__file__).resolve().parents[2] / "migrations"
 _DECIDING = {"database": "up", "migrations": "at head"}
@@ -26,7 +24,7 @@ def check() -> dict[str, Any]:
     checks = {
         "database": database,
         "migrations": migrations,
-        "limiter_store": _limiter_store(),
+        "limiter_store": limits.store_state(),
         "provider_breaker": sinch.get_client().state().value,
     }
     is_ready = all(checks[name] == good for name, good in _DECIDING.items())
@@ -55,11 +53,3 @@ def heads() -> set[str]:
     config = AlembicConfig()
     config.set_main_option("script_location", str(MIGRATIONS))
     return set(ScriptDirectory.from_config(config).get_heads())
-
-
-def _limiter_store() -> str:
-    if not current_app.config["RATELIMIT_ENABLED"]:
-        return "off"
-    if settings().redis_url is None:
-        return "memory"
-    return "up" if limiter.storage.check() else "down: counting in memory"

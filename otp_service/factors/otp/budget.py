@@ -7,6 +7,7 @@ from datetime import datetime
 from otp_service.core import counters
 from otp_service.core.secrets import keyring
 from otp_service.core.settings import settings
+from otp_service.core.tracing import network_of
 from otp_service.factors.otp.errors import OtpCooldown, OtpSendLimit
 
 HOUR = 3_600
@@ -61,5 +62,5 @@ def _allowances(user_id: int, phone_number: str, ip: str) -> Iterator[_Allowance
     yield _Allowance("otp-number-hour", number, config.otp_sends_per_number_hour, HOUR)
     yield _Allowance("otp-number-day", number, config.otp_sends_per_number_day, DAY)
     if config.rate_limits_enabled:
-        address = keyring().digest(ip, purpose="send counter: address")
+        address = keyring().digest(network_of(ip), purpose="send counter: address")
         yield _Allowance("otp-address-hour", address, config.otp_sends_per_address_hour, HOUR)
