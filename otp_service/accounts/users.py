@@ -73,6 +73,13 @@ def get(user_id: int) -> Account:
     return _present(find_by_id(user_id))
 
 
+def find_and_hold(user_id: int) -> Account | None:
+    """The user unless locked, kept from being locked or deleted until the open transaction ends."""
+    statement = select(*_COLUMNS).where(User.id == user_id, User.locked_at.is_(None))
+    row = fetch_one(statement.with_for_update(key_share=True))
+    return Account(*row) if row else None
+
+
 def get_by_recipient(*, email: str | None, phone_number: str | None) -> Account:
     """The unlocked user with a canonical address, or with an E.164 number. Raises UserNotFound."""
     condition = User.email == email if email is not None else User.phone_number == phone_number
@@ -131,8 +138,9 @@ def lock(user_id: int) -> Account:
     """Refuse every sign-in, void the open challenges and end all sessions, at once. Raises UserNotFound."""
     now = clock.now()
     with transaction():
-        sessions.end_all(user_id, now=now)
-        return _change(user_id, "user.locked_by_operator", locked_at=now, challenges_void_before=now)
+        account = _change(user_id, "user.locked_by_operator", locked_at=now, challenges_void_before=now)
+        sessions.end_all(user_id, now=now)  # after the lock: a session that was just being opened is seen
+        return account
 
 
 def unlock(user_id: int) -> Account:

@@ -33,6 +33,7 @@ class Open:
 
     id: uuid.UUID
     account: Account
+    created_at: datetime
 
 
 def issue(user_id: int, *, now: datetime) -> Earned:
@@ -62,15 +63,24 @@ def find_open(token: str, *, now: datetime) -> Open:
         account = users.get(row.user_id)
     except UserNotFound as error:
         raise InvalidToken from error
-    void_before = account.challenges_void_before
-    if account.locked_at is not None or (void_before is not None and row.created_at <= void_before):
+    if account.locked_at is not None or _is_void(account, row.created_at):
         raise InvalidToken
-    return Open(row.id, account)
+    return Open(row.id, account, row.created_at)
 
 
-def spend(challenge_id: uuid.UUID, *, now: datetime) -> None:
-    """Use the challenge up, in the transaction of what it is used for. Raises InvalidToken when another was faster."""
-    is_open = (Challenge.id == challenge_id) & Challenge.spent_at.is_(None)
+def spend(challenge: Open, *, now: datetime) -> None:
+    """Use the challenge up, in the transaction of what it is used for.
+
+    Raises InvalidToken when another was faster, or when the account was locked while the factor was checked.
+    """
+    is_open = (Challenge.id == challenge.id) & Challenge.spent_at.is_(None)
     with transaction():
+        account = users.find_and_hold(challenge.account.id)
+        if account is None or _is_void(account, challenge.created_at):
+            raise InvalidToken
         if execute(update(Challenge).where(is_open).values(spent_at=now)).rowcount != 1:
             raise InvalidToken
+
+
+def _is_void(account: Account, created_at: datetime) -> bool:
+    return account.challenges_void_before is not None and created_at <= account.challenges_void_before

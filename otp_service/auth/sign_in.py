@@ -5,6 +5,7 @@ from datetime import datetime
 
 from otp_service import audit, sessions
 from otp_service.accounts import credentials, users
+from otp_service.accounts.errors import InvalidCredentials
 from otp_service.accounts.users import Account
 from otp_service.auth import challenges, phone_codes
 from otp_service.auth.challenges import Earned
@@ -50,12 +51,19 @@ def login(*, email: str, password: str, client: ClientInfo) -> SignIn:
     account = credentials.authenticate(email=email, password=password, client=client)
     now = clock.now()
     if settings().mfa_policy == "enrolment" and account.is_verified:
-        grant = Grant(account.id, amr=("pwd",), acr="aal1", is_verified=True)
-        return SignIn(account.id, tokens=sessions.start(grant, client=client, now=now))
+        return SignIn(account.id, tokens=_start_without_factor(account.id, client, now))
     with transaction():
         challenge = challenges.issue(account.id, now=now)
         audit.record("login.password_accepted", user_id=account.id, client=client, at=now)
     return _with_code(account, challenge, client)
+
+
+def _start_without_factor(user_id: int, client: ClientInfo, now: datetime) -> Tokens:
+    with transaction():
+        if users.find_and_hold(user_id) is None:
+            raise InvalidCredentials  # locked while the password was checked
+        grant = Grant(user_id, amr=("pwd",), acr="aal1", is_verified=True)
+        return sessions.start(grant, client=client, now=now)
 
 
 def _with_code(account: Account, challenge: Earned, client: ClientInfo) -> SignIn:
@@ -84,7 +92,7 @@ def _meet_challenge(challenge_token: str, code: str, client: ClientInfo) -> Veri
     proof = otp.prove(user_id=account.id, code=code, challenge_id=challenge.id, client=client)
     now = clock.now()
     with transaction():
-        challenges.spend(challenge.id, now=now)
+        challenges.spend(challenge, now=now)
         otp.redeem(proof, client=client, now=now)
         return Verified(account.id, _start_session(account.id, proof, client, now))
 
