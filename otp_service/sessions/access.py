@@ -36,9 +36,10 @@ def signed_in(view: View) -> View:
 
 def _caller() -> Caller:
     scheme, _, token = request.headers.get("Authorization", "").partition(" ")
-    if scheme.lower() != "bearer" or not token.strip():
+    token = token.lstrip(" ")
+    if scheme.lower() != "bearer" or not token:
         raise AccessTokenRequired
-    claims = tokens.read(token.strip())
+    claims = tokens.read(token)
     if not services.is_live(claims.session_id, user_id=claims.user_id, now=clock.now()):
         raise InvalidToken
     return Caller(claims.user_id, claims.session_id)

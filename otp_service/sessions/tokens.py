@@ -1,21 +1,30 @@
 """Access tokens: JWTs (RFC 7519) of one kind, one algorithm, one issuer and one audience."""
 
+import base64
 import re
 import uuid
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any
 
 import jwt
-from flask_jwt_extended import create_access_token, decode_token
-from flask_jwt_extended.exceptions import JWTExtendedException
+from flask import current_app
+from flask_jwt_extended import create_access_token
+from jwt.types import Options
 
+from otp_service.core import clock
 from otp_service.core.settings import settings
 from otp_service.sessions.errors import InvalidToken
 
 KIND = "access"
 _COMPACT = re.compile(r"[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+")  # PyJWT would also take padded parts
-_HEADER = {"alg", "typ", "kid"}
+_SUBJECT = re.compile(r"[1-9][0-9]{0,9}")
+_OPTIONS: Options = {
+    "require": ["iss", "aud", "sub", "sid", "jti", "iat", "nbf", "exp", "typ", "type"],
+    "verify_iat": False,  # PyJWT has a clock of its own; times are compared below
+    "verify_nbf": False,
+    "verify_exp": False,
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,36 +53,61 @@ def issue(
     *, user_id: int, session_id: uuid.UUID, amr: tuple[str, ...], acr: str, auth_time: datetime, is_verified: bool
 ) -> str:
     """Sign an access token."""
+    now = int(clock.now().timestamp())
     claims = {
         "typ": KIND,
+        "iat": now,
+        "nbf": now,
+        "exp": now + settings().jwt_ttl_seconds,
         "sid": str(session_id),
         "amr": list(amr),
         "acr": acr,
         "auth_time": int(auth_time.timestamp()),
         "isVerified": is_verified,
     }
-    lifetime = timedelta(seconds=settings().jwt_ttl_seconds)
-    return str(create_access_token(str(user_id), additional_claims=claims, expires_delta=lifetime))
+    return str(create_access_token(str(user_id), additional_claims=claims))
 
 
 def read(token: str) -> Claims:
-    """Check signature, kind and times of an access token. Raises InvalidToken, whatever is wrong."""
+    """Check header, signature, kind and times of an access token. Raises InvalidToken, whatever is wrong."""
     if not _COMPACT.fullmatch(token):
         raise InvalidToken
     try:
-        if not _HEADER.issuperset(jwt.get_unverified_header(token)):
-            raise InvalidToken  # jwk, jku, x5u, crit: nothing that names a key or a rule of its own
-        return _claims(decode_token(token))
-    except (jwt.PyJWTError, JWTExtendedException, KeyError, TypeError, ValueError) as error:
+        # jwk, jku, x5u, kid, crit: nothing may name a key or a rule of its own
+        is_ours = jwt.get_unverified_header(token) == {"alg": current_app.config["JWT_ALGORITHM"], "typ": "JWT"}
+        if not is_ours or not _is_canonical(token.rpartition(".")[2]):
+            raise InvalidToken
+        return _claims(_verified(token))
+    except (jwt.PyJWTError, KeyError, TypeError, ValueError) as error:
         raise InvalidToken from error
 
 
+def _is_canonical(signature: str) -> bool:
+    """Whether it is the one spelling of its bytes: base64 leaves bits in the last letter that mean nothing."""
+    raw = base64.urlsafe_b64decode(signature + "=" * (-len(signature) % 4))
+    return base64.urlsafe_b64encode(raw).rstrip(b"=").decode() == signature
+
+
+def _verified(token: str) -> dict[str, Any]:
+    config = current_app.config
+    said: dict[str, Any] = jwt.decode(
+        token,
+        config["JWT_SECRET_KEY"],
+        algorithms=[config["JWT_ALGORITHM"]],
+        issuer=config["JWT_DECODE_ISSUER"],
+        audience=config["JWT_DECODE_AUDIENCE"],
+        options=_OPTIONS,
+    )
+    return said
+
+
 def _claims(said: dict[str, Any]) -> Claims:
-    if said["typ"] != KIND or said["type"] != KIND or "exp" not in said:
+    is_in_time = said["nbf"] <= clock.now().timestamp() < said["exp"]
+    if not is_in_time or said["typ"] != KIND or said["type"] != KIND or not _SUBJECT.fullmatch(said["sub"]):
         raise InvalidToken
     return Claims(
         user_id=int(said["sub"]),
-        session_id=uuid.UUID(said["sid"]),
+        session_id=uuid.UUID(str(said["sid"])),
         amr=tuple(said["amr"]),
         acr=str(said["acr"]),
         auth_time=int(said["auth_time"]),
