@@ -1,0 +1,1 @@
+"""Tests of access tokens, refresh tokens and the sessions behind them."""

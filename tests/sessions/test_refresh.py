@@ -1,0 +1,146 @@
+"""POST /auth/refresh."""
+
+import json
+from typing import Any
+
+import jwt
+import pytest
+from flask import Flask
+from sqlalchemy import select, update
+
+from otp_service.accounts.models import User
+from otp_service.core.database import execute, fetch_all, transaction
+from otp_service.extensions import db
+from tests.api import Api
+from tests.conftest import MakeApp, Time
+from tests.parallel import at_once
+from tests.sessions.conftest import SignedIn
+
+DAY = 86_400
+
+
+def refresh(api: Api, token: Any) -> tuple[int, dict[str, Any]]:
+    response = api.post("/auth/refresh", {"refreshToken": token})
+    return response.status_code, dict(response.json or {})
+
+
+def claims_of(token: str) -> dict[str, Any]:
+    return dict(jwt.decode(token, options={"verify_signature": False}))
+
+
+def test_a_refresh_gives_new_tokens_of_the_same_session(api: Api, alice: SignedIn) -> None:
+    status, answer = refresh(api, alice.refresh_token)
+    assert status == 200
+    assert set(answer) == {"token", "tokenType", "expiresIn", "refreshToken", "sessionId"}
+    assert (answer["tokenType"], answer["expiresIn"]) == ("Bearer", 900)
+    assert answer["sessionId"] == alice.answer["sessionId"]
+    assert answer["token"] != alice.token
+    assert answer["refreshToken"] != alice.refresh_token
+    assert api.get("/profile", token=answer["token"]).status_code == 200
+
+
+def test_a_refreshed_answer_is_not_to_be_stored(api: Api, alice: SignedIn) -> None:
+    response = api.post("/auth/refresh", {"refreshToken": alice.refresh_token})
+    assert response.headers["Cache-Control"] == "no-store"
+
+
+def test_a_refresh_keeps_how_and_when_the_person_signed_in(api: Api, alice: SignedIn, time: Time) -> None:
+    before = claims_of(alice.token)
+    time.advance(3_600)
+    after = claims_of(refresh(api, alice.refresh_token)[1]["token"])
+    assert {name: after[name] for name in ("sub", "sid", "amr", "acr", "auth_time", "iss", "aud")} == {
+        name: before[name] for name in ("sub", "sid", "amr", "acr", "auth_time", "iss", "aud")
+    }
+    assert after["jti"] != before["jti"]
+    assert after["iat"] >= before["iat"] + 3_600
+
+
+def test_an_exchanged_refresh_token_is_dead(api: Api, alice: SignedIn, time: Time) -> None:
+    _, answer = refresh(api, alice.refresh_token)
+    time.advance(60)
+    status, refused = refresh(api, alice.refresh_token)
+    assert status == 401
+    assert "refreshToken" not in refused
+    assert answer["refreshToken"] != alice.refresh_token
+
+
+def test_refresh_tokens_form_a_chain(api: Api, alice: SignedIn) -> None:
+    token = alice.refresh_token
+    seen = {token}
+    for _ in range(5):
+        status, answer = refresh(api, token)
+        assert status == 200
+        token = answer["refreshToken"]
+        seen.add(token)
+    assert len(seen) == 6
+
+
+@pytest.mark.parametrize("round_number", range(5))
+def test_of_20_parallel_refreshes_of_one_token_one_successor_lives(
+    app: Flask, api: Api, alice: SignedIn, round_number: int
+) -> None:
+    answers = at_once(20, lambda _: refresh(api, alice.refresh_token))
+    won = {answer["refreshToken"] for status, answer in answers if status == 200}
+    assert len(won) == 1
+    assert {status for status, _ in answers} <= {200, 401}
+
+
+@pytest.mark.parametrize("round_number", range(5))
+def test_of_20_parallel_refreshes_the_stored_hash_is_the_winners(
+    app: Flask, api: Api, alice: SignedIn, round_number: int
+) -> None:
+    answers = at_once(20, lambda _: refresh(api, alice.refresh_token))
+    winner = next(answer["refreshToken"] for status, answer in answers if status == 200)
+    assert refresh(api, winner)[0] == 200
+
+
+@pytest.mark.parametrize("token", [None, "", True, 7, [], {}, "x" * 201])
+def test_what_cannot_be_a_refresh_token_is_400(api: Api, token: Any) -> None:
+    status, answer = refresh(api, token)
+    assert status == 400
+    assert answer["errors"] == [{"field": "refreshToken", "message": "Provide the refreshToken."}]
+
+
+def test_an_unknown_refresh_token_is_401_with_a_challenge(api: Api) -> None:
+    response = api.post("/auth/refresh", {"refreshToken": "rt_unknown"})
+    assert (response.status_code, response.json["message"]) == (401, "Invalid or expired token.")
+    assert 'error="invalid_token"' in response.headers["WWW-Authenticate"]
+
+
+def test_an_unused_session_ends_after_30_days(api: Api, alice: SignedIn, time: Time) -> None:
+    time.advance(30 * DAY)
+    assert refresh(api, alice.refresh_token)[0] == 401
+    assert api.get("/profile", token=alice.token).status_code == 401
+
+
+def test_the_life_of_a_session_is_a_setting(
+    app: Flask, make_app: MakeApp, api: Api, alice: SignedIn, time: Time
+) -> None:
+    short = Api(make_app(REFRESH_TTL="60s"))
+    token = refresh(short, alice.refresh_token)[1]["refreshToken"]
+    time.advance(61)
+    assert refresh(short, token)[0] == 401
+
+
+def test_a_refreshed_token_says_whether_the_phone_is_verified_now(app: Flask, api: Api, alice: SignedIn) -> None:
+    assert claims_of(alice.token)["isVerified"] is True
+    with app.app_context(), transaction():
+        execute(update(User).where(User.id == alice.person.id).values(phone_verified_at=None))
+    token = refresh(api, alice.refresh_token)[1]["token"]
+    assert claims_of(token)["isVerified"] is False
+
+
+def test_no_token_is_stored_in_the_clear(app: Flask, api: Api, alice: SignedIn) -> None:
+    _, answer = refresh(api, alice.refresh_token)
+    secrets = [alice.token, alice.refresh_token, answer["token"], answer["refreshToken"]]
+    stored = everything_stored(app)
+    assert str(alice.person.id) in stored
+    for secret in secrets:
+        assert secret not in stored
+        assert secret[-30:] not in stored
+
+
+def everything_stored(app: Flask) -> str:
+    with app.app_context():
+        rows = [tuple(row) for table in db.metadata.sorted_tables for row in fetch_all(select(table))]
+    return json.dumps(rows, default=str)
