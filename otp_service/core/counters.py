@@ -21,7 +21,11 @@ class Counter(Model):
 
 
 def take(name: str, subject: str, *, limit: int, window_seconds: int, now: datetime) -> bool:
-    """Count one more, unless `limit` is reached in the window that the first count opened. One statement decides."""
+    """Count one more, unless `limit` is reached in the window that the first count opened. One statement decides.
+
+    A window never starts later than a count in it, whatever the order in which parallel requests arrive: `give_back`
+    relies on that.
+    """
     cutoff = now - timedelta(seconds=window_seconds)
     is_over = or_(Counter.window_started_at <= cutoff, Counter.count == 0)
     statement = upsert(Counter).values(name=name, subject=subject, window_started_at=now, count=1)
@@ -29,7 +33,9 @@ def take(name: str, subject: str, *, limit: int, window_seconds: int, now: datet
         index_elements=[Counter.name, Counter.subject],
         set_={
             "count": case((is_over, 1), else_=Counter.count + 1),
-            "window_started_at": case((is_over, now), else_=Counter.window_started_at),
+            "window_started_at": case(
+                (is_over | (Counter.window_started_at > now), now), else_=Counter.window_started_at
+            ),
         },
         where=or_(is_over, Counter.count < limit),
     )

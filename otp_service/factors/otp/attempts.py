@@ -1,7 +1,7 @@
 """Counts a code before the provider sees it, and records what the provider said."""
 
 import uuid
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 from sqlalchemy import ColumnElement, delete, exists, select, update
@@ -10,7 +10,7 @@ from otp_service.core import counters
 from otp_service.core.database import execute, fetch_all, fetch_one, transaction, upsert
 from otp_service.core.secrets import keyring
 from otp_service.core.settings import settings
-from otp_service.factors.otp import budget
+from otp_service.factors.otp import budget, ledger
 from otp_service.factors.otp.errors import OtpInvalid, TooManyAttempts
 from otp_service.factors.otp.ledger import Ticket
 from otp_service.factors.otp.models import Verification, VerificationAttempt
@@ -36,28 +36,28 @@ def count(ticket: Ticket, code: str, *, now: datetime) -> Attempt:
     A code that was tried before without an answer is no further guess and is not counted again; one that is known
     to be wrong is counted, and refused without asking the provider.
     """
-    hashes = keyring().digests(f"{ticket.id}:{code}", purpose="otp code")
     with transaction():
-        outcome = _find_outcome(ticket.id, hashes)
-        if outcome is None and not _insert(ticket.id, hashes[0], now):
-            outcome = _find_outcome(ticket.id, hashes)  # a parallel request tried the same code first
-        if outcome != AttemptOutcome.UNKNOWN:
-            _count_guess(ticket, now)
-    if outcome == AttemptOutcome.WRONG:
+        ledger.lock(ticket.id)
+        attempt = Attempt(ticket.id, ticket.user_id, _hash(ticket.id, code), was_known=False)
+        is_new = _insert(attempt, now)
+        if not is_new and _join(attempt):
+            return replace(attempt, was_known=True)
+        _count_guess(ticket, now)
+    if not is_new:
         _close_if_used_up(ticket.id, now)
         raise OtpInvalid
-    if outcome == AttemptOutcome.RIGHT:
-        raise OtpInvalid
-    return Attempt(ticket.id, ticket.user_id, hashes[0], was_known=outcome == AttemptOutcome.UNKNOWN)
+    return attempt
 
 
 def uncount(attempt: Attempt, *, now: datetime) -> None:
-    """The provider never looked at the code: the guess was none."""
-    if attempt.was_known:
-        return
+    """The provider never looked at the code: the guess was none, unless another request reported it as well."""
     is_open = _is(attempt) & (VerificationAttempt.outcome == AttemptOutcome.UNKNOWN)
+    fewer = update(VerificationAttempt).values(open_reports=VerificationAttempt.open_reports - 1)
     with transaction():
-        if execute(delete(VerificationAttempt).where(is_open)).rowcount == 1:
+        ledger.lock(attempt.verification_id)
+        if execute(delete(VerificationAttempt).where(is_open, VerificationAttempt.open_reports == 1)).rowcount == 0:
+            execute(fewer.where(is_open))
+        else:
             execute(
                 update(Verification)
                 .where(Verification.id == attempt.verification_id, Verification.attempts > 0)
@@ -69,6 +69,7 @@ def uncount(attempt: Attempt, *, now: datetime) -> None:
 def record_wrong(attempt: Attempt, *, now: datetime) -> None:
     """The provider refused the code; the fifth refusal kills the verification."""
     with transaction():
+        ledger.lock(attempt.verification_id)
         set_outcome(attempt, AttemptOutcome.WRONG)
         _close_if_used_up(attempt.verification_id, now)
 
@@ -117,19 +118,29 @@ def refusal(ticket: Ticket, *, now: datetime) -> OtpInvalid | TooManyAttempts:
     return OtpInvalid()
 
 
-def _insert(verification_id: uuid.UUID, code_hash: str, now: datetime) -> bool:
-    values = {"verification_id": verification_id, "code_hash": code_hash, "tried_at": now}
-    statement = upsert(VerificationAttempt).values(outcome=AttemptOutcome.UNKNOWN, **values)
+def _hash(verification_id: uuid.UUID, code: str) -> str:
+    """The hash under which the code is stored already, else the one under today's key."""
+    hashes = keyring().digests(f"{verification_id}:{code}", purpose="otp code")
+    is_same = (VerificationAttempt.verification_id == verification_id) & VerificationAttempt.code_hash.in_(hashes)
+    row = fetch_one(select(VerificationAttempt.code_hash).where(is_same))
+    return str(row.code_hash) if row else hashes[0]
+
+
+def _insert(attempt: Attempt, now: datetime) -> bool:
+    statement = upsert(VerificationAttempt).values(
+        verification_id=attempt.verification_id,
+        code_hash=attempt.code_hash,
+        outcome=AttemptOutcome.UNKNOWN,
+        tried_at=now,
+    )
     return execute(statement.on_conflict_do_nothing()).rowcount == 1
 
 
-def _find_outcome(verification_id: uuid.UUID, hashes: tuple[str, ...]) -> str | None:
-    row = fetch_one(
-        select(VerificationAttempt.outcome).where(
-            VerificationAttempt.verification_id == verification_id, VerificationAttempt.code_hash.in_(hashes)
-        )
-    )
-    return str(row.outcome) if row else None
+def _join(attempt: Attempt) -> bool:
+    """Report the same code once more, if its outcome still is unknown."""
+    is_open = _is(attempt) & (VerificationAttempt.outcome == AttemptOutcome.UNKNOWN)
+    more = update(VerificationAttempt).values(open_reports=VerificationAttempt.open_reports + 1)
+    return execute(more.where(is_open)).rowcount == 1
 
 
 def _close_if_used_up(verification_id: uuid.UUID, now: datetime) -> None:

@@ -74,6 +74,8 @@ def _evaluate(ticket: Ticket, code: str, now: datetime) -> Proof:
     try:
         sinch.get_client().report(ticket.opened_provider_id(), ticket.via(), code)
     except sinch.CodeRejected as error:
+        if attempt.was_known and _was_accepted(ticket, attempt):
+            return proof  # the provider's words for a code that it has accepted already
         attempts.record_wrong(attempt, now=now)
         raise OtpInvalid from error
     except (sinch.VerificationExpired, sinch.VerificationFailed, sinch.VerificationNotFound) as error:

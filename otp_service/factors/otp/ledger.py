@@ -14,7 +14,7 @@ from otp_service.core.settings import settings
 from otp_service.factors.otp import budget
 from otp_service.factors.otp.models import Verification
 from otp_service.factors.otp.states import State
-from otp_service.sinch import Channel
+from otp_service.sinch import Channel, Price
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,17 +57,31 @@ def newest_first(user_id: int, *conditions: ColumnElement[bool]) -> list[Ticket]
     return [Ticket(*row) for row in rows]
 
 
+def oldest_first(condition: ColumnElement[bool], *, limit: int) -> list[Ticket]:
+    """Verifications of all users that meet the condition."""
+    statement = select(*_COLUMNS).where(condition).order_by(Verification.created_at).limit(limit)
+    return [Ticket(*row) for row in fetch_all(statement)]
+
+
+def lock(verification_id: uuid.UUID) -> None:
+    """Queue here, first thing in a transaction that changes a verification or its attempts.
+
+    In one order for all, parallel checks of one code cannot deadlock. SQLite queues all writers anyway.
+    """
+    fetch_all(select(Verification.id).where(Verification.id == verification_id).with_for_update())
+
+
 def get(verification_id: uuid.UUID) -> Ticket:
     """One verification as it stands now."""
     return Ticket(*fetch_all(select(*_COLUMNS).where(Verification.id == verification_id))[0])
 
 
-def mark_sent(ticket: Ticket, provider_id: str, *, now: datetime) -> None:
+def mark_sent(ticket: Ticket, provider_id: str, *, sent_at: datetime, now: datetime) -> None:
     """The provider took it: from now on its code counts, and the user's older codes do not."""
     sealed = keyring().seal(provider_id, context=_context(ticket.id))
-    ends = now + timedelta(seconds=settings().otp_ttl_seconds)
+    ends = sent_at + timedelta(seconds=settings().otp_ttl_seconds)
     with transaction():
-        if move(ticket.id, (State.RESERVED,), State.SENT, provider_id=sealed, sent_at=now, expires_at=ends):
+        if move(ticket.id, (State.RESERVED,), State.SENT, provider_id=sealed, sent_at=sent_at, expires_at=ends):
             is_older = (Verification.created_at <= ticket.created_at) & (Verification.id != ticket.id)
             execute(
                 update(Verification)
@@ -79,8 +93,8 @@ def mark_sent(ticket: Ticket, provider_id: str, *, now: datetime) -> None:
 def mark_undelivered(ticket: Ticket, *, now: datetime) -> None:
     """No message left: close it and give back what it used up."""
     with transaction():
-        move(ticket.id, (State.RESERVED,), State.UNDELIVERED, settled_at=now)
-        give_back(ticket, now=now)
+        if move(ticket.id, (State.RESERVED,), State.UNDELIVERED, settled_at=now):
+            give_back(ticket, now=now)
 
 
 def give_back(ticket: Ticket, *, now: datetime) -> None:
@@ -98,6 +112,13 @@ def move(verification_id: uuid.UUID, origins: Iterable[State], target: State, **
     is_there = (Verification.id == verification_id) & Verification.state.in_(list(origins))
     with transaction():
         return execute(update(Verification).where(is_there).values(state=target, **values)).rowcount == 1
+
+
+def set_price(verification_id: uuid.UUID, price: Price) -> None:
+    """Note what the provider billed."""
+    values = {"price_amount": price.total, "price_currency": price.currency}
+    with transaction():
+        execute(update(Verification).where(Verification.id == verification_id).values(**values))
 
 
 def _context(verification_id: uuid.UUID) -> str:

@@ -2,8 +2,9 @@
 
 import uuid
 from datetime import datetime
+from decimal import Decimal
 
-from sqlalchemy import CheckConstraint, ForeignKey, Index, Integer, String, Uuid
+from sqlalchemy import CheckConstraint, ForeignKey, Index, Integer, Numeric, String, Uuid
 from sqlalchemy.orm import Mapped, mapped_column
 
 from otp_service.core.database import UtcDateTime
@@ -17,6 +18,7 @@ class Verification(Model):
     __tablename__ = "verifications"
     __table_args__ = (
         Index("ix_verifications_user_id_created_at", "user_id", "created_at"),
+        Index("ix_verifications_state_created_at", "state", "created_at"),
         CheckConstraint(f"attempts BETWEEN 0 AND {ATTEMPTS_PER_CODE}", name="attempts_bounded"),
     )
 
@@ -36,10 +38,15 @@ class Verification(Model):
     expires_at: Mapped[datetime] = mapped_column(UtcDateTime)
     settled_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
     given_back_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    price_amount: Mapped[Decimal | None] = mapped_column(Numeric(12, 4))
+    price_currency: Mapped[str | None] = mapped_column(String(3))
 
 
 class VerificationAttempt(Model):
-    """A code that somebody tried: its keyed hash, and what the provider said of it."""
+    """A code that somebody tried: its keyed hash, and what the provider said of it.
+
+    `open_reports` counts the requests that may have handed it to the provider without learning the answer.
+    """
 
     __tablename__ = "verification_attempts"
 
@@ -48,4 +55,5 @@ class VerificationAttempt(Model):
     )
     code_hash: Mapped[str] = mapped_column(String(64), primary_key=True)
     outcome: Mapped[str] = mapped_column(String(8))
+    open_reports: Mapped[int] = mapped_column(Integer, server_default="1")
     tried_at: Mapped[datetime] = mapped_column(UtcDateTime)

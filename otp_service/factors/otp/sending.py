@@ -98,7 +98,8 @@ def _deliver(ticket: Ticket, locale: str | None) -> None:
     client = sinch.get_client()
     try:
         receipt = client.start(ticket.phone_number, ticket.via(), reference=ticket.reference, locale=locale)
-        ledger.mark_sent(ticket, receipt.id, now=clock.now())
+        now = clock.now()
+        ledger.mark_sent(ticket, receipt.id, sent_at=now, now=now)
     except sinch.SinchError as error:
         is_lost = error.is_outcome_unknown or isinstance(error, sinch.DuplicateReference)
         if is_lost and _was_started(ticket):
@@ -117,5 +118,6 @@ def _was_started(ticket: Ticket) -> bool:
         return False
     if status is None or status.status is not sinch.VerificationStatus.PENDING:
         return False
-    ledger.mark_sent(ticket, status.id, now=clock.now())
+    now = clock.now()
+    ledger.mark_sent(ticket, status.id, sent_at=now, now=now)
     return True

@@ -30,7 +30,7 @@ def settle(ticket: Ticket, *, now: datetime) -> Ticket:
 
 def _record(ticket: Ticket, status: Status, now: datetime) -> None:
     if status.status in {VerificationStatus.PENDING, VerificationStatus.SUCCESSFUL}:
-        ledger.mark_sent(ticket, status.id, now=now)
+        ledger.mark_sent(ticket, status.id, sent_at=ticket.created_at, now=now)
     elif status.status in _ENDED:
         ledger.move(ticket.id, (State.RESERVED,), _ENDED[status.status], settled_at=now)
     else:
