@@ -1,36 +1,25 @@
 """The service's settings: read from the environment and `.env`, checked once, frozen afterwards."""
 
 import base64
-import binascii
 import os
+import re
 import secrets
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from urllib.parse import urlsplit
 
 from dotenv import dotenv_values
 from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import ArgumentError
 
-from otp_service.core.settings import Reader, kept_secret
+from otp_service.core.phone import is_country
+from otp_service.core.settings import Reader, decoded_base64, is_loopback, is_weak, kept_secret, split_address
 
 ROOT = Path(__file__).resolve().parent
 SINCH_URL = "https://verification.api.sinch.com"
 CHANNELS = ("sms", "callout")
-LOOPBACK_HOSTS = ("localhost", "127.0.0.1", "::1", "0.0.0.0", "host.docker.internal")  # noqa: S104 - a list of names
-PLACEHOLDERS = (
-    "changeme",
-    "change-me",
-    "change_me",
-    "your-",
-    "your_",
-    "replace",
-    "placeholder",
-    "example",
-    "secret-key",
-)
-WEAK_VARIETY = 8  # fewer different characters than this is no random secret
+AES_KEY_BYTES = 32
+ORIGIN = re.compile(r"https?://([a-z0-9_-]+(\.[a-z0-9_-]+)*|\[[0-9a-f:.]+\])(:[0-9]{1,5})?")
 
 
 class ConfigError(SystemExit):
@@ -48,9 +37,9 @@ class Config:
     app_env: str
     security_profile: str
     instance_dir: Path
-    database_url: str
+    database_url: str = field(repr=False)
     database_pool_size: int
-    redis_url: str | None
+    redis_url: str | None = field(repr=False)
     trusted_proxy_count: int
     frontend_origins: tuple[str, ...]
     ops_token: str | None = field(repr=False)
@@ -121,7 +110,7 @@ class Config:
 def _read_all(read: Reader) -> dict[str, object]:
     app_env = read.choice("APP_ENV", ("development", "production"), default=_node_env(read))
     production = app_env == "production"
-    instance_dir = Path(read.text("INSTANCE_DIR", default=str(ROOT / "instance")))
+    instance_dir = _instance_dir(read)
     values: dict[str, object] = {"app_env": app_env, "instance_dir": instance_dir}
     values |= _profile(read)
     values |= _server(read, production=production)
@@ -131,6 +120,20 @@ def _read_all(read: Reader) -> dict[str, object]:
     values |= _otp(read)
     values |= _limits(read)
     return values
+
+
+def _instance_dir(read: Reader) -> Path:
+    """Made here, so that what is wrong with it is told with the rest."""
+    path = Path(read.text("INSTANCE_DIR", default=str(ROOT / "instance")))
+    try:
+        path.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        _refuse_folder(read, error)
+    return path
+
+
+def _refuse_folder(read: Reader, error: OSError) -> str:
+    return read.fault("INSTANCE_DIR", f"cannot be used ({type(error).__name__})", "name a folder to write to")
 
 
 def _node_env(read: Reader) -> str:
@@ -162,8 +165,9 @@ def _profile(read: Reader) -> dict[str, object]:
 
 
 def _server(read: Reader, *, production: bool) -> dict[str, object]:
-    if production and (read.flag("FLASK_DEBUG", default=False) or read.flag("DEBUG", default=False)):
-        read.fault("FLASK_DEBUG", "is on", "be off in production")
+    for name in ("FLASK_DEBUG", "DEBUG") if production else ():
+        if read.flag(name, default=False):
+            read.fault(name, "is on", "be off in production")
     return {
         "trusted_proxy_count": read.integer("TRUSTED_PROXY_COUNT", default=0, low=0, high=10),
         "frontend_origins": _origins(read),
@@ -176,18 +180,18 @@ def _server(read: Reader, *, production: bool) -> dict[str, object]:
 
 
 def _origins(read: Reader) -> tuple[str, ...]:
-    origins = tuple(word.rstrip("/") for word in read.words("FRONTEND_URL"))
+    origins = tuple(word.rstrip("/").lower() for word in read.words("FRONTEND_URL"))
     for origin in origins:
-        parts = urlsplit(origin)
-        if parts.scheme not in {"http", "https"} or not parts.netloc or parts.path:
-            read.fault("FRONTEND_URL", f"holds {origin!r}", "hold origins such as https://app.example.com")
+        if not ORIGIN.fullmatch(origin):
+            read.fault("FRONTEND_URL", f"holds {origin!r}", "hold whole origins such as https://app.example.com")
     return origins
 
 
 def _stores(read: Reader, instance_dir: Path, *, production: bool) -> dict[str, object]:
     redis_url = read.text("REDIS_URL", default="")
-    if redis_url and urlsplit(redis_url).scheme not in {"redis", "rediss", "unix"}:
-        read.fault("REDIS_URL", "is no Redis address", "hold redis://, rediss:// or unix://")
+    parts = split_address(redis_url)
+    if redis_url and (parts is None or parts.scheme not in {"redis", "rediss", "unix"}):
+        read.fault("REDIS_URL", "is no Redis address", "hold redis://host:port/0, rediss://... or unix:///path")
     return {
         "database_url": _database_url(read, instance_dir, production=production),
         "database_pool_size": read.integer("DATABASE_POOL_SIZE", default=16, low=1, high=200),
@@ -213,8 +217,10 @@ def _database_url(read: Reader, instance_dir: Path, *, production: bool) -> str:
         return f"sqlite:///{(instance_dir / 'otp_service.db').absolute()}"
     try:
         url = make_url(text)
-    except ArgumentError:
-        return read.fault("DATABASE_URL", "is no database address", "hold postgresql://... or sqlite:///...")
+    except (ArgumentError, ValueError):  # the latter for a port that is no number
+        return read.fault(
+            "DATABASE_URL", "is no database address", "hold postgresql://user:password@host/name or sqlite:///path"
+        )
     kind = url.drivername.split("+")[0]
     if kind in {"postgres", "postgresql"}:
         return url.set(drivername="postgresql+psycopg2").render_as_string(hide_password=False)
@@ -227,19 +233,16 @@ def _keys(read: Reader, instance_dir: Path, *, production: bool) -> dict[str, ob
     """In development both secrets are made at the first start and kept; in production they must be given."""
     jwt_secret = read.secret("JWT_SECRET", default=None, minimum=32)
     keys_text = read.secret("ENCRYPTION_KEY", default=None)
-    if jwt_secret is None and not production:
-        jwt_secret = kept_secret(instance_dir / "jwt_secret", lambda: secrets.token_urlsafe(48))
-    if keys_text is None and not production:
-        keys_text = kept_secret(
-            instance_dir / "encryption_key", lambda: base64.b64encode(secrets.token_bytes(32)).decode()
-        )
+    if not production:
+        jwt_secret = jwt_secret or _kept(read, "JWT_SECRET", instance_dir, lambda: secrets.token_urlsafe(48))
+        keys_text = keys_text or _kept(read, "ENCRYPTION_KEY", instance_dir, _new_encryption_key)
     if jwt_secret is None:
         read.fault(
             "JWT_SECRET",
             "is not set",
             "hold a random text of 32 characters or more (openssl rand -base64 48)",
         )
-    elif production and _is_weak(jwt_secret):
+    elif production and is_weak(jwt_secret):
         read.fault("JWT_SECRET", "holds a weak or example value", "hold a random text (openssl rand -base64 48)")
     if keys_text is None:
         read.fault("ENCRYPTION_KEY", "is not set", "hold 32 random bytes in base64 (openssl rand -base64 32)")
@@ -253,23 +256,28 @@ def _keys(read: Reader, instance_dir: Path, *, production: bool) -> dict[str, ob
     }
 
 
-def _is_weak(secret: str) -> bool:
-    return len(set(secret)) < WEAK_VARIETY or any(word in secret.lower() for word in PLACEHOLDERS)
+def _kept(read: Reader, name: str, instance_dir: Path, make: Callable[[], str]) -> str:
+    path = instance_dir / name.lower()
+    try:
+        kept = kept_secret(path, make)
+    except OSError as error:
+        return _refuse_folder(read, error)
+    if len(kept) < AES_KEY_BYTES:
+        read.fault(name, f"is cut short in {path}", "be restored there, or deleted with all that it protects")
+    return kept
+
+
+def _new_encryption_key() -> str:
+    return base64.b64encode(secrets.token_bytes(AES_KEY_BYTES)).decode()
 
 
 def _encryption_keys(read: Reader, text: str, *, production: bool) -> tuple[bytes, ...]:
-    keys = []
-    for word in filter(None, (part.strip() for part in text.split(","))):
-        try:
-            key = base64.b64decode(word.replace("-", "+").replace("_", "/"), validate=True)
-        except binascii.Error:
-            key = b""
-        if len(key) != 32:  # noqa: PLR2004 - AES-256
-            read.fault("ENCRYPTION_KEY", "holds something else", "hold 32 bytes in base64, several with commas")
-        elif production and len(set(key)) < WEAK_VARIETY:
-            read.fault("ENCRYPTION_KEY", "holds a weak value", "hold random bytes (openssl rand -base64 32)")
-        keys.append(key)
-    return tuple(keys)
+    keys = tuple(decoded_base64(word.strip()) for word in text.split(",") if word.strip())
+    if text and (not keys or any(len(key) != AES_KEY_BYTES for key in keys)):
+        read.fault("ENCRYPTION_KEY", "is not 32 bytes", "hold 32 bytes in base64, several keys with commas")
+    elif production and any(map(is_weak, keys)):
+        read.fault("ENCRYPTION_KEY", "holds a weak value", "hold random bytes (openssl rand -base64 32)")
+    return keys
 
 
 def _sinch(read: Reader, *, production: bool) -> dict[str, object]:
@@ -282,9 +290,12 @@ def _sinch(read: Reader, *, production: bool) -> dict[str, object]:
     if production or key or secret:
         _check_credentials(read, key, secret)
     if production:
-        _refuse_simulator(read, key, secret, base_url)
-    if urlsplit(base_url).scheme not in {"http", "https"} or not urlsplit(base_url).hostname:
-        read.fault("SINCH_BASE_URL", f"holds {base_url!r}", f"hold an address such as {SINCH_URL}")
+        _refuse_simulator(read, key, secret)
+    parts = split_address(base_url)
+    if parts is None or parts.scheme not in {"http", "https"} or "@" in base_url:
+        read.fault("SINCH_BASE_URL", "is no address of a server", f"hold one such as {SINCH_URL}")
+    elif production and (parts.scheme != "https" or is_loopback(parts.hostname or "")):
+        read.fault("SINCH_BASE_URL", f"holds {base_url!r}", f"hold {SINCH_URL}: no simulator in production")
     return {
         "sinch_app_key": key or DEMO_KEY,
         "sinch_app_secret": secret or DEMO_SECRET,
@@ -302,18 +313,13 @@ def _check_credentials(read: Reader, key: str, secret: str | None) -> None:
     if not secret:
         read.fault("SINCH_APP_SECRET", "is not set", "hold the application secret of your Sinch dashboard")
         return
-    try:
-        base64.b64decode(secret + "=" * (-len(secret) % 4), validate=True)
-    except binascii.Error:
+    if not decoded_base64(secret + "=" * (-len(secret) % 4)):
         read.fault("SINCH_APP_SECRET", "is no base64", "hold the application secret as the dashboard shows it")
 
 
-def _refuse_simulator(read: Reader, key: str, secret: str | None, base_url: str) -> None:
+def _refuse_simulator(read: Reader, key: str, secret: str | None) -> None:
     from otp_service.simulator.credentials import DEMO_KEY, DEMO_SECRET
 
-    parts = urlsplit(base_url)
-    if parts.scheme != "https" or parts.hostname in LOOPBACK_HOSTS:
-        read.fault("SINCH_BASE_URL", f"holds {base_url!r}", f"hold {SINCH_URL}: no simulator in production")
     if key == DEMO_KEY:
         read.fault("SINCH_APP_KEY", "holds the simulator's key", "hold your own in production")
     if secret == DEMO_SECRET:
@@ -322,9 +328,10 @@ def _refuse_simulator(read: Reader, key: str, secret: str | None, base_url: str)
 
 def _otp(read: Reader) -> dict[str, object]:
     countries = frozenset(word.upper() for word in read.words("SMS_COUNTRIES"))
-    for country in sorted(countries):
-        if not (len(country) == 2 and country.isascii() and country.isalpha()):  # noqa: PLR2004 - ISO 3166-1 alpha-2
-            read.fault("SMS_COUNTRIES", f"holds {country!r}", "hold two-letter country codes such as US,GB,DE")
+    region = read.text("PHONE_DEFAULT_REGION", default="").upper() or None
+    for name, code in (*(("SMS_COUNTRIES", code) for code in sorted(countries)), ("PHONE_DEFAULT_REGION", region)):
+        if code is not None and not is_country(code):
+            read.fault(name, f"holds {code!r}", "hold two-letter country codes (ISO 3166-1) such as US, GB or DE")
     return {
         "otp_cooldown_seconds": read.duration("OTP_COOLDOWN", default=120, low=0, high=3_600),
         "otp_ttl_seconds": read.duration("OTP_TTL", default=300, low=30, high=600),
@@ -334,7 +341,7 @@ def _otp(read: Reader) -> dict[str, object]:
         "otp_sends_per_address_hour": read.integer("OTP_SENDS_PER_ADDRESS_HOUR", default=20, low=1, high=1_000_000),
         "login_failures_before_wait": read.integer("LOGIN_FAILURES_BEFORE_WAIT", default=5, low=1, high=100),
         "sms_countries": countries,
-        "phone_default_region": read.text("PHONE_DEFAULT_REGION", default="").upper() or None,
+        "phone_default_region": region,
     }
 
 

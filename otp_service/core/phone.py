@@ -58,6 +58,11 @@ def parse(text: str, *, default_region: str | None = None) -> PhoneNumber | None
     )
 
 
+def is_country(code: str) -> bool:
+    """Whether `code` is an ISO 3166-1 alpha-2 code of a country that has telephones."""
+    return code in phonenumbers.SUPPORTED_REGIONS
+
+
 def mask(e164: str) -> str:
     """`+14155552671` -> `+1******2671`: the country code and the last four digits."""
     try:

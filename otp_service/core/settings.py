@@ -1,10 +1,14 @@
 """Reads typed settings out of texts, gathers every fault at once, and hands the running service its settings."""
 
+import base64
+import ipaddress
 import os
 import re
 from collections.abc import Callable, Mapping
+from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING
+from urllib.parse import SplitResult, urlsplit
 
 from flask import current_app
 
@@ -14,6 +18,32 @@ if TYPE_CHECKING:
 _UNITS = {"": 1, "s": 1, "m": 60, "h": 3_600, "d": 86_400}
 _TRUE = {"1", "true", "yes", "on"}
 _FALSE = {"0", "false", "no", "off"}
+
+PLACEHOLDERS = (
+    "changeme",
+    "change-me",
+    "change_me",
+    "your-",
+    "your_",
+    "replace",
+    "placeholder",
+    "example",
+    "secret-key",
+    "secret_key",
+    "secretkey",
+    "mysecret",
+    "my-secret",
+    "my_secret",
+    "supersecret",
+    "super-secret",
+    "super_secret",
+    "jwt-secret",
+    "jwt_secret",
+    "jwtsecret",
+    "password",
+    "insecure",
+)
+WEAK_VARIETY = 8  # fewer different characters than this is no random secret
 
 
 class Reader:
@@ -25,7 +55,9 @@ class Reader:
 
     def fault(self, name: str, holds: str, may: str) -> str:
         """Note that setting `name` is unusable; returns an empty text to stand in until the start is refused."""
-        self.faults.append(f"{name}: {holds}; it must {may}.")
+        line = f"{name}: {holds}; it must {may}."
+        if line not in self.faults:
+            self.faults.append(line)
         return ""
 
     def text(self, name: str, *, default: str) -> str:
@@ -81,15 +113,50 @@ class Reader:
         self, name: str, choices: tuple[str, ...], *, default: str, fold: Callable[[str], str] = str.lower
     ) -> str:
         """One of a few words."""
-        text = fold(self.text(name, default=default))
-        if text not in choices:
+        text = self.text(name, default=default)
+        if fold(text) not in choices:
             self.fault(name, f"holds {text!r}", f"hold one of {', '.join(choices)}")
             return default
-        return text
+        return fold(text)
 
     def words(self, name: str) -> tuple[str, ...]:
         """A list separated by commas."""
         return tuple(filter(None, (word.strip() for word in self.text(name, default="").split(","))))
+
+
+def split_address(text: str) -> SplitResult | None:
+    """The parts of a URL that names a host (or, for unix:, a path); None for any other text."""
+    try:
+        parts = urlsplit(text)
+        has_place = bool(parts.hostname) and (parts.port is None or parts.port > 0)
+    except ValueError:  # a bracket without its fellow, a port that is no number
+        return None
+    return parts if has_place or (parts.scheme == "unix" and parts.path) else None
+
+
+def is_loopback(host: str) -> bool:
+    """Whether a host name or address means this machine."""
+    try:
+        address = ipaddress.ip_address(host)
+    except ValueError:
+        return host.rstrip(".").lower() in {"localhost", "host.docker.internal"}
+    return address.is_loopback or address.is_unspecified
+
+
+def decoded_base64(text: str) -> bytes:
+    """The bytes of a text in base64, of either alphabet; empty when it is none."""
+    try:
+        return base64.b64decode(text.replace("-", "+").replace("_", "/"), validate=True)
+    except ValueError:
+        return b""
+
+
+def is_weak(secret: str | bytes) -> bool:
+    """Whether a secret was surely not drawn at random: an example, few characters, or mostly a run of neighbours."""
+    codes = secret if isinstance(secret, bytes) else [ord(character) for character in secret]
+    steps = sum(abs(right - left) <= 1 for left, right in pairwise(codes))
+    is_example = isinstance(secret, str) and any(word in secret.lower() for word in PLACEHOLDERS)
+    return is_example or len(set(codes)) < WEAK_VARIETY or steps * 2 > len(codes)
 
 
 def settings() -> "Config":
