@@ -1,0 +1,34 @@
+"""Settings as tests give them, and what is read from them."""
+
+import base64
+import hashlib
+from pathlib import Path
+
+import pytest
+
+from config import Config, ConfigError
+
+RANDOM = hashlib.sha256(b"for tests alone").digest()
+PRODUCTION = {
+    "APP_ENV": "production",
+    "DATABASE_URL": "postgresql://otp:Hidden-7-pw@db.internal/otp",
+    "JWT_SECRET": RANDOM.hex(),
+    "ENCRYPTION_KEY": base64.b64encode(RANDOM).decode(),
+    "SINCH_APP_KEY": "669e367e-6bba-48ab-af15-266871c28135",
+    "SINCH_APP_SECRET": "BeIukql3pTKJ8RGL5zo0DA==",
+    "SMS_COUNTRIES": "US",
+    "REDIS_URL": "redis://:Hidden-8-pw@cache.internal/0",
+}
+"""All that production needs, without a warning."""
+
+
+def load(folder: Path, **settings: str) -> Config:
+    """Read settings; the instance folder is `folder`."""
+    return Config.from_env({"INSTANCE_DIR": str(folder), **settings})
+
+
+def refuse(folder: Path, **settings: str) -> list[str]:
+    """The lines of a refused start."""
+    with pytest.raises(ConfigError) as refused:
+        load(folder, **settings)
+    return refused.value.faults

@@ -1,0 +1,235 @@
+"""Settings: what is read, what it becomes, and what a person reads when it cannot be used."""
+
+import os
+from dataclasses import fields
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from config import Config
+from otp_service.simulator.credentials import DEMO_KEY, DEMO_SECRET
+from tests.environments import PRODUCTION, load, refuse
+
+DEFAULTS = {
+    "app_env": "development",
+    "security_profile": "standard",
+    "database_pool_size": 16,
+    "redis_url": None,
+    "trusted_proxy_count": 0,
+    "frontend_origins": (),
+    "ops_token": None,
+    "log_level": "INFO",
+    "log_format": "text",
+    "jwt_ttl_seconds": 900,
+    "jwt_issuer": "otp_service",
+    "jwt_audience": "otp_service",
+    "refresh_ttl_seconds": 30 * 86_400,
+    "password_salt_rounds": 12,
+    "password_minimum_length": 8,
+    "password_requires_classes": True,
+    "password_hash_concurrency": os.cpu_count(),
+    "password_hash_waiting": 4,
+    "password_hash_wait_seconds": 0.8,
+    "mfa_policy": "always",
+    "challenge_ttl_seconds": 600,
+    "otp_cooldown_seconds": 120,
+    "otp_ttl_seconds": 300,
+    "otp_checks_per_hour": 15,
+    "otp_sends_per_number_hour": 5,
+    "otp_sends_per_number_day": 10,
+    "otp_sends_per_address_hour": 20,
+    "login_failures_before_wait": 5,
+    "sms_countries": frozenset(),
+    "phone_default_region": None,
+    "sinch_app_key": DEMO_KEY,
+    "sinch_app_secret": DEMO_SECRET,
+    "sinch_base_url": "http://127.0.0.1:8090",
+    "sinch_auth": "signed",
+    "sinch_method": "sms",
+    "sinch_read_timeout_seconds": 5.0,
+    "sinch_breaker_failures": 5,
+    "rate_limits_enabled": True,
+    "rate_limit_window_seconds": 900,
+    "rate_limit_max_requests": 1_000,
+    "rate_limit_register_per_hour": 5,
+    "rate_limit_failed_logins": 30,
+    "rate_limit_refresh_per_minute": 30,
+    "rate_limit_otp_per_minute": 60,
+    "workers": os.cpu_count(),
+    "threads": 8,
+}
+MADE = {"instance_dir", "database_url", "jwt_secret", "encryption_keys", "warnings"}
+
+
+def test_without_any_setting_development_has_its_defaults(tmp_path: Path) -> None:
+    config = load(tmp_path)
+    assert {name: getattr(config, name) for name in DEFAULTS} == DEFAULTS
+
+
+def test_every_setting_has_its_default_checked_here() -> None:
+    assert {field.name for field in fields(Config)} == DEFAULTS.keys() | MADE
+
+
+def test_blank_is_not_set(tmp_path: Path) -> None:
+    assert load(tmp_path, OTP_TTL=" ", REDIS_URL="", APP_ENV="\t").otp_ttl_seconds == 300
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "attribute", "value"),
+    [
+        ("NODE_ENV", "test", "app_env", "development"),
+        ("APP_ENV", "Development", "app_env", "development"),
+        ("SECURITY_PROFILE", "STRICT", "security_profile", "strict"),
+        ("MFA_POLICY", "enrolment", "mfa_policy", "enrolment"),
+        ("PASSWORD_MIN_LENGTH", "12", "password_minimum_length", 12),
+        ("PASSWORD_CHARACTER_CLASSES", "no", "password_requires_classes", False),
+        ("PASSWORD_SALT_ROUNDS", "10", "password_salt_rounds", 10),
+        ("PASSWORD_HASH_CONCURRENCY", "3", "password_hash_concurrency", 3),
+        ("PASSWORD_HASH_QUEUE", "0", "password_hash_waiting", 0),
+        ("PASSWORD_HASH_WAIT_MS", "250", "password_hash_wait_seconds", 0.25),
+        ("REFRESH_TTL", "7d", "refresh_ttl_seconds", 604_800),
+        ("TRUSTED_PROXY_COUNT", "2", "trusted_proxy_count", 2),
+        ("FRONTEND_URL", "https://A.example.com/, http://[::1]:3000", "frontend_origins",
+         ("https://a.example.com", "http://[::1]:3000")),
+        ("OPS_TOKEN", "x" * 16, "ops_token", "x" * 16),
+        ("LOG_LEVEL", "debug", "log_level", "DEBUG"),
+        ("LOG_FORMAT", "JSON", "log_format", "json"),
+        ("GUNICORN_THREADS", "4", "threads", 4),
+        ("WEB_CONCURRENCY", "3", "workers", 3),
+        ("REDIS_URL", "rediss://cache:6380/1", "redis_url", "rediss://cache:6380/1"),
+        ("REDIS_URL", "unix:///run/valkey.sock", "redis_url", "unix:///run/valkey.sock"),
+        ("DATABASE_POOL_SIZE", "5", "database_pool_size", 5),
+        ("DATABASE_URL", "postgres://u:p@h:5433/d", "database_url", "postgresql+psycopg2://u:p@h:5433/d"),
+        ("DATABASE_URL", "postgresql://u:p%40@h/d?sslmode=require", "database_url",
+         "postgresql+psycopg2://u:p%40@h/d?sslmode=require"),
+        ("DATABASE_URL", "postgresql+asyncpg://h/d", "database_url", "postgresql+psycopg2://h/d"),
+        ("DATABASE_URL", "sqlite+aiosqlite:////tmp/a.db", "database_url", "sqlite:////tmp/a.db"),
+        ("DB_HOST", "db", "database_url", "postgresql+psycopg2://postgres@db:5432/otp_service"),
+        ("JWT_EXPIRES_IN", "1h", "jwt_ttl_seconds", 3_600),
+        ("JWT_ISSUER", "me", "jwt_issuer", "me"),
+        ("JWT_AUDIENCE", "you", "jwt_audience", "you"),
+        ("SIMULATOR_PORT", "8123", "sinch_base_url", "http://127.0.0.1:8123"),
+        ("SINCH_BASE_URL", "http://sim:8090/verification/v1", "sinch_base_url", "http://sim:8090/verification/v1"),
+        ("SINCH_AUTH", "basic", "sinch_auth", "basic"),
+        ("SINCH_VERIFICATION_METHOD", "SMS", "sinch_method", "sms"),
+        ("SINCH_TIMEOUT_MS", "1500", "sinch_read_timeout_seconds", 1.5),
+        ("SINCH_BREAKER_FAILURES", "9", "sinch_breaker_failures", 9),
+        ("OTP_COOLDOWN", "0", "otp_cooldown_seconds", 0),
+        ("OTP_TTL", "10m", "otp_ttl_seconds", 600),
+        ("OTP_CHECKS_PER_HOUR", "7", "otp_checks_per_hour", 7),
+        ("OTP_SENDS_PER_NUMBER_HOUR", "7", "otp_sends_per_number_hour", 7),
+        ("OTP_SENDS_PER_NUMBER_DAY", "7", "otp_sends_per_number_day", 7),
+        ("OTP_SENDS_PER_ADDRESS_HOUR", "7", "otp_sends_per_address_hour", 7),
+        ("LOGIN_FAILURES_BEFORE_WAIT", "3", "login_failures_before_wait", 3),
+        ("SMS_COUNTRIES", "us, GB,", "sms_countries", frozenset({"US", "GB"})),
+        ("PHONE_DEFAULT_REGION", "de", "phone_default_region", "DE"),
+        ("RATE_LIMITS_ENABLED", "off", "rate_limits_enabled", False),
+        ("RATE_LIMIT_WINDOW_MS", "60000", "rate_limit_window_seconds", 60),
+        ("RATE_LIMIT_MAX_REQUESTS", "7", "rate_limit_max_requests", 7),
+        ("RATE_LIMIT_REGISTER_PER_HOUR", "7", "rate_limit_register_per_hour", 7),
+        ("RATE_LIMIT_FAILED_LOGINS", "7", "rate_limit_failed_logins", 7),
+        ("RATE_LIMIT_OTP_PER_MINUTE", "7", "rate_limit_otp_per_minute", 7),
+        ("RATE_LIMIT_REFRESH_PER_MINUTE", "7", "rate_limit_refresh_per_minute", 7),
+    ],
+)  # fmt: skip
+def test_a_setting_is_read_into_its_type_and_unit(
+    tmp_path: Path, name: str, text: str, attribute: str, value: Any
+) -> None:
+    assert getattr(load(tmp_path, **{name: text}), attribute) == value
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "may"),
+    [
+        ("APP_ENV", "prod", "hold one of development, production"),
+        ("SECURITY_PROFILE", "lax", "hold one of standard, strict"),
+        ("MFA_POLICY", "never", "hold one of always, enrolment"),
+        ("PASSWORD_MIN_LENGTH", "7", "hold a whole number from 8 to 64"),
+        ("PASSWORD_CHARACTER_CLASSES", "maybe", "hold true or false"),
+        ("PASSWORD_SALT_ROUNDS", "9", "hold a whole number from 10 to 15"),
+        ("PASSWORD_SALT_ROUNDS", "16", "hold a whole number from 10 to 15"),
+        ("PASSWORD_SALT_ROUNDS", "twelve", "hold a whole number from 10 to 15"),
+        ("PASSWORD_SALT_ROUNDS", "１２", "hold a whole number from 10 to 15"),
+        ("PASSWORD_SALT_ROUNDS", "1e1", "hold a whole number from 10 to 15"),
+        ("REFRESH_TTL", "401d", "hold 60 to 34560000 seconds (units s, m, h, d are understood)"),
+        ("TRUSTED_PROXY_COUNT", "-1", "hold a whole number from 0 to 10"),
+        ("FRONTEND_URL", "*", "hold whole origins such as https://app.example.com"),
+        ("FRONTEND_URL", "https://*.example.com", "hold whole origins such as https://app.example.com"),
+        ("FRONTEND_URL", "https://a.example.com/app", "hold whole origins such as https://app.example.com"),
+        ("FRONTEND_URL", "null", "hold whole origins such as https://app.example.com"),
+        ("FRONTEND_URL", "http://[", "hold whole origins such as https://app.example.com"),
+        ("LOG_LEVEL", "loud", "hold one of DEBUG, INFO, WARNING, ERROR"),
+        ("LOG_FORMAT", "xml", "hold one of json, text"),
+        ("WEB_CONCURRENCY", "0", "hold a whole number from 1 to 1024"),
+        ("JWT_EXPIRES_IN", "2 weeks", "hold 30 to 86400 seconds (units s, m, h, d are understood)"),
+        ("JWT_EXPIRES_IN", "29", "hold 30 to 86400 seconds (units s, m, h, d are understood)"),
+        ("SINCH_AUTH", "none", "hold one of signed, basic"),
+        ("SINCH_VERIFICATION_METHOD", "pigeon", "hold one of "),
+        ("OTP_COOLDOWN", "-1", "hold 0 to 3600 seconds (units s, m, h, d are understood)"),
+        ("OTP_TTL", "601", "hold 30 to 600 seconds (units s, m, h, d are understood)"),
+        ("SMS_COUNTRIES", "UK", "hold two-letter country codes (ISO 3166-1) such as US, GB or DE"),
+        ("PHONE_DEFAULT_REGION", "+1", "hold two-letter country codes (ISO 3166-1) such as US, GB or DE"),
+        ("RATE_LIMITS_ENABLED", "2", "hold true or false"),
+        ("RATE_LIMIT_WINDOW_MS", "999", "hold a whole number of 1000 or more"),
+        ("RATE_LIMIT_MAX_REQUESTS", "0", "hold a whole number of 1 or more"),
+        ("DATABASE_URL", "mysql://h/d", "name postgresql or sqlite"),
+    ],
+)
+def test_a_bad_value_is_told_with_what_it_holds_and_what_it_may(tmp_path: Path, name: str, text: str, may: str) -> None:
+    (line,) = refuse(tmp_path, **{name: text})
+    assert line.startswith(f"{name}: ")
+    assert repr(text) in line or repr(text.partition("://")[0]) in line
+    assert f"; it must {may}" in line
+    assert line.endswith(".")
+
+
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [
+        ("DATABASE_URL", "Hidden-9-pw"),
+        ("DATABASE_URL", "postgresql://u:Hidden-9-pw@h:port/d"),
+        ("DATABASE_URL", "mysql://u:Hidden-9-pw@h/d"),
+        ("REDIS_URL", "http://:Hidden-9-pw@h"),
+        ("REDIS_URL", "redis://:Hidden-9-pw@h:port/0"),
+        ("REDIS_URL", "redis://["),
+        ("SINCH_BASE_URL", "https://u:Hidden-9-pw@h"),
+        ("SINCH_BASE_URL", "ftp://h"),
+        ("SINCH_BASE_URL", "http://["),
+        ("SINCH_BASE_URL", "http://h:99999"),
+        ("JWT_SECRET", "Hidden-9-pw"),
+        ("ENCRYPTION_KEY", "Hidden-9-pw"),
+        ("ENCRYPTION_KEY", ","),
+        ("ENCRYPTION_KEY", "é" * 44),
+        ("ENCRYPTION_KEY", f"{PRODUCTION['ENCRYPTION_KEY']},SGlkZGVuLTktcHc="),
+        ("OPS_TOKEN", "Hidden-9-pw"),
+    ],
+)
+def test_a_fault_names_the_setting_and_not_a_secret_in_it(tmp_path: Path, name: str, text: str) -> None:
+    (line,) = refuse(tmp_path, **{name: text})
+    assert line.startswith(f"{name}: ")
+    assert "; it must " in line
+    assert "Hidden-9-pw" not in line
+
+
+def test_all_faults_are_told_at_once(tmp_path: Path) -> None:
+    lines = refuse(tmp_path, OTP_TTL="soon", LOG_LEVEL="loud", JWT_SECRET="short", FRONTEND_URL="x", REDIS_URL="y")
+    assert [line.partition(":")[0] for line in lines] == [
+        "FRONTEND_URL", "LOG_LEVEL", "REDIS_URL", "JWT_SECRET", "OTP_TTL",
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("settings", "length", "classes", "refresh_ttl"),
+    [
+        ({}, 8, False, 86_400),
+        ({"MFA_POLICY": "enrolment"}, 15, False, 86_400),
+        ({"PASSWORD_MIN_LENGTH": "9", "REFRESH_TTL": "1h", "PASSWORD_CHARACTER_CLASSES": "true"}, 9, True, 3_600),
+    ],
+)
+def test_the_strict_profile_changes_defaults_and_each_can_be_overridden(
+    tmp_path: Path, settings: dict[str, str], length: int, classes: bool, refresh_ttl: int
+) -> None:
+    config = load(tmp_path, SECURITY_PROFILE="strict", **settings)
+    assert (config.password_minimum_length, config.password_requires_classes) == (length, classes)
+    assert config.refresh_ttl_seconds == refresh_ttl
