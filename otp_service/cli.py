@@ -3,10 +3,14 @@
 from flask import Flask
 
 from otp_service.accounts.cli import users_cli
+from otp_service.ops.doctor_cli import doctor
+from otp_service.factors.otp.cli import otp_cli
 from otp_service.simulator.cli import simulator_cli
 
 
 def register_commands(app: Flask) -> None:
     """Add the command groups."""
     app.cli.add_command(users_cli)
+    app.cli.add_command(otp_cli)
     app.cli.add_command(simulator_cli)
+    app.cli.add_command(doctor)

@@ -10,6 +10,7 @@ import orjson
 from flask.cli import AppGroup
 
 from otp_service.accounts import addresses, credentials, users
+from otp_service.accounts.import_cli import export, import_users
 from otp_service.accounts.passwords import check_policy
 from otp_service.accounts.users import Account
 from otp_service.audit import COMMAND_LINE
@@ -20,6 +21,8 @@ from otp_service.core.settings import settings
 
 users_cli = AppGroup("users", help="Make, look at, and look after users. WHO is a user's id, e-mail or number.")
 as_json = click.option("--json", "wants_json", is_flag=True, help="Print JSON instead of text.")
+users_cli.add_command(import_users)
+users_cli.add_command(export)
 
 
 @users_cli.command("create")
@@ -56,7 +59,7 @@ def list_users(limit: int, wants_json: bool) -> None:
     """List users."""
     found = users.list_all(limit=limit)
     if wants_json:
-        _print_json([_shown(account) for account in found])
+        print_json([_shown(account) for account in found])
         return
     click.echo(f"{'ID':>6}  {'E-MAIL':<36} {'PHONE':<17} STATE")
     for account in found:
@@ -70,7 +73,7 @@ def list_users(limit: int, wants_json: bool) -> None:
 @as_json
 def show(who: str, wants_json: bool) -> None:
     """Show one user."""
-    _print_one(_find(who), wants_json)
+    _print_one(find_user(who), wants_json)
 
 
 @users_cli.command("verify")
@@ -78,7 +81,15 @@ def show(who: str, wants_json: bool) -> None:
 @as_json
 def verify(who: str, wants_json: bool) -> None:
     """Take the user's number as proven, on your word."""
-    _print_one(users.verify_by_operator(_find(who).id), wants_json)
+    _print_one(users.verify_by_operator(find_user(who).id), wants_json)
+
+
+@users_cli.command("unverify")
+@click.argument("who")
+@as_json
+def unverify(who: str, wants_json: bool) -> None:
+    """Take the user's number as unproven again. Sessions stay; /profile answers 403 until the number is proven."""
+    _print_one(users.unverify_by_operator(find_user(who).id), wants_json)
 
 
 @users_cli.command("lock")
@@ -86,7 +97,7 @@ def verify(who: str, wants_json: bool) -> None:
 @as_json
 def lock(who: str, wants_json: bool) -> None:
     """Refuse every sign-in of the user and end all sessions, at once."""
-    _print_one(users.lock(_find(who).id), wants_json)
+    _print_one(users.lock(find_user(who).id), wants_json)
 
 
 @users_cli.command("unlock")
@@ -94,7 +105,7 @@ def lock(who: str, wants_json: bool) -> None:
 @as_json
 def unlock(who: str, wants_json: bool) -> None:
     """Undo `lock`, and forget wrong passwords that make the user wait."""
-    _print_one(users.unlock(_find(who).id), wants_json)
+    _print_one(users.unlock(find_user(who).id), wants_json)
 
 
 @users_cli.command("delete")
@@ -102,14 +113,14 @@ def unlock(who: str, wants_json: bool) -> None:
 @click.option("--yes", is_flag=True, help="Do not ask.")
 def delete(who: str, yes: bool) -> None:
     """Delete the user and all that is theirs; the audit events stay."""
-    account = _find(who)
+    account = find_user(who)
     if not yes:
         click.confirm(f"Delete user {account.id} ({account.email}) for good?", abort=True)
     users.remove(account.id)
     click.echo(f"Deleted user {account.id}.")
 
 
-def _find(who: str) -> Account:
+def find_user(who: str) -> Account:
     """A user by id, e-mail or number; the command ends with code 1 when there is none."""
     account = users.find_by_id(int(who)) if re.fullmatch(r"[0-9]{1,9}", who) else None
     address, number = addresses.canonical(who), phone.parse(who, default_region=settings().phone_default_region)
@@ -152,12 +163,12 @@ def _state(account: Account) -> str:
 
 def _print_one(account: Account, wants_json: bool) -> None:
     if wants_json:
-        _print_json(_shown(account))
+        print_json(_shown(account))
         return
     for name, value in asdict(account).items():
         click.echo(f"{name.replace('_', ' '):<24} {'-' if value is None else value}")
     click.echo(f"{'state':<24} {_state(account)}")
 
 
-def _print_json(value: Any) -> None:
+def print_json(value: Any) -> None:
     click.echo(orjson.dumps(value, option=orjson.OPT_INDENT_2).decode())

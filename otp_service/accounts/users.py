@@ -134,6 +134,11 @@ def verify_by_operator(user_id: int) -> Account:
     return _change(user_id, "user.verified_by_operator", phone_verified_at=clock.now())
 
 
+def unverify_by_operator(user_id: int) -> Account:
+    """Take the number as unproven again; sessions stay. Raises UserNotFound."""
+    return _change(user_id, "user.unverified_by_operator", phone_verified_at=None)
+
+
 def lock(user_id: int) -> Account:
     """Refuse every sign-in, void the open challenges and end all sessions, at once. Raises UserNotFound."""
     now = clock.now()
