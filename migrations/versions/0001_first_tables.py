@@ -64,6 +64,7 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("id", name=op.f("pk_users")),
         sa.UniqueConstraint("email", name=op.f("uq_users_email")),
         sa.UniqueConstraint("phone_number", name=op.f("uq_users_phone_number")),
+        sqlite_autoincrement=True,
     )
     op.create_table(
         "challenges",

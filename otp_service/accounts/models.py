@@ -10,10 +10,13 @@ from otp_service.extensions import Model
 
 
 class User(Model):
-    """A person. `email` is canonical (see accounts.addresses), `phone_number` E.164."""
+    """A person. `email` is canonical (see accounts.addresses), `phone_number` E.164.
+
+    No id is given twice, on SQLite neither: the events and counts of a deleted user must not become another's.
+    """
 
     __tablename__ = "users"
-    __table_args__ = (UniqueConstraint("email"), UniqueConstraint("phone_number"))
+    __table_args__ = (UniqueConstraint("email"), UniqueConstraint("phone_number"), {"sqlite_autoincrement": True})
 
     id: Mapped[int] = mapped_column(Integer, primary_key=True)
     email: Mapped[str] = mapped_column(String(254))
