@@ -17,6 +17,7 @@ from otp_service.core.settings import settings
 from otp_service.core.tracing import ClientInfo
 from otp_service.factors import otp
 from otp_service.sessions import Grant, Tokens
+from otp_service.sessions.errors import InvalidToken
 from otp_service.sinch import Channel
 
 AMR = {Channel.SMS: "sms", Channel.CALLOUT: "tel"}
@@ -105,4 +106,7 @@ def _start_session(user_id: int, proof: otp.Proof, client: ClientInfo, now: date
 def refresh(refresh_token: str, *, client: ClientInfo) -> Tokens:
     """Exchange a refresh token for new tokens. Raises InvalidToken."""
     session = sessions.rotate(refresh_token, client=client)
-    return sessions.access_tokens(session, is_verified=users.get(session.user_id).is_verified)
+    account = users.find_by_id(session.user_id)
+    if account is None:
+        raise InvalidToken  # deleted at this moment
+    return sessions.access_tokens(session, is_verified=account.is_verified)

@@ -8,11 +8,14 @@ import pytest
 from flask import Flask
 from sqlalchemy import select, update
 
+from otp_service.accounts import users
 from otp_service.accounts.models import User
 from otp_service.core.database import execute, fetch_all, transaction
 from otp_service.extensions import db
+from otp_service.simulator import Simulator
 from tests.api import Api
 from tests.conftest import MakeApp, Time
+from tests.factories import Person, make_person, sign_in
 from tests.parallel import at_once
 from tests.sessions.conftest import SignedIn
 
@@ -128,6 +131,19 @@ def test_a_refreshed_token_says_whether_the_phone_is_verified_now(app: Flask, ap
         execute(update(User).where(User.id == alice.person.id).values(phone_verified_at=None))
     token = refresh(api, alice.refresh_token)[1]["token"]
     assert claims_of(token)["isVerified"] is False
+
+
+def test_a_refresh_while_the_person_is_deleted_is_granted_or_401(app: Flask, api: Api, sinch: Simulator) -> None:
+    for _ in range(10):
+        person = make_person(app)
+        token = sign_in(api, sinch, person)["refreshToken"]
+        acts = (lambda token=token: refresh(api, token)[0], lambda person=person: delete(app, person))
+        assert at_once(2, lambda number, acts=acts: acts[number]())[0] in {200, 401}
+
+
+def delete(app: Flask, person: Person) -> None:
+    with app.app_context():
+        users.remove(person.id)
 
 
 def test_no_token_is_stored_in_the_clear(app: Flask, api: Api, alice: SignedIn) -> None:
