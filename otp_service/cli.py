@@ -3,8 +3,8 @@
 from flask import Flask
 
 from otp_service.accounts.cli import users_cli
-from otp_service.ops.doctor_cli import doctor
 from otp_service.factors.otp.cli import otp_cli
+from otp_service.ops.doctor_cli import doctor
 from otp_service.simulator.cli import simulator_cli
 
 
