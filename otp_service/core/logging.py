@@ -12,13 +12,14 @@ from otp_service.core.phone import mask
 from otp_service.core.tracing import request_id
 
 _STANDARD = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime", "taskName"}
-_NUMBER = re.compile(r"\+[1-9][0-9]{6,14}\b")
+_NUMBER = re.compile(r"(?:\+|%2[Bb])([1-9](?:[ ().-]{0,2}[0-9]){6,})")
 _SECRETS = re.compile(
     r"eyJ[A-Za-z0-9_-]+\.[A-Za-z0-9_.-]+"  # JWTs
     r"|\b(?:ch|rt|dt)_[A-Za-z0-9_-]{20,}"  # our own tokens
     r"|\$(?:bcrypt-sha256\$|2[aby]\$)[^\s\"']+"  # password hashes
 )
 _PRIVATE_FIELDS = frozenset({"password", "otp_code", "token", "secret", "authorization", "credential"})
+LARGEST_NUMBER = 2**53  # beyond it JSON's readers differ
 _QUIET = ("alembic", "flask-limiter", "urllib3", "limits", "werkzeug")
 
 
@@ -38,9 +39,9 @@ def configure_logging(*, level: str, form: str) -> None:
 
 def redact(text: str) -> str:
     """Mask telephone numbers, blot out tokens and password hashes."""
-    if "+" in text:
-        text = _NUMBER.sub(lambda found: mask(found[0]), text)
-    return _SECRETS.sub("[secret]", text)
+    if "+" in text or "%2" in text:
+        text = _NUMBER.sub(lambda found: mask("+" + re.sub(r"\D", "", found[1])), text)
+    return _SECRETS.sub("[secret]", text).encode("utf-8", "replace").decode()  # no lone surrogates: JSON has none
 
 
 def facts(record: logging.LogRecord) -> dict[str, Any]:
@@ -57,7 +58,8 @@ def facts(record: logging.LogRecord) -> dict[str, Any]:
 
 
 def _plain(value: Any) -> Any:
-    return value if isinstance(value, int | float | bool) or value is None else redact(str(value))
+    is_number = isinstance(value, int | float | bool) and abs(value) <= LARGEST_NUMBER
+    return value if is_number or value is None else redact(str(value))
 
 
 class JsonFormatter(logging.Formatter):
