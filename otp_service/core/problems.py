@@ -1,6 +1,7 @@
 """Renders every error, ours and the framework's, in one of two formats: our JSON or RFC 9457 problem details."""
 
 import logging
+import sqlite3
 from typing import Any
 
 import orjson
@@ -126,6 +127,9 @@ def _render_database(error: Exception) -> Response:
 
 
 def _is_away(error: Exception) -> bool:
+    """SQLite's driver has one class for a wrong statement and a locked file; their codes differ."""
+    if getattr(getattr(error, "orig", None), "sqlite_errorcode", None) == sqlite3.SQLITE_ERROR:
+        return False
     lost = isinstance(error, DBAPIError) and error.connection_invalidated
     return lost or isinstance(error, PoolTimeout | OperationalError | InterfaceError)
 
