@@ -59,6 +59,7 @@ def _answer(contract: Contract, result: Any) -> Response:
         return result
     if contract.out is None:
         response = Response(status=EMPTY)
+        del response.headers["Content-Type"]  # of nothing
     else:
         response = Response(
             orjson.dumps(contract.out.dump(result)), status=contract.status, mimetype="application/json"
