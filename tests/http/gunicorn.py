@@ -1,0 +1,83 @@
+"""The service as it is deployed: a real gunicorn on a free port of loopback."""
+
+import json
+import os
+import socket
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any, Self
+
+from config import ROOT
+from tests.servers.ports import HOST, free_port, is_open
+
+START_SECONDS = 30
+CLOSE = b"Host: localhost\r\nConnection: close\r\n"
+
+
+class Gunicorn:
+    """One server with its workers. As a context manager it runs inside the block."""
+
+    def __init__(self, folder: Path, **settings: str) -> None:
+        self.port = free_port()
+        self._log = folder / f"gunicorn-{self.port}.log"
+        self._env = {
+            "PATH": os.environ["PATH"],
+            "HOST": HOST,
+            "PORT": str(self.port),
+            "APP_ENV": "development",
+            "INSTANCE_DIR": str(folder),
+            "DATABASE_URL": f"sqlite:///{folder}/service.db",
+            "MIGRATE_ON_START": "true",
+            "WEB_CONCURRENCY": "1",
+            "LOG_FORMAT": "json",
+            "LOG_LEVEL": "DEBUG",
+            "SINCH_BASE_URL": "http://127.0.0.1:9",
+            "REDIS_URL": "",
+            **settings,
+        }
+
+    def __enter__(self) -> Self:
+        command = [sys.executable, "-m", "gunicorn", "-c", "gunicorn.conf.py", "wsgi:app"]
+        with self._log.open("wb") as log:
+            self._process = subprocess.Popen(command, cwd=ROOT, env=self._env, stdout=log, stderr=log)
+        deadline = time.monotonic() + START_SECONDS
+        while not is_open(self.port):
+            if self._process.poll() is not None or time.monotonic() > deadline:
+                raise RuntimeError(f"gunicorn does not start:\n{self.log}")
+            time.sleep(0.02)
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._process.terminate()
+        self._process.wait(timeout=30)
+
+    @property
+    def log(self) -> str:
+        """All that it wrote."""
+        return self._log.read_text()
+
+    def send(self, head: bytes, body: bytes = b"") -> "Answer":
+        """Send a request line, header lines and a body as they are, and read until the connection ends."""
+        with socket.create_connection((HOST, self.port), timeout=10) as connection:
+            connection.sendall(head + CLOSE + b"\r\n" + body)
+            received = b""
+            while part := connection.recv(65_536):
+                received += part
+        return Answer(received)
+
+
+class Answer:
+    """An answer as it came over the wire."""
+
+    def __init__(self, received: bytes) -> None:
+        head, _, self.body = received.partition(b"\r\n\r\n")
+        status_line, *lines = head.decode("latin-1").split("\r\n")
+        self.status = int(status_line.split()[1])
+        self.headers = {name.lower(): value.strip() for name, _, value in (line.partition(":") for line in lines)}
+
+    @property
+    def json(self) -> dict[str, Any]:
+        """The body, parsed."""
+        return dict(json.loads(self.body))
