@@ -9,6 +9,7 @@ from phonenumbers import PhoneNumberType
 
 SPELLING = re.compile(r"(?:tel:)?[\s ]*[+＋0-9０-９(][0-9０-９\s ().\-‐‑‒–/]{4,40}", re.IGNORECASE)
 SHOWN_DIGITS = 4
+E164_LENGTH = 16  # `+` and 15 digits (ITU-T E.164, section 6); some German numbers are valid and longer
 
 
 class NumberKind(StrEnum):
@@ -51,8 +52,11 @@ def parse(text: str, *, default_region: str | None = None) -> PhoneNumber | None
         return None
     if not phonenumbers.is_valid_number(number):
         return None
+    e164 = phonenumbers.format_number(number, phonenumbers.PhoneNumberFormat.E164)
+    if len(e164) > E164_LENGTH:
+        return None
     return PhoneNumber(
-        e164=phonenumbers.format_number(number, phonenumbers.PhoneNumberFormat.E164),
+        e164=e164,
         country=phonenumbers.region_code_for_number(number) or "001",
         kind=_kind(number),
     )

@@ -40,10 +40,10 @@ class Keyring:
     def open(self, sealed: str, *, context: str) -> str:
         """Decrypt what `seal` made for the same context. Raises Unreadable."""
         key_id, _, text = sealed.partition(".")
-        raw = base64.urlsafe_b64decode(text + "=" * (-len(text) % 4))
         try:
+            raw = base64.urlsafe_b64decode(text + "=" * (-len(text) % 4))
             return self._ciphers[key_id].decrypt(raw[:NONCE_BYTES], raw[NONCE_BYTES:], context.encode()).decode()
-        except (KeyError, InvalidTag) as error:
+        except (KeyError, InvalidTag, ValueError) as error:  # the last for a text that was cut or never sealed
             raise Unreadable(context) from error
 
     def digest(self, value: str, *, purpose: str) -> str:
