@@ -1,0 +1,155 @@
+"""Counters in the database: how many win, when a window ends, what is given back."""
+
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from flask import Flask
+
+from otp_service.core import counters
+from otp_service.core.database import transaction
+from tests.parallel import at_once
+
+NOON = datetime(2026, 7, 1, 12, 0, tzinfo=UTC)
+HOUR = 3_600
+
+
+@pytest.fixture(autouse=True)
+def context(app: Flask) -> Iterator[None]:
+    """The database of the application."""
+    with app.app_context():
+        yield
+
+
+def take(subject: str = "a", *, limit: int = 3, at: float = 0, name: str = "test") -> bool:
+    """Count one more, `at` seconds past noon, in a window of an hour."""
+    with transaction():
+        return counters.take(name, subject, limit=limit, window_seconds=HOUR, now=NOON + timedelta(seconds=at))
+
+
+def give_back(subject: str = "a", *, taken_at: float = 0) -> None:
+    with transaction():
+        counters.give_back("test", subject, taken_at=NOON + timedelta(seconds=taken_at))
+
+
+def wait(subject: str = "a", *, at: float = 0) -> float:
+    return counters.seconds_until_open("test", subject, window_seconds=HOUR, now=NOON + timedelta(seconds=at))
+
+
+def test_a_counter_gives_as_many_as_its_limit() -> None:
+    assert [take() for _ in range(5)] == [True, True, True, False, False]
+
+
+def test_counters_of_other_names_and_subjects_are_apart() -> None:
+    assert [take(limit=1), take("b", limit=1), take(name="other", limit=1), take(limit=1)] == [True, True, True, False]
+
+
+def test_a_window_opens_with_its_first_count_and_ends_after_its_length() -> None:
+    assert [take(limit=1, at=100), take(limit=1, at=100 + HOUR - 1), take(limit=1, at=100 + HOUR)] == [
+        True,
+        False,
+        True,
+    ]
+
+
+def test_a_refused_take_does_not_lengthen_the_window() -> None:
+    assert take(limit=1)
+    assert not take(limit=1, at=HOUR - 1)
+    assert take(limit=1, at=HOUR)
+
+
+def test_a_new_window_starts_from_one() -> None:
+    assert [take(limit=2) for _ in range(3)] == [True, True, False]
+    assert [take(limit=2, at=HOUR) for _ in range(3)] == [True, True, False]
+
+
+def test_a_window_of_no_length_is_no_limit() -> None:
+    with transaction():
+        taken = [counters.take("test", "a", limit=1, window_seconds=0, now=NOON) for _ in range(3)]
+    assert taken == [True] * 3
+
+
+def test_a_full_counter_tells_how_long_to_wait() -> None:
+    take(limit=1)
+    assert (wait(), wait(at=1_000.5), wait(at=HOUR - 1)) == (HOUR, HOUR - 1_000.5, 1)
+
+
+def test_a_wait_is_never_less_than_a_second() -> None:
+    assert wait() == 1
+    take(limit=1)
+    assert wait(at=HOUR + 5) == 1
+
+
+def test_what_is_given_back_can_be_taken_again() -> None:
+    assert [take() for _ in range(3)] == [True] * 3
+    give_back()
+    assert [take(at=1), take(at=1)] == [True, False]
+
+
+def test_a_counter_given_back_to_nothing_opens_a_new_window() -> None:
+    take(limit=1)
+    give_back()
+    assert take(limit=1, at=HOUR - 1)
+    assert wait(at=HOUR - 1) == HOUR
+
+
+def test_more_is_never_given_back_than_was_taken() -> None:
+    take(limit=2)
+    for _ in range(5):
+        give_back()
+    assert [take(limit=2, at=1) for _ in range(3)] == [True, True, False]
+
+
+def test_giving_back_leaves_a_later_window_alone() -> None:
+    take(limit=1)
+    take(limit=1, at=HOUR)
+    give_back(taken_at=0)
+    assert not take(limit=1, at=HOUR + 1)
+
+
+def test_giving_back_what_was_never_taken_does_nothing() -> None:
+    give_back("nobody")
+    assert take("nobody", limit=1)
+
+
+def test_a_cleared_counter_is_as_new() -> None:
+    take(limit=1)
+    with transaction():
+        counters.clear("test", "a")
+    assert take(limit=1)
+
+
+def test_a_take_that_is_rolled_back_was_none() -> None:
+    def take_and_fail() -> None:
+        with transaction():
+            assert take(limit=1)
+            raise LookupError
+
+    with pytest.raises(LookupError):
+        take_and_fail()
+    assert take(limit=1)
+
+
+@pytest.mark.parametrize("limit", [1, 5, 20])
+@pytest.mark.parametrize("window", ["first", "second"])
+def test_of_50_parallel_takes_exactly_as_many_win_as_the_limit(app: Flask, limit: int, window: str) -> None:
+    if window == "second":
+        take(limit=1)
+    at = 0 if window == "first" else HOUR
+    assert at_once(50, lambda _: in_thread(app, limit, at)).count(True) == limit
+
+
+def in_thread(app: Flask, limit: int, at: float) -> bool:
+    with app.app_context():
+        return take(limit=limit, at=at)
+
+
+def test_parallel_takes_and_give_backs_lose_no_count(app: Flask) -> None:
+    def take_and_return(_: int) -> bool:
+        with app.app_context():
+            won = take(limit=50)
+            give_back()
+            return won
+
+    assert all(at_once(50, take_and_return))
+    assert [take(limit=2, at=1) for _ in range(3)] == [True, True, False]
