@@ -18,6 +18,7 @@ from otp_service.accounts.exporting import export_users
 from otp_service.accounts.importing import Fault, Outcome, Plan, Source, SourceError
 
 PROGRESS_EVERY = 10_000
+_ERASE_LINE = "\x1b[2K"
 _format = click.option("--format", "form", type=click.Choice(["csv", "jsonl"]), help="CSV or JSON lines.")
 
 
@@ -37,7 +38,10 @@ def import_users(source: str, form: str | None, dry_run: bool, skip_bad: bool, w
     plan = Plan(dry_run=dry_run, skip_bad=skip_bad)
     watcher = _Watcher(is_quiet=wants_json)
     with _telling_errors(), _opened(source, form) as users:
-        outcome = importing.run(users, plan, watcher)
+        try:
+            outcome = importing.run(users, plan, watcher)
+        finally:
+            watcher.clear()
         _report(users, plan, outcome, watcher.faults if wants_json else None)
     if outcome.bad and not skip_bad:
         sys.exit(1)
@@ -66,6 +70,7 @@ class _Watcher:
         if self._is_quiet:
             self.faults.append(fault)
         else:
+            self.clear()
             click.echo(f"{fault.place}: {'; '.join(fault.reasons)}", err=True)
 
     def has_checked(self, count: int) -> None:
@@ -74,12 +79,17 @@ class _Watcher:
     def has_written(self, count: int, total: int) -> None:
         self._tell(count, f"written {count:,} of {total:,}")
 
+    def clear(self) -> None:
+        """Take what was told last off the terminal."""
+        if self._is_terminal:
+            click.echo(_ERASE_LINE, err=True, nl=False)
+
     def _tell(self, count: int, text: str) -> None:
-        """On a terminal each batch overwrites the line of the one before."""
-        if count % PROGRESS_EVERY == 0:
+        """On a terminal every batch, each in the place of the one before; elsewhere every 10,000."""
+        if self._is_terminal:
+            click.echo(f"{_ERASE_LINE}{text}\r", err=True, nl=False)
+        elif count % PROGRESS_EVERY == 0:
             click.echo(text, err=True)
-        elif self._is_terminal:
-            click.echo(f"{text}\r", err=True, nl=False)
 
 
 @contextlib.contextmanager

@@ -68,24 +68,25 @@ def _check_sinch() -> Iterator[Finding]:
 
 
 def _check_hashing() -> Iterator[Finding]:
+    started = time.perf_counter()
+    hashing.hash_password("as good as any", cost=settings().password_salt_rounds)
+    yield rate_hashing(time.perf_counter() - started, cores=_cores())
+
+
+def rate_hashing(seconds: float, *, cores: int) -> Finding:
     """What a password costs here, and so how many people can sign in."""
     config = settings()
-    cores = _cores()
     at_once = min(config.password_hash_concurrency, cores)
-    started = time.perf_counter()
-    hashing.hash_password("as good as any", cost=config.password_salt_rounds)
-    seconds = time.perf_counter() - started
     detail = (
         f"bcrypt at cost {config.password_salt_rounds} takes {seconds * 1000:.0f} ms, {at_once} at once on "
-        f"{cores} cores: about {at_once / seconds:.0f} sign-ins a second"
+        f"{cores} cores: about {at_once / seconds:.1f} sign-ins a second"
     )
     if seconds > SLOW_HASH_SECONDS:
-        yield warning("hashing", detail, "Lower PASSWORD_SALT_ROUNDS (10 or more), or use a faster machine.")
-    elif config.password_hash_concurrency > cores:
+        return warning("hashing", detail, "Lower PASSWORD_SALT_ROUNDS (10 or more), or use a faster machine.")
+    if config.password_hash_concurrency > cores:
         remedy = f"Set PASSWORD_HASH_CONCURRENCY to {cores}: more at once only slow each other down."
-        yield warning("hashing", detail, remedy)
-    else:
-        yield ok("hashing", detail)
+        return warning("hashing", detail, remedy)
+    return ok("hashing", detail)
 
 
 def _cores() -> int:

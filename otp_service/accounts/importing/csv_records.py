@@ -59,13 +59,13 @@ def _header(remaining: _Lines) -> list[str]:
     if line is None:
         raise SourceError("the source is empty; the first line of a CSV file names its columns")
     if line.fault:
-        raise SourceError(f"line 1: {line.fault}")
+        raise SourceError(f"line {line.number}: {line.fault}")
     names, faults = columns.resolve(_cells([line]) or [""])
     if not faults:
         missing = [name for name in columns.REQUIRED if name not in names]
         faults = [f"the column {columns.SPELLED[columns.ALL.index(name)]} is missing" for name in missing]
     if faults:
-        raise SourceError(f"line 1 must name the columns: {'; '.join(faults)}")
+        raise SourceError(f"line {line.number} must name the columns: {'; '.join(faults)}")
     return names
 
 
@@ -75,7 +75,7 @@ def _record(place: Place, gathered: list[Line], remaining: _Lines, names: list[s
         remaining.give_back(gathered[1:])
         return Fault(place, (_QUOTING,))
     if len(cells) != len(names):
-        return Fault(place, (f"has {len(cells)} values where line 1 names {len(names)} columns",))
+        return Fault(place, (f"has {len(cells)} values where the header names {len(names)} columns",))
     return Record(place, {name: _value(name, cell) for name, cell in zip(names, cells, strict=True) if cell})
 
 

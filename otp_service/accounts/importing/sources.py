@@ -40,8 +40,8 @@ def from_database(address: str) -> Source:
 def from_stream(stream: BinaryIO, *, kind: str | None) -> Source:
     """The users of a `csv` or `jsonl` stream; without `kind` JSON is told by its first character."""
     lines = read_lines(stream)
+    first = next((line for line in lines if line.fault or line.text.strip()), None)
     if kind is None:
-        first = next(lines, None)
         kind = "jsonl" if first is not None and first.text.lstrip().startswith("{") else "csv"
-        lines = itertools.chain([first] if first else [], lines)
+    lines = itertools.chain([first] if first else [], lines)
     return Source(kind, read_json_lines(lines) if kind == "jsonl" else read_csv(lines))

@@ -1,0 +1,175 @@
+"""`flask doctor`."""
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from flask import Flask
+from sqlalchemy import text
+
+from otp_service.extensions import db
+from otp_service.ops.doctor import rate_hashing
+from otp_service.ops.findings import Health
+from tests.conftest import MakeApp, Time
+from tests.servers import ValkeyServer, free_port
+
+NAMES = ["settings", "instance folder", "database", "clock", "migrations", "redis", "sinch", "hashing"]
+
+
+class Report:
+    """What the doctor says as JSON."""
+
+    def __init__(self, app: Flask) -> None:
+        result = app.test_cli_runner().invoke(args=["doctor", "--json"])
+        self.exit_code = result.exit_code
+        self.text = result.output
+        self.findings = {finding["name"]: finding for finding in json.loads(result.stdout)["findings"]}
+
+    def of(self, name: str) -> str:
+        """The health of one thing; that of all others must be good."""
+        others = {other for other, found in self.findings.items() if found["health"] == "FAILED"} - {name}
+        assert not others, self.text
+        return str(self.findings[name]["health"])
+
+
+def test_a_good_installation_is_healthy(app: Flask) -> None:
+    report = Report(app)
+    assert report.exit_code == 0
+    assert list(report.findings) == NAMES
+    assert {finding["health"] for finding in report.findings.values()} == {"ok"}
+    assert {finding["remedy"] for finding in report.findings.values()} == {None}
+    assert json.loads(report.text)["healthy"] is True
+
+
+def test_people_read_a_line_for_each_finding(app: Flask) -> None:
+    result = app.test_cli_runner().invoke(args=["doctor"])
+    lines = result.output.splitlines()
+    assert [line[9:25].strip() for line in lines] == NAMES
+    assert {line[:9].strip() for line in lines} == {"ok"}
+
+
+def test_people_read_what_to_do(make_app: MakeApp) -> None:
+    result = make_app(SINCH_APP_KEY="wrong", SINCH_APP_SECRET="d3Jvbmc=").test_cli_runner().invoke(args=["doctor"])
+    found, remedy = [line for line in result.output.splitlines() if "sinch" in line or "->" in line]
+    assert found.startswith("FAILED   sinch ")
+    assert remedy.lstrip().startswith("-> Copy SINCH_APP_KEY and SINCH_APP_SECRET")
+
+
+def test_each_doubtful_setting_is_a_warning(make_app: MakeApp) -> None:
+    report = Report(make_app(RATE_LIMITS_ENABLED="true", WEB_CONCURRENCY="4"))
+    assert (report.exit_code, report.of("settings")) == (0, "warning")
+    assert "REDIS_URL is not set" in report.text
+
+
+@pytest.mark.parametrize("url", ["postgresql://me:canary@127.0.0.1:1/otp", "sqlite:////nowhere/at/all.db"])
+def test_with_the_database_away_all_the_rest_is_looked_at(make_app: MakeApp, url: str) -> None:
+    report = Report(make_app(DATABASE_URL=url))
+    assert (report.exit_code, report.of("database")) == (1, "FAILED")
+    rest = {name: report.findings[name]["health"] for name in ("clock", "migrations", "sinch")}
+    assert rest == {"clock": "warning", "migrations": "warning", "sinch": "ok"}
+    assert "canary" not in report.text
+
+
+def test_a_database_without_tables_is_told_what_to_do(make_app: MakeApp, tmp_path: Path) -> None:
+    report = Report(make_app(DATABASE_URL=f"sqlite:///{tmp_path / 'new.db'}"))
+    assert (report.exit_code, report.of("migrations")) == (1, "FAILED")
+    assert report.findings["migrations"]["remedy"] == "Run: flask db upgrade"
+
+
+def test_a_database_of_another_version_is_told(app: Flask) -> None:
+    with app.app_context(), db.engine.begin() as connection:
+        (version,) = connection.execute(text("SELECT version_num FROM alembic_version")).scalars()
+        connection.execute(text("UPDATE alembic_version SET version_num = 'old'"))
+    try:
+        report = Report(app)
+    finally:
+        with app.app_context(), db.engine.begin() as connection:
+            connection.execute(text("UPDATE alembic_version SET version_num = :version"), {"version": version})
+    assert report.of("migrations") == "FAILED"
+    assert report.findings["migrations"]["detail"] == f"at version old; this code needs {version}"
+
+
+def test_a_database_that_can_only_be_read_is_a_failure(make_app: MakeApp, postgres_url: str) -> None:
+    url = f"{postgres_url}?options=-c%20default_transaction_read_only%3Don"
+    assert "is read-only" in Report(make_app(DATABASE_URL=url)).findings["database"]["detail"]
+
+
+@pytest.mark.parametrize(("seconds", "health"), [(1, "ok"), (10, "warning"), (300, "FAILED")])
+def test_a_clock_that_is_not_the_databases_is_told(app: Flask, time: Time, seconds: int, health: str) -> None:
+    time.advance(seconds)
+    assert Report(app).of("clock") == health
+
+
+def test_redis_is_asked_when_it_is_set(make_app: MakeApp, valkey: ValkeyServer) -> None:
+    report = Report(make_app(REDIS_URL=valkey.url))
+    assert report.of("redis") == "ok"
+    assert report.findings["redis"]["detail"].startswith("Valkey ")
+
+
+@pytest.mark.parametrize("url", ["redis://:canary@127.0.0.1:1/0", "unix:///nowhere/redis.sock"])
+def test_a_redis_that_is_away_is_a_failure(make_app: MakeApp, url: str) -> None:
+    report = Report(make_app(REDIS_URL=url))
+    assert (report.exit_code, report.of("redis")) == (1, "FAILED")
+    assert "canary" not in report.text
+
+
+def test_wrong_credentials_at_sinch_are_told(make_app: MakeApp) -> None:
+    report = Report(make_app(SINCH_APP_KEY="wrong", SINCH_APP_SECRET="Y2FuYXJ5Y2FuYXJ5"))
+    assert (report.exit_code, report.of("sinch")) == (1, "FAILED")
+    assert "SINCH_APP_SECRET" in report.findings["sinch"]["remedy"]
+    assert "Y2FuYXJ5" not in report.text
+
+
+def test_sinch_away_is_told(make_app: MakeApp) -> None:
+    report = Report(make_app(SINCH_BASE_URL=f"http://127.0.0.1:{free_port()}"))
+    assert (report.exit_code, report.of("sinch")) == (1, "FAILED")
+    assert "no connection to Sinch" in report.findings["sinch"]["detail"]
+
+
+@pytest.mark.parametrize(("status", "health"), [(403, "FAILED"), (500, "FAILED"), (429, "FAILED"), (404, "ok")])
+def test_every_answer_of_sinch_has_a_meaning(app: Flask, sinch, status: int, health: str) -> None:
+    sinch.set_fault("status", "status", status_code=status, phase="before")
+    assert Report(app).of("sinch") == health
+
+
+def test_nothing_is_sent_and_nothing_stays(app: Flask, sinch) -> None:
+    Report(app)
+    assert (sinch.count("start"), sinch.count("status")) == (0, 1)
+
+
+def test_an_instance_folder_that_cannot_be_written_is_told(make_app: MakeApp, tmp_path: Path) -> None:
+    app = make_app(INSTANCE_DIR=str(tmp_path / "instance"))
+    shutil.rmtree(tmp_path / "instance")
+    assert Report(app).of("instance folder") == "FAILED"
+
+
+def test_the_speed_of_hashes_is_told_and_judged(make_app: MakeApp) -> None:
+    app = make_app(PASSWORD_HASH_CONCURRENCY="2")
+    with app.app_context():
+        good, slow, crowded = (
+            rate_hashing(seconds, cores=cores) for seconds, cores in ((0.25, 4), (1.5, 4), (0.25, 1))
+        )
+    assert good.detail == "bcrypt at cost 4 takes 250 ms, 2 at once on 4 cores: about 8.0 sign-ins a second"
+    assert (good.health, slow.health, crowded.health) == (Health.OK, Health.WARNING, Health.WARNING)
+    assert "PASSWORD_SALT_ROUNDS" in str(slow.remedy)
+    assert "Set PASSWORD_HASH_CONCURRENCY to 1" in str(crowded.remedy)
+
+
+def test_a_check_that_breaks_hides_no_other(make_app: MakeApp) -> None:
+    app = make_app()
+    del app.extensions["sinch"]
+    report = Report(app)
+    assert (report.of("sinch"), list(report.findings)) == ("FAILED", NAMES)
+
+
+def test_unusable_settings_are_named_before_anything_else(environment: dict[str, str]) -> None:
+    settings = {**os.environ, **environment, "PASSWORD_SALT_ROUNDS": "99", "FLASK_APP": "wsgi:app"}
+    command = [sys.executable, "-m", "flask", "doctor"]
+    result = subprocess.run(command, env=settings, capture_output=True, text=True, check=False)
+    assert result.returncode == 1
+    assert "PASSWORD_SALT_ROUNDS: holds '99'" in result.stderr
+    assert "Traceback" not in result.stderr
