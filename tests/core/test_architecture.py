@@ -1,0 +1,133 @@
+"""The house rules that no linter checks: who may know the request, who commits, how long things may be."""
+
+import ast
+import re
+from collections.abc import Callable, Iterator
+from functools import cache
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[2]
+PACKAGE = ROOT / "otp_service"
+FILE_LINES = 400
+FUNCTION_LINES = 40
+OF_THE_REQUEST = {"request", "g", "session", "abort", "jsonify", "make_response", "redirect", "after_this_request"}
+SPEAK_MARSHMALLOW = ("schemas.py", "fields.py", "core/api.py", "core/schema.py", "ops/openapi.py")
+VAGUE_NAMES = {"utils", "util", "helpers", "helper", "common", "manager", "misc"}
+SKIPPING = {"skip", "skipif", "xfail", "importorskip"}
+PATCHING = {"setattr", "delattr", "setitem", "delitem"}  # of pytest's monkeypatch; the environment may be set
+
+
+def offenders(pattern: str, is_wrong: Callable[[Path], bool]) -> list[str]:
+    """The files of ours that match and break a rule."""
+    files = sorted(ROOT.glob(pattern))
+    assert files, pattern
+    return [str(path.relative_to(ROOT)) for path in files if is_wrong(path)]
+
+
+@cache
+def tree_of(path: Path) -> ast.Module:
+    return ast.parse(path.read_text(encoding="utf-8"))
+
+
+def imports_of(path: Path) -> Iterator[tuple[str, str]]:
+    """Every (module, name) that is imported anywhere in the file; the name is empty for `import module`."""
+    for node in ast.walk(tree_of(path)):
+        if isinstance(node, ast.ImportFrom):
+            yield from ((node.module or "", alias.name) for alias in node.names)
+        elif isinstance(node, ast.Import):
+            yield from ((alias.name, "") for alias in node.names)
+
+
+def modules_of(path: Path) -> set[str]:
+    return {module for module, _ in imports_of(path)}
+
+
+def attributes_of(path: Path) -> set[tuple[str, str]]:
+    """Every `value.attribute` in the file."""
+    nodes = (node for node in ast.walk(tree_of(path)) if isinstance(node, ast.Attribute))
+    return {(ast.unparse(node.value), node.attr) for node in nodes}
+
+
+def is_edge(path: Path) -> bool:
+    """Whether the file may look at the request: views, the core, and the decorator that reads the token."""
+    return path.name == "views.py" or path.is_relative_to(PACKAGE / "core") or path == PACKAGE / "sessions/access.py"
+
+
+def test_services_know_nothing_of_the_request() -> None:
+    def is_wrong(path: Path) -> bool:
+        from_flask = {name for module, name in imports_of(path) if module == "flask"}
+        return not is_edge(path) and bool(from_flask & {*OF_THE_REQUEST, ""})  # `import flask` would hide what is used
+
+    assert offenders("otp_service/**/*.py", is_wrong) == []
+
+
+def test_views_ask_no_database() -> None:
+    def is_wrong(path: Path) -> bool:
+        is_database = re.compile(r"sqlalchemy.*|.*\.models|otp_service\.(core\.database|extensions)")
+        return any(map(is_database.fullmatch, modules_of(path)))
+
+    assert offenders("otp_service/**/views.py", is_wrong) == []
+
+
+def test_only_the_database_module_ends_transactions() -> None:
+    def is_wrong(path: Path) -> bool:
+        ends = {attribute for _, attribute in attributes_of(path)} & {"commit", "rollback"}
+        return bool(ends) and path != PACKAGE / "core/database.py"
+
+    assert offenders("otp_service/**/*.py", is_wrong) == []
+
+
+def test_a_table_is_known_to_its_feature_alone() -> None:
+    def is_wrong(path: Path) -> bool:
+        owners = {name.split(".")[1] for name in modules_of(path) if re.fullmatch(r"otp_service\..+\.models", name)}
+        return not owners <= {path.relative_to(PACKAGE).parts[0]}
+
+    assert offenders("otp_service/**/*.py", is_wrong) == []
+
+
+def test_only_schemas_speak_marshmallow() -> None:
+    def is_wrong(path: Path) -> bool:
+        return "marshmallow" in modules_of(path) and not str(path).endswith(SPEAK_MARSHMALLOW)
+
+    assert offenders("otp_service/**/*.py", is_wrong) == []
+
+
+def test_every_module_opens_with_a_sentence() -> None:
+    def is_wrong(path: Path) -> bool:
+        opening = (ast.get_docstring(tree_of(path)) or "").partition("\n\n")[0]
+        return not re.match(r"[A-Z`'\"]|otp_service", opening) or not opening.endswith((".", ":", "?"))
+
+    assert offenders("otp_service/**/*.py", is_wrong) == []
+    assert offenders("*.py", is_wrong) == []
+
+
+def test_no_file_is_long() -> None:
+    def is_wrong(path: Path) -> bool:
+        return len(path.read_text(encoding="utf-8").splitlines()) > FILE_LINES
+
+    assert offenders("otp_service/**/*.py", is_wrong) == []
+    assert offenders("*.py", is_wrong) == []
+
+
+def test_no_function_is_long() -> None:
+    def is_wrong(path: Path) -> bool:
+        functions = (node for node in ast.walk(tree_of(path)) if isinstance(node, ast.FunctionDef))
+        return any((node.end_lineno or 0) - node.lineno >= FUNCTION_LINES for node in functions)
+
+    assert offenders("otp_service/**/*.py", is_wrong) == []
+    assert offenders("*.py", is_wrong) == []
+
+
+def test_no_module_has_a_vague_name() -> None:
+    assert offenders("otp_service/**/*.py", lambda path: bool({path.stem, path.parent.name} & VAGUE_NAMES)) == []
+
+
+def test_tests_use_the_real_thing_and_are_all_run() -> None:
+    def is_wrong(path: Path) -> bool:
+        used = attributes_of(path)
+        is_mocking = any("mock" in module.lower() for module in modules_of(path))
+        is_skipping = any(value in {"pytest", "pytest.mark"} and name in SKIPPING for value, name in used)
+        is_patching = any("monkeypatch" in value and name in PATCHING for value, name in used)
+        return is_mocking or is_skipping or is_patching
+
+    assert offenders("tests/**/*.py", is_wrong) == []
