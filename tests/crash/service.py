@@ -1,0 +1,83 @@
+"""A real gunicorn that can be killed, wholly or one worker at a time."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any, Self
+
+import requests
+
+from tests.servers import free_port
+
+ROOT = Path(__file__).resolve().parents[2]
+PATIENCE_SECONDS = 30
+ALLOWED = ("PATH", "HOME", "LANG", "COVERAGE_PROCESS_START")
+
+
+class Service:
+    """`gunicorn -c gunicorn.conf.py wsgi:app` with one worker, as a context manager."""
+
+    def __init__(self, settings: dict[str, str], log: Path) -> None:
+        self.port = free_port()
+        self.url = f"http://127.0.0.1:{self.port}"
+        mine = {"PORT": str(self.port), "WEB_CONCURRENCY": "1", "GUNICORN_THREADS": "8", "LOG_FORMAT": "json"}
+        self._environment = {k: v for k, v in os.environ.items() if k in ALLOWED} | settings | mine
+        self._log = log
+        self._master: subprocess.Popen[bytes]
+
+    def __enter__(self) -> Self:
+        self.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._master.terminate()
+        self._master.wait(PATIENCE_SECONDS)
+
+    def start(self) -> None:
+        """Return when it answers."""
+        with self._log.open("ab") as log:
+            command = [sys.executable, "-m", "gunicorn", "-c", "gunicorn.conf.py", "wsgi:app"]
+            self._master = subprocess.Popen(command, cwd=ROOT, env=self._environment, stdout=log, stderr=log)
+        self.wait()
+
+    def wait(self) -> None:
+        """Wait until it answers."""
+        deadline = time.monotonic() + PATIENCE_SECONDS
+        while time.monotonic() < deadline:
+            try:
+                requests.get(f"{self.url}/health", timeout=1)
+            except requests.RequestException:
+                time.sleep(0.02)
+            else:
+                return
+        raise RuntimeError(f"gunicorn does not answer:\n{self._log.read_text()[-3000:]}")
+
+    def kill(self) -> None:
+        """`kill -9` for the master and its worker, then start again."""
+        workers = self._workers()
+        self._master.kill()
+        self._master.wait(PATIENCE_SECONDS)
+        for worker in workers:
+            os.kill(worker, signal.SIGKILL)
+        self.start()
+
+    def kill_worker(self) -> None:
+        """`kill -9` for the worker; the master makes a new one."""
+        old = self._workers()
+        for worker in old:
+            os.kill(worker, signal.SIGKILL)
+        deadline = time.monotonic() + PATIENCE_SECONDS
+        while set(self._workers()) & set(old) and time.monotonic() < deadline:
+            time.sleep(0.01)
+        self.wait()
+
+    def post(self, path: str, body: dict[str, Any]) -> requests.Response:
+        """Call the API."""
+        return requests.post(f"{self.url}/api/v1{path}", json=body, timeout=PATIENCE_SECONDS)
+
+    def _workers(self) -> list[int]:
+        children = Path(f"/proc/{self._master.pid}/task/{self._master.pid}/children").read_text()
+        return [int(pid) for pid in children.split()]
