@@ -24,8 +24,14 @@ class ClientInfo:
 
 def client_info() -> ClientInfo:
     """The caller of the current request."""
-    agent = "".join(filter(str.isprintable, request.headers.get("User-Agent", "")))[:AGENT_LENGTH]
-    return ClientInfo(ip=(request.remote_addr or "")[:IP_LENGTH], agent=agent, request_id=request_id())
+    ip = _storable(request.remote_addr or "", IP_LENGTH)
+    agent = _storable(request.headers.get("User-Agent", ""), AGENT_LENGTH)
+    return ClientInfo(ip=ip, agent=agent, request_id=request_id())
+
+
+def _storable(text: str, length: int) -> str:
+    """What a header or a careless proxy may say, cut to what a column takes, without control characters."""
+    return "".join(filter(str.isprintable, text[:length]))
 
 
 @lru_cache(maxsize=4_096)
