@@ -22,20 +22,26 @@ class LimitStore:
         self.memory = MemoryStorage()
         self.shared = _redis(redis_url) if redis_url else None
         self._lock = threading.Lock()
+        self._memory_lock = threading.Lock()
         self._is_down = False
         self._retry_at = 0.0
 
     def call(self, ask: Callable[[Storage], T]) -> T:
         """What the shared store answers; the memory's answer while that is away. Raises nothing of its own."""
         if self.shared is None or not self._may_try():
-            return ask(self.memory)
+            return self._ask_memory(ask)
         try:
             answer = ask(self.shared)
         except Exception as error:  # noqa: BLE001 - whatever a client of Redis may raise, the request goes on
             self._lost(error)
-            return ask(self.memory)
+            return self._ask_memory(ask)
         self._found()
         return answer
+
+    def _ask_memory(self, ask: Callable[[Storage], T]) -> T:
+        """One at a time: alone the library's memory forgets what two threads count in a window's first moment."""
+        with self._memory_lock:
+            return ask(self.memory)
 
     def _may_try(self) -> bool:
         """While it is down one request a second looks whether it is back; the others do not wait for that."""
