@@ -1,0 +1,1 @@
+"""Tests of the request limits per client address, in memory and in a real Valkey."""
