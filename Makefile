@@ -21,6 +21,10 @@ dev: .installed-run ## The same, restarting when the code changes
 test: .installed-dev ## Run all tests (ARGS="-k otp -x", WORKERS=0 for one process)
 	$(PYTHON) -m pytest -n $(WORKERS) $(ARGS)
 
+.PHONY: chaos
+chaos: .installed-dev ## 10,000 verifications with faults of every kind (CHAOS_VERIFICATIONS)
+	CHAOS_VERIFICATIONS=$${CHAOS_VERIFICATIONS:-10000} $(PYTHON) -m pytest tests/otp/test_chaos.py $(ARGS)
+
 .PHONY: check
 check: .installed-dev ## Check form, types, import directions and migrations
 	$(PYTHON) -m ruff format --check .
