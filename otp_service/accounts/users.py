@@ -156,6 +156,14 @@ def unlock(user_id: int) -> Account:
         return account
 
 
+def set_password_hash(user_id: int, password_hash: str, *, now: datetime) -> None:
+    """Replace the password, in the open transaction; what the old one earned is void, its failures forgotten."""
+    values = {"password_hash": password_hash, "password_changed_at": now, "challenges_void_before": now}
+    if execute(update(User).where(User.id == user_id).values(**values)).rowcount != 1:
+        raise UserNotFound
+    throttle.clear(throttle.subject_of(get(user_id).email))
+
+
 def void_challenges(user_id: int, *, now: datetime) -> None:
     """Let no challenge that was earned before `now` open anything."""
     execute(update(User).where(User.id == user_id).values(challenges_void_before=now))

@@ -126,6 +126,13 @@ class VerifiedOut(TokensOut):
     user_id = fields.Integer(required=True)
 
 
+class SetPasswordIn(Schema):
+    """A link's token and the password to set."""
+
+    token = text("Provide the token of your link.", maximum=TOKEN_LENGTH)
+    new_password = password("Provide a password.")
+
+
 class RefreshIn(Schema):
     """A refresh token to exchange."""
 

@@ -5,7 +5,7 @@ from typing import Any
 from flask import Blueprint
 
 from otp_service import sessions
-from otp_service.auth import phone_codes, registration, schemas, sign_in
+from otp_service.auth import password_setting, phone_codes, registration, schemas, sign_in
 from otp_service.auth.presenters import present_delivery, present_sign_in, present_verified
 from otp_service.core import limits
 from otp_service.core.api import api
@@ -47,6 +47,14 @@ def request_otp(body: dict[str, Any]) -> dict[str, Any]:
 def verify_otp(body: dict[str, Any]) -> dict[str, Any]:
     """Prove the phone with the code; the holder of a challenge is signed in."""
     return present_verified(sign_in.verify(body["named"], code=body["otp_code"], client=client_info()))
+
+
+@bp.post("/set-password")
+@limits.otp
+@api(body=schemas.SetPasswordIn, errors=(401, 503))
+def set_password(body: dict[str, Any]) -> None:
+    """Set a password with a link from an operator; all sessions end, nobody is signed in."""
+    password_setting.set_password(**body, client=client_info())
 
 
 @bp.post("/refresh")

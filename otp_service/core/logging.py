@@ -15,7 +15,7 @@ _STANDARD = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime", 
 _NUMBER = re.compile(r"(?:\+|%2[Bb])([1-9](?:[ ().-]{0,2}[0-9]){6,})")
 _SECRETS = re.compile(
     r"eyJ[A-Za-z0-9_-]+\.[A-Za-z0-9_.-]+"  # JWTs
-    r"|\b(?:ch|rt|dt)_[A-Za-z0-9_-]{20,}"  # our own tokens
+    r"|\b(?:ch|rt|dt|lk)_[A-Za-z0-9_-]{20,}"  # our own tokens
     r"|\$(?:bcrypt-sha256\$|2[aby]\$)[^\s\"']+"  # password hashes
 )
 _PRIVATE_FIELDS = frozenset({"password", "otp_code", "token", "secret", "authorization", "credential"})

@@ -1,0 +1,31 @@
+"""`flask users set-password-link`: let somebody set a password without knowing it."""
+
+import click
+from flask.cli import with_appcontext
+
+from otp_service.accounts.cli import as_json, find_user, print_json
+from otp_service.auth import password_setting
+from otp_service.core.settings import settings
+
+
+@click.command("set-password-link")
+@with_appcontext
+@click.argument("who")
+@as_json
+def set_password_link(who: str, wants_json: bool) -> None:
+    """Print a link with which the user sets a password, once, within 24 hours. Hand it over by a safe way.
+
+    The link leads to /set-password at the first FRONTEND_URL; that page posts the token behind the # and the new
+    password to /api/v1/auth/set-password.
+    """
+    account = find_user(who)
+    token = password_setting.issue_link(account.id)
+    origins = settings().frontend_origins
+    link = f"{origins[0]}/set-password#token={token}" if origins else None
+    if wants_json:
+        print_json({"userId": account.id, "token": token, "link": link})
+    elif link is not None:
+        click.echo(link)
+    else:
+        click.echo(f"token: {token}")
+        click.echo('POST it with the new password to /api/v1/auth/set-password: {"token": "...", "newPassword": "..."}')

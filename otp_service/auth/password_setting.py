@@ -1,0 +1,43 @@
+"""Sets a password with a link from an operator: for people who were imported without one, or who lost everything."""
+
+from datetime import timedelta
+
+from otp_service import audit, sessions
+from otp_service.accounts import credentials, links, users
+from otp_service.accounts.links import LinkPurpose
+from otp_service.accounts.passwords import check_policy
+from otp_service.core import clock
+from otp_service.core.database import transaction
+from otp_service.core.errors import InvalidInput
+from otp_service.core.tracing import ClientInfo
+
+LINK_LIFETIME = timedelta(hours=24)
+
+
+def issue_link(user_id: int) -> str:
+    """A token with which the user may set a password within 24 hours."""
+    now = clock.now()
+    with transaction():
+        audit.record("password.link_issued_by_operator", user_id=user_id, client=audit.COMMAND_LINE, at=now)
+        return links.issue(user_id, LinkPurpose.SET_PASSWORD, lifetime=LINK_LIFETIME, now=now)
+
+
+def set_password(*, token: str, new_password: str, client: ClientInfo) -> None:
+    """Set the password, end all sessions, void all challenges; nobody is signed in.
+
+    Raises InvalidToken, InvalidInput for a password that may not be used (the link stays good), SlotsBusy.
+    """
+    user_id = links.find_owner(token, LinkPurpose.SET_PASSWORD, now=clock.now())
+    account = users.get(user_id)
+    faults = check_policy(
+        new_password, email=account.email, phone_number=account.phone_number, policy=credentials.policy()
+    )
+    if faults:
+        raise InvalidInput(fields={"newPassword": faults})
+    password_hash = credentials.hash_password(new_password)
+    now = clock.now()
+    with transaction():
+        links.spend(token, LinkPurpose.SET_PASSWORD, now=now)
+        users.set_password_hash(user_id, password_hash, now=now)
+        sessions.end_all(user_id, now=now)
+        audit.record("password.set_by_link", user_id=user_id, client=client, at=now)
