@@ -3,6 +3,7 @@
 import logging
 import re
 import sys
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any
 
@@ -14,11 +15,13 @@ from otp_service.core.tracing import request_id
 _STANDARD = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime", "taskName"}
 _NUMBER = re.compile(r"(?:\+|%2[Bb])([1-9](?:[ ().-]{0,2}[0-9]){6,})")
 _SECRETS = re.compile(
-    r"eyJ[A-Za-z0-9_-]+\.[A-Za-z0-9_.-]+"  # JWTs
+    r"(?<![A-Za-z0-9_-])eyJ[A-Za-z0-9_-]+\.[A-Za-z0-9_.-]+"  # JWTs
     r"|\b(?:ch|rt|dt|lk)_[A-Za-z0-9_-]{20,}"  # our own tokens
     r"|\$(?:bcrypt-sha256\$|2[aby]\$)[^\s\"']+"  # password hashes
 )
-_PRIVATE_FIELDS = frozenset({"password", "otp_code", "token", "secret", "authorization", "credential"})
+_PRIVATE_FIELD = re.compile(r"password|otp_?code|token|secret|authorization|credential|cookie", re.IGNORECASE)
+_CONTROLS = re.compile(r"[\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069]")  # JSON escapes those below
+_C0 = re.compile(r"[\x00-\x08\x0b-\x1f]")
 LARGEST_NUMBER = 2**53  # beyond it JSON's readers differ
 _QUIET = ("alembic", "flask-limiter", "urllib3", "limits", "werkzeug")
 
@@ -33,6 +36,7 @@ def configure_logging(*, level: str, form: str) -> None:
         root.removeHandler(old)
     root.addHandler(handler)
     root.setLevel(level)
+    logging.captureWarnings(True)
     for name in _QUIET:
         logging.getLogger(name).setLevel(max(logging.WARNING, logging.getLevelName(level)))
 
@@ -41,7 +45,10 @@ def redact(text: str) -> str:
     """Mask telephone numbers, blot out tokens and password hashes."""
     if "+" in text or "%2" in text:
         text = _NUMBER.sub(lambda found: mask("+" + re.sub(r"\D", "", found[1])), text)
-    return _SECRETS.sub("[secret]", text).encode("utf-8", "replace").decode()  # no lone surrogates: JSON has none
+    text = _SECRETS.sub("[secret]", text)
+    if text.isascii() and "\x7f" not in text:
+        return text
+    return _CONTROLS.sub("?", text).encode("utf-8", "replace").decode()  # no lone surrogates: JSON has none
 
 
 def facts(record: logging.LogRecord) -> dict[str, Any]:
@@ -51,13 +58,19 @@ def facts(record: logging.LogRecord) -> dict[str, Any]:
         told["requestId"] = trace
     for name, value in vars(record).items():
         if name not in _STANDARD:
-            told[name] = "[secret]" if name in _PRIVATE_FIELDS else _plain(value)
+            told[name] = _shown(name, value)
     if record.exc_info:
         told["exception"] = redact(logging.Formatter().formatException(record.exc_info))
     return told
 
 
-def _plain(value: Any) -> Any:
+def _shown(name: str, value: Any) -> Any:
+    if isinstance(value, Mapping):
+        return {str(key): _shown(str(key), item) for key, item in value.items()}
+    if _PRIVATE_FIELD.search(name):
+        return "[secret]"
+    if isinstance(value, list | tuple | set | frozenset):
+        return [_shown(name, item) for item in value]
     is_number = isinstance(value, int | float | bool) and abs(value) <= LARGEST_NUMBER
     return value if is_number or value is None else redact(str(value))
 
@@ -81,7 +94,12 @@ class TextFormatter(logging.Formatter):
         event = ascii(told.pop("event"))[1:-1]
         fields = " ".join(f"{name}={orjson.dumps(value, default=str).decode()}" for name, value in told.items())
         line = f"{_time(record)[11:23]} {record.levelname:<7} {event} {fields}".rstrip()
-        return f"{line}\n{trace}" if trace else line
+        return f"{line}\n{_indented(trace)}" if trace else line
+
+
+def _indented(trace: str) -> str:
+    """So that no text in a trace passes for a line of the log, nor speaks to the terminal."""
+    return "\n".join(f"    {_C0.sub('?', line)}" for line in trace.splitlines())
 
 
 def _time(record: logging.LogRecord) -> str:
