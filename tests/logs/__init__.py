@@ -1,0 +1,1 @@
+"""Tests of the log: its form, and what never appears in it."""
