@@ -1,8 +1,10 @@
 """What the account routes give."""
 
-from marshmallow import fields
+from marshmallow import fields, validate
 
 from otp_service.core.schema import Schema
+
+LOCALE_FAULT = "Provide a language tag such as en or pt-BR (RFC 5646)."
 
 
 class UserOut(Schema):
@@ -16,6 +18,40 @@ class UserOut(Schema):
     display_name = fields.String(allow_none=True)
     locale = fields.String(allow_none=True)
     created_at = fields.DateTime()
+
+
+class ProfileIn(Schema):
+    """What a person may say of themselves."""
+
+    display_name = fields.String(
+        allow_none=True, validate=validate.Length(min=1, max=100, error="Provide 1 to 100 characters.")
+    )
+    locale = fields.String(
+        allow_none=True, validate=validate.Regexp(r"[A-Za-z]{2,3}(-[A-Za-z0-9]{2,8})*\Z", error=LOCALE_FAULT)
+    )
+
+
+class EventsIn(Schema):
+    """Where to go on."""
+
+    cursor = fields.String(validate=validate.Regexp(r"[0-9]{1,18}\Z", error="Provide the next of an earlier answer."))
+
+
+class EventOut(Schema):
+    """Something that happened to the account."""
+
+    at = fields.DateTime()
+    event = fields.String()
+    ip = fields.String()
+    agent = fields.String()
+    facts = fields.Dict()
+
+
+class EventsOut(Schema):
+    """A page of events, newest first; `next` is the cursor of the page after it, null at the end."""
+
+    events = fields.List(fields.Nested(EventOut))
+    next = fields.String(allow_none=True)
 
 
 class ProfileOut(Schema):

@@ -156,6 +156,11 @@ def unlock(user_id: int) -> Account:
         return account
 
 
+def edit(user_id: int, **values: str | None) -> None:
+    """Set display name or locale, in the open transaction."""
+    execute(update(User).where(User.id == user_id).values(**values))
+
+
 def set_password_hash(user_id: int, password_hash: str, *, now: datetime) -> None:
     """Replace the password, in the open transaction; what the old one earned is void, its failures forgotten."""
     values = {"password_hash": password_hash, "password_changed_at": now, "challenges_void_before": now}

@@ -5,8 +5,9 @@ from typing import Any
 from flask import Blueprint
 
 from otp_service.accounts import profiles
-from otp_service.accounts.schemas import ProfileOut
+from otp_service.accounts.schemas import EventsIn, EventsOut, ProfileIn, ProfileOut
 from otp_service.core.api import api
+from otp_service.core.tracing import client_info
 from otp_service.sessions import Caller, signed_in
 
 bp = Blueprint("accounts", __name__)
@@ -18,3 +19,20 @@ bp = Blueprint("accounts", __name__)
 def profile(caller: Caller) -> dict[str, Any]:
     """Tell the signed-in person who they are."""
     return {"message": "Access granted to protected resource.", "user": profiles.show(caller.user_id)}
+
+
+@bp.patch("/profile")
+@signed_in
+@api(body=ProfileIn, out=ProfileOut, errors=(400, 401, 403))
+def edit_profile(body: dict[str, Any], caller: Caller) -> dict[str, Any]:
+    """Change the display name or the language; what is not named stays."""
+    account = profiles.edit(caller.user_id, body, client=client_info())
+    return {"message": "Profile updated.", "user": account}
+
+
+@bp.get("/account/events")
+@signed_in
+@api(query=EventsIn, out=EventsOut, errors=(400, 401))
+def events(query: dict[str, Any], caller: Caller) -> dict[str, Any]:
+    """Tell what happened to the account, newest first."""
+    return profiles.events(caller.user_id, cursor=query.get("cursor"))

@@ -1,17 +1,31 @@
 """Writes events. Nothing here changes or deletes one."""
 
 import logging
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import insert
+from sqlalchemy import insert, select
 
 from otp_service.audit.models import AuditEvent
-from otp_service.core.database import execute
+from otp_service.core.database import execute, fetch_all
 from otp_service.core.tracing import ClientInfo
 
 log = logging.getLogger("otp_service.audit")
+PAGE = 50
 COMMAND_LINE = ClientInfo(ip="", agent="command line")
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """Something that happened to a user, as that user may read it."""
+
+    id: int
+    at: datetime
+    event: str
+    ip: str
+    agent: str
+    facts: dict[str, Any]
 
 
 def record(event: str, *, user_id: int | None, client: ClientInfo, at: datetime, **facts: Any) -> None:
@@ -28,3 +42,12 @@ def record(event: str, *, user_id: int | None, client: ClientInfo, at: datetime,
         )
     )
     log.info(event, extra={"userId": user_id, "ip": client.ip, **facts})
+
+
+def events_of(user_id: int, *, before: int | None = None, limit: int = PAGE) -> list[Event]:
+    """The user's events, newest first, from the one before the id `before` on."""
+    columns = [getattr(AuditEvent, name) for name in Event.__dataclass_fields__]
+    statement = select(*columns).where(AuditEvent.user_id == user_id).order_by(AuditEvent.id.desc()).limit(limit)
+    if before is not None:
+        statement = statement.where(AuditEvent.id < before)
+    return [Event(*row) for row in fetch_all(statement)]

@@ -7,7 +7,7 @@ from typing import Any
 
 import marshmallow
 import orjson
-from flask import Response
+from flask import Response, request
 
 from otp_service.core.body import read_json_object
 from otp_service.core.schema import load
@@ -21,6 +21,7 @@ class Contract:
     """What a route takes and gives. `errors` are the statuses it may answer beside the ones that any route may."""
 
     body: marshmallow.Schema | None
+    query: marshmallow.Schema | None
     out: marshmallow.Schema | None
     status: int
     errors: tuple[int, ...]
@@ -31,27 +32,34 @@ def api(
     *,
     out: type[marshmallow.Schema] | None = None,
     body: type[marshmallow.Schema] | None = None,
+    query: type[marshmallow.Schema] | None = None,
     status: int = 200,
     errors: tuple[int, ...] = (),
     personal: bool = True,
 ) -> Callable[[View], View]:
-    """Load the body by `body`, hand it to the view as its first argument, dump what it returns by `out`.
+    """Load the body by `body`, or the query by `query`, for the view's first argument; dump what it returns by `out`.
 
     `personal` answers carry `Cache-Control: no-store`. The schemas are made once, at import.
     """
-    contract = Contract(body() if body else None, out() if out else None, status, errors, personal)
+    contract = Contract(_make(body), _make(query), _make(out), status, errors, personal)
 
     def decorate(view: View) -> View:
         @wraps(view)
         def wrapped(*args: Any, **kwargs: Any) -> Response:
             if contract.body is not None:
                 args = (load(contract.body, read_json_object()), *args)
+            if contract.query is not None:
+                args = (load(contract.query, request.args.to_dict()), *args)
             return _answer(contract, view(*args, **kwargs))
 
         wrapped.contract = contract  # type: ignore[attr-defined]
         return wrapped
 
     return decorate
+
+
+def _make(schema: type[marshmallow.Schema] | None) -> marshmallow.Schema | None:
+    return schema() if schema else None
 
 
 def _answer(contract: Contract, result: Any) -> Response:

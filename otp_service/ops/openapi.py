@@ -74,6 +74,8 @@ def _operations(app: Flask, rule: Rule) -> Iterator[tuple[str, dict[str, Any]]]:
         if contract.body is not None:
             content = {"application/json": {"schema": contract.body}}
             operation["requestBody"] = {"required": True, "content": content}
+        if contract.query is not None:
+            operation["parameters"] = [{"in": "query", "schema": contract.query}]
         if needs_token:
             operation["security"] = [{"accessToken": []}]
         yield method.lower(), operation
