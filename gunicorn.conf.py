@@ -67,6 +67,10 @@ def on_starting(_server: Any) -> None:
             db.engine.dispose()  # workers must not inherit a connection
 
 
+def pre_request(_worker: Any, _request: Any) -> None:
+    """In place of gunicorn's own line, which tells the raw path: that may hold anything."""
+
+
 def post_fork(_server: Any, _worker: Any) -> None:
     """When reloading, a worker reads our modules itself: those that this process has read stay as they were."""
     if reload:
