@@ -67,6 +67,16 @@ class Gunicorn:
                 received += part
         return Answer(received)
 
+    def call(self, path: str, body: Any = None, *, token: str | None = None, **headers: str) -> "Answer":
+        """POST a JSON body to the API, or GET when there is none."""
+        content = b"" if body is None else json.dumps(body).encode()
+        lines = {"Content-Type": "application/json", "Content-Length": str(len(content)), **headers}
+        if token is not None:
+            lines["Authorization"] = f"Bearer {token}"
+        head = f"{'GET' if body is None else 'POST'} /api/v1{path} HTTP/1.1\r\n"
+        head += "".join(f"{name}: {value}\r\n" for name, value in lines.items())
+        return self.send(head.encode("latin-1"), content)
+
 
 class Answer:
     """An answer as it came over the wire."""

@@ -30,6 +30,7 @@ TOKEN = "rt_" + "aB3-_" * 8
         (f"token={TOKEN}&x=1", "token=[secret]&x=1"),
         (f'"ch_{"x" * 43}"', '"[secret]"'),
         (f"dt_{'x' * 43}", "[secret]"),
+        (f"zz_{'x' * 43}", "[secret]"),
         ("rt_short", "rt_short"),
         ("$2b$12$abcdefghijklmnopqrstuuABCDEFGHIJKLMNOPQRSTUVWXYZabcde", "[secret]"),
         ("hash $bcrypt-sha256$v=2,t=2b,r=12$abc$def, rest", "hash [secret] rest"),
