@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 import click
 from flask import Flask
 
-from otp_service.extensions import db, jwt, migrate
+from otp_service.extensions import MIGRATIONS, db, jwt, migrate
 
 if TYPE_CHECKING:
     from config import Config
@@ -27,7 +27,7 @@ def create_app(config: "Config") -> Flask:
     http.init_http(app, config)
     limits.init_limits(app, config)
     db.init_app(app)
-    migrate.init_app(app, db, directory="migrations", render_as_batch=True)
+    migrate.init_app(app, db, directory=str(MIGRATIONS), render_as_batch=True)
     jwt.init_app(app)
     problems.register_error_handlers(app)
     _add_clients(app, config)

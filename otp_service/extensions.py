@@ -1,5 +1,6 @@
 """The Flask extensions, bare: the factory binds them to an application."""
 
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from flask_jwt_extended import JWTManager
@@ -27,6 +28,7 @@ db = SQLAlchemy(
     model_class=Base, disable_autonaming=True, session_options={"expire_on_commit": False, "autoflush": False}
 )
 migrate = Migrate()
+MIGRATIONS = Path(__file__).resolve().parents[1] / "migrations"
 jwt = JWTManager()
 
 if TYPE_CHECKING:

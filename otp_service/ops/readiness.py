@@ -1,7 +1,6 @@
 """Looks at everything that the service stands on. Only the database and its schema decide; the rest is told."""
 
 from functools import cache
-from pathlib import Path
 from typing import Any
 
 from alembic.config import Config as AlembicConfig
@@ -12,9 +11,10 @@ from sqlalchemy.exc import SQLAlchemyError
 from otp_service import sinch
 from otp_service.core import limits
 from otp_service.core.database import fetch_all
+from otp_service.extensions import MIGRATIONS
 
-MIGRATIONS = Path(__file__).resolve().parents[2] / "migrations"
-_DECIDING = {"database": "up", "migrations": "at head"}
+_AHEAD = "ahead: a newer version migrated"
+_GOOD = {"database": {"up"}, "migrations": {"at head", _AHEAD}}
 RETRY_AFTER_SECONDS = 5
 
 
@@ -27,7 +27,7 @@ def check() -> dict[str, Any]:
         "limiter_store": limits.store_state(),
         "provider_breaker": sinch.get_client().state().value,
     }
-    is_ready = all(checks[name] == good for name, good in _DECIDING.items())
+    is_ready = all(checks[name] in good for name, good in _GOOD.items())
     return (
         {"status": "READY", "checks": checks}
         if is_ready
@@ -44,12 +44,24 @@ def _database() -> tuple[str, str]:
         found = {str(row[0]) for row in fetch_all(text("SELECT version_num FROM alembic_version"))}
     except SQLAlchemyError:
         return "up", "missing: run flask db upgrade"
-    return "up", "at head" if found == heads() else "behind: run flask db upgrade"
+    if found == heads():
+        return "up", "at head"
+    # While versions are exchanged one by one, the old one serves on the new one's schema.
+    return "up", "behind: run flask db upgrade" if found <= _known() else _AHEAD
 
 
 @cache
 def heads() -> set[str]:
     """The newest migrations that this code knows."""
+    return set(_scripts().get_heads())
+
+
+@cache
+def _known() -> set[str]:
+    return {script.revision for script in _scripts().walk_revisions()}
+
+
+def _scripts() -> ScriptDirectory:
     config = AlembicConfig()
     config.set_main_option("script_location", str(MIGRATIONS))
-    return set(ScriptDirectory.from_config(config).get_heads())
+    return ScriptDirectory.from_config(config)
