@@ -1,0 +1,58 @@
+"""An empty database for each test, and the flask command as an operator runs it."""
+
+import itertools
+import os
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+from flask import Flask
+
+from otp_service.extensions import db
+from tests.conftest import MakeApp
+from tests.servers import create_database
+
+ROOT = Path(__file__).resolve().parents[2]
+Command = Callable[..., "subprocess.Popen[str]"]
+_serial = itertools.count()
+
+
+@pytest.fixture
+def empty_url(database_url: str, request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    """The address of a database without any table, of either kind."""
+    if database_url.startswith("sqlite"):
+        return f"sqlite:///{tmp_path / 'empty.db'}"
+    return create_database(request.getfixturevalue("postgres_url"), f"migrations_{os.getpid()}_{next(_serial)}")
+
+
+@pytest.fixture
+def empty_app(build_app: MakeApp, empty_url: str) -> Iterator[Flask]:
+    """The application on an empty database."""
+    app = build_app(DATABASE_URL=empty_url)
+    with app.app_context():
+        yield app
+        db.session.remove()
+        db.engine.dispose()
+
+
+@pytest.fixture
+def flask_db(empty_url: str, tmp_path: Path) -> Command:
+    """Start `flask db ...` in a process of its own, far from the project's folder."""
+    elsewhere = tmp_path / "elsewhere"
+    elsewhere.mkdir()
+    environment = {
+        "PATH": os.environ["PATH"],
+        "APP_ENV": "development",
+        "INSTANCE_DIR": str(tmp_path / "instance"),
+        "DATABASE_URL": empty_url,
+        "LOG_FORMAT": "json",
+    }
+
+    def start(*arguments: str) -> "subprocess.Popen[str]":
+        command = [sys.executable, "-m", "flask", "--app", f"{ROOT / 'wsgi.py'}:app", "db", *arguments]
+        pipe = subprocess.PIPE
+        return subprocess.Popen(command, cwd=elsewhere, env=environment, stdout=pipe, stderr=pipe, text=True)
+
+    return start

@@ -1,0 +1,158 @@
+"""From nothing to the newest schema and back."""
+
+import re
+from collections.abc import Iterator
+
+import pytest
+from alembic.config import Config as AlembicConfig
+from alembic.script import ScriptDirectory
+from flask import Flask
+from flask_migrate import downgrade, upgrade
+from sqlalchemy import inspect, text
+
+from otp_service.extensions import MIGRATIONS, db
+from otp_service.simulator import Simulator
+from tests.api import Api
+from tests.factories import log_in, make_person, sign_in
+from tests.migrations import schema
+from tests.migrations.conftest import Command
+
+
+def revisions() -> list[str]:
+    """The migrations, the oldest first."""
+    config = AlembicConfig()
+    config.set_main_option("script_location", str(MIGRATIONS))
+    return [script.revision for script in ScriptDirectory.from_config(config).walk_revisions()][::-1]
+
+
+def test_the_newest_schema_is_what_the_models_say(empty_app: Flask) -> None:
+    upgrade()
+    assert schema.differences() == []
+    assert schema.tables() == set(db.metadata.tables)
+    assert schema.version() == [revisions()[-1]]
+
+
+def test_the_migrations_form_one_line() -> None:
+    config = AlembicConfig()
+    config.set_main_option("script_location", str(MIGRATIONS))
+    assert len(ScriptDirectory.from_config(config).get_heads()) == 1
+
+
+def test_down_to_nothing_leaves_no_table_and_up_again_works(empty_app: Flask) -> None:
+    for _ in range(2):
+        upgrade()
+        downgrade(revision="base")
+        assert schema.tables() == set()
+    upgrade()
+    assert schema.differences() == []
+
+
+def test_each_step_down_can_be_gone_up_again(empty_app: Flask) -> None:
+    upgrade()
+    for lower in [*revisions()[-2::-1], "base"]:
+        downgrade(revision=lower)
+        upgrade()
+        assert schema.differences() == []
+        downgrade(revision=lower)
+
+
+def test_upgrading_twice_changes_nothing(empty_app: Flask) -> None:
+    upgrade()
+    upgrade()
+    assert schema.differences() == []
+
+
+def test_rows_survive_every_step_down_and_up(empty_app: Flask, sinch: Simulator) -> None:
+    upgrade()
+    fill(empty_app, sinch)
+    for lower, upper in list(zip(revisions(), revisions()[1:], strict=False))[::-1]:
+        downgrade(revision=lower)
+        kept = schema.columns()
+        before = schema.rows(kept)
+        assert len(before["verification_attempts"]) == 1
+        upgrade(revision=upper)
+        assert schema.rows(kept) == before
+        downgrade(revision=lower)
+        assert schema.rows(kept) == before
+
+
+def test_rows_survive_the_way_down(empty_app: Flask, sinch: Simulator) -> None:
+    upgrade()
+    fill(empty_app, sinch)
+    newest = schema.columns()
+    everything = schema.rows(newest)
+    downgrade(revision=revisions()[0])
+    counts = {name: len(rows) for name, rows in schema.rows(schema.columns()).items()}
+    assert counts == {name: len(rows) for name, rows in everything.items() if name in counts}
+
+
+def fill(app: Flask, sinch: Simulator) -> None:
+    """Rows in as many tables as a sign-in reaches."""
+    api, person = Api(app), make_person(app)
+    sign_in(api, sinch, person)
+    log_in(api, make_person(app))
+    api.post("/auth/login", {"email": "nobody@example.com", "password": "Wrong-Horse-7"})
+
+
+def names_in_database() -> Iterator[tuple[str, str | None]]:
+    """(table, name) of every constraint and index."""
+    inspector = inspect(db.engine)
+    for table in schema.tables():
+        yield table, inspector.get_pk_constraint(table)["name"] or autoincrement_key(table)
+        for read in ("get_unique_constraints", "get_foreign_keys", "get_check_constraints", "get_indexes"):
+            yield from ((table, item["name"]) for item in getattr(inspector, read)(table))
+
+
+def autoincrement_key(table: str) -> str | None:
+    """SQLAlchemy writes AUTOINCREMENT into the column on SQLite, where it gives the key no name."""
+    is_numbered = db.metadata.tables[table].dialect_options["sqlite"]["autoincrement"]
+    return f"pk_{table}" if is_numbered and db.engine.dialect.name == "sqlite" else None
+
+
+def test_every_constraint_and_index_has_a_name_that_tells_kind_and_table(empty_app: Flask) -> None:
+    upgrade()
+    found = list(names_in_database())
+    assert len(found) > len(schema.tables())
+    strangers = [(t, name) for t, name in found if not re.fullmatch(rf"(pk|uq|fk|ck|ix)_{t}(_\w+)?", name or "")]
+    assert strangers == []
+
+
+def test_the_database_knows_every_constraint_and_index_of_the_models(empty_app: Flask) -> None:
+    upgrade()
+    found = {name for _, name in names_in_database()}
+    wanted = {item.name for table in db.metadata.sorted_tables for item in (*table.constraints, *table.indexes)}
+    assert {str(name) for name in wanted} <= found
+
+
+def test_sqlite_gives_no_user_id_twice(empty_app: Flask) -> None:
+    upgrade()
+    if db.engine.dialect.name == "sqlite":
+        with db.engine.connect() as connection:
+            made = connection.execute(text("SELECT sql FROM sqlite_master WHERE name = 'users'")).scalar_one()
+        assert "AUTOINCREMENT" in made
+
+
+def test_after_migrating_foreign_keys_hold(empty_app: Flask) -> None:
+    upgrade()
+    with db.engine.connect() as connection:
+        if db.engine.dialect.name == "sqlite":
+            assert connection.execute(text("PRAGMA foreign_keys")).scalar_one() == 1
+            assert connection.execute(text("PRAGMA foreign_key_check")).all() == []
+
+
+def test_the_sql_of_all_migrations_can_be_printed_for_postgresql(empty_url: str, flask_db: Command) -> None:
+    if empty_url.startswith("postgresql"):
+        process = flask_db("upgrade", "--sql")
+        printed, complaints = process.communicate(timeout=60)
+        assert process.returncode == 0, complaints
+        assert printed.count("CREATE TABLE") == len(db.metadata.tables) + 1
+        assert "CONSTRAINT uq_users_email UNIQUE" in printed
+
+
+@pytest.mark.parametrize("command", ["current", "history", "heads", "check"])
+def test_the_commands_work_from_any_folder(empty_app: Flask, flask_db: Command, command: str) -> None:
+    upgrade()
+    process = flask_db(command)
+    printed, complaints = process.communicate(timeout=60)
+    assert process.returncode == 0, complaints
+    assert revisions()[-1] in printed or "No new upgrade operations" in printed
