@@ -7,6 +7,7 @@ import secrets
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 from dotenv import dotenv_values
 from sqlalchemy.engine import URL, make_url
@@ -14,6 +15,7 @@ from sqlalchemy.exc import ArgumentError
 
 from otp_service.core.phone import is_country
 from otp_service.core.settings import Reader, decoded_base64, is_loopback, is_weak, kept_secret, split_address
+from otp_service.mail.settings import MailSettings, read_mail
 
 ROOT = Path(__file__).resolve().parent
 SINCH_URL = "https://verification.api.sinch.com"
@@ -75,6 +77,7 @@ class Config:
     sinch_method: str
     sinch_read_timeout_seconds: float
     sinch_breaker_failures: int
+    mail: MailSettings
     rate_limits_enabled: bool
     rate_limit_window_seconds: int
     rate_limit_max_requests: int
@@ -118,6 +121,7 @@ def _read_all(read: Reader) -> dict[str, object]:
     values |= _keys(read, instance_dir, production=production)
     values |= _sinch(read, production=production)
     values |= _otp(read)
+    values["mail"] = read_mail(read, production=production)
     values |= _limits(read)
     return values
 
@@ -357,7 +361,7 @@ def _limits(read: Reader) -> dict[str, object]:
     }
 
 
-def _warnings(values: dict[str, object]) -> list[str]:
+def _warnings(values: dict[str, Any]) -> list[str]:
     """What is allowed but deserves a line in the log at start."""
     found = []
     if values["rate_limits_enabled"] and not values["redis_url"] and values["workers"] != 1:
@@ -366,10 +370,12 @@ def _warnings(values: dict[str, object]) -> list[str]:
             "so an address may send that many times the limit"
         )
     if values["app_env"] == "production":
-        if str(values["database_url"]).startswith("sqlite"):
+        if values["database_url"].startswith("sqlite"):
             found.append(
                 "DATABASE_URL names SQLite: one machine, one writer at a time; use PostgreSQL for real traffic"
             )
         if not values["sms_countries"]:
             found.append("SMS_COUNTRIES is not set: codes are sent to every country, at your cost")
+        if values["mail"].server is None:
+            found.append("SMTP_URL is not set: no e-mail leaves, people are not told of changes to their accounts")
     return found

@@ -18,6 +18,8 @@ PRODUCTION = {
     "SINCH_APP_SECRET": "BeIukql3pTKJ8RGL5zo0DA==",
     "SMS_COUNTRIES": "US",
     "REDIS_URL": "redis://:Hidden-8-pw@cache.internal/0",
+    "SMTP_URL": "smtps://otp:Hidden-9-pw@mail.internal",
+    "MAIL_FROM": "Example <no-reply@example.com>",
 }
 """All that production needs, without a warning."""
 

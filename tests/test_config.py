@@ -2,12 +2,14 @@
 
 import os
 from dataclasses import fields
+from email.headerregistry import Address
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from config import Config
+from otp_service.mail import MailSettings
 from otp_service.simulator.credentials import DEMO_KEY, DEMO_SECRET
 from tests.environments import PRODUCTION, load, refuse
 
@@ -49,6 +51,7 @@ DEFAULTS = {
     "sinch_method": "sms",
     "sinch_read_timeout_seconds": 5.0,
     "sinch_breaker_failures": 5,
+    "mail": MailSettings(sender=Address(addr_spec="no-reply@localhost")),
     "rate_limits_enabled": True,
     "rate_limit_window_seconds": 900,
     "rate_limit_max_requests": 1_000,

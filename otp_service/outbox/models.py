@@ -1,0 +1,35 @@
+"""The table of e-mails on their way."""
+
+import uuid
+from datetime import datetime
+
+from sqlalchemy import Index, Integer, String, Text, Uuid
+from sqlalchemy.orm import Mapped, mapped_column
+
+from otp_service.core.database import UtcDateTime
+from otp_service.extensions import Model
+
+
+class OutboxMessage(Model):
+    """One e-mail to one address; the address and the template's values are encrypted.
+
+    Both are forgotten when a mail server has taken the message. `user_id` is no foreign key: the message that tells
+    of a deletion outlives the user. While a deliverer has the message, `next_try_at` is when its lease ends.
+    """
+
+    __tablename__ = "outbox_messages"
+    __table_args__ = (Index("ix_outbox_messages_state_next_try_at", "state", "next_try_at"),)
+
+    id: Mapped[uuid.UUID] = mapped_column(Uuid, primary_key=True)
+    template: Mapped[str] = mapped_column(String(40))
+    user_id: Mapped[int | None] = mapped_column(Integer, index=True)
+    locale: Mapped[str | None] = mapped_column(String(35))
+    sealed_to: Mapped[str | None] = mapped_column(Text)
+    sealed_values: Mapped[str | None] = mapped_column(Text)
+    message_id: Mapped[str] = mapped_column(String(320))
+    state: Mapped[str] = mapped_column(String(10))
+    attempts: Mapped[int] = mapped_column(Integer)
+    last_error: Mapped[str | None] = mapped_column(String(60))
+    created_at: Mapped[datetime] = mapped_column(UtcDateTime, index=True)
+    next_try_at: Mapped[datetime] = mapped_column(UtcDateTime)
+    sent_at: Mapped[datetime | None] = mapped_column(UtcDateTime)

@@ -1,0 +1,1 @@
+"""Tests of the outbox, on real databases and a real mail server."""
