@@ -27,7 +27,7 @@ class ProfileIn(Schema):
         allow_none=True, validate=validate.Length(min=1, max=100, error="Provide 1 to 100 characters.")
     )
     locale = fields.String(
-        allow_none=True, validate=validate.Regexp(r"[A-Za-z]{2,3}(-[A-Za-z0-9]{2,8})*\Z", error=LOCALE_FAULT)
+        allow_none=True, validate=validate.Regexp(r"[A-Za-z]{2,3}(-[A-Za-z0-9]{2,8}){0,3}\Z", error=LOCALE_FAULT)
     )
 
 

@@ -9,8 +9,11 @@ from pathlib import Path
 import pytest
 from flask import Flask
 
+from otp_service.simulator import Simulator
 from tests.accounts.moving import HASH, csv_of, events, flask_users, json_of, remove_all, report_of, row, stored
+from tests.api import Api
 from tests.conftest import MakeApp
+from tests.factories import make_person, sign_in
 
 HEADER = "email,phoneNumber,passwordHash,isVerified,createdAt,displayName,locale,emailVerified,isLocked\n"
 FORMS = pytest.mark.parametrize("form", ["csv", "jsonl"])
@@ -70,6 +73,13 @@ def test_nobody_gives_an_export_that_can_be_imported(app: Flask, form: str) -> N
     empty = export(app, form)
     assert empty.decode() == (HEADER if form == "csv" else "")
     assert report_of(app, empty, "--format", form)[0] == 0
+
+
+@pytest.mark.parametrize("locale", ["en", "pt-BR", "zh-Hant-TW", "de-Latn-DE-1996", "sl-rozaj-biske-1994-extra1"])
+def test_every_language_that_a_profile_takes_can_be_moved(app: Flask, api: Api, sinch: Simulator, locale: str) -> None:
+    token = sign_in(api, sinch, make_person(app))["token"]
+    taken = api.send("PATCH", "/profile", token=token, json={"locale": locale}).status_code == 200
+    assert taken == (report_of(app, json_of(row(1, locale=locale)))[0] == 0)
 
 
 def test_more_than_a_batch_is_whole_and_in_order(app: Flask) -> None:
