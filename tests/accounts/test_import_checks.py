@@ -41,6 +41,7 @@ def test_what_is_missing_is_named() -> None:
         HASH.replace("$2b$", "$2y$"),
         hashing.hash_password(PASSWORD, cost=5),
     ],
+    ids=["2a", "2b", "2y", "bcrypt-sha256"],
 )
 def test_every_hash_that_is_accepted_can_be_signed_in_with(made: str) -> None:
     assert isinstance(check(password_hash=made), NewUser)
@@ -63,6 +64,7 @@ def test_every_hash_that_is_accepted_can_be_signed_in_with(made: str) -> None:
         "5f4dcc3b5aa765d61d8327deb882cf99",
         PASSWORD,
     ],
+    ids=range(12),  # the same in every test process: hashes are not
 )
 def test_other_hashes_are_refused_and_could_not_be_signed_in_with(unknown: str) -> None:
     assert reason(password_hash=unknown).startswith("passwordHash is of an unknown format")
