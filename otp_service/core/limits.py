@@ -108,6 +108,8 @@ def _standing() -> tuple[int, int, float]:
     if current is not None:
         return current.limit.amount, current.remaining, current.reset_at
     config = settings()
+    if request.endpoint in UNLIMITED:  # nothing is counted, and /health must answer without asking the store
+        return config.rate_limit_max_requests, config.rate_limit_max_requests, 0
     item = _item(config.rate_limit_max_requests, config.rate_limit_window_seconds)
     window = limiter.limiter.get_window_stats(item, KEY_PREFIX, _client(), "global")
     return item.amount, window.remaining, window.reset_time
