@@ -52,6 +52,7 @@ class Config:
     jwt_issuer: str
     jwt_audience: str
     refresh_ttl_seconds: int
+    refresh_idle_seconds: int
     encryption_keys: tuple[bytes, ...] = field(repr=False)
     password_salt_rounds: int
     password_minimum_length: int
@@ -164,6 +165,9 @@ def _profile(read: Reader) -> dict[str, object]:
         "password_hash_wait_seconds": read.integer("PASSWORD_HASH_WAIT_MS", default=800, low=0, high=5_000) / 1000,
         "refresh_ttl_seconds": read.duration(
             "REFRESH_TTL", default=86_400 if strict else 30 * 86_400, low=60, high=400 * 86_400
+        ),
+        "refresh_idle_seconds": read.duration(
+            "REFRESH_IDLE", default=3_600 if strict else 30 * 86_400, low=60, high=400 * 86_400
         ),
     }
 

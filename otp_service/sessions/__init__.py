@@ -1,7 +1,8 @@
 """Sessions: what a signed-in person holds. They know a user only as an id."""
 
 from otp_service.sessions.access import Caller, signed_in
-from otp_service.sessions.services import Grant, access_tokens, end, end_all, rotate, start
+from otp_service.sessions.rotation import rotate
+from otp_service.sessions.services import Grant, access_tokens, end, end_all, start
 from otp_service.sessions.tokens import Tokens
 
 __all__ = ["Caller", "Grant", "Tokens", "access_tokens", "end", "end_all", "rotate", "signed_in", "start"]

@@ -1,6 +1,6 @@
 """Why a token is not taken."""
 
-from otp_service.core.errors import NotAuthenticated
+from otp_service.core.errors import NotAuthenticated, NotFound
 
 REALM = 'Bearer realm="otp_service"'
 
@@ -20,3 +20,20 @@ class InvalidToken(NotAuthenticated):
 
     def __init__(self) -> None:
         super().__init__(challenge=f'{REALM}, error="invalid_token", error_description="{self.title}"')
+
+
+class TokenReused(NotAuthenticated):
+    """A refresh token came a second time: somebody has a copy, so the session was ended."""
+
+    code = "token_reused"
+    title = "This refresh token was used before. The session has been ended; sign in again."
+
+    def __init__(self) -> None:
+        super().__init__(challenge=f'{REALM}, error="invalid_token", error_description="{self.title}"')
+
+
+class SessionNotFound(NotFound):
+    """No live session of the caller's has this id."""
+
+    code = "session_not_found"
+    title = "Session not found."

@@ -3,7 +3,7 @@
 import uuid
 from datetime import datetime
 
-from sqlalchemy import ForeignKey, String, UniqueConstraint, Uuid
+from sqlalchemy import ForeignKey, Integer, String, UniqueConstraint, Uuid
 from sqlalchemy.orm import Mapped, mapped_column
 
 from otp_service.core.database import UtcDateTime
@@ -11,7 +11,11 @@ from otp_service.extensions import Model
 
 
 class Session(Model):
-    """One sign-in on one device: lives until it is ended or its refresh token grows too old."""
+    """One sign-in on one device, and its family of refresh tokens.
+
+    `refresh_hash` is of the family's first token, `generation` the one that is live, `rotated_at` when it became so.
+    `minute_generation` was the live one at `minute_started_at`: how often the session was refreshed since.
+    """
 
     __tablename__ = "sessions"
     __table_args__ = (UniqueConstraint("refresh_hash"),)
@@ -19,6 +23,10 @@ class Session(Model):
     id: Mapped[uuid.UUID] = mapped_column(Uuid, primary_key=True)
     user_id: Mapped[int] = mapped_column(ForeignKey("users.id", ondelete="CASCADE"), index=True)
     refresh_hash: Mapped[str] = mapped_column(String(64))
+    generation: Mapped[int] = mapped_column(Integer, server_default="0")
+    rotated_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    minute_started_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    minute_generation: Mapped[int] = mapped_column(Integer, server_default="0")
     expires_at: Mapped[datetime] = mapped_column(UtcDateTime)
     ended_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
     amr: Mapped[str] = mapped_column(String(60))

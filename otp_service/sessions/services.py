@@ -1,4 +1,4 @@
-"""Starts, refreshes and ends sessions."""
+"""Starts and ends sessions."""
 
 import uuid
 from dataclasses import dataclass
@@ -9,15 +9,13 @@ from sqlalchemy import ColumnElement, insert, select, update
 from otp_service import audit
 from otp_service.core import clock
 from otp_service.core.database import execute, fetch_one, transaction
-from otp_service.core.secrets import keyring, new_token
 from otp_service.core.settings import settings
 from otp_service.core.tracing import ClientInfo
-from otp_service.sessions import tokens
-from otp_service.sessions.errors import InvalidToken
+from otp_service.sessions import refresh_tokens, tokens
+from otp_service.sessions.lifetime import lives
 from otp_service.sessions.models import Session
+from otp_service.sessions.rotation import Refreshed
 from otp_service.sessions.tokens import Tokens
-
-_PURPOSE = "refresh token"
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,27 +28,15 @@ class Grant:
     is_verified: bool
 
 
-@dataclass(frozen=True, slots=True)
-class Refreshed:
-    """A session whose refresh token was exchanged, before the access token is made."""
-
-    user_id: int
-    session_id: uuid.UUID
-    amr: tuple[str, ...]
-    acr: str
-    authenticated_at: datetime
-    refresh_token: str
-
-
 def start(grant: Grant, *, client: ClientInfo, now: datetime) -> Tokens:
     """Open a session in the open transaction, or in one of its own."""
-    session_id, refresh_token = uuid.uuid4(), new_token("rt")
+    session_id, refresh_token = uuid.uuid4(), refresh_tokens.new_family()
     with transaction():
         execute(
             insert(Session).values(
                 id=session_id,
                 user_id=grant.user_id,
-                refresh_hash=keyring().digest(refresh_token, purpose=_PURPOSE),
+                refresh_hash=refresh_token.family_hash,
                 expires_at=now + timedelta(seconds=settings().refresh_ttl_seconds),
                 amr=" ".join(grant.amr),
                 acr=grant.acr,
@@ -62,31 +48,8 @@ def start(grant: Grant, *, client: ClientInfo, now: datetime) -> Tokens:
             )
         )
         audit.record("session.started", user_id=grant.user_id, client=client, at=now, sessionId=str(session_id))
-    started = Refreshed(grant.user_id, session_id, grant.amr, grant.acr, now, refresh_token)
+    started = Refreshed(grant.user_id, session_id, grant.amr, grant.acr, now, refresh_token.text)
     return access_tokens(started, is_verified=grant.is_verified)
-
-
-def rotate(refresh_token: str, *, client: ClientInfo) -> Refreshed:
-    """Exchange a refresh token for its successor; the old one is dead. Raises InvalidToken."""
-    now = clock.now()
-    successor = new_token("rt")
-    has_token = Session.refresh_hash.in_(keyring().digests(refresh_token, purpose=_PURPOSE))
-    with transaction():
-        row = fetch_one(
-            select(Session.id, Session.user_id, Session.amr, Session.acr, Session.authenticated_at).where(has_token)
-        )
-        values = {
-            "refresh_hash": keyring().digest(successor, purpose=_PURPOSE),
-            "last_used_at": now,
-            "expires_at": now + timedelta(seconds=settings().refresh_ttl_seconds),
-            "ip": client.ip,
-            "agent": client.agent,
-        }
-        is_won = row is not None and execute(update(Session).where(has_token, _lives(now)).values(values)).rowcount == 1
-        if row is None or not is_won:
-            raise InvalidToken
-        audit.record("session.refreshed", user_id=row.user_id, client=client, at=now, sessionId=str(row.id))
-    return Refreshed(row.user_id, row.id, tuple(row.amr.split()), row.acr, row.authenticated_at, successor)
 
 
 def access_tokens(session: Refreshed, *, is_verified: bool) -> Tokens:
@@ -105,7 +68,7 @@ def access_tokens(session: Refreshed, *, is_verified: bool) -> Tokens:
 def is_live(session_id: uuid.UUID, *, user_id: int, now: datetime) -> bool:
     """Whether the session may still be used: one read, made for every request with a token."""
     mine = (Session.id == session_id) & (Session.user_id == user_id)
-    return fetch_one(select(Session.id).where(mine, _lives(now))) is not None
+    return fetch_one(select(Session.id).where(mine, lives(now))) is not None
 
 
 def end(session_id: uuid.UUID, *, user_id: int, client: ClientInfo) -> None:
@@ -123,7 +86,3 @@ def end_all(user_id: int, *, now: datetime) -> int:
 
 def _end(now: datetime, *conditions: ColumnElement[bool]) -> int:
     return int(execute(update(Session).where(*conditions, Session.ended_at.is_(None)).values(ended_at=now)).rowcount)
-
-
-def _lives(now: datetime) -> ColumnElement[bool]:
-    return Session.ended_at.is_(None) & (Session.expires_at > now)

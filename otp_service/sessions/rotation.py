@@ -1,0 +1,112 @@
+"""Exchanges a refresh token for its successor: one conditional update decides, and tells a lost answer from a theft.
+
+A token of an older generation means that somebody kept a copy: the session ends (RFC 9700, section 4.14.2). Only the
+one before the live one may come again within ten seconds, because its answer may have got lost; it gets the same
+successor, so that at no moment two of them are live.
+"""
+
+import logging
+import uuid
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+from sqlalchemy import ColumnElement, Row, case, or_, select, update
+
+from otp_service import audit
+from otp_service.core import clock
+from otp_service.core.database import execute, fetch_one, transaction
+from otp_service.core.errors import TooMany
+from otp_service.core.settings import settings
+from otp_service.core.tracing import ClientInfo
+from otp_service.sessions import refresh_tokens
+from otp_service.sessions.errors import InvalidToken, TokenReused
+from otp_service.sessions.lifetime import is_alive, lives
+from otp_service.sessions.models import Session
+from otp_service.sessions.refresh_tokens import RefreshToken
+
+LOST_ANSWER_GRACE = timedelta(seconds=10)
+MINUTE = timedelta(minutes=1)
+log = logging.getLogger(__name__)
+_COLUMNS = (Session.id, Session.user_id, Session.amr, Session.acr, Session.authenticated_at)
+_STATE = (
+    Session.generation, Session.rotated_at, Session.minute_started_at,
+    Session.ended_at, Session.expires_at, Session.last_used_at,
+)  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class Refreshed:
+    """A session whose refresh token was exchanged, before the access token is made."""
+
+    user_id: int
+    session_id: uuid.UUID
+    amr: tuple[str, ...]
+    acr: str
+    authenticated_at: datetime
+    refresh_token: str
+
+
+def rotate(text: str, *, client: ClientInfo) -> Refreshed:
+    """Exchange a refresh token for its successor; the old one is dead.
+
+    Raises InvalidToken, TokenReused after the session was ended for it, TooMany.
+    """
+    now = clock.now()
+    token = refresh_tokens.read(text)
+    if token is None:
+        raise InvalidToken
+    with transaction():
+        row = _advance(token, client, now)
+    if row is None:
+        row = _find_lost_answer(token, client, now)
+    # Not an audit event: it says no more than `last_used_at`, and comes every few minutes from everybody.
+    log.info("session.refreshed", extra={"userId": row.user_id, "sessionId": str(row.id), "ip": client.ip})
+    successor = token.successor().text
+    return Refreshed(row.user_id, row.id, tuple(row.amr.split()), row.acr, row.authenticated_at, successor)
+
+
+def _advance(token: RefreshToken, client: ClientInfo, now: datetime) -> Row[Any] | None:
+    """Move the family one generation on, if the token is the live one: of many at once, one finds it so."""
+    is_new_minute = or_(Session.minute_started_at.is_(None), Session.minute_started_at <= now - MINUTE)
+    statement = update(Session).where(_is_of(token), Session.generation == token.generation, lives(now))
+    if settings().rate_limits_enabled:
+        within_limit = Session.generation - Session.minute_generation < settings().rate_limit_refresh_per_minute
+        statement = statement.where(or_(is_new_minute, within_limit))
+    changes = {
+        "generation": token.generation + 1,
+        "refresh_hash": token.family_hash,  # under the first key, when keys are being exchanged
+        "rotated_at": now,
+        "last_used_at": now,
+        "minute_started_at": case((is_new_minute, now), else_=Session.minute_started_at),
+        "minute_generation": case((is_new_minute, Session.generation), else_=Session.minute_generation),
+        "ip": client.ip,
+        "agent": client.agent,
+    }
+    return execute(statement.values(changes).returning(*_COLUMNS)).one_or_none()
+
+
+def _find_lost_answer(token: RefreshToken, client: ClientInfo, now: datetime) -> Row[Any]:
+    """The session of a token that did not rotate, if its answer may have got lost; else raises why it did not."""
+    row = fetch_one(select(*_COLUMNS, *_STATE).where(_is_of(token)))
+    if row is None or not is_alive(row, now) or token.generation > row.generation:
+        raise InvalidToken
+    if token.generation == row.generation:
+        opens_at = (row.minute_started_at or now) + MINUTE
+        raise TooMany(retry_after_seconds=(opens_at - now).total_seconds())
+    is_previous = token.generation == row.generation - 1
+    if not is_previous or row.rotated_at is None or now - row.rotated_at > LOST_ANSWER_GRACE:
+        _end_reused(row, client, now)
+        raise TokenReused
+    return row
+
+
+def _end_reused(row: Row[Any], client: ClientInfo, now: datetime) -> None:
+    is_open = (Session.id == row.id) & Session.ended_at.is_(None)
+    with transaction():
+        if execute(update(Session).where(is_open).values(ended_at=now)).rowcount == 1:
+            audit.record("session.token_reused", user_id=row.user_id, client=client, at=now, sessionId=str(row.id))
+
+
+def _is_of(token: RefreshToken) -> ColumnElement[bool]:
+    return Session.refresh_hash.in_(token.family_hashes)
