@@ -16,7 +16,11 @@ class EmailField(fields.String):
     """Loads the canonical address."""
 
     def __init__(self, **options: Any) -> None:
-        super().__init__(error_messages=dict.fromkeys(("required", "null", "invalid"), EMAIL_FAULT), **options)
+        super().__init__(
+            error_messages=dict.fromkeys(("required", "null", "invalid"), EMAIL_FAULT),
+            metadata={"format": "email", "examples": ["ada@example.com"]},
+            **options,
+        )
 
     def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> str:
         address = addresses.canonical(super()._deserialize(value, attr, data, **kwargs))
@@ -29,7 +33,11 @@ class PhoneField(fields.String):
     """Loads the E.164 number."""
 
     def __init__(self, **options: Any) -> None:
-        super().__init__(error_messages=dict.fromkeys(("required", "null", "invalid"), PHONE_FAULT), **options)
+        super().__init__(
+            error_messages=dict.fromkeys(("required", "null", "invalid"), PHONE_FAULT),
+            metadata={"description": "In any spelling, with its country code.", "examples": ["+14155552671"]},
+            **options,
+        )
 
     def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> str:
         text = super()._deserialize(value, attr, data, **kwargs)
@@ -45,5 +53,5 @@ def password(fault: str = "Provide your password.", *, maximum: int = 4_096) -> 
         required=True,
         validate=validate.Length(min=1, max=maximum, error=fault),
         error_messages=dict.fromkeys(("required", "null", "invalid"), fault),
-        metadata={"format": "password"},
+        metadata={"format": "password", "examples": ["Tram-To-Altstetten-7"]},
     )

@@ -13,6 +13,9 @@ from otp_service.extensions import Model
 class User(Model):
     """A person. `email` is canonical (see accounts.addresses), `phone_number` E.164.
 
+    Who registers without proving the number holds address and number until `held_until`; it is None once the number
+    is proven, and for users whom an operator made or imported.
+
     No id is given twice, on SQLite neither: the events and counts of a deleted user must not become another's.
     """
 
@@ -28,6 +31,7 @@ class User(Model):
     password_changed_at: Mapped[datetime] = mapped_column(UtcDateTime)
     challenges_void_before: Mapped[datetime | None] = mapped_column(UtcDateTime)
     locked_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    held_until: Mapped[datetime | None] = mapped_column(UtcDateTime, index=True)
     display_name: Mapped[str | None] = mapped_column(String(100))
     locale: Mapped[str | None] = mapped_column(String(35))
     created_at: Mapped[datetime] = mapped_column(UtcDateTime)

@@ -10,14 +10,14 @@ LOCALE_FAULT = "Provide a language tag such as en or pt-BR (RFC 5646)."
 class UserOut(Schema):
     """A user, to that user."""
 
-    user_id = fields.Integer(attribute="id")
-    email = fields.String()
-    email_verified = fields.Boolean()
-    phone_number = fields.String()
-    is_verified = fields.Boolean()
-    display_name = fields.String(allow_none=True)
-    locale = fields.String(allow_none=True)
-    created_at = fields.DateTime()
+    user_id = fields.Integer(attribute="id", required=True)
+    email = fields.String(required=True)
+    email_verified = fields.Boolean(required=True)
+    phone_number = fields.String(required=True, metadata={"description": "E.164."})
+    is_verified = fields.Boolean(required=True, metadata={"description": "Whether the number is proven."})
+    display_name = fields.String(allow_none=True, required=True)
+    locale = fields.String(allow_none=True, required=True)
+    created_at = fields.DateTime(required=True)
 
 
 class ProfileIn(Schema):
@@ -57,5 +57,5 @@ class EventsOut(Schema):
 class ProfileOut(Schema):
     """The answer of GET /profile."""
 
-    message = fields.String()
-    user = fields.Nested(UserOut)
+    message = fields.String(required=True)
+    user = fields.Nested(UserOut, required=True)

@@ -1,7 +1,7 @@
 """Finds, makes and changes users; the only place that writes their table."""
 
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from sqlalchemy import ColumnElement, delete, insert, select, update
@@ -91,8 +91,19 @@ def list_all(*, limit: int) -> list[Account]:
     return [Account(*row) for row in fetch_all(select(*_COLUMNS).order_by(User.id.desc()).limit(limit))]
 
 
+def release_held(*conditions: ColumnElement[bool], now: datetime) -> int:
+    """Remove registrations that were not proven in time, and all that is theirs; returns how many."""
+    with transaction():
+        is_over = User.held_until.is_not(None) & (User.held_until <= now)
+        return int(execute(delete(User).where(is_over, *conditions)).rowcount)
+
+
 def refuse_taken(*, email: str, phone_number: str) -> None:
-    """Raise EmailTaken or PhoneNumberTaken before a hash is spent on a registration that cannot be."""
+    """Raise EmailTaken or PhoneNumberTaken before a hash is spent on a registration that cannot be.
+
+    A registration that was never proven stands in nobody's way after its time.
+    """
+    release_held((User.email == email) | (User.phone_number == phone_number), now=clock.now())
     if find_by_email(email):
         raise EmailTaken
     if find_by_phone_number(phone_number):
@@ -100,9 +111,18 @@ def refuse_taken(*, email: str, phone_number: str) -> None:
 
 
 def create(
-    *, email: str, phone_number: str, password_hash: str, client: ClientInfo, is_verified: bool = False
+    *,
+    email: str,
+    phone_number: str,
+    password_hash: str,
+    client: ClientInfo,
+    is_verified: bool = False,
+    hold: timedelta | None = None,
 ) -> Account:
-    """Add a user. Raises EmailTaken or PhoneNumberTaken, under any number of parallel tries."""
+    """Add a user. Raises EmailTaken or PhoneNumberTaken, under any number of parallel tries.
+
+    With `hold` the user is gone unless the number is proven in that time.
+    """
     now = clock.now()
     try:
         with transaction():
@@ -112,6 +132,7 @@ def create(
                 password_changed_at=now,
                 created_at=now,
                 phone_verified_at=now if is_verified else None,
+                held_until=now + hold if hold else None,
             )
             user_id: int = execute(statement.returning(User.id)).scalar_one()
             audit.record("user.registered", user_id=user_id, client=client, at=now)
@@ -126,12 +147,13 @@ def create(
 def mark_phone_verified(user_id: int, *, phone_number: str, now: datetime) -> None:
     """Note that the user proved `phone_number`, if it still is the user's."""
     is_theirs = (User.id == user_id) & (User.phone_number == phone_number)
-    execute(update(User).where(is_theirs, User.phone_verified_at.is_(None)).values(phone_verified_at=now))
+    values = {"phone_verified_at": now, "held_until": None}
+    execute(update(User).where(is_theirs, User.phone_verified_at.is_(None)).values(**values))
 
 
 def verify_by_operator(user_id: int) -> Account:
     """Take the number as proven on an operator's word. Raises UserNotFound."""
-    return _change(user_id, "user.verified_by_operator", phone_verified_at=clock.now())
+    return _change(user_id, "user.verified_by_operator", phone_verified_at=clock.now(), held_until=None)
 
 
 def unverify_by_operator(user_id: int) -> Account:

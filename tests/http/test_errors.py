@@ -113,7 +113,7 @@ def test_what_is_no_route_is_404(api: Api, path: str) -> None:
     ("method", "path", "allowed"),
     [
         ("GET", "/auth/login", "OPTIONS, POST"),
-        ("DELETE", "/profile", "GET, HEAD, OPTIONS"),
+        ("DELETE", "/profile", "GET, HEAD, OPTIONS, PATCH"),
         ("TRACE", "//health", "GET, HEAD, OPTIONS"),
         ("POST", "//health", "GET, HEAD, OPTIONS"),
         ("BREW", "/auth/register", "OPTIONS, POST"),
