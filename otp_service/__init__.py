@@ -109,7 +109,9 @@ def _register_blueprints(app: Flask) -> None:
     from otp_service.auth.views import bp as auth
     from otp_service.core.problems import API_PREFIX
     from otp_service.ops.views import bp as ops
+    from otp_service.sessions.views import bp as sessions
 
     app.register_blueprint(ops)
     app.register_blueprint(auth, url_prefix=f"{API_PREFIX}/auth")
     app.register_blueprint(accounts, url_prefix=API_PREFIX)
+    app.register_blueprint(sessions, url_prefix=API_PREFIX)

@@ -4,6 +4,7 @@ from flask import Flask
 
 from otp_service.accounts.cli import users_cli
 from otp_service.auth.cli import set_password_link
+from otp_service.auth.sessions_cli import sessions_cli
 from otp_service.factors.otp.cli import otp_cli
 from otp_service.ops.doctor_cli import doctor
 from otp_service.outbox.cli import outbox_cli
@@ -14,6 +15,7 @@ def register_commands(app: Flask) -> None:
     """Add the command groups."""
     users_cli.add_command(set_password_link)
     app.cli.add_command(users_cli)
+    app.cli.add_command(sessions_cli)
     app.cli.add_command(otp_cli)
     app.cli.add_command(outbox_cli)
     app.cli.add_command(simulator_cli)

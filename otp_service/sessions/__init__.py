@@ -1,8 +1,34 @@
 """Sessions: what a signed-in person holds. They know a user only as an id."""
 
 from otp_service.sessions.access import Caller, signed_in
+from otp_service.sessions.listing import Held, newest, of_user
 from otp_service.sessions.rotation import rotate
-from otp_service.sessions.services import Grant, access_tokens, end, end_all, start
+from otp_service.sessions.services import (
+    Grant,
+    access_tokens,
+    end,
+    end_all,
+    end_everybodys,
+    end_own,
+    log_out_everywhere,
+    start,
+)
 from otp_service.sessions.tokens import Tokens
 
-__all__ = ["Caller", "Grant", "Tokens", "access_tokens", "end", "end_all", "rotate", "signed_in", "start"]
+__all__ = [
+    "Caller",
+    "Grant",
+    "Held",
+    "Tokens",
+    "access_tokens",
+    "end",
+    "end_all",
+    "end_everybodys",
+    "end_own",
+    "log_out_everywhere",
+    "newest",
+    "of_user",
+    "rotate",
+    "signed_in",
+    "start",
+]

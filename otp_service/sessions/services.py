@@ -12,6 +12,7 @@ from otp_service.core.database import execute, fetch_one, transaction
 from otp_service.core.settings import settings
 from otp_service.core.tracing import ClientInfo
 from otp_service.sessions import refresh_tokens, tokens
+from otp_service.sessions.errors import SessionNotFound
 from otp_service.sessions.lifetime import lives
 from otp_service.sessions.models import Session
 from otp_service.sessions.rotation import Refreshed
@@ -77,6 +78,33 @@ def end(session_id: uuid.UUID, *, user_id: int, client: ClientInfo) -> None:
     with transaction():
         if _end(now, Session.id == session_id, Session.user_id == user_id):
             audit.record("session.ended", user_id=user_id, client=client, at=now, sessionId=str(session_id))
+
+
+def end_own(session_id: uuid.UUID, *, user_id: int, client: ClientInfo) -> None:
+    """End a live session of the user. Raises SessionNotFound, for another's too."""
+    now = clock.now()
+    with transaction():
+        if not _end(now, Session.id == session_id, Session.user_id == user_id, lives(now)):
+            raise SessionNotFound
+        audit.record("session.ended", user_id=user_id, client=client, at=now, sessionId=str(session_id))
+
+
+def log_out_everywhere(user_id: int, *, client: ClientInfo) -> int:
+    """End all sessions of the user on the user's own word, or an operator's; returns how many lived."""
+    now = clock.now()
+    with transaction():
+        ended = end_all(user_id, now=now)
+        audit.record("session.all_ended", user_id=user_id, client=client, at=now, sessions=ended)
+    return ended
+
+
+def end_everybodys(*, client: ClientInfo) -> int:
+    """End every session there is; returns how many lived."""
+    now = clock.now()
+    with transaction():
+        ended = _end(now)
+        audit.record("session.everybodys_ended", user_id=None, client=client, at=now, sessions=ended)
+    return ended
 
 
 def end_all(user_id: int, *, now: datetime) -> int:

@@ -1,0 +1,43 @@
+"""The sessions that live, as their owner and operators see them."""
+
+import uuid
+from dataclasses import dataclass
+from datetime import datetime
+
+from sqlalchemy import select
+
+from otp_service.core import clock
+from otp_service.core.database import fetch_all
+from otp_service.sessions.lifetime import lives
+from otp_service.sessions.models import Session
+
+
+@dataclass(frozen=True, slots=True)
+class Held:
+    """One session."""
+
+    id: uuid.UUID
+    user_id: int
+    ip: str
+    agent: str
+    created_at: datetime
+    last_used_at: datetime
+    expires_at: datetime
+    amr: str
+    acr: str
+
+
+_COLUMNS = [getattr(Session, name) for name in Held.__dataclass_fields__]
+_NEWEST_FIRST = (Session.last_used_at.desc(), Session.created_at.desc())
+
+
+def of_user(user_id: int) -> list[Held]:
+    """The user's live sessions, the one used last first."""
+    statement = select(*_COLUMNS).where(Session.user_id == user_id, lives(clock.now())).order_by(*_NEWEST_FIRST)
+    return [Held(*row) for row in fetch_all(statement)]
+
+
+def newest(*, limit: int) -> list[Held]:
+    """Live sessions of all users, those used last first."""
+    statement = select(*_COLUMNS).where(lives(clock.now())).order_by(*_NEWEST_FIRST).limit(limit)
+    return [Held(*row) for row in fetch_all(statement)]
