@@ -20,7 +20,7 @@ otp_cli = AppGroup("otp", help="Look at one-time codes, and end what nobody came
 
 @otp_cli.command("list")
 @click.option("--user", "who", metavar="WHO", help="Only of this user: an id, e-mail or number.")
-@click.option("--state", type=click.Choice(list(State)), help="Only in this state.")
+@click.option("--state", type=click.Choice([state.value for state in State]), help="Only in this state.")
 @click.option("--limit", type=click.IntRange(1, 10_000), default=50, show_default=True, help="How many, newest first.")
 @as_json
 def list_codes(who: str | None, state: str | None, limit: int, wants_json: bool) -> None:
