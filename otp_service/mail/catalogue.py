@@ -1,9 +1,15 @@
 """The templates by name, and the values that each needs; docs/email.md tells people the same."""
 
-from collections.abc import Iterable
+import re
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from typing import Any
+
+LOCALES = ("en", "de", "es")
+"""The languages that every template is written in, the one for everybody else first."""
 
 _SEEN_FROM = frozenset({"ip", "agent"})
+_LINK = re.compile(r"https?://[!#-;=?-~]+")  # printable ASCII without space, quote and angle brackets
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,13 +41,14 @@ TEMPLATES = {
 }
 
 
-def require_values(template: str, given: Iterable[str]) -> None:
-    """Raise ValueError for an unknown template, a missing value or one too many: faults of the caller's code."""
+def require_values(template: str, given: Mapping[str, Any]) -> None:
+    """Raise ValueError for an unknown template, a missing value, one too many, a link that is none: faults of code."""
     known = TEMPLATES.get(template)
     if known is None:
         raise ValueError(f"no e-mail template is named {template!r}")
-    names = set(given)
-    if missing := known.needs - names:
+    if missing := known.needs - given.keys():
         raise ValueError(f"{template} needs {', '.join(sorted(missing))}")
-    if unknown := names - known.needs - known.takes:
+    if unknown := given.keys() - known.needs - known.takes:
         raise ValueError(f"{template} takes no {', '.join(sorted(unknown))}")
+    if "link" in given and not _LINK.fullmatch(str(given["link"])):
+        raise ValueError(f"{template}: the link is no http or https address")

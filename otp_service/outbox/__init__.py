@@ -1,5 +1,7 @@
 """E-mails on their way: written in the transaction of the act that they tell of, sent afterwards until they arrive."""
 
+from otp_service.outbox.delivering import Delivered, deliver
 from otp_service.outbox.posting import post
+from otp_service.outbox.purging import forget_user, purge
 
-__all__ = ["post"]
+__all__ = ["Delivered", "deliver", "forget_user", "post", "purge"]

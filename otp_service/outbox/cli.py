@@ -15,7 +15,7 @@ outbox_cli = AppGroup("outbox", help="Look at e-mails on their way. No command s
 
 
 @outbox_cli.command("list")
-@click.option("--state", type=click.Choice(list(State)), help="Only in this state.")
+@click.option("--state", type=click.Choice([state.value for state in State]), help="Only in this state.")
 @click.option("--limit", type=click.IntRange(1, 10_000), default=50, show_default=True, help="How many, newest first.")
 @click.option("--json", "wants_json", is_flag=True, help="Print JSON instead of text.")
 def list_messages(state: str | None, limit: int, wants_json: bool) -> None:

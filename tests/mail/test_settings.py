@@ -1,0 +1,80 @@
+"""The settings of the mail server and the sender."""
+
+from pathlib import Path
+
+import pytest
+
+from otp_service.mail import SmtpServer
+from tests.environments import PRODUCTION, load, refuse
+
+SERVERLESS = {name: text for name, text in PRODUCTION.items() if name not in {"SMTP_URL", "MAIL_FROM"}}
+SENDER = {"MAIL_FROM": "no-reply@example.com"}
+
+
+@pytest.mark.parametrize(
+    ("settings", "server"),
+    [
+        ({"SMTP_URL": "smtp://h"}, SmtpServer(host="h", port=587)),
+        ({"SMTP_URL": "smtps://u:p%40@h"}, SmtpServer(host="h", port=465, user="u", password="p@", tls="tls")),
+        ({"SMTP_URL": "smtp://h:1025?tls=none"}, SmtpServer(host="h", port=1025, tls="none")),
+        ({"SMTP_HOST": "h"}, SmtpServer(host="h", port=587)),
+        ({"SMTP_HOST": "h", "SMTP_TLS": "TLS"}, SmtpServer(host="h", port=465, tls="tls")),
+        (
+            {"SMTP_HOST": "h", "SMTP_PORT": "26", "SMTP_USER": "u", "SMTP_PASSWORD": "p", "SMTP_TLS": "none"},
+            SmtpServer(host="h", port=26, user="u", password="p", tls="none"),
+        ),
+    ],
+)
+def test_a_server_is_named_by_its_address_or_by_its_parts(
+    tmp_path: Path, settings: dict[str, str], server: SmtpServer
+) -> None:
+    assert load(tmp_path, **settings).mail.server == server
+
+
+def test_without_a_server_there_is_none(tmp_path: Path) -> None:
+    assert load(tmp_path).mail.server is None
+
+
+def test_the_sender_names_the_service(tmp_path: Path) -> None:
+    sender = load(tmp_path, MAIL_FROM='"Example, Inc." <no-reply@example.com>').mail
+    assert (sender.sender.addr_spec, sender.service_name) == ("no-reply@example.com", "Example, Inc.")
+    assert load(tmp_path, **SENDER).mail.service_name == "example.com"
+
+
+@pytest.mark.parametrize(
+    ("settings", "told"),
+    [
+        ({"SMTP_URL": "http://u:Hidden-9-pw@h"}, "SMTP_URL: is no address of a mail server"),
+        ({"SMTP_URL": "smtp://u:Hidden-9-pw@h:port"}, "SMTP_URL: is no address of a mail server"),
+        ({"SMTP_URL": "smtp://h?tls=maybe"}, "SMTP_URL: holds tls='maybe'"),
+        ({"SMTP_URL": "smtp://h", "SMTP_HOST": "h"}, "SMTP_URL: is set beside SMTP_HOST"),
+        ({"SMTP_HOST": "h", "SMTP_USER": "u"}, "SMTP_PASSWORD: is not set"),
+        ({"SMTP_HOST": "h", "SMTP_PASSWORD": "Hidden-9-pw"}, "SMTP_USER: is not set"),
+        ({"SMTP_HOST": "h", "SMTP_TLS": "ssl"}, "SMTP_TLS: holds 'ssl'"),
+        ({"SMTP_HOST": "h", "SMTP_CA_FILE": "/nowhere.pem"}, "SMTP_CA_FILE: names no file"),
+        ({"MAIL_FROM": "nobody"}, "MAIL_FROM: is no e-mail address"),
+        ({"MAIL_FROM": "a@b.example\nBcc: c@d.example"}, "MAIL_FROM: is no e-mail address"),
+        ({"MAIL_FROM": "Evil\r\n Bcc: c@d.example <a@b.example>"}, "MAIL_FROM: is no e-mail address"),
+    ],
+)
+def test_what_cannot_be_used_is_told_without_its_secrets(tmp_path: Path, settings: dict[str, str], told: str) -> None:
+    (line,) = refuse(tmp_path, **settings)
+    assert line.startswith(told)
+    assert "Hidden" not in line
+
+
+def test_production_warns_without_a_mail_server(tmp_path: Path) -> None:
+    (warning,) = load(tmp_path, **SERVERLESS).warnings
+    assert warning.startswith("SMTP_URL is not set: no e-mail leaves")
+
+
+def test_production_needs_a_sender(tmp_path: Path) -> None:
+    (line,) = refuse(tmp_path, **SERVERLESS, SMTP_HOST="h")
+    assert line.startswith("MAIL_FROM: is not set")
+
+
+def test_production_sends_no_password_in_clear(tmp_path: Path) -> None:
+    login = {"SMTP_USER": "u", "SMTP_PASSWORD": "p", "SMTP_TLS": "none", **SENDER}
+    (line,) = refuse(tmp_path, **SERVERLESS, **login, SMTP_HOST="mail.internal")
+    assert line.startswith("SMTP_TLS: is none beside a password")
+    assert load(tmp_path, **SERVERLESS, **login, SMTP_HOST="127.0.0.1").mail.server is not None

@@ -1,0 +1,157 @@
+"""Every template in every language, with values that somebody hostile chose."""
+
+import re
+from datetime import UTC, datetime
+from email import message_from_bytes
+from email.headerregistry import Address
+from email.message import EmailMessage
+from email.policy import default
+from html.parser import HTMLParser
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from otp_service.mail import LOCALES, TEMPLATES, Message, language, require_values, write
+
+AT = "2026-11-23T10:05:33Z"
+NOW = datetime(2026, 11, 23, tzinfo=UTC)
+HOSTILE = (
+    '<script>alert("x")</script> & \'"\r\nBcc: victim@example.org\r\n\r\n{{ 7 * 7 }} \u202e\x00 http://evil.example'
+)
+LINK = "https://app.example.com/verify?a=1&b=2#lk_token"
+TEMPLATES_FOLDER = Path("otp_service/mail/templates")
+SENDER = Address("Example", addr_spec="no-reply@example.com")
+EVERY = [(template, locale) for template in TEMPLATES for locale in LOCALES]
+
+
+def values_of(template: str, value: str = HOSTILE) -> dict[str, Any]:
+    """All values that a template needs or takes, each the same, save the link, which nobody else can choose."""
+    names = TEMPLATES[template].needs | TEMPLATES[template].takes
+    return {**dict.fromkeys(names, value), **({"link": LINK} if "link" in names else {}), "at": AT}
+
+
+def written(template: str, locale: str | None, **changes: Any) -> Message:
+    values = {**values_of(template), **changes}
+    return write(template, values, to="a@example.com", locale=locale, message_id="<1@example.com>", service="Example")
+
+
+def parsed(message: Message) -> EmailMessage:
+    """The message as it is read at the other end."""
+    email = message_from_bytes(message.as_email(sender=SENDER, at=NOW).as_bytes(), policy=default)
+    assert isinstance(email, EmailMessage)
+    return email
+
+
+class Page(HTMLParser):
+    """Gathers the elements, attributes and texts of a page."""
+
+    def __init__(self, html: str) -> None:
+        super().__init__()
+        self.tags: list[str] = []
+        self.attributes: list[tuple[str, str | None]] = []
+        self.texts: list[str] = []
+        self.feed(html)
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.tags.append(tag)
+        self.attributes += attrs
+
+    def handle_data(self, data: str) -> None:
+        self.texts.append(data)
+
+
+@pytest.mark.parametrize(("template", "locale"), EVERY)
+def test_hostile_values_stay_text(template: str, locale: str) -> None:
+    message = written(template, locale)
+    page = Page(message.html)
+    assert set(page.tags) <= {"html", "head", "meta", "title", "body", "div", "p", "h1", "a"}
+    assert {value for name, value in page.attributes if name in {"href", "src"}} <= {LINK}
+    for shown in (message.text, message.html):
+        assert not re.search(r"[\x00\r\u202e]|evil\.example|https?://(?!app\.example\.com)|49", shown)
+
+
+@pytest.mark.parametrize(("template", "locale"), EVERY)
+def test_hostile_values_make_no_header(template: str, locale: str) -> None:
+    email = parsed(written(template, locale))
+    assert set(email.keys()) == {
+        "From", "To", "Subject", "Date", "Message-ID", "Content-Language", "Auto-Submitted",
+        "X-Auto-Response-Suppress", "MIME-Version", "Content-Type",
+    }  # fmt: skip
+    assert "\n" not in email["Subject"]
+    assert email["To"] == "a@example.com"
+
+
+@pytest.mark.parametrize(("template", "locale"), EVERY)
+def test_text_and_html_say_the_same(template: str, locale: str) -> None:
+    email = parsed(written(template, locale, **({"factor": "totp"} if "factor" in values_of(template) else {})))
+    text, html = email.get_body(("plain",)), email.get_body(("html",))
+    assert text is not None
+    assert html is not None
+    shown = " ".join(" ".join(Page(html.get_content()).texts).split())
+    for paragraph in text.get_content().strip().split("\n\n"):
+        assert " ".join(paragraph.split()) in shown
+
+
+@pytest.mark.parametrize(("template", "locale"), EVERY)
+def test_without_what_is_optional_no_gap_shows(template: str, locale: str) -> None:
+    needed = {name: value for name, value in values_of(template, "x").items() if name in TEMPLATES[template].needs}
+    message = write(
+        template, {**needed, "at": AT}, to="a@example.com", locale=locale, message_id="<1@x>", service="Example"
+    )
+    for shown in (message.subject, message.text, message.html):
+        assert not re.search(r"None|Undefined|\(\)|[ ] [.,]|\{\{|\{%", shown)
+    assert message.text.count("\n\n\n") == 0
+
+
+@pytest.mark.parametrize("template", TEMPLATES)
+def test_each_language_has_words_of_its_own(template: str) -> None:
+    assert len({written(template, locale).subject for locale in LOCALES}) == len(LOCALES)
+
+
+def test_there_is_a_file_for_every_template_and_no_other() -> None:
+    for locale in LOCALES:
+        files = {path.stem for path in (TEMPLATES_FOLDER / locale).glob("*.txt")}
+        assert {name for name in files if not name.startswith("_")} == set(TEMPLATES)
+
+
+@pytest.mark.parametrize(
+    ("locale", "spoken"),
+    [("de", "de"), ("de-AT", "de"), ("ES_mx", "es"), ("fr", "en"), (None, "en"), ("", "en"), ("../../etc", "en")],
+)
+def test_a_locale_is_read_in_its_language_else_in_english(locale: str | None, spoken: str) -> None:
+    assert language(locale) == spoken
+
+
+def test_numbers_and_addresses_are_masked() -> None:
+    assert "+14155552671" not in written("phone_changed", "en", phone_number="+14155552671").text
+    assert "2671" in written("phone_changed", "en", phone_number="+14155552671").text
+    assert "w***@example.org" in written("email_changed", "en", new_email="walter@example.org").text
+
+
+@pytest.mark.parametrize(
+    "link", ["javascript:alert(1)", "https://a b", "/verify", 'https://a"onclick="x', "https://a\n"]
+)
+def test_a_link_that_is_none_is_refused(link: str) -> None:
+    with pytest.raises(ValueError, match="link"):
+        require_values("address_verification", {"link": link, "valid_minutes": 5})
+
+
+@pytest.mark.parametrize("to", ["a@b.example\r\nBcc: c@d.example", "a@b.example, c@d.example", "", "nobody"])
+def test_what_is_no_single_address_gets_no_message(to: str) -> None:
+    message = write("recovery", {"at": AT}, to=to, locale="en", message_id="<1@x>", service="Example")
+    with pytest.raises((ValueError, IndexError)):
+        message.as_email(sender=SENDER, at=NOW)
+
+
+def test_nothing_is_fetched_from_elsewhere() -> None:
+    for path in TEMPLATES_FOLDER.rglob("*"):
+        if path.is_file():
+            assert not re.search(r"src=|url\(|<img|<link|<script|@import|https?://", path.read_text(encoding="utf-8"))
+
+
+def test_the_page_for_people_names_every_template_and_value() -> None:
+    page = Path("docs/email.md").read_text(encoding="utf-8")
+    rows = dict(re.findall(r"^\| `([a-z_]+)` \| [^|]+ \| ([^|]*)\|$", page, re.M))
+    expected = {name: template.needs | template.takes - {"ip", "agent"} for name, template in TEMPLATES.items()}
+    assert {name: set(re.findall(r"`([a-z_]+)`", cell)) for name, cell in rows.items()} == expected
