@@ -30,7 +30,7 @@ class ServiceLogger(Logger):
 
 # One socket for all workers: with one each (reuse_port), a stopping worker resets what waits in its queue.
 bind = f"[{_host}]:{_port}" if ":" in _host else f"{_host}:{_port}"
-worker_class = "otp_service.core.server.PatientWorker"  # threads: what they wait for is waited for without a lock
+worker_class = "gthread"  # password hashes, the database and the provider are waited for without Python's lock
 workers = _config.workers
 threads = _config.threads
 reload = _read.flag("GUNICORN_RELOAD", default=False)
