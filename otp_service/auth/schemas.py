@@ -37,8 +37,8 @@ class RegisterIn(Schema):
 class RegisteredOut(Schema):
     """A registered account."""
 
-    message = fields.String()
-    user_id = fields.Integer()
+    message = fields.String(required=True)
+    user_id = fields.Integer(required=True)
 
 
 class LoginIn(Schema):
@@ -97,16 +97,17 @@ class RequestOtpIn(_NamedIn):
         by_value=fields.String,
         validate=validate.OneOf(CHANNELS, error=CHANNEL_FAULT),
         error_messages=dict.fromkeys(("unknown", "invalid", "null"), CHANNEL_FAULT),
+        metadata={"examples": ["sms"]},
     )
 
 
 class OtpSentOut(Schema):
     """A code on its way; times in seconds."""
 
-    message = fields.String()
-    channel = fields.String()
-    expires_in = fields.Integer()
-    resend_after = fields.Integer()
+    message = fields.String(required=True)
+    channel = fields.String(required=True)
+    expires_in = fields.Integer(required=True)
+    resend_after = fields.Integer(required=True)
 
 
 class VerifyOtpIn(_NamedIn):
@@ -116,6 +117,7 @@ class VerifyOtpIn(_NamedIn):
         required=True,
         validate=validate.Regexp(r"[0-9]{4,6}\Z", error=CODE_FAULT),
         error_messages=dict.fromkeys(("required", "null", "invalid"), CODE_FAULT),
+        metadata={"examples": ["4821"]},
     )
 
 

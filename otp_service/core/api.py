@@ -1,8 +1,9 @@
 """The decorator that states a route's contract beside the route, keeps it, and lets the OpenAPI document tell it."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import wraps
+from types import MappingProxyType
 from typing import Any
 
 import marshmallow
@@ -18,30 +19,36 @@ EMPTY = 204
 
 @dataclass(frozen=True, slots=True)
 class Contract:
-    """What a route takes and gives. `errors` are the statuses it may answer beside the ones that any route may."""
+    """What a route takes and gives. `errors` are the statuses it may answer beside the ones that any route may.
+
+    `others` are statuses whose answers are no errors in our form, and the schemas of those answers.
+    """
 
     body: marshmallow.Schema | None
     query: marshmallow.Schema | None
     out: marshmallow.Schema | None
     status: int
     errors: tuple[int, ...]
+    others: Mapping[int, marshmallow.Schema]
     personal: bool
 
 
-def api(
+def api(  # noqa: PLR0913 - a contract has as many parts as it has
     *,
     out: type[marshmallow.Schema] | None = None,
     body: type[marshmallow.Schema] | None = None,
     query: type[marshmallow.Schema] | None = None,
     status: int = 200,
     errors: tuple[int, ...] = (),
+    others: Mapping[int, type[marshmallow.Schema]] = MappingProxyType({}),
     personal: bool = True,
 ) -> Callable[[View], View]:
     """Load the body by `body`, or the query by `query`, for the view's first argument; dump what it returns by `out`.
 
     `personal` answers carry `Cache-Control: no-store`. The schemas are made once, at import.
     """
-    contract = Contract(_make(body), _make(query), _make(out), status, errors, personal)
+    made = {other: schema() for other, schema in others.items()}
+    contract = Contract(_make(body), _make(query), _make(out), status, errors, made, personal)
 
     def decorate(view: View) -> View:
         @wraps(view)

@@ -8,7 +8,7 @@ from typing import Any
 from apispec import APISpec
 from apispec.ext.marshmallow import MarshmallowPlugin
 from flask import Flask
-from marshmallow import Schema, fields
+from marshmallow import Schema, fields, validate
 from werkzeug.routing import Rule
 
 from otp_service.core.api import EMPTY, Contract
@@ -17,7 +17,13 @@ TITLE = "otp_service"
 _METHODS = {"GET", "POST", "PUT", "PATCH", "DELETE"}
 _ANYWHERE = (429, 500, 503)
 _WITH_BODY = (400, 413, 415)
-_PATH_PARAMETER = re.compile(r"<(?:\w+:)?(\w+)>")
+_REQUEST_SUFFIX = "In"
+_PYTHON_END = r"\Z"
+_SECONDS = {"schema": {"type": "integer", "minimum": 1}, "description": "Seconds until a retry makes sense."}
+_CHALLENGE = {"schema": {"type": "string"}, "description": "RFC 6750, section 3."}
+_HEADERS = {401: {"WWW-Authenticate": _CHALLENGE}, 429: {"Retry-After": _SECONDS}, 503: {"Retry-After": _SECONDS}}
+_PATH_PARAMETER = re.compile(r"<(?:(\w+):)?(\w+)>")
+_PATH_TYPES = {"int": {"type": "integer"}, "uuid": {"type": "string", "format": "uuid"}}
 
 
 class FieldFault(Schema):
@@ -30,31 +36,35 @@ class FieldFault(Schema):
 class Error(Schema):
     """Every answer that is not a success."""
 
-    status = fields.String(required=True, metadata={"const": "error"})
+    status = fields.String(required=True, metadata={"enum": ["error"]})
     statusCode = fields.Integer(required=True)  # noqa: N815 - the name on the wire
-    code = fields.String(required=True)
-    message = fields.String(required=True)
+    code = fields.String(required=True, metadata={"examples": ["validation_failed", "otp_cooldown"]})
+    message = fields.String(required=True, metadata={"description": "For people."})
     errors = fields.List(fields.Nested(FieldFault))
-    retryAfter = fields.Integer(metadata={"minimum": 1})  # noqa: N815
-    requestId = fields.String()  # noqa: N815
+    retryAfter = fields.Integer(metadata={"minimum": 1, "description": "Seconds."})  # noqa: N815
+    requestId = fields.String(required=True)  # noqa: N815
 
 
 def document(app: Flask, *, version: str) -> dict[str, Any]:
     """The document of all routes that have a contract. Raises LookupError for a route without one."""
+    plugin = MarshmallowPlugin(schema_name_resolver=_name)
     spec = APISpec(
         title=TITLE,
         version=version,
         openapi_version="3.1.0",
         info={"description": "Phone verification and second factors. JSON in, JSON out.", "license": {"name": "MIT"}},
-        plugins=[MarshmallowPlugin(schema_name_resolver=_name)],
+        plugins=[plugin],
     )
+    if plugin.converter is not None:  # the library's type allows it; APISpec has just set it
+        plugin.converter.add_attribute_function(_as_json_schema)  # type: ignore[no-untyped-call]
     spec.components.security_scheme("accessToken", {"type": "http", "scheme": "bearer", "bearerFormat": "JWT"})
     spec.components.schema("Error", schema=Error)
     _add_problem(spec)
     for rule in sorted(app.url_map.iter_rules(), key=lambda rule: rule.rule):
         if rule.endpoint != "static":
-            spec.path(path=_PATH_PARAMETER.sub(r"{\1}", rule.rule), operations=dict(_operations(app, rule)))
+            spec.path(path=_PATH_PARAMETER.sub(r"{\2}", rule.rule), operations=dict(_operations(app, rule)))
     described: dict[str, Any] = spec.to_dict()
+    _open_answers(described)
     return described
 
 
@@ -74,11 +84,18 @@ def _operations(app: Flask, rule: Rule) -> Iterator[tuple[str, dict[str, Any]]]:
         if contract.body is not None:
             content = {"application/json": {"schema": contract.body}}
             operation["requestBody"] = {"required": True, "content": content}
+        parameters = [_path_parameter(kind, name) for kind, name in _PATH_PARAMETER.findall(rule.rule)]
         if contract.query is not None:
-            operation["parameters"] = [{"in": "query", "schema": contract.query}]
+            parameters.append({"in": "query", "schema": contract.query})
+        if parameters:
+            operation["parameters"] = parameters
         if needs_token:
             operation["security"] = [{"accessToken": []}]
         yield method.lower(), operation
+
+
+def _path_parameter(kind: str, name: str) -> dict[str, Any]:
+    return {"in": "path", "name": name, "required": True, "schema": _PATH_TYPES.get(kind, {"type": "string"})}
 
 
 def _responses(contract: Contract, *, needs_token: bool) -> dict[str, Any]:
@@ -89,19 +106,37 @@ def _responses(contract: Contract, *, needs_token: bool) -> dict[str, Any]:
     elif contract.personal is False:
         good, success = 200, {"description": "OK", "content": {"application/json": {"schema": {"type": "object"}}}}
     statuses = {*contract.errors, *_ANYWHERE, *(_WITH_BODY if contract.body else ()), *((401,) if needs_token else ())}
-    return {str(good): success, **{str(status): _error(status) for status in sorted(statuses)}}
+    errors = {status: _error(status, contract.others.get(status)) for status in {*statuses, *contract.others}}
+    return {str(good): success, **{str(status): errors[status] for status in sorted(errors)}}
 
 
-def _error(status: int) -> dict[str, Any]:
-    content = {
-        "application/json": {"schema": "Error"},
-        "application/problem+json": {"schema": {"$ref": "#/components/schemas/Problem"}},
-    }
+def _error(status: int, own: Schema | None) -> dict[str, Any]:
+    """An answer in our two formats for errors, or in one of its own."""
+    content: dict[str, Any] = {"application/json": {"schema": own or "Error"}}
+    if own is None:
+        content["application/problem+json"] = {"schema": {"$ref": "#/components/schemas/Problem"}}
     answer: dict[str, Any] = {"description": HTTPStatus(status).phrase, "content": content}
-    if status in {429, 503}:
-        seconds = {"schema": {"type": "integer", "minimum": 1}, "description": "Seconds until a retry makes sense."}
-        answer["headers"] = {"Retry-After": seconds}
+    if status in _HEADERS:
+        answer["headers"] = _HEADERS[status]
     return answer
+
+
+def _as_json_schema(_: Any, field: fields.Field[Any], ret: dict[str, Any], **__: Any) -> dict[str, Any]:
+    """JSON Schema has ECMA's patterns, found anywhere in a text; a narrowed enumeration counts as narrowed."""
+    told: dict[str, Any] = {}
+    if "pattern" in ret:
+        told["pattern"] = f"^(?:{ret['pattern'].removesuffix(_PYTHON_END)})$"
+    for validator in field.validators:
+        if isinstance(validator, validate.OneOf):
+            told["enum"] = [str(choice) for choice in validator.choices]
+    return told
+
+
+def _open_answers(described: dict[str, Any]) -> None:
+    """Requests are refused for a field too many; answers may have more fields one day, so none is ruled out."""
+    for name, schema in described["components"]["schemas"].items():
+        if not name.endswith(_REQUEST_SUFFIX):
+            schema.pop("additionalProperties", None)
 
 
 def _add_problem(spec: APISpec) -> None:

@@ -8,22 +8,22 @@ from otp_service.core.schema import Schema
 class HealthOut(Schema):
     """The process lives."""
 
-    status = fields.String()
-    timestamp = fields.DateTime()
+    status = fields.String(required=True, metadata={"enum": ["UP"]})
+    timestamp = fields.DateTime(required=True)
 
 
 class ChecksOut(Schema):
     """Each dependency's state in a word."""
 
-    database = fields.String()
-    migrations = fields.String()
-    limiter_store = fields.String()
-    provider_breaker = fields.String()
+    database = fields.String(required=True, metadata={"examples": ["up", "down"]})
+    migrations = fields.String(required=True, metadata={"examples": ["at head", "behind: run flask db upgrade"]})
+    limiter_store = fields.String(required=True, metadata={"examples": ["up", "memory", "down: counting in memory"]})
+    provider_breaker = fields.String(required=True, metadata={"enum": ["closed", "open", "half_open"]})
 
 
 class ReadyOut(Schema):
     """Whether the service can serve, and what each dependency says."""
 
-    status = fields.String()
-    checks = fields.Nested(ChecksOut)
-    retry_after = fields.Integer()
+    status = fields.String(required=True, metadata={"enum": ["READY", "NOT_READY"]})
+    checks = fields.Nested(ChecksOut, required=True)
+    retry_after = fields.Integer(metadata={"minimum": 1, "description": "Seconds; only while it is not ready."})

@@ -22,14 +22,14 @@ def health() -> dict[str, Any]:
 
 
 @bp.get("/ready")
-@api(out=ReadyOut, errors=(503,), personal=False)
+@api(out=ReadyOut, others={503: ReadyOut}, personal=False)
 def ready() -> dict[str, Any] | Response:
     """Say what this service stands on, and whether it stands: 503 when it cannot serve."""
     report = readiness.check()
     if report["status"] == "READY":
         return report
     response = Response(orjson.dumps(ReadyOut().dump(report)), status=503, mimetype="application/json")
-    response.headers["Retry-After"] = "5"
+    response.headers["Retry-After"] = str(report["retry_after"])
     return response
 
 
