@@ -1,4 +1,4 @@
-"""`flask users`: make, look at, and look after users."""
+"""`flask users`: create, show, change and delete users."""
 
 import re
 import sys
@@ -7,7 +7,6 @@ from typing import Any
 
 import click
 import orjson
-from flask.cli import AppGroup
 
 from otp_service.accounts import addresses, credentials, users
 from otp_service.accounts.import_cli import export, import_users
@@ -15,48 +14,60 @@ from otp_service.accounts.passwords import check_policy
 from otp_service.accounts.users import Account
 from otp_service.audit import COMMAND_LINE
 from otp_service.core import phone
-from otp_service.core.errors import ServiceError
+from otp_service.core.commands import CommandGroup
 from otp_service.core.schema import camel_case
 from otp_service.core.settings import settings
 
-users_cli = AppGroup("users", help="Make, look at, and look after users. WHO is a user's id, e-mail or number.")
+_HELP = """Create, show, change and delete users.
+
+WHO is a user's id, e-mail address, or phone number with its country code, in any spelling. What is done is told on
+standard output, as JSON with --json; logs go to standard error. Exit codes: 0 done, 1 refused or nobody found,
+2 wrong usage.
+"""
+
+_EXAMPLES = """\b
+Examples:
+  flask users create ada@example.com +14155552671
+  flask users create ada@example.com +14155552671 --verified --password-stdin < password.txt
+"""
+
+users_cli = CommandGroup("users", help=_HELP, short_help="Create, show, change and delete users.")
 as_json = click.option("--json", "wants_json", is_flag=True, help="Print JSON instead of text.")
 users_cli.add_command(import_users)
 users_cli.add_command(export)
 
 
-@users_cli.command("create")
+@users_cli.command("create", short_help="Add a user.", epilog=_EXAMPLES)
 @click.argument("email")
 @click.argument("phone_number")
-@click.option("--password-stdin", is_flag=True, help="Read the password from standard input; else it is asked for.")
-@click.option("--verified", is_flag=True, help="Take the number as proven.")
+@click.option("--password-stdin", is_flag=True, help="Read the password from the first line of standard input.")
+@click.option("--verified", is_flag=True, help="Take the number as proven, on your word; no code is sent.")
 @as_json
 def create(email: str, phone_number: str, password_stdin: bool, verified: bool, wants_json: bool) -> None:
-    """Add a user with EMAIL and PHONE_NUMBER. The password never appears in the process list."""
+    """Add a user with EMAIL and PHONE_NUMBER (with its country code, such as +14155552671).
+
+    The password is asked for twice, or read from standard input; it never appears in the process list or in a log.
+    """
     canonical, number = _canonical(email), _e164(phone_number)
-    password = sys.stdin.readline().rstrip("\n") if password_stdin else _ask_password()
+    password = _read_password() if password_stdin else _ask_password()
     faults = check_policy(password, email=canonical, phone_number=number, policy=credentials.policy())
     if faults:
         raise click.ClickException("\n".join(faults))
-    try:
-        password_hash = credentials.hash_password(password)
-        account = users.create(
-            email=canonical,
-            phone_number=number,
-            password_hash=password_hash,
-            client=COMMAND_LINE,
-            is_verified=verified,
-        )
-    except ServiceError as error:
-        raise click.ClickException(error.detail) from error
+    account = users.create(
+        email=canonical,
+        phone_number=number,
+        password_hash=credentials.hash_password(password),
+        client=COMMAND_LINE,
+        is_verified=verified,
+    )
     _print_one(account, wants_json)
 
 
 @users_cli.command("list")
-@click.option("--limit", type=click.IntRange(1, 10_000), default=50, show_default=True, help="How many, newest first.")
+@click.option("--limit", type=click.IntRange(1, 10_000), default=50, show_default=True, help="How many.")
 @as_json
 def list_users(limit: int, wants_json: bool) -> None:
-    """List users."""
+    """List users, the newest first."""
     found = users.list_all(limit=limit)
     if wants_json:
         print_json([_shown(account) for account in found])
@@ -68,19 +79,19 @@ def list_users(limit: int, wants_json: bool) -> None:
         click.echo("No users yet. Add one with: flask users create EMAIL PHONE_NUMBER")
 
 
-@users_cli.command("show")
+@users_cli.command("show", short_help="Show one user.")
 @click.argument("who")
 @as_json
 def show(who: str, wants_json: bool) -> None:
-    """Show one user."""
+    """Show what is stored about WHO (an id, e-mail address or phone number), except the password's hash."""
     _print_one(find_user(who), wants_json)
 
 
-@users_cli.command("verify")
+@users_cli.command("verify", short_help="Take the phone number as proven.")
 @click.argument("who")
 @as_json
 def verify(who: str, wants_json: bool) -> None:
-    """Take the user's number as proven, on your word."""
+    """Take the phone number of WHO (an id, e-mail address or phone number) as proven, on your word; no code is sent."""
     _print_one(users.verify_by_operator(find_user(who).id), wants_json)
 
 
@@ -92,27 +103,36 @@ def unverify(who: str, wants_json: bool) -> None:
     _print_one(users.unverify_by_operator(find_user(who).id), wants_json)
 
 
-@users_cli.command("lock")
+@users_cli.command("lock", short_help="Lock the user out, at once.")
 @click.argument("who")
 @as_json
 def lock(who: str, wants_json: bool) -> None:
-    """Refuse every sign-in of the user and end all sessions, at once."""
+    """Lock WHO (an id, e-mail address or phone number) out, at once.
+
+    All sessions end, and no sign-in succeeds until `flask users unlock`.
+    """
     _print_one(users.lock(find_user(who).id), wants_json)
 
 
-@users_cli.command("unlock")
+@users_cli.command("unlock", short_help="Let the user sign in again.")
 @click.argument("who")
 @as_json
 def unlock(who: str, wants_json: bool) -> None:
-    """Undo `lock`, and forget wrong passwords that make the user wait."""
+    """Let WHO (an id, e-mail address or phone number) sign in again.
+
+    Undoes `lock`, and ends the wait after wrong passwords.
+    """
     _print_one(users.unlock(find_user(who).id), wants_json)
 
 
-@users_cli.command("delete")
+@users_cli.command("delete", short_help="Delete the user for good.")
 @click.argument("who")
-@click.option("--yes", is_flag=True, help="Do not ask.")
+@click.option("--yes", is_flag=True, help="Do not ask first.")
 def delete(who: str, yes: bool) -> None:
-    """Delete the user and all that is theirs; the audit events stay."""
+    """Delete WHO (an id, e-mail address or phone number) and all that is theirs, for good.
+
+    Only the audit events stay. Asks first; without a terminal say --yes.
+    """
     account = find_user(who)
     if not yes:
         click.confirm(f"Delete user {account.id} ({account.email}) for good?", abort=True)
@@ -147,6 +167,14 @@ def _e164(phone_number: str) -> str:
             f"{phone_number!r} is no phone number with its country code", param_hint="PHONE_NUMBER"
         )
     return number.e164
+
+
+def _read_password() -> str:
+    try:
+        line = sys.stdin.buffer.readline().decode()
+    except UnicodeDecodeError as error:
+        raise click.ClickException("The password on standard input is not UTF-8.") from error
+    return line.removesuffix("\n").removesuffix("\r")
 
 
 def _ask_password() -> str:

@@ -1,0 +1,357 @@
+"""`flask users`, as an operator uses it."""
+
+import json
+import os
+import re
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from click.testing import Result
+from flask import Flask
+
+from config import Config
+from otp_service import create_app
+from otp_service.accounts import users
+from otp_service.simulator import Simulator
+from tests.api import Api
+from tests.conftest import MakeApp
+from tests.factories import PASSWORD, Person, make_person, new_details, new_number, sign_in
+from tests.servers import free_port
+
+ROOT = Path(__file__).resolve().parents[2]
+COMMANDS = ("create", "list", "show", "verify", "unverify", "lock", "unlock", "delete")
+ABOUT_ONE = ("show", "verify", "unverify", "lock", "unlock", "delete")
+Run = Callable[..., Result]
+
+
+@pytest.fixture
+def run(app: Flask) -> Run:
+    """Run `flask users ...` in this process."""
+
+    def invoke(*arguments: str, stdin: str | bytes | None = None, on: Flask = app) -> Result:
+        return on.test_cli_runner().invoke(args=["users", *arguments], input=stdin)
+
+    return invoke
+
+
+def create(run: Run, *options: str, stdin: str | bytes = f"{PASSWORD}\n", **changes: str) -> Result:
+    details = new_details(**changes)
+    return run("create", details["email"], details["phoneNumber"], "--password-stdin", *options, stdin=stdin)
+
+
+def test_the_help_of_the_group_says_who_who_is_and_what_exit_codes_mean(run: Run) -> None:
+    told = " ".join(run("--help").output.split())
+    assert "WHO is a user's id, e-mail address, or phone number with its country code, in any spelling" in told
+    assert "Exit codes: 0 done, 1 refused or nobody found, 2 wrong usage." in told
+    assert set(COMMANDS) <= set(re.findall(r"^  ([a-z-]+)  ", run("--help").output, re.MULTILINE))
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_the_help_of_each_command_explains_it_and_its_options(run: Run, command: str) -> None:
+    result = run(command, "--help")
+    assert result.exit_code == 0
+    usage, _, rest = result.output.partition("\n\n")
+    assert usage.startswith("Usage:")
+    assert re.match(r"  [A-Z][^\n]{15,}", rest)
+    options = re.findall(r"^  (--[a-z-]+)[ A-Z]*?(?:  +(\S.*))?$", rest, re.MULTILINE)
+    assert "--help" in dict(options)
+    assert ("WHO" in usage) == (command in ABOUT_ONE)
+
+
+def test_the_help_of_create_shows_how_to_call_it(run: Run) -> None:
+    told = run("create", "--help").output
+    assert "flask users create ada@example.com +14155552671 --verified --password-stdin < password.txt" in told
+
+
+def test_a_created_user_can_sign_in_and_is_unverified(app: Flask, run: Run, api: Api) -> None:
+    details = new_details()
+    result = run("create", details["email"], details["phoneNumber"], "--password-stdin", stdin=f"{PASSWORD}\n")
+    assert result.exit_code == 0
+    assert "state                    unverified" in result.stdout
+    assert api.post("/auth/login", {"email": details["email"], "password": PASSWORD}).status_code == 200
+
+
+def test_a_user_can_be_created_verified_and_in_any_spelling(run: Run) -> None:
+    number = new_number()
+    spelled = f"+1 ({number[2:5]}) {number[5:8]}-{number[8:]}"
+    shown = json.loads(create(run, "--verified", "--json", email="SOMEBODY@Example.com", phoneNumber=spelled).stdout)
+    assert (shown["email"], shown["phoneNumber"], shown["isVerified"]) == ("somebody@example.com", number, True)
+
+
+def test_the_password_is_asked_for_twice_and_not_shown(run: Run, api: Api) -> None:
+    details = new_details()
+    result = run("create", details["email"], details["phoneNumber"], stdin=f"{PASSWORD}\n{PASSWORD}\n")
+    assert result.exit_code == 0
+    assert "Password:" in result.output
+    assert "Repeat for confirmation:" in result.output
+    assert PASSWORD not in result.output
+    assert api.post("/auth/login", {"email": details["email"], "password": PASSWORD}).status_code == 200
+
+
+def test_two_different_passwords_are_asked_for_again_and_no_answer_aborts(run: Run) -> None:
+    details = new_details()
+    result = run("create", details["email"], details["phoneNumber"], stdin=f"{PASSWORD}\nAnother-Horse-8\n")
+    assert result.exit_code == 1
+    assert "do not match" in result.output
+    assert "Aborted!" in result.output
+
+
+@pytest.mark.parametrize("ending", ["\n", "\r\n", "", "\nmore lines\n"])
+def test_the_password_is_the_first_line_without_its_end(run: Run, api: Api, ending: str) -> None:
+    details = new_details(password=" Tram to Zürich 7 ")
+    result = create(run, stdin=details["password"] + ending, email=details["email"])
+    assert result.exit_code == 0, result.output
+    assert api.post("/auth/login", {"email": details["email"], "password": details["password"]}).status_code == 200
+
+
+@pytest.mark.parametrize(
+    ("password", "reason"),
+    [("", "at least 8"), ("short", "at least 8"), ("Password1", "too common"), ("alllowercase7", "upper-case")],
+)
+def test_a_weak_password_is_refused_with_the_reason(run: Run, password: str, reason: str) -> None:
+    result = create(run, stdin=f"{password}\n")
+    assert (result.exit_code, result.stdout) == (1, "")
+    assert reason in result.stderr
+
+
+def test_a_password_that_is_no_text_is_refused(run: Run) -> None:
+    result = create(run, stdin=b"Tram-To-\xff-7x\n")
+    assert (result.exit_code, result.stderr) == (1, "Error: The password on standard input is not UTF-8.\n")
+
+
+@pytest.mark.parametrize(
+    ("changes", "told"),
+    [({"email": "nobody"}, "EMAIL: 'nobody' is no e-mail address"), ({"phoneNumber": "4155552671"}, "PHONE_NUMBER")],
+)
+def test_what_is_no_address_or_number_is_wrong_usage(run: Run, changes: dict[str, str], told: str) -> None:
+    result = create(run, **changes)
+    assert (result.exit_code, result.stdout) == (2, "")
+    assert told in result.stderr
+
+
+@pytest.mark.parametrize(
+    ("field", "told"),
+    [("email", "Email is already registered."), ("phone_number", "Phone number is already registered.")],
+)
+def test_a_second_user_of_an_address_or_number_is_refused(app: Flask, run: Run, field: str, told: str) -> None:
+    person = make_person(app)
+    name = {"email": "email", "phone_number": "phoneNumber"}[field]
+    result = create(run, **{name: getattr(person, field)})
+    assert (result.exit_code, result.stdout, result.stderr) == (1, "", f"Error: {told}\n")
+
+
+@pytest.mark.parametrize("arguments", [[], ["a@example.com"], ["a@example.com", "+14155552671", "surplus"]])
+def test_missing_or_surplus_arguments_are_wrong_usage(run: Run, arguments: list[str]) -> None:
+    assert run("create", *arguments).exit_code == 2
+
+
+@pytest.mark.parametrize("command", ABOUT_ONE)
+def test_a_command_about_one_user_wants_to_know_who(run: Run, command: str) -> None:
+    result = run(command)
+    assert result.exit_code == 2
+    assert "Missing argument 'WHO'" in result.stderr
+    assert run(command, "1", "--nonsense").exit_code == 2
+
+
+@pytest.mark.parametrize("command", ABOUT_ONE)
+@pytest.mark.parametrize(
+    "who", ["999999999", "nobody@example.com", "+14155550000", "nonsense", "", "-", "0", "1 OR 1=1"]
+)
+def test_nobody_by_that_name_is_exit_code_1_and_tells_what_to_do(run: Run, command: str, who: str) -> None:
+    result = run(command, "--", who)
+    assert (result.exit_code, result.stdout) == (1, "")
+    assert result.stderr == f"Error: No user has the id, e-mail or number {who!r}. Try: flask users list\n"
+
+
+@pytest.mark.parametrize(
+    "spelling", ["{id}", "{email}", "{EMAIL}", "{number}", "{spaced}", "00{digits}", "tel:{number}"]
+)
+def test_who_may_be_spelled_in_any_way(app: Flask, run: Run, spelling: str) -> None:
+    person = make_person(app)
+    number = person.phone_number
+    who = spelling.format(
+        id=person.id,
+        email=person.email,
+        EMAIL=person.email.upper(),
+        number=number,
+        digits=number[1:],
+        spaced=f"+1 ({number[2:5]}) {number[5:8]} {number[8:]}",
+    )
+    assert json.loads(run("show", who, "--json").stdout)["id"] == person.id
+
+
+def test_a_national_number_is_taken_where_a_country_is_set(app: Flask, run: Run, make_app: MakeApp) -> None:
+    person = make_person(app)
+    national = person.phone_number[2:]
+    assert run("show", national).exit_code == 1
+    shown = run("show", national, "--json", on=make_app(PHONE_DEFAULT_REGION="US"))
+    assert json.loads(shown.stdout)["id"] == person.id
+
+
+def test_json_is_the_only_thing_on_standard_output(app: Flask, run: Run) -> None:
+    person = make_person(app)
+    for command in ("show", "verify", "unverify", "lock", "unlock"):
+        shown = json.loads(run(command, person.email, "--json").stdout)
+        assert set(shown) == {
+            "id", "email", "emailVerifiedAt", "phoneNumber", "phoneVerifiedAt", "challengesVoidBefore", "lockedAt",
+            "displayName", "locale", "createdAt", "isVerified",
+        }  # fmt: skip
+    assert [user["id"] for user in json.loads(run("list", "--json").stdout)] == [person.id]
+
+
+def test_no_command_shows_the_password_or_its_hash(app: Flask, run: Run) -> None:
+    person = make_person(app)
+    told = [run(command, person.email).output for command in ("show", "verify", "lock", "unlock")]
+    told += [run("list").output, run("show", person.email, "--json").output]
+    assert not re.search(r"bcrypt|\$2b|hash|" + PASSWORD, "".join(told))
+
+
+def test_the_list_shows_the_newest_first_and_their_state(app: Flask, run: Run) -> None:
+    first, second, third = make_person(app), make_person(app, is_verified=True), make_person(app)
+    run("lock", third.email)
+    lines = run("list").stdout.splitlines()
+    assert lines[0].split() == ["ID", "E-MAIL", "PHONE", "STATE"]
+    assert [line.split() for line in lines[1:]] == [
+        [str(third.id), third.email, third.phone_number, "locked"],
+        [str(second.id), second.email, second.phone_number, "verified"],
+        [str(first.id), first.email, first.phone_number, "unverified"],
+    ]
+
+
+def test_the_list_is_as_long_as_asked_for(app: Flask, run: Run) -> None:
+    people = [make_person(app) for _ in range(3)]
+    shown = json.loads(run("list", "--limit", "2", "--json").stdout)
+    assert [user["id"] for user in shown] == [people[2].id, people[1].id]
+
+
+@pytest.mark.parametrize("limit", ["0", "-1", "10001", "many"])
+def test_a_limit_out_of_bounds_is_wrong_usage(run: Run, limit: str) -> None:
+    assert run("list", "--limit", limit).exit_code == 2
+
+
+def test_an_empty_list_tells_how_to_begin(run: Run) -> None:
+    assert "flask users create EMAIL PHONE_NUMBER" in run("list").stdout
+    assert json.loads(run("list", "--json").stdout) == []
+
+
+def test_verify_counts_the_number_as_proven(app: Flask, run: Run) -> None:
+    person = make_person(app)
+    assert json.loads(run("verify", person.phone_number, "--json").stdout)["isVerified"] is True
+    with app.app_context():
+        assert users.get(person.id).is_verified
+
+
+def test_lock_and_unlock_take_effect_at_once(app: Flask, run: Run, api: Api, sinch: Simulator) -> None:
+    person = make_person(app)
+    token = sign_in(api, sinch, person)["token"]
+    assert json.loads(run("lock", person.email, "--json").stdout)["lockedAt"] is not None
+    assert api.get("/profile", token=token).status_code == 401
+    assert api.post("/auth/login", person.credentials).status_code == 401
+    assert json.loads(run("unlock", person.email, "--json").stdout)["lockedAt"] is None
+    assert api.post("/auth/login", person.credentials).status_code == 200
+
+
+def test_delete_asks_and_names_whom(app: Flask, run: Run) -> None:
+    person = make_person(app)
+    result = run("delete", person.email, stdin="n\n")
+    assert result.exit_code == 1
+    assert f"Delete user {person.id} ({person.email}) for good? [y/N]" in result.output
+    assert exists(app, person)
+
+
+@pytest.mark.parametrize("answer", ["", "\n", "no\n", "maybe\n"])
+def test_delete_deletes_nobody_without_a_yes(app: Flask, run: Run, answer: str) -> None:
+    person = make_person(app)
+    assert run("delete", person.email, stdin=answer).exit_code == 1
+    assert exists(app, person)
+
+
+@pytest.mark.parametrize(("option", "answer"), [("--yes", ""), (None, "y\n")])
+def test_delete_deletes_for_good(app: Flask, run: Run, option: str | None, answer: str) -> None:
+    person = make_person(app)
+    result = run("delete", *filter(None, [option]), person.email, stdin=answer)
+    assert result.exit_code == 0
+    assert f"Deleted user {person.id}." in result.stdout
+    assert not exists(app, person)
+    assert run("show", person.email).exit_code == 1
+
+
+def exists(app: Flask, person: Person) -> bool:
+    with app.app_context():
+        return users.find_by_id(person.id) is not None
+
+
+def test_a_database_without_tables_is_told_in_words(run: Run, tmp_path: Path) -> None:
+    environment = {"INSTANCE_DIR": str(tmp_path), "DATABASE_URL": f"sqlite:///{tmp_path / 'empty.db'}"}
+    result = run("list", on=create_app(Config.from_env(environment)))
+    assert (result.exit_code, result.stdout) == (1, "")
+    assert result.stderr.startswith("Error: The database cannot be used: no such table: users\n")
+    assert "flask db upgrade" in result.stderr
+
+
+def test_a_database_that_is_away_is_told_in_words(run: Run, tmp_path: Path) -> None:
+    address = f"postgresql://postgres:pa55word@127.0.0.1:{free_port()}/nowhere"
+    result = run("list", on=create_app(Config.from_env({"INSTANCE_DIR": str(tmp_path), "DATABASE_URL": address})))
+    assert (result.exit_code, result.stdout) == (1, "")
+    assert "The database cannot be used: connection to server" in result.stderr
+    assert "Traceback" not in result.stderr
+    assert "pa55word" not in result.stderr
+
+
+class Shell:
+    """`flask users ...` in processes of their own."""
+
+    def __init__(self, environment: dict[str, str]) -> None:
+        self._environment = {"PATH": os.environ["PATH"], "LOG_LEVEL": "DEBUG", **environment}
+
+    def start(self, *arguments: str) -> "subprocess.Popen[str]":
+        """Start one, with pipes."""
+        command = [sys.executable, "-m", "flask", "--app", f"{ROOT / 'wsgi.py'}:app", "users", *arguments]
+        pipe = subprocess.PIPE
+        return subprocess.Popen(
+            command, env=self._environment, cwd=ROOT, stdin=pipe, stdout=pipe, stderr=pipe, text=True
+        )
+
+    def run(self, *arguments: str, stdin: str = "") -> tuple[int, str, str]:
+        """Exit code, output and complaints of one."""
+        process = self.start(*arguments)
+        output, complaints = process.communicate(stdin, timeout=60)
+        return process.returncode, output, complaints
+
+
+@pytest.fixture
+def shell(app: Flask, environment: dict[str, str]) -> Shell:
+    return Shell(environment)
+
+
+def test_in_a_real_process_output_is_json_and_logs_go_to_standard_error(app: Flask, shell: Shell) -> None:
+    details = new_details()
+    arguments = ("create", details["email"], details["phoneNumber"], "--password-stdin", "--json")
+    code, output, complaints = shell.run(*arguments, stdin=f"{PASSWORD}\n")
+    shown: dict[str, Any] = json.loads(output)
+    assert (code, shown["email"]) == (0, details["email"])
+    assert [json.loads(line)["event"] for line in complaints.splitlines()].count("user.registered") == 1
+    assert PASSWORD not in output + complaints
+
+
+def test_in_a_real_process_the_password_is_not_in_the_process_list(app: Flask, shell: Shell) -> None:
+    details = new_details()
+    process = shell.start("create", details["email"], details["phoneNumber"], "--password-stdin")
+    arguments = Path(f"/proc/{process.pid}/cmdline").read_bytes()
+    environment = Path(f"/proc/{process.pid}/environ").read_bytes()
+    assert process.communicate(f"{PASSWORD}\n", timeout=60)[0]
+    assert process.returncode == 0
+    assert PASSWORD.encode() not in arguments + environment
+
+
+def test_in_a_real_process_the_exit_codes_are_the_same(app: Flask, shell: Shell) -> None:
+    person = make_person(app)
+    assert shell.run("show", person.email)[0] == 0
+    assert shell.run("show", "nobody@example.com")[0] == 1
+    assert shell.run("create", person.email, new_number(), "--password-stdin", stdin=f"{PASSWORD}\n")[0] == 1
+    assert shell.run("show")[0] == 2
+    assert shell.run("delete", person.email, stdin="")[0] == 1
