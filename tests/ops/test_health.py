@@ -64,15 +64,16 @@ def test_it_asks_redis_nothing(counting: Flask, valkey: ValkeyServer) -> None:
         assert set(client.info("commandstats")) <= {"cmdstat_config|resetstat", "cmdstat_info"}
 
 
-def test_a_stalled_redis_does_not_slow_it(counting: Flask, valkey: ValkeyServer) -> None:
+def test_a_stalled_redis_is_not_even_noticed(
+    counting: Flask, valkey: ValkeyServer, caplog: pytest.LogCaptureFixture
+) -> None:
     Api(counting).get("/nowhere")
     valkey.pause()
     try:
-        started = time.perf_counter()
         assert at_once(5, lambda _: Api(counting).get("//health").status_code) == [200] * 5
-        assert time.perf_counter() - started < 0.2  # shorter than one wait for Redis
     finally:
         valkey.resume()
+    assert "limit.store_lost" not in caplog.text
 
 
 def test_it_holds_no_connection_to_the_database(app: Flask, api: Api) -> None:
