@@ -1,6 +1,8 @@
 """How gunicorn serves `wsgi:app`: its settings come from the environment and `.env`, as the service's own do."""
 
 import os
+import socket
+import struct
 import sys
 from pathlib import Path
 from typing import Any
@@ -51,6 +53,7 @@ loglevel = _config.log_level.lower()
 accesslog = None  # the service logs its requests itself, without what is private
 control_socket_disable = True  # it would be a file in the home folder
 
+RECEIVE_SECONDS = 5
 _migrate = _read.flag("MIGRATE_ON_START", default=False)
 
 
@@ -69,6 +72,12 @@ def on_starting(_server: Any) -> None:
 
 def pre_request(_worker: Any, _request: Any) -> None:
     """In place of gunicorn's own line, which tells the raw path: that may hold anything."""
+
+
+def when_ready(server: Any) -> None:
+    """Let no half-sent request hold a thread for ever: Linux hands the time-out down to accepted connections."""
+    for listener in server.LISTENERS:
+        listener.sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVTIMEO, struct.pack("ll", RECEIVE_SECONDS, 0))
 
 
 def post_fork(_server: Any, _worker: Any) -> None:
