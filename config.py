@@ -20,6 +20,7 @@ from otp_service.mail.settings import MailSettings, read_mail
 ROOT = Path(__file__).resolve().parent
 SINCH_URL = "https://verification.api.sinch.com"
 CHANNELS = ("sms", "callout")
+JWT_ALGORITHMS = ("HS256", "ES256", "EdDSA", "RS256")
 AES_KEY_BYTES = 32
 ORIGIN = re.compile(r"https?://([a-z0-9_-]+(\.[a-z0-9_-]+)*|\[[0-9a-f:.]+\])(:[0-9]{1,5})?")
 
@@ -47,6 +48,8 @@ class Config:
     ops_token: str | None = field(repr=False)
     log_level: str
     log_format: str
+    jwt_algorithm: str
+    jwt_keys_dir: Path
     jwt_secret: str = field(repr=False)
     jwt_ttl_seconds: int
     jwt_issuer: str
@@ -239,22 +242,25 @@ def _database_url(read: Reader, instance_dir: Path, *, production: bool) -> str:
 
 def _keys(read: Reader, instance_dir: Path, *, production: bool) -> dict[str, object]:
     """In development both secrets are made at the first start and kept; in production they must be given."""
+    algorithm = read.choice("JWT_ALGORITHM", JWT_ALGORITHMS, default="HS256", fold=_spelled_algorithm)
     jwt_secret = read.secret("JWT_SECRET", default=None, minimum=32)
     keys_text = read.secret("ENCRYPTION_KEY", default=None)
     if not production:
         jwt_secret = jwt_secret or _kept(read, "JWT_SECRET", instance_dir, lambda: secrets.token_urlsafe(48))
         keys_text = keys_text or _kept(read, "ENCRYPTION_KEY", instance_dir, _new_encryption_key)
-    if jwt_secret is None:
+    if jwt_secret is None and algorithm == "HS256":
         read.fault(
             "JWT_SECRET",
             "is not set",
             "hold a random text of 32 characters or more (openssl rand -base64 48)",
         )
-    elif production and is_weak(jwt_secret):
+    elif production and jwt_secret is not None and is_weak(jwt_secret):
         read.fault("JWT_SECRET", "holds a weak or example value", "hold a random text (openssl rand -base64 48)")
     if keys_text is None:
         read.fault("ENCRYPTION_KEY", "is not set", "hold 32 random bytes in base64 (openssl rand -base64 32)")
     return {
+        "jwt_algorithm": algorithm,
+        "jwt_keys_dir": Path(read.text("JWT_KEYS_DIR", default=str(instance_dir / "keys"))),
         "jwt_secret": jwt_secret or "",
         "encryption_keys": _encryption_keys(read, keys_text or "", production=production),
         "jwt_ttl_seconds": read.duration("JWT_EXPIRES_IN", default=900, low=30, high=86_400),
@@ -262,6 +268,11 @@ def _keys(read: Reader, instance_dir: Path, *, production: bool) -> dict[str, ob
         "jwt_audience": read.text("JWT_AUDIENCE", default="otp_service"),
         "challenge_ttl_seconds": 600,
     }
+
+
+def _spelled_algorithm(text: str) -> str:
+    """The algorithm in the letter case that RFC 7518 and RFC 8037 give it."""
+    return next((name for name in JWT_ALGORITHMS if name.lower() == text.lower()), text)
 
 
 def _kept(read: Reader, name: str, instance_dir: Path, make: Callable[[], str]) -> str:

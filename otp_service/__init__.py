@@ -31,6 +31,7 @@ def create_app(config: "Config") -> Flask:
     jwt.init_app(app)
     problems.register_error_handlers(app)
     _add_clients(app, config)
+    _require_keys(app)
     _register_blueprints(app)
     cli.register_commands(app)
     _tell(config)
@@ -52,7 +53,7 @@ def _configure(app: Flask, config: "Config") -> None:
         VERSION=__version__,
         SQLALCHEMY_DATABASE_URI=config.database_url,
         SQLALCHEMY_ENGINE_OPTIONS=_engine_options(config),
-        JWT_ALGORITHM="HS256",
+        JWT_ALGORITHM=config.jwt_algorithm,
         JWT_TOKEN_LOCATION=["headers"],
         JWT_COOKIE_CSRF_PROTECT=False,
         JWT_SECRET_KEY=config.jwt_secret,
@@ -82,9 +83,11 @@ def _add_clients(app: Flask, config: "Config") -> None:
     from otp_service.core.database import assert_no_transaction
     from otp_service.core.secrets import Keyring
     from otp_service.core.slots import HashSlots
+    from otp_service.sessions import signing_keys
     from otp_service.sinch import SinchClient, SinchSettings
 
     app.extensions["keyring"] = Keyring(config.encryption_keys)
+    app.extensions["signing_keys"] = signing_keys.of(config)
     app.extensions["hash_slots"] = HashSlots(
         config.instance_dir / "hash-slots",
         slots=config.password_hash_concurrency,
@@ -104,14 +107,29 @@ def _add_clients(app: Flask, config: "Config") -> None:
     app.extensions["sinch"] = SinchClient(settings, before_call=assert_no_transaction)
 
 
+def _require_keys(app: Flask) -> None:
+    """Refuse to serve without a key to sign with; commands are spared, since one of them makes it."""
+    from config import ConfigError
+    from otp_service.sessions.key_folder import KeyFault
+
+    command = click.get_current_context(silent=True)
+    if command is None or command.info_name == "run":
+        try:
+            app.extensions["signing_keys"].prepare()
+        except KeyFault as fault:
+            raise ConfigError([f"JWT_ALGORITHM: {fault}."]) from fault
+
+
 def _register_blueprints(app: Flask) -> None:
     from otp_service.accounts.views import bp as accounts
     from otp_service.auth.views import bp as auth
     from otp_service.core.problems import API_PREFIX
     from otp_service.ops.views import bp as ops
+    from otp_service.sessions.key_views import bp as keys
     from otp_service.sessions.views import bp as sessions
 
     app.register_blueprint(ops)
+    app.register_blueprint(keys)
     app.register_blueprint(auth, url_prefix=f"{API_PREFIX}/auth")
     app.register_blueprint(accounts, url_prefix=API_PREFIX)
     app.register_blueprint(sessions, url_prefix=API_PREFIX)

@@ -8,6 +8,7 @@ from otp_service.auth.sessions_cli import sessions_cli
 from otp_service.factors.otp.cli import otp_cli
 from otp_service.ops.doctor_cli import doctor
 from otp_service.outbox.cli import outbox_cli
+from otp_service.sessions.keys_cli import keys_cli
 from otp_service.simulator.cli import simulator_cli
 
 
@@ -16,6 +17,7 @@ def register_commands(app: Flask) -> None:
     users_cli.add_command(set_password_link)
     app.cli.add_command(users_cli)
     app.cli.add_command(sessions_cli)
+    app.cli.add_command(keys_cli)
     app.cli.add_command(otp_cli)
     app.cli.add_command(outbox_cli)
     app.cli.add_command(simulator_cli)

@@ -23,6 +23,7 @@ DEFAULTS = {
     "ops_token": None,
     "log_level": "INFO",
     "log_format": "text",
+    "jwt_algorithm": "HS256",
     "jwt_ttl_seconds": 900,
     "jwt_issuer": "otp_service",
     "jwt_audience": "otp_service",
@@ -63,7 +64,7 @@ DEFAULTS = {
     "workers": os.cpu_count(),
     "threads": 8,
 }
-MADE = {"instance_dir", "database_url", "jwt_secret", "encryption_keys", "warnings"}
+MADE = {"instance_dir", "jwt_keys_dir", "database_url", "jwt_secret", "encryption_keys", "warnings"}
 
 
 def test_without_any_setting_development_has_its_defaults(tmp_path: Path) -> None:
@@ -112,6 +113,8 @@ def test_blank_is_not_set(tmp_path: Path) -> None:
         ("DATABASE_URL", "sqlite+aiosqlite:////tmp/a.db", "database_url", "sqlite:////tmp/a.db"),
         ("DB_HOST", "db", "database_url", "postgresql+psycopg2://postgres@db:5432/otp_service"),
         ("JWT_EXPIRES_IN", "1h", "jwt_ttl_seconds", 3_600),
+        ("JWT_ALGORITHM", "eddsa", "jwt_algorithm", "EdDSA"),
+        ("JWT_KEYS_DIR", "/keys", "jwt_keys_dir", Path("/keys")),
         ("JWT_ISSUER", "me", "jwt_issuer", "me"),
         ("JWT_AUDIENCE", "you", "jwt_audience", "you"),
         ("SIMULATOR_PORT", "8123", "sinch_base_url", "http://127.0.0.1:8123"),

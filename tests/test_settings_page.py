@@ -16,7 +16,7 @@ OTHER_READERS = {
     "scripts/run_local.py": re.compile(r"env(?:\.get\(|\[)\"([A-Z_]+)\"|^    \"([A-Z_]+)\": ", re.M),
     "otp_service/simulator/cli.py": re.compile(r"envvar=\"([A-Z_]+)\""),
 }
-OF_THE_MACHINE = {"instance_dir", "jwt_secret", "encryption_keys", "database_url"}
+OF_THE_MACHINE = {"instance_dir", "jwt_keys_dir", "jwt_secret", "encryption_keys", "database_url"}
 
 
 class Asked(dict[str, str]):

@@ -17,6 +17,26 @@ class SessionOut(Schema):
     acr = fields.String(required=True, metadata={"examples": ["aal2"]})
 
 
+class KeyOut(Schema):
+    """A public key (RFC 7517)."""
+
+    kid = fields.String(required=True)
+    kty = fields.String(required=True)
+    alg = fields.String(required=True)
+    use = fields.String(required=True)
+    crv = fields.String()
+    x = fields.String()
+    y = fields.String()
+    n = fields.String()
+    e = fields.String()
+
+
+class KeysOut(Schema):
+    """The keys that check our tokens; none while the algorithm is HS256."""
+
+    keys = fields.List(fields.Nested(KeyOut), required=True)
+
+
 class SessionsOut(Schema):
     """All of a person's sessions, the one used last first."""
 

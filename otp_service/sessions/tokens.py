@@ -14,7 +14,10 @@ from jwt.types import Options
 
 from otp_service.core import clock
 from otp_service.core.settings import settings
+from otp_service.extensions import jwt as extension
 from otp_service.sessions.errors import InvalidToken
+from otp_service.sessions.jwk import PublicKey
+from otp_service.sessions.signing_keys import Signer, signing_keys
 
 KIND = "access"
 _COMPACT = re.compile(r"[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+")  # PyJWT would also take padded parts
@@ -65,7 +68,31 @@ def issue(
         "auth_time": int(auth_time.timestamp()),
         "isVerified": is_verified,
     }
-    return str(create_access_token(str(user_id), additional_claims=claims))
+    subject = _Subject(str(user_id), signing_keys().signer())
+    return str(create_access_token(subject, additional_claims=claims))
+
+
+@dataclass(frozen=True, slots=True)
+class _Subject:
+    """For whom a token is, and what signs it: one look at the keys, so that header and signature agree."""
+
+    id: str
+    signer: Signer
+
+
+@extension.user_identity_loader
+def _id(subject: _Subject) -> str:
+    return subject.id
+
+
+@extension.encode_key_loader
+def _key(subject: _Subject) -> Any:
+    return subject.signer.key
+
+
+@extension.additional_headers_loader
+def _headers(subject: _Subject) -> dict[str, str]:
+    return {"kid": subject.signer.kid} if subject.signer.kid else {}
 
 
 def read(token: str) -> Claims:
@@ -73,11 +100,10 @@ def read(token: str) -> Claims:
     if not _COMPACT.fullmatch(token):
         raise InvalidToken
     try:
-        # jwk, jku, x5u, kid, crit: nothing may name a key or a rule of its own
-        is_ours = jwt.get_unverified_header(token) == {"alg": current_app.config["JWT_ALGORITHM"], "typ": "JWT"}
-        if not is_ours or not _is_canonical(token.rpartition(".")[2]):
+        key = _find_key(jwt.get_unverified_header(token))
+        if key is None or not _is_canonical(token.rpartition(".")[2]):
             raise InvalidToken
-        return _claims(_verified(token))
+        return _claims(_verified(token, key))
     except (jwt.PyJWTError, KeyError, TypeError, ValueError) as error:
         raise InvalidToken from error
 
@@ -88,11 +114,19 @@ def _is_canonical(signature: str) -> bool:
     return base64.urlsafe_b64encode(raw).rstrip(b"=").decode() == signature
 
 
-def _verified(token: str) -> dict[str, Any]:
+def _find_key(header: dict[str, Any]) -> PublicKey | str | None:
+    """The key that the header names, and only names: jwk, jku, x5u and crit are rules of somebody else's."""
+    named = {"kid": header["kid"]} if "kid" in header else {}
+    if header != {"alg": current_app.config["JWT_ALGORITHM"], "typ": "JWT", **named}:
+        return None
+    return signing_keys().find_checker(named.get("kid"))
+
+
+def _verified(token: str, key: PublicKey | str) -> dict[str, Any]:
     config = current_app.config
     said: dict[str, Any] = jwt.decode(
         token,
-        config["JWT_SECRET_KEY"],
+        key,
         algorithms=[config["JWT_ALGORITHM"]],
         issuer=config["JWT_DECODE_ISSUER"],
         audience=config["JWT_DECODE_AUDIENCE"],
