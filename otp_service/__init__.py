@@ -17,7 +17,7 @@ log = logging.getLogger(__name__)
 
 def create_app(config: "Config") -> Flask:
     """The application: settings, extensions, error handlers, blueprints, commands. Opens no connection."""
-    from otp_service import cli
+    from otp_service import cli, jobs, mail_page
     from otp_service.core import http, limits, problems
     from otp_service.core import logging as logs
 
@@ -33,6 +33,8 @@ def create_app(config: "Config") -> Flask:
     _add_clients(app, config)
     _require_keys(app)
     _register_blueprints(app)
+    jobs.init_waking(app)
+    mail_page.init_page(app, config)
     cli.register_commands(app)
     _tell(config)
     return app

@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Runs the service for development (`make run`): a simulated Sinch and gunicorn, until Ctrl-C."""
+"""Runs the service for development (`make run`): a simulated Sinch, gunicorn and the worker, until Ctrl-C."""
 
 import argparse
 import errno
@@ -88,7 +88,8 @@ def run(env: dict[str, str], children: list[Child]) -> int:
         arguments = ("-m", "otp_service.simulator", "run", "--state", simulator_state(env))
         children.append(start("simulated Sinch", env, *arguments))
     children.append(start("service", env, "-m", "gunicorn", "-c", "gunicorn.conf.py", "wsgi:app"))
-    wait_until_healthy(env, children)
+    wait_until_healthy(env, children)  # the database is at its newest schema from here on
+    children.append(start("worker", env, "-m", "flask", "--app", "wsgi:app", "worker"))
     introduce(env, simulated=simulated)
     while True:
         require_alive(children)
@@ -160,12 +161,14 @@ def introduce(env: dict[str, str], *, simulated: bool) -> None:
     host = reachable_host(env)
     service = f"http://{f'[{host}]' if ':' in host else host}:{env['PORT']}"
     inbox = f"http://127.0.0.1:{env['SIMULATOR_PORT']}/inbox   (every code arrives here)"
+    is_mailing = any(env.get(name) for name in ("SMTP_URL", "SMTP_URL_FILE", "SMTP_HOST"))
     given = env.get("DATABASE_URL") or env.get("DATABASE_URL_FILE") or env.get("DB_HOST")
     lines = (
         "",
         f"  The service    {service}",
         f"  OpenAPI        {service}/api/v1/openapi.json",
         f"  Phone inbox    {inbox if simulated else 'the phones themselves'}",
+        f"  Mail inbox     {'your mail server' if is_mailing else f'{service}/mail'}",
         "",
         f"  README.md has the curl lines to try. Users are kept in {'your database' if given else 'instance/'}.",
         "  Ctrl-C stops everything.",

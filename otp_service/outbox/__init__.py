@@ -3,5 +3,6 @@
 from otp_service.outbox.delivering import Delivered, deliver
 from otp_service.outbox.posting import post
 from otp_service.outbox.purging import forget_user, purge
+from otp_service.outbox.reading import Opened, read
 
-__all__ = ["Delivered", "deliver", "forget_user", "post", "purge"]
+__all__ = ["Delivered", "Opened", "deliver", "forget_user", "post", "purge", "read"]

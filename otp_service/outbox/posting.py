@@ -9,6 +9,7 @@ from otp_service import mail
 from otp_service.core.database import execute
 from otp_service.core.settings import settings
 from otp_service.outbox import sealing
+from otp_service.outbox.announcing import announce_after_commit
 from otp_service.outbox.models import OutboxMessage
 from otp_service.outbox.states import State
 
@@ -40,4 +41,5 @@ def post(
         next_try_at=now,
     )
     execute(statement)
+    announce_after_commit()
     return key

@@ -57,6 +57,7 @@ def test_service_and_simulator_run_until_a_signal_ends_both(
 ) -> None:
     assert get(env["PORT"], "/health")["status"] == "UP"
     assert get(env["SIMULATOR_PORT"], "/inbox.json") == {"messages": []}
+    assert get(env["PORT"], "/mail.json") == {"messages": []}
 
     runner.send_signal(number)
     runner.communicate(timeout=30)

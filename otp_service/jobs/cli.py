@@ -1,0 +1,22 @@
+"""`flask worker`: the process beside the service that sends e-mail and tidies up."""
+
+import logging
+
+import click
+from flask import current_app
+from flask.cli import with_appcontext
+
+from otp_service.jobs.periodic import JOBS
+
+log = logging.getLogger(__name__)
+
+
+@click.command("worker")
+@with_appcontext
+def worker_command() -> None:
+    """Send e-mail, sweep codes: all that is done in the background. Ends in order on SIGTERM; run any number."""
+    from otp_service.jobs import worker
+
+    app = current_app._get_current_object()  # type: ignore[attr-defined]
+    log.info("worker.starting", extra={"jobs": [job.name for job in JOBS]})
+    worker.run(app)

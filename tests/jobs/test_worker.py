@@ -1,0 +1,111 @@
+"""A real worker sends what was posted, whatever happens to it meanwhile."""
+
+import signal
+import time as system_time
+from collections import Counter
+from pathlib import Path
+
+import pytest
+from flask import Flask
+
+from otp_service import outbox
+from otp_service.outbox import records
+from otp_service.outbox.delivering import LEASE
+from tests.conftest import Time
+from tests.jobs.conftest import StartWorker, post
+from tests.mail.mailbox import Mailbox, wait_until
+from tests.servers import ValkeyServer
+
+START_SECONDS = 30
+
+
+def states(app: Flask) -> Counter[str]:
+    with app.app_context():
+        return Counter(record.state for record in records.newest(limit=100))
+
+
+def test_a_worker_sends_what_was_posted_before_and_while_it_runs(
+    service: Flask, mailbox: Mailbox, start_worker: StartWorker, worker_log: Path
+) -> None:
+    post(service)
+    start_worker()
+    mailbox.wait_for(1, START_SECONDS)
+    wait_until(lambda: states(service) == {"sent": 1}, 10)
+    started = system_time.monotonic()
+    post(service)
+    mailbox.wait_for(2)
+    assert system_time.monotonic() - started < 4, "it was woken, not left to its turn"
+    wait_until(lambda: states(service) == {"sent": 2}, 10)
+    assert "canary" not in worker_log.read_text()
+
+
+def test_several_workers_send_nothing_twice(service: Flask, mailbox: Mailbox, start_worker: StartWorker) -> None:
+    for _ in range(3):
+        start_worker()
+    post(service, count=20)
+    wait_until(lambda: states(service) == {"sent": 20}, START_SECONDS * 2)
+    assert sorted(Counter(mailbox.message_ids).values()) == [1] * 20
+
+
+@pytest.mark.parametrize("sent_before", [0, 3])
+def test_kill_9_in_the_middle_loses_none_and_repeats_at_most_the_one_in_hand(
+    service: Flask, mailbox: Mailbox, start_worker: StartWorker, time: Time, sent_before: int
+) -> None:
+    post(service, count=6)
+    mailbox.data_seconds = 0.4
+    worker = start_worker()
+    mailbox.wait_for(sent_before + 1, START_SECONDS)  # taken, and not yet acknowledged
+    worker.kill()
+    worker.wait()
+    assert states(service) == Counter(sent=sent_before, pending=6 - sent_before)
+
+    mailbox.data_seconds = 0
+    time.advance(LEASE.total_seconds() + 1)
+    with service.app_context():
+        outbox.deliver()
+
+    assert states(service) == {"sent": 6}
+    times = Counter(mailbox.message_ids)
+    assert len(times) == 6
+    assert sorted(times.values()) == [1, 1, 1, 1, 1, 2]
+
+
+@pytest.mark.parametrize("rounds", range(3))
+def test_kill_9_at_any_moment_loses_none(
+    service: Flask, mailbox: Mailbox, start_worker: StartWorker, time: Time, rounds: int
+) -> None:
+    post(service, count=8)
+    mailbox.data_seconds = 0.03
+    worker = start_worker()
+    mailbox.wait_for(1, START_SECONDS)
+    system_time.sleep(0.05 * rounds)
+    worker.kill()
+    worker.wait()
+    time.advance(LEASE.total_seconds() + 1)
+    with service.app_context():
+        outbox.deliver()
+    assert states(service) == {"sent": 8}
+    times = Counter(mailbox.message_ids)
+    assert len(times) == 8
+    assert sum(times.values()) <= 9
+
+
+def test_sigterm_lets_it_finish_the_message_in_hand(
+    service: Flask, mailbox: Mailbox, start_worker: StartWorker
+) -> None:
+    mailbox.data_seconds = 1.5
+    post(service)
+    worker = start_worker()
+    mailbox.wait_for(1, START_SECONDS)
+    worker.send_signal(signal.SIGTERM)
+    assert worker.wait(20) == 0
+    assert states(service) == {"sent": 1}
+    assert len(mailbox.messages) == 1
+
+
+def test_with_redis_the_queue_is_there(
+    service: Flask, mailbox: Mailbox, start_worker: StartWorker, valkey: ValkeyServer, tmp_path: Path
+) -> None:
+    post(service)
+    start_worker(REDIS_URL=valkey.url)
+    wait_until(lambda: states(service) == {"sent": 1}, START_SECONDS)
