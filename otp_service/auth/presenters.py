@@ -5,6 +5,7 @@ from typing import Any
 
 from otp_service.auth.sign_in import SignIn, Verified
 from otp_service.core import phone
+from otp_service.core.errors import ServiceError
 from otp_service.factors import otp
 
 
@@ -17,12 +18,8 @@ def present_sign_in(result: SignIn) -> dict[str, Any]:
     if challenge is None or result.phone_number is None:
         raise ValueError("a sign-in without tokens has a challenge")
     sent = {"message": "Login successful. OTP sent for verification."}
-    failed = {
-        "message": "Login successful. Failed to send OTP automatically. Request manually.",
-        "otp_error": result.otp_error,
-    }
     return {
-        **(failed if result.otp_error else sent),
+        **(sent if result.otp_error is None else _failed(result.otp_error)),
         "user_id": result.user_id,
         "requires_otp": True,
         "challenge_token": challenge.token,
@@ -32,6 +29,13 @@ def present_sign_in(result: SignIn) -> dict[str, Any]:
         "channel": result.channel,
         "phone_number": phone.mask(result.phone_number),
     }
+
+
+def _failed(error: ServiceError) -> dict[str, Any]:
+    message = "Login successful. Failed to send OTP automatically. Request manually."
+    told = {"message": message, "otp_error": error.detail, "otp_error_code": error.code}
+    wait = error.extra.get("retryAfter")
+    return told if wait is None else {**told, "retry_after": wait}
 
 
 def present_delivery(delivery: otp.Delivery) -> dict[str, Any]:

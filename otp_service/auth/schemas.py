@@ -70,6 +70,8 @@ class LoginOut(TokensOut):
     channel = fields.String()
     phone_number = fields.String(metadata={"description": "Masked."})
     otp_error = fields.String(metadata={"description": "Why no code was sent by itself."})
+    otp_error_code = fields.String(metadata={"description": "The same as a stable word."})
+    retry_after = fields.Integer(metadata={"description": "Seconds until a code may be requested."})
 
 
 class _NamedIn(Schema):

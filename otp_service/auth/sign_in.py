@@ -28,7 +28,7 @@ AMR = {Channel.SMS: "sms", Channel.CALLOUT: "tel"}
 class SignIn:
     """What a right password leads to: `tokens`, or a `challenge` that wants a second factor.
 
-    `otp_error` says why no code was sent by itself.
+    `otp_error` says why no code was sent by itself: its words, its code, and when to try again.
     """
 
     user_id: int
@@ -36,7 +36,7 @@ class SignIn:
     challenge: Earned | None = None
     channel: Channel | None = None
     phone_number: str | None = None
-    otp_error: str | None = None
+    otp_error: ServiceError | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,7 +73,7 @@ def _with_code(account: Account, challenge: Earned, client: ClientInfo) -> SignI
         otp.send(login_recipient(account, challenge.id), channel=channel, client=client)
         error = None
     except ServiceError as refused:
-        error = refused.detail
+        error = refused
     return SignIn(account.id, challenge=challenge, channel=channel, phone_number=account.phone_number, otp_error=error)
 
 

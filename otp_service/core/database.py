@@ -137,5 +137,8 @@ def _prepare_sqlite(connection: Any, _: ConnectionPoolEntry) -> None:
 
 @event.listens_for(Engine, "begin")
 def _begin_sqlite(connection: Connection) -> None:
-    if connection.dialect.name == "sqlite" and not connection.get_execution_options().get(_READ_ONLY):
+    if connection.dialect.name != "sqlite" or connection.get_execution_options().get(_READ_ONLY):
+        return
+    driver_connection: Any = connection.connection.dbapi_connection
+    if not driver_connection.in_transaction:  # as it is when this module was loaded anew, and listens twice
         connection.exec_driver_sql("BEGIN IMMEDIATE")

@@ -70,7 +70,10 @@ def test_login_succeeds_and_tells_when_no_code_could_be_sent(app: Flask, api: Ap
 def test_a_second_login_within_the_cooldown_sends_no_second_code(app: Flask, api: Api, sinch: Simulator) -> None:
     person = make_person(app)
     log_in(api, person)
-    assert log_in(api, person)["otpError"] == "Wait 2 minutes before requesting another OTP."
+    answer = log_in(api, person)
+    assert answer["otpError"] == "Wait 2 minutes before requesting another OTP."
+    assert answer["otpErrorCode"] == "otp_cooldown"
+    assert 1 <= answer["retryAfter"] <= 120
     assert len(sinch.inbox(person.phone_number)) == 1
 
 

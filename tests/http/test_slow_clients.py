@@ -12,7 +12,7 @@ PATIENCE_SECONDS = 20
 HALVES = [
     b"POST /api/v1/auth/login HTT",
     b"POST /api/v1/auth/login HTTP/1.1\r\nHost: localhost\r\nContent-Type: appl",
-    b"POST /api/v1/auth/login HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nContent-Length: 99\r\n\r\n{",
+    b"POST /api/v1/auth/login HTTP/1.1\r\nHost: localhost\r\nContent-Length: 99\r\n\r\n{",
 ]
 
 
