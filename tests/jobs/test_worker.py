@@ -90,14 +90,15 @@ def test_kill_9_at_any_moment_loses_none(
     assert sum(times.values()) <= 9
 
 
-def test_sigterm_lets_it_finish_the_message_in_hand(
-    service: Flask, mailbox: Mailbox, start_worker: StartWorker
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT, signal.SIGHUP], ids=lambda number: number.name)
+def test_a_signal_to_stop_lets_it_finish_the_message_in_hand(
+    service: Flask, mailbox: Mailbox, start_worker: StartWorker, number: signal.Signals
 ) -> None:
-    mailbox.data_seconds = 1.5
+    mailbox.data_seconds = 1.0
     post(service)
     worker = start_worker()
     mailbox.wait_for(1, START_SECONDS)
-    worker.send_signal(signal.SIGTERM)
+    worker.send_signal(number)
     assert worker.wait(20) == 0
     assert states(service) == {"sent": 1}
     assert len(mailbox.messages) == 1
