@@ -134,7 +134,7 @@ def _instance_dir(read: Reader) -> Path:
     """Made here, so that what is wrong with it is told with the rest."""
     path = Path(read.text("INSTANCE_DIR", default=str(ROOT / "instance")))
     try:
-        path.mkdir(parents=True, exist_ok=True)
+        path.mkdir(mode=0o700, parents=True, exist_ok=True)  # it holds secrets and, with SQLite, everybody's data
     except OSError as error:
         _refuse_folder(read, error)
     return path

@@ -57,17 +57,22 @@ RECEIVE_SECONDS = 5
 _migrate = _read.flag("MIGRATE_ON_START", default=False)
 
 
-def on_starting(_server: Any) -> None:
-    """With MIGRATE_ON_START, bring the database to the newest schema before any worker serves."""
-    if _migrate:
-        from flask_migrate import upgrade
+def on_starting(server: Any) -> None:
+    """Bring the database to the newest schema (MIGRATE_ON_START), or say that it is away or not there yet."""
+    from flask_migrate import upgrade
 
-        from otp_service.extensions import db
-        from wsgi import app
+    from otp_service.extensions import db
+    from otp_service.ops import readiness
+    from wsgi import app
 
-        with app.app_context():
+    with app.app_context():
+        if _migrate:
             upgrade()
-            db.engine.dispose()  # workers must not inherit a connection
+        report = readiness.check()
+        if report["status"] != "READY":
+            states = ", ".join(f"{name} {state}" for name, state in report["checks"].items())
+            server.log.error("Not ready yet: %s", states)
+        db.engine.dispose()  # workers must not inherit a connection
 
 
 def pre_request(_worker: Any, _request: Any) -> None:

@@ -22,7 +22,8 @@ def create_app(config: "Config") -> Flask:
     from otp_service.core import logging as logs
 
     app = Flask(__name__, instance_path=str(config.instance_dir.absolute()), static_folder=None)
-    logs.configure_logging(level=config.log_level, form=config.log_format)
+    is_command = click.get_current_context(silent=True) is not None
+    logs.configure_logging(level="WARNING" if is_command else config.log_level, form=config.log_format)
     _configure(app, config)
     http.init_http(app, config)
     limits.init_limits(app, config)
@@ -49,7 +50,7 @@ def _tell(config: "Config") -> None:
 
 
 def _configure(app: Flask, config: "Config") -> None:
-    config.instance_dir.mkdir(parents=True, exist_ok=True)
+    config.instance_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
     app.config.update(
         SETTINGS=config,
         VERSION=__version__,
@@ -82,6 +83,7 @@ def _engine_options(config: "Config") -> dict[str, object]:
 
 def _add_clients(app: Flask, config: "Config") -> None:
     """What services reach through the application: the provider, the keys, the bound on password hashes."""
+    from otp_service.auth.step_up import requirement_of
     from otp_service.core.database import assert_no_transaction
     from otp_service.core.secrets import Keyring
     from otp_service.core.slots import HashSlots
@@ -90,6 +92,7 @@ def _add_clients(app: Flask, config: "Config") -> None:
 
     app.extensions["keyring"] = Keyring(config.encryption_keys)
     app.extensions["signing_keys"] = signing_keys.of(config)
+    app.extensions["step_up_requirement"] = requirement_of
     app.extensions["hash_slots"] = HashSlots(
         config.instance_dir / "hash-slots",
         slots=config.password_hash_concurrency,

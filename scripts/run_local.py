@@ -112,7 +112,7 @@ def require_free(host: str, variable: str, env: dict[str, str]) -> None:
 def simulator_state(env: dict[str, str]) -> str:
     """The simulator's file, beside the service's own database."""
     folder = Path(env.get("INSTANCE_DIR") or ROOT / "instance")
-    folder.mkdir(parents=True, exist_ok=True)
+    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     return str(folder / "simulator.db")
 
 

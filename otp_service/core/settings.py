@@ -167,7 +167,7 @@ def settings() -> "Config":
 
 def kept_secret(path: Path, make: Callable[[], str]) -> str:
     """The secret kept in `path`, readable by its owner alone; made at the first call, by exactly one process."""
-    path.parent.mkdir(parents=True, exist_ok=True)
+    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     if not path.exists():
         draft = path.with_name(f"{path.name}.{os.getpid()}")
         descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)

@@ -6,6 +6,8 @@ import click
 from flask import current_app
 from flask.cli import with_appcontext
 
+from otp_service.core.logging import configure_logging
+from otp_service.core.settings import settings
 from otp_service.jobs.periodic import JOBS
 
 log = logging.getLogger(__name__)
@@ -17,6 +19,7 @@ def worker_command() -> None:
     """Send e-mail, sweep codes: all that is done in the background. Ends in order on SIGTERM; run any number."""
     from otp_service.jobs import worker
 
+    configure_logging(level=settings().log_level, form=settings().log_format)  # commands are quieter than servers
     app = current_app._get_current_object()  # type: ignore[attr-defined]
     log.info("worker.starting", extra={"jobs": [job.name for job in JOBS]})
     worker.run(app)
