@@ -5,12 +5,12 @@ from typing import Any
 from flask import Blueprint
 
 from otp_service import sessions
-from otp_service.auth import password_setting, phone_codes, registration, schemas, sign_in
+from otp_service.auth import password_setting, phone_codes, registration, schemas, sign_in, step_up, step_up_schemas
 from otp_service.auth.presenters import present_delivery, present_sign_in, present_verified
 from otp_service.core import limits
 from otp_service.core.api import api
 from otp_service.core.tracing import client_info
-from otp_service.sessions import Caller, Tokens, signed_in
+from otp_service.sessions import Caller, SteppedUp, Tokens, signed_in
 
 bp = Blueprint("auth", __name__, url_prefix="/auth")
 
@@ -71,3 +71,21 @@ def refresh(body: dict[str, Any]) -> Tokens:
 def logout(caller: Caller) -> None:
     """End this session, at once."""
     sessions.end(caller.session_id, user_id=caller.user_id, client=client_info())
+
+
+@bp.post("/step-up/request")
+@limits.otp
+@signed_in
+@api(body=step_up_schemas.StepUpCodeIn, out=schemas.OtpSentOut, errors=(401, 422, 502, 503))
+def request_step_up_code(body: dict[str, Any], caller: Caller) -> dict[str, Any]:
+    """Send a code for a step-up of this session."""
+    return present_delivery(step_up.request_code(caller, channel=body.get("channel"), client=client_info()))
+
+
+@bp.post("/step-up")
+@limits.failed_login
+@signed_in
+@api(body=step_up_schemas.StepUpIn, out=step_up_schemas.SteppedUpOut, errors=(401, 502, 503))
+def confirm_step_up(body: dict[str, Any], caller: Caller) -> SteppedUp:
+    """Sign in anew within this session: a new access token that satisfies routes which want a fresh sign-in."""
+    return step_up.step_up(caller, password=body["password"], code=body["code"], client=client_info())

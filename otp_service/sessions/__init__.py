@@ -13,22 +13,27 @@ from otp_service.sessions.services import (
     log_out_everywhere,
     start,
 )
+from otp_service.sessions.step_up import Requirement, SteppedUp, fresh_sign_in, strengthen
 from otp_service.sessions.tokens import Tokens
 
 __all__ = [
     "Caller",
     "Grant",
     "Held",
+    "Requirement",
+    "SteppedUp",
     "Tokens",
     "access_tokens",
     "end",
     "end_all",
     "end_everybodys",
     "end_own",
+    "fresh_sign_in",
     "log_out_everywhere",
     "newest",
     "of_user",
     "rotate",
     "signed_in",
     "start",
+    "strengthen",
 ]

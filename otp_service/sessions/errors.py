@@ -1,6 +1,6 @@
 """Why a token is not taken."""
 
-from otp_service.core.errors import NotAuthenticated, NotFound
+from otp_service.core.errors import Forbidden, NotAuthenticated, NotFound
 
 REALM = 'Bearer realm="otp_service"'
 
@@ -30,6 +30,13 @@ class TokenReused(NotAuthenticated):
 
     def __init__(self) -> None:
         super().__init__(challenge=f'{REALM}, error="invalid_token", error_description="{self.title}"')
+
+
+class StepUpRequired(Forbidden):
+    """The sign-in is too old or too weak for this. `methods` in the answer lead to a better one."""
+
+    code = "step_up_required"
+    title = "Sign in again to do this."
 
 
 class SessionNotFound(NotFound):

@@ -16,7 +16,7 @@ from otp_service.factors.otp.errors import OtpInvalid, from_provider
 from otp_service.factors.otp.ledger import Ticket
 from otp_service.factors.otp.models import Verification
 from otp_service.factors.otp.sending import ANSWER_WITHIN_SECONDS
-from otp_service.factors.otp.states import State
+from otp_service.factors.otp.states import PROVE_THE_PHONE, State
 from otp_service.sinch import Channel, VerificationStatus
 
 _ENDED = {VerificationStatus.ABORTED: State.SUPERSEDED, VerificationStatus.FAIL: State.EXPIRED}
@@ -37,7 +37,7 @@ class _Superseded(Exception):
 
 
 def prove(*, user_id: int, code: str, challenge_id: uuid.UUID | None, client: ClientInfo) -> Proof:
-    """Show that the user holds the phone, with the live code sent for `challenge_id` (None: with any live code).
+    """Show that the user holds the phone, with the live code sent for `challenge_id`, or with any that proves a phone.
 
     Raises OtpInvalid, TooManyAttempts, ProviderUnavailable, ProviderRefused. A right code whose answer was lost may
     be tried again.
@@ -64,6 +64,8 @@ def _live(user_id: int, challenge_id: uuid.UUID | None, now: datetime) -> list[T
     is_bound: ColumnElement[bool] = Verification.expires_at > now
     if challenge_id is not None:
         is_bound &= Verification.challenge_id == challenge_id
+    else:
+        is_bound &= Verification.purpose.in_(PROVE_THE_PHONE)
     states = [Verification.state == state for state in (State.RESERVED, State.SENT, State.FAILED)]
     return ledger.newest_first(user_id, is_bound, or_(*states))
 

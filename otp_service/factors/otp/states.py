@@ -25,6 +25,11 @@ class Purpose(StrEnum):
 
     LOGIN = "login"
     PHONE_VERIFICATION = "phone_verification"
+    STEP_UP = "step_up"
+
+
+PROVE_THE_PHONE = (Purpose.LOGIN, Purpose.PHONE_VERIFICATION)
+"""What a code may have been sent for to be taken from whoever just names the person."""
 
 
 class AttemptOutcome(StrEnum):
