@@ -25,9 +25,9 @@ def env(tmp_path: Path) -> dict[str, str]:
     return path | ports | {"INSTANCE_DIR": str(tmp_path), "APP_ENV": "development", "SINCH_APP_KEY": ""}
 
 
-def start(env: dict[str, str]) -> subprocess.Popen[str]:
+def start(env: dict[str, str], *options: str) -> subprocess.Popen[str]:
     return subprocess.Popen(
-        [sys.executable, "scripts/run_local.py"],
+        [sys.executable, "scripts/run_local.py", *options],
         cwd=ROOT,
         env=env,
         text=True,
@@ -65,6 +65,21 @@ def test_service_and_simulator_run_until_a_signal_ends_both(
     assert runner.returncode == 0
     assert not is_open(int(env["PORT"]))
     assert not is_open(int(env["SIMULATOR_PORT"]))
+
+
+def test_with_reloading_the_service_writes_as_it_does_without(env: dict[str, str]) -> None:
+    details = {"email": "ada@example.com", "password": "Correct-Horse-7", "phoneNumber": "+14155552671"}
+    request = urllib.request.Request(
+        f"http://{HOST}:{env['PORT']}/api/v1/auth/register",
+        data=json.dumps(details).encode(),
+        headers={"Content-Type": "application/json"},
+    )
+    with start(env, "--reload") as process:
+        assert process.stdout
+        assert any(LAST_LINE in line for line in process.stdout), "it ended by itself"
+        with urllib.request.urlopen(request, timeout=10) as answer:
+            assert answer.status == 201
+        process.terminate()
 
 
 @pytest.mark.parametrize("variable", ["PORT", "SIMULATOR_PORT"])
