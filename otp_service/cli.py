@@ -6,7 +6,7 @@ from otp_service.accounts.cli import users_cli
 from otp_service.auth.cli import set_password_link
 from otp_service.auth.sessions_cli import sessions_cli
 from otp_service.factors.otp.cli import otp_cli
-from otp_service.jobs.cli import worker_command
+from otp_service.jobs.cli import retention_cli, worker_command
 from otp_service.ops.doctor_cli import doctor
 from otp_service.outbox.cli import outbox_cli
 from otp_service.sessions.keys_cli import keys_cli
@@ -23,4 +23,5 @@ def register_commands(app: Flask) -> None:
     app.cli.add_command(outbox_cli)
     app.cli.add_command(simulator_cli)
     app.cli.add_command(doctor)
+    app.cli.add_command(retention_cli)
     app.cli.add_command(worker_command)

@@ -7,6 +7,7 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
+import hypothesis
 import pytest
 from flask import Flask
 from flask_migrate import upgrade
@@ -23,6 +24,10 @@ from tests.factories import QUICK_HASH_COST
 from tests.servers import ValkeyServer, create_database, shared_postgres
 
 MakeApp = Callable[..., Flask]
+
+# No test is timed, and a run under CI can be repeated.
+hypothesis.settings.register_profile("here", deadline=None, derandomize=bool(os.environ.get("CI")))
+hypothesis.settings.load_profile("here")
 
 
 @pytest.fixture(scope="session")

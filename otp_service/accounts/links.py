@@ -4,7 +4,7 @@ import uuid
 from datetime import datetime, timedelta
 from enum import StrEnum
 
-from sqlalchemy import ColumnElement, insert, select, update
+from sqlalchemy import ColumnElement, delete, insert, select, update
 
 from otp_service.accounts.models import AccountLink
 from otp_service.core.database import execute, fetch_one, transaction
@@ -54,3 +54,9 @@ def spend(token: str, purpose: LinkPurpose, *, now: datetime) -> None:
 def _is_open(token: str, purpose: LinkPurpose, now: datetime) -> ColumnElement[bool]:
     is_named = AccountLink.token_hash.in_(keyring().digests(token, purpose=purpose))
     return is_named & (AccountLink.purpose == purpose) & AccountLink.spent_at.is_(None) & (AccountLink.expires_at > now)
+
+
+def forget(before: datetime) -> int:
+    """Delete links that expired before a time; how many there were."""
+    with transaction():
+        return int(execute(delete(AccountLink).where(AccountLink.expires_at < before)).rowcount)

@@ -88,3 +88,9 @@ def _wait_ends(failures: ColumnElement[int], now: datetime) -> ColumnElement[dat
         *((failures == count, literal(end, UtcDateTime)) for count, end in steps.items()),
         else_=longest,
     )
+
+
+def forget(before: datetime) -> int:
+    """Delete the failures of addresses that last failed before a time; how many there were."""
+    with transaction():
+        return int(execute(delete(LoginThrottle).where(LoginThrottle.last_failed_at < before)).rowcount)

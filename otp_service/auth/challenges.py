@@ -4,7 +4,7 @@ import uuid
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from sqlalchemy import insert, select, update
+from sqlalchemy import delete, insert, select, update
 
 from otp_service.accounts import users
 from otp_service.accounts.errors import UserNotFound
@@ -84,3 +84,9 @@ def spend(challenge: Open, *, now: datetime) -> None:
 
 def _is_void(account: Account, created_at: datetime) -> bool:
     return account.challenges_void_before is not None and created_at <= account.challenges_void_before
+
+
+def forget(before: datetime) -> int:
+    """Delete challenges that expired before a time; how many there were."""
+    with transaction():
+        return int(execute(delete(Challenge).where(Challenge.expires_at < before)).rowcount)

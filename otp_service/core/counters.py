@@ -5,7 +5,7 @@ from datetime import datetime, timedelta
 from sqlalchemy import Integer, String, case, delete, or_, select, update
 from sqlalchemy.orm import Mapped, mapped_column
 
-from otp_service.core.database import UtcDateTime, execute, fetch_one, upsert
+from otp_service.core.database import UtcDateTime, execute, fetch_one, transaction, upsert
 from otp_service.extensions import Model
 
 
@@ -57,3 +57,9 @@ def give_back(name: str, subject: str, *, taken_at: datetime) -> None:
 def clear(name: str, subject: str) -> None:
     """Forget the counter."""
     execute(delete(Counter).where(Counter.name == name, Counter.subject == subject))
+
+
+def forget(before: datetime) -> int:
+    """Delete the counters whose window opened before a time; how many there were. No window is longer than a day."""
+    with transaction():
+        return int(execute(delete(Counter).where(Counter.window_started_at < before)).rowcount)

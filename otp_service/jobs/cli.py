@@ -3,11 +3,14 @@
 import logging
 
 import click
+import orjson
 from flask import current_app
 from flask.cli import with_appcontext
 
+from otp_service.core.commands import CommandGroup
 from otp_service.core.logging import configure_logging
 from otp_service.core.settings import settings
+from otp_service.jobs import retention
 from otp_service.jobs.periodic import JOBS
 
 log = logging.getLogger(__name__)
@@ -23,3 +26,18 @@ def worker_command() -> None:
     app = current_app._get_current_object()  # type: ignore[attr-defined]
     log.info("worker.starting", extra={"jobs": [job.name for job in JOBS]})
     worker.run(app)
+
+
+retention_cli = CommandGroup("retention", help="Forget what nobody needs any more (the worker does so daily).")
+
+
+@retention_cli.command("run")
+@click.option("--json", "wants_json", is_flag=True, help="Print JSON instead of text.")
+def run_retention(wants_json: bool) -> None:
+    """Delete old challenges, links, verifications, sessions, messages and counters, and unproven registrations."""
+    forgotten = retention.run()
+    if wants_json:
+        click.echo(orjson.dumps(forgotten, option=orjson.OPT_INDENT_2).decode())
+        return
+    for rule in retention.RULES:
+        click.echo(f"{rule.name:<24} {forgotten[rule.name]:>8}   kept for {rule.kept_for.days} days")

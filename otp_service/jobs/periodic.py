@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 from otp_service import outbox
 from otp_service.factors.otp import sweeping
+from otp_service.jobs import retention
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,4 +22,5 @@ class Job:
 
 DELIVER = Job("deliver", 5, outbox.deliver)
 SWEEP = Job("sweep", 60, sweeping.sweep)
-JOBS = (DELIVER, SWEEP)
+RETENTION = Job("retention", 86_400, retention.run)
+JOBS = (DELIVER, SWEEP, RETENTION)

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import ColumnElement, select, update
+from sqlalchemy import ColumnElement, delete, select, update
 
 from otp_service.core.database import execute, fetch_all, transaction
 from otp_service.core.secrets import keyring
@@ -123,3 +123,10 @@ def set_price(verification_id: uuid.UUID, price: Price) -> None:
 
 def _context(verification_id: uuid.UUID) -> str:
     return f"verifications.provider_id:{verification_id}"
+
+
+def forget(before: datetime) -> int:
+    """Delete verifications that were made before a time and are over, with their attempts; how many there were."""
+    is_over = Verification.state.not_in((State.RESERVED, State.SENT)) & (Verification.created_at < before)
+    with transaction():
+        return int(execute(delete(Verification).where(is_over)).rowcount)
