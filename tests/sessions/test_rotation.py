@@ -5,11 +5,12 @@ from typing import Any
 
 import pytest
 from flask import Flask
-from sqlalchemy import select, update
+from sqlalchemy import event, select, update
 
 from otp_service.audit.models import AuditEvent
 from otp_service.core.database import execute, fetch_all, fetch_one, transaction
 from otp_service.core.secrets import Keyring
+from otp_service.extensions import db
 from otp_service.sessions.models import Session
 from tests.api import Api
 from tests.conftest import MakeApp, Time
@@ -196,6 +197,22 @@ def test_the_limit_of_one_session_leaves_others_alone(make_app: MakeApp, alice: 
         statuses.append(response.status_code)
         tokens[1] = tokens[1] or response.json["refreshToken"]
     assert statuses == [200, 429, 200]
+
+
+def test_a_refresh_asks_the_database_two_things(app: Flask, api: Api, alice: SignedIn) -> None:
+    asked: list[str] = []
+
+    def note(_connection: Any, _cursor: Any, statement: str, *_: Any) -> None:
+        asked.append(statement.split()[0])
+
+    with app.app_context():
+        engine = db.engine
+    event.listen(engine, "before_cursor_execute", note)
+    try:
+        refresh(api, alice.refresh_token)
+    finally:
+        event.remove(engine, "before_cursor_execute", note)
+    assert [word for word in asked if word != "BEGIN"] == ["UPDATE", "SELECT"]
 
 
 DAY = int(timedelta(days=1).total_seconds())
