@@ -84,7 +84,6 @@ def _engine_options(config: "Config") -> dict[str, object]:
 def _add_clients(app: Flask, config: "Config") -> None:
     """What services reach through the application: the provider, the keys, the bound on password hashes."""
     from otp_service.auth.step_up import requirement_of
-    from otp_service.auth.step_up import requirement_of
     from otp_service.core.database import assert_no_transaction
     from otp_service.core.secrets import Keyring
     from otp_service.core.slots import HashSlots
@@ -93,7 +92,6 @@ def _add_clients(app: Flask, config: "Config") -> None:
 
     app.extensions["keyring"] = Keyring(config.encryption_keys)
     app.extensions["signing_keys"] = signing_keys.of(config)
-    app.extensions["step_up_requirement"] = requirement_of
     app.extensions["step_up_requirement"] = requirement_of
     app.extensions["hash_slots"] = HashSlots(
         config.instance_dir / "hash-slots",
