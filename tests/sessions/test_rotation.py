@@ -203,7 +203,7 @@ def test_a_refresh_asks_the_database_two_things(app: Flask, api: Api, alice: Sig
     asked: list[str] = []
 
     def note(_connection: Any, _cursor: Any, statement: str, *_: Any) -> None:
-        asked.append(statement.split()[0])
+        asked.append(statement.split(maxsplit=1)[0])
 
     with app.app_context():
         engine = db.engine
