@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import ColumnElement, delete, insert, select, update
+from sqlalchemy import ColumnElement, bindparam, delete, insert, select, update
 from sqlalchemy.exc import IntegrityError
 
 from otp_service import audit, sessions
@@ -45,6 +45,7 @@ class Account:
 
 
 _COLUMNS = [getattr(User, name) for name in Account.__dataclass_fields__]
+_BY_ID = select(*_COLUMNS).where(User.id == bindparam("user_id"))  # made once: it runs with every profile
 
 
 def find(*conditions: ColumnElement[bool]) -> Account | None:
@@ -65,7 +66,8 @@ def find_by_phone_number(phone_number: str) -> Account | None:
 
 def find_by_id(user_id: int) -> Account | None:
     """The user with an id."""
-    return find(User.id == user_id)
+    row = fetch_one(_BY_ID, {"user_id": user_id})
+    return Account(*row) if row else None
 
 
 def get(user_id: int) -> Account:

@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
+from functools import lru_cache
 from typing import Any
 
 from sqlalchemy import DateTime, Dialect, Engine, Executable, Row, UniqueConstraint, event
@@ -75,18 +76,17 @@ def execute(statement: Executable, parameters: Mapping[str, Any] | None = None) 
     return session.connection().execute(statement, parameters)
 
 
-def fetch_all(statement: Executable) -> Sequence[Row[Any]]:
+def fetch_all(statement: Executable, parameters: Mapping[str, Any] | None = None) -> Sequence[Row[Any]]:
     """All rows: of the open transaction, else by one statement of its own that leaves no connection held."""
-    session = db.session()
-    if _OPEN in session.info:
-        return session.connection().execute(statement).all()
-    with db.engine.connect().execution_options(**_read_options()) as connection:
-        return connection.execute(statement).all()
+    if _is_open():
+        return db.session().connection().execute(statement, parameters).all()
+    with _for_reading(db.engine).connect() as connection:
+        return connection.execute(statement, parameters).all()
 
 
-def fetch_one(statement: Executable) -> Row[Any] | None:
+def fetch_one(statement: Executable, parameters: Mapping[str, Any] | None = None) -> Row[Any] | None:
     """The one row, or None."""
-    rows = fetch_all(statement)
+    rows = fetch_all(statement, parameters)
     return rows[0] if rows else None
 
 
@@ -97,7 +97,7 @@ def upsert(model: type[Base]) -> Any:
 
 def assert_no_transaction() -> None:
     """Guard a call to a provider: it must not be made while a transaction holds a connection."""
-    if _OPEN in db.session().info:
+    if _is_open():
         raise RuntimeError("a provider is called inside a transaction: reserve, commit, call, record")
 
 
@@ -116,11 +116,17 @@ def violated_constraint(error: IntegrityError) -> str | None:
     return None
 
 
-def _read_options() -> dict[str, Any]:
+def _is_open() -> bool:
+    """Whether a transaction is open here; asking makes no session where there is none."""
+    return db.session.registry.has() and _OPEN in db.session().info
+
+
+@lru_cache(maxsize=64)
+def _for_reading(engine: Engine) -> Engine:
     """No BEGIN and no ROLLBACK around a single read: one round trip on PostgreSQL, no lock on SQLite."""
-    if db.engine.dialect.name == "postgresql":
-        return {"isolation_level": "AUTOCOMMIT"}
-    return {_READ_ONLY: True}
+    if engine.dialect.name == "postgresql":
+        return engine.execution_options(isolation_level="AUTOCOMMIT")
+    return engine.execution_options(**{_READ_ONLY: True})
 
 
 @event.listens_for(Engine, "connect")

@@ -4,7 +4,7 @@ import uuid
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from sqlalchemy import ColumnElement, insert, select, update
+from sqlalchemy import ColumnElement, bindparam, insert, select, update
 
 from otp_service import audit
 from otp_service.core import clock
@@ -13,10 +13,16 @@ from otp_service.core.settings import settings
 from otp_service.core.tracing import ClientInfo
 from otp_service.sessions import refresh_tokens, tokens
 from otp_service.sessions.errors import SessionNotFound
-from otp_service.sessions.lifetime import lives
+from otp_service.sessions.lifetime import idle_since, lives, lives_by
 from otp_service.sessions.models import Session
 from otp_service.sessions.rotation import Refreshed
 from otp_service.sessions.tokens import Tokens
+
+_LIVE = select(Session.id).where(  # made once: it runs with every request that carries a token
+    Session.id == bindparam("session_id"),
+    Session.user_id == bindparam("user_id"),
+    lives_by(bindparam("now"), bindparam("used_after")),
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,8 +74,8 @@ def access_tokens(session: Refreshed, *, is_verified: bool) -> Tokens:
 
 def is_live(session_id: uuid.UUID, *, user_id: int, now: datetime) -> bool:
     """Whether the session may still be used: one read, made for every request with a token."""
-    mine = (Session.id == session_id) & (Session.user_id == user_id)
-    return fetch_one(select(Session.id).where(mine, lives(now))) is not None
+    parameters = {"session_id": session_id, "user_id": user_id, "now": now, "used_after": idle_since(now)}
+    return fetch_one(_LIVE, parameters) is not None
 
 
 def end(session_id: uuid.UUID, *, user_id: int, client: ClientInfo) -> None:
