@@ -10,6 +10,7 @@ from otp_service.extensions import MIGRATIONS, db, jwt, migrate
 
 if TYPE_CHECKING:
     from config import Config
+    from otp_service.sinch import SinchSettings
 
 __version__ = "0.1.0"
 log = logging.getLogger(__name__)
@@ -88,7 +89,7 @@ def _add_clients(app: Flask, config: "Config") -> None:
     from otp_service.core.secrets import Keyring
     from otp_service.core.slots import HashSlots
     from otp_service.sessions import signing_keys
-    from otp_service.sinch import SinchClient, SinchSettings
+    from otp_service.sinch import SinchClient
 
     app.extensions["keyring"] = Keyring(config.encryption_keys)
     app.extensions["signing_keys"] = signing_keys.of(config)
@@ -99,17 +100,26 @@ def _add_clients(app: Flask, config: "Config") -> None:
         max_waiting=config.password_hash_waiting,
         wait_seconds=config.password_hash_wait_seconds,
     )
-    settings = SinchSettings(
-        key=config.sinch_app_key,
-        secret=config.sinch_app_secret,
-        base_url=config.sinch_base_url,
-        auth="signed" if config.sinch_auth == "signed" else "basic",
-        read_timeout_seconds=config.sinch_read_timeout_seconds,
-        code_ttl_seconds=config.otp_ttl_seconds,
-        failure_threshold=config.sinch_breaker_failures,
-        pool_size=config.threads,
-    )
-    app.extensions["sinch"] = SinchClient(settings, before_call=assert_no_transaction)
+    app.extensions["sinch"] = SinchClient(_sinch_settings(config), before_call=assert_no_transaction)
+
+
+def _sinch_settings(config: "Config") -> "SinchSettings":
+    """The client's own settings. Raises ConfigError for what the client cannot work with."""
+    from config import ConfigError
+    from otp_service.sinch import SinchSettings
+
+    try:
+        return SinchSettings(
+            key=config.sinch_app_key,
+            secret=config.sinch_app_secret,
+            base_url=config.sinch_base_url,
+            auth="signed" if config.sinch_auth == "signed" else "basic",
+            read_timeout_seconds=config.sinch_read_timeout_seconds,
+            code_ttl_seconds=config.otp_ttl_seconds,
+            failure_threshold=config.sinch_breaker_failures,
+        )
+    except ValueError as error:
+        raise ConfigError([f"SINCH_APP_KEY, SINCH_APP_SECRET, SINCH_AUTH or SINCH_BASE_URL: {error}."]) from error
 
 
 def _require_keys(app: Flask) -> None:

@@ -9,27 +9,30 @@ from otp_service.accounts.users import Account
 from otp_service.core import clock
 from otp_service.core.database import transaction
 from otp_service.core.tracing import ClientInfo
+from otp_service.sessions import Caller
 from otp_service.sessions.errors import InvalidToken
 
 
-def show(user_id: int) -> Account:
-    """The account of the signed-in person, once its number is proven. Raises PhoneUnverified, InvalidToken."""
-    account = users.find_by_id(user_id)
+def show(caller: Caller) -> Account:
+    """The account of the bearer of a token, once its number is proven. Raises PhoneUnverified, InvalidToken."""
+    account = users.find_with_session(caller.user_id, caller.session_id, now=clock.now())
     if account is None:
-        raise InvalidToken  # deleted since the token was looked at
+        raise InvalidToken  # the session is over, or the account deleted
     if not account.is_verified:
         raise PhoneUnverified
     return account
 
 
-def edit(user_id: int, changes: dict[str, str | None], *, client: ClientInfo) -> Account:
+def edit(caller: Caller, changes: dict[str, str | None], *, client: ClientInfo) -> Account:
     """Change display name or locale. Raises PhoneUnverified, InvalidToken."""
-    show(user_id)
+    show(caller)
     with transaction():
         if changes:
-            users.edit(user_id, **changes)
-            audit.record("profile.edited", user_id=user_id, client=client, at=clock.now(), fields=sorted(changes))
-    return show(user_id)
+            users.edit(caller.user_id, **changes)
+            audit.record(
+                "profile.edited", user_id=caller.user_id, client=client, at=clock.now(), fields=sorted(changes)
+            )
+    return show(caller)
 
 
 def events(user_id: int, *, cursor: str | None) -> dict[str, Any]:

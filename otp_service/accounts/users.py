@@ -1,10 +1,11 @@
 """Finds, makes and changes users; the only place that writes their table."""
 
+import uuid
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import ColumnElement, bindparam, delete, insert, select, update
+from sqlalchemy import ColumnElement, bindparam, delete, insert, or_, select, update
 from sqlalchemy.exc import IntegrityError
 
 from otp_service import audit, sessions
@@ -47,6 +48,8 @@ class Account:
 _COLUMNS = [getattr(User, name) for name in Account.__dataclass_fields__]
 _BY_ID = select(*_COLUMNS).where(User.id == bindparam("user_id"))  # made once: it runs with every profile
 
+_WITH_SESSION = _BY_ID.where(sessions.LIVE.exists())
+
 
 def find(*conditions: ColumnElement[bool]) -> Account | None:
     """The user that meets the conditions."""
@@ -67,6 +70,12 @@ def find_by_phone_number(phone_number: str) -> Account | None:
 def find_by_id(user_id: int) -> Account | None:
     """The user with an id."""
     row = fetch_one(_BY_ID, {"user_id": user_id})
+    return Account(*row) if row else None
+
+
+def find_with_session(user_id: int, session_id: uuid.UUID, *, now: datetime) -> Account | None:
+    """The user whose session lives: the check of the session and the read of the user in one statement."""
+    row = fetch_one(_WITH_SESSION, sessions.live_parameters(session_id, user_id=user_id, now=now))
     return Account(*row) if row else None
 
 
@@ -96,20 +105,24 @@ def list_all(*, limit: int) -> list[Account]:
 def release_held(*conditions: ColumnElement[bool], now: datetime) -> int:
     """Remove registrations that were not proven in time, and all that is theirs; returns how many."""
     with transaction():
-        is_over = User.held_until.is_not(None) & (User.held_until <= now)
-        return int(execute(delete(User).where(is_over, *conditions)).rowcount)
+        released = execute(delete(User).where(~_stands(now), *conditions).returning(User.id)).all()
+        for row in released:
+            audit.record("user.released", user_id=row.id, client=audit.COMMAND_LINE, at=now)
+    return len(released)
 
 
 def refuse_taken(*, email: str, phone_number: str) -> None:
-    """Raise EmailTaken or PhoneNumberTaken before a hash is spent on a registration that cannot be.
-
-    A registration that was never proven stands in nobody's way after its time.
-    """
-    release_held((User.email == email) | (User.phone_number == phone_number), now=clock.now())
-    if find_by_email(email):
+    """Raise EmailTaken or PhoneNumberTaken before a hash is spent on a registration that cannot be."""
+    stands = _stands(clock.now())
+    if find(User.email == email, stands):
         raise EmailTaken
-    if find_by_phone_number(phone_number):
+    if find(User.phone_number == phone_number, stands):
         raise PhoneNumberTaken
+
+
+def _stands(now: datetime) -> ColumnElement[bool]:
+    """Whether a user keeps address and number: proven, made by an operator, or registered a short time ago."""
+    return or_(User.held_until.is_(None), User.held_until > now)
 
 
 def create(
@@ -123,11 +136,12 @@ def create(
 ) -> Account:
     """Add a user. Raises EmailTaken or PhoneNumberTaken, under any number of parallel tries.
 
-    With `hold` the user is gone unless the number is proven in that time.
+    With `hold` the user is gone unless the number is proven in that time; who is gone so makes room here.
     """
     now = clock.now()
     try:
         with transaction():
+            release_held((User.email == email) | (User.phone_number == phone_number), now=now)
             values = {"email": email, "phone_number": phone_number, "password_hash": password_hash}
             statement = insert(User).values(
                 **values,

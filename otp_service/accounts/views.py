@@ -8,25 +8,25 @@ from otp_service.accounts import profiles
 from otp_service.accounts.schemas import EventsIn, EventsOut, ProfileIn, ProfileOut
 from otp_service.core.api import api
 from otp_service.core.tracing import client_info
-from otp_service.sessions import Caller, signed_in
+from otp_service.sessions import Caller, signed_in, token_bearer
 
 bp = Blueprint("accounts", __name__)
 
 
 @bp.get("/profile")
-@signed_in
+@token_bearer
 @api(out=ProfileOut, errors=(401, 403))
 def profile(caller: Caller) -> dict[str, Any]:
     """Tell the signed-in person who they are."""
-    return {"message": "Access granted to protected resource.", "user": profiles.show(caller.user_id)}
+    return {"message": "Access granted to protected resource.", "user": profiles.show(caller)}
 
 
 @bp.patch("/profile")
-@signed_in
+@token_bearer
 @api(body=ProfileIn, out=ProfileOut, errors=(400, 401, 403))
 def edit_profile(body: dict[str, Any], caller: Caller) -> dict[str, Any]:
     """Change the display name or the language; what is not named stays."""
-    account = profiles.edit(caller.user_id, body, client=client_info())
+    account = profiles.edit(caller, body, client=client_info())
     return {"message": "Profile updated.", "user": account}
 
 

@@ -1,15 +1,17 @@
 """Sessions: what a signed-in person holds. They know a user only as an id."""
 
-from otp_service.sessions.access import Caller, signed_in
+from otp_service.sessions.access import Caller, signed_in, token_bearer
 from otp_service.sessions.listing import Held, newest, of_user
 from otp_service.sessions.rotation import rotate
 from otp_service.sessions.services import (
+    LIVE,
     Grant,
     access_tokens,
     end,
     end_all,
     end_everybodys,
     end_own,
+    live_parameters,
     log_out_everywhere,
     start,
 )
@@ -17,6 +19,7 @@ from otp_service.sessions.step_up import Requirement, SteppedUp, fresh_sign_in, 
 from otp_service.sessions.tokens import Tokens
 
 __all__ = [
+    "LIVE",
     "Caller",
     "Grant",
     "Held",
@@ -29,6 +32,7 @@ __all__ = [
     "end_everybodys",
     "end_own",
     "fresh_sign_in",
+    "live_parameters",
     "log_out_everywhere",
     "newest",
     "of_user",
@@ -36,4 +40,5 @@ __all__ = [
     "signed_in",
     "start",
     "strengthen",
+    "token_bearer",
 ]

@@ -18,7 +18,7 @@ from otp_service.sessions.models import Session
 from otp_service.sessions.rotation import Refreshed
 from otp_service.sessions.tokens import Tokens
 
-_LIVE = select(Session.id).where(  # made once: it runs with every request that carries a token
+LIVE = select(Session.id).where(  # made once: it runs with every request that carries a token
     Session.id == bindparam("session_id"),
     Session.user_id == bindparam("user_id"),
     lives_by(bindparam("now"), bindparam("used_after")),
@@ -74,8 +74,12 @@ def access_tokens(session: Refreshed, *, is_verified: bool) -> Tokens:
 
 def is_live(session_id: uuid.UUID, *, user_id: int, now: datetime) -> bool:
     """Whether the session may still be used: one read, made for every request with a token."""
-    parameters = {"session_id": session_id, "user_id": user_id, "now": now, "used_after": idle_since(now)}
-    return fetch_one(_LIVE, parameters) is not None
+    return fetch_one(LIVE, live_parameters(session_id, user_id=user_id, now=now)) is not None
+
+
+def live_parameters(session_id: uuid.UUID, *, user_id: int, now: datetime) -> dict[str, object]:
+    """The parameters of LIVE, for statements of others that contain it."""
+    return {"session_id": session_id, "user_id": user_id, "now": now, "used_after": idle_since(now)}
 
 
 def end(session_id: uuid.UUID, *, user_id: int, client: ClientInfo) -> None:

@@ -1,5 +1,6 @@
 """GET /profile."""
 
+import uuid
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -10,6 +11,7 @@ from sqlalchemy import delete, update
 from otp_service.accounts import profiles, users
 from otp_service.accounts.models import User
 from otp_service.core.database import execute, transaction
+from otp_service.sessions import Caller
 from otp_service.sessions.errors import InvalidToken
 from otp_service.simulator import Simulator
 from tests.api import Api
@@ -101,11 +103,9 @@ def test_a_deleted_persons_token_is_401_and_not_404(app: Flask, api: Api, person
     assert (response.status_code, response.json["message"]) == (401, "Invalid or expired token.")
 
 
-def test_a_person_deleted_while_the_request_runs_is_401_too(app: Flask, person: Person) -> None:
-    with app.app_context():
-        users.remove(person.id)
-        with pytest.raises(InvalidToken):
-            profiles.show(person.id)
+def test_a_profile_is_shown_for_a_live_session_of_its_owner_alone(app: Flask, person: Person) -> None:
+    with app.app_context(), pytest.raises(InvalidToken):
+        profiles.show(Caller(person.id, uuid.uuid4(), "aal2", 0))
 
 
 def test_a_locked_persons_token_is_401(app: Flask, api: Api, person: Person, token: str) -> None:

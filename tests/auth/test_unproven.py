@@ -54,3 +54,12 @@ def test_users_made_by_an_operator_stay(app: Flask, api: Api, time: Time) -> Non
     assert register(api, email=person.email)[0] == 409
     with app.app_context():
         assert users.release_held(now=clock.now()) == 0
+
+
+def test_an_operator_can_add_whom_an_unproven_registration_held(app: Flask, api: Api, time: Time) -> None:
+    _, first = register(api)
+    arguments = ["users", "create", first["email"], first["phoneNumber"], "--password-stdin"]
+    runner = app.test_cli_runner()
+    assert runner.invoke(args=arguments, input="Correct-Horse-7\n").exit_code == 1
+    time.advance(DAY + 1)
+    assert runner.invoke(args=arguments, input="Correct-Horse-7\n").exit_code == 0
