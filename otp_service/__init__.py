@@ -86,6 +86,7 @@ def _add_clients(app: Flask, config: "Config") -> None:
     """What services reach through the application: the provider, the keys, the bound on password hashes."""
     from otp_service.auth.step_up import requirement_of
     from otp_service.core.database import assert_no_transaction
+    from otp_service.core.low_priority import LowPriorityThreads
     from otp_service.core.secrets import Keyring
     from otp_service.core.slots import HashSlots
     from otp_service.sessions import signing_keys
@@ -100,6 +101,7 @@ def _add_clients(app: Flask, config: "Config") -> None:
         max_waiting=config.password_hash_waiting,
         wait_seconds=config.password_hash_wait_seconds,
     )
+    app.extensions["hash_threads"] = LowPriorityThreads(config.password_hash_concurrency)
     app.extensions["sinch"] = SinchClient(_sinch_settings(config), before_call=assert_no_transaction)
 
 

@@ -1,6 +1,8 @@
 """Checks and makes password hashes, in bounded numbers, taking the same time whether or not the account exists."""
 
+from collections.abc import Callable
 from datetime import datetime
+from typing import TypeVar
 
 from flask import current_app
 from sqlalchemy import select, update
@@ -13,15 +15,19 @@ from otp_service.accounts.passwords import PasswordPolicy
 from otp_service.accounts.users import Account
 from otp_service.core import clock, hashing
 from otp_service.core.database import execute, fetch_one, transaction
+from otp_service.core.low_priority import LowPriorityThreads
 from otp_service.core.settings import settings
 from otp_service.core.slots import HashSlots, SlotsBusy
 from otp_service.core.tracing import ClientInfo
 
+T = TypeVar("T")
+
 
 def hash_password(password: str) -> str:
     """A new hash at the configured cost. Raises SlotsBusy (503) when too many wait."""
+    cost = settings().password_salt_rounds
     with _slots().hold():
-        return hashing.hash_password(password, cost=settings().password_salt_rounds)
+        return _aside(lambda: hashing.hash_password(password, cost=cost))
 
 
 def policy() -> PasswordPolicy:
@@ -63,9 +69,9 @@ def _check(password: str, stored: str | None, *, may_upgrade: bool) -> tuple[boo
     """
     cost = settings().password_salt_rounds
     with _slots().hold():
-        result = hashing.verify_password(password, stored, cost=cost)
+        result = _aside(lambda: hashing.verify_password(password, stored, cost=cost))
         is_due = may_upgrade and result.matches and result.needs_upgrade
-        upgraded = hashing.hash_password(password, cost=cost) if is_due else None
+        upgraded = _aside(lambda: hashing.hash_password(password, cost=cost)) if is_due else None
     return result.matches, upgraded
 
 
@@ -85,6 +91,12 @@ def _record_success(user_id: int, subject: str, stored: str, upgraded: str | Non
         if upgraded is not None:
             is_unchanged = (User.id == user_id) & (User.password_hash == stored)
             execute(update(User).where(is_unchanged).values(password_hash=upgraded))
+
+
+def _aside(act: Callable[[], T]) -> T:
+    """Hash where it keeps no other request waiting for the processor."""
+    threads: LowPriorityThreads = current_app.extensions["hash_threads"]
+    return threads.run(act)
 
 
 def _slots() -> HashSlots:
