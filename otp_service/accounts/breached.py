@@ -9,9 +9,7 @@ from urllib3.exceptions import HTTPError
 
 from otp_service.core.hashing import normalize
 
-_PREFIX_LENGTH = (
-    5  # all that leaves this machine: the start of the SHA-1, shared by about a thousand breached passwords
-)
+_PREFIX_LENGTH = 5  # all that leaves this machine: the start of the SHA-1, shared by a thousand breached passwords
 _LARGEST_ANSWER = 256 * 1024  # bytes; above the 64 KiB for other hosts, since padded ranges come near that
 _log = logging.getLogger(__name__)
 

@@ -9,12 +9,14 @@ from sqlalchemy import select, update
 
 from otp_service import audit
 from otp_service.accounts import throttle, users
+from otp_service.accounts.breached import is_breached
 from otp_service.accounts.errors import InvalidCredentials
 from otp_service.accounts.models import User
 from otp_service.accounts.passwords import PasswordPolicy
 from otp_service.accounts.users import Account
 from otp_service.core import clock, hashing
 from otp_service.core.database import execute, fetch_one, transaction
+from otp_service.core.errors import InvalidInput
 from otp_service.core.low_priority import LowPriorityThreads
 from otp_service.core.settings import settings
 from otp_service.core.slots import HashSlots, SlotsBusy
@@ -23,8 +25,14 @@ from otp_service.core.tracing import ClientInfo
 T = TypeVar("T")
 
 
-def hash_password(password: str) -> str:
-    """A new hash at the configured cost. Raises SlotsBusy (503) when too many wait."""
+def hash_password(password: str, *, field: str = "password") -> str:
+    """A new hash at the configured cost, for a password that passed the policy.
+
+    Raises InvalidInput about `field` for one that the breach look-up knows, SlotsBusy (503) when too many wait.
+    """
+    lookup = settings().breach_lookup_url
+    if lookup and is_breached(password, base_url=lookup):
+        raise InvalidInput(fields={field: ["Password is known from a data breach: choose another one."]})
     cost = settings().password_salt_rounds
     with _slots().hold():
         return _aside(lambda: hashing.hash_password(password, cost=cost))

@@ -34,7 +34,7 @@ def set_password(*, token: str, new_password: str, client: ClientInfo) -> None:
     )
     if faults:
         raise InvalidInput(fields={"newPassword": faults})
-    password_hash = credentials.hash_password(new_password)
+    password_hash = credentials.hash_password(new_password, field="newPassword")
     now = clock.now()
     with transaction():
         links.spend(token, LinkPurpose.SET_PASSWORD, now=now)

@@ -47,7 +47,7 @@ def _database() -> tuple[str, str]:
     if found == heads():
         return "up", "at head"
     # While versions are exchanged one by one, the old one serves on the new one's schema.
-    return "up", "behind: run flask db upgrade" if found <= _known() else _AHEAD
+    return "up", "behind: run flask db upgrade" if found <= known() else _AHEAD
 
 
 @cache
@@ -57,7 +57,8 @@ def heads() -> set[str]:
 
 
 @cache
-def _known() -> set[str]:
+def known() -> set[str]:
+    """All migrations that this code knows."""
     return {script.revision for script in _scripts().walk_revisions()}
 
 

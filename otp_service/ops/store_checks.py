@@ -13,7 +13,7 @@ from otp_service.core.database import fetch_all, fetch_one, transaction
 from otp_service.core.settings import settings
 from otp_service.extensions import db
 from otp_service.ops.findings import Finding, failed, ok, warning
-from otp_service.ops.readiness import heads
+from otp_service.ops.readiness import heads, known
 
 CLOCKS_APART_WARNING_SECONDS = 2
 CLOCKS_APART_FAILED_SECONDS = 30  # one step of an authenticator app
@@ -91,8 +91,11 @@ def _compare_schemas() -> Finding:
         return failed("migrations", f"there are no tables; this code needs version {wanted}", "Run: flask db upgrade")
     if set(found) == heads():
         return ok("migrations", f"at head ({wanted})")
+    if not set(found) <= known():
+        detail = f"at version {', '.join(found)}, which is newer than this code's {wanted}"
+        return warning("migrations", detail, "Fine while versions are exchanged; then install the newer code")
     detail = f"at version {', '.join(found) or 'none'}; this code needs {wanted}"
-    return failed("migrations", detail, "Run: flask db upgrade (if the database is newer, install newer code)")
+    return failed("migrations", detail, "Run: flask db upgrade")
 
 
 def _compare_clocks(theirs: datetime, before: datetime, after: datetime) -> Finding:

@@ -10,6 +10,9 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 import pytest
 
 from otp_service.accounts.breached import is_breached
+from tests.api import Api
+from tests.conftest import MakeApp
+from tests.factories import new_details
 
 PASSWORD = "Zürich-Tramlines-4"
 DIGEST = hashlib.sha1(PASSWORD.encode()).hexdigest().upper()
@@ -133,3 +136,16 @@ def test_a_service_that_is_away_fails_open() -> None:
     with socket.socket() as unheard:
         unheard.bind(("127.0.0.1", 0))
         assert not is_breached(PASSWORD, base_url=f"http://127.0.0.1:{unheard.getsockname()[1]}")
+
+
+def test_a_registration_with_a_breached_password_is_refused_where_the_look_up_is_on(
+    make_app: MakeApp, server: RangeServer
+) -> None:
+    server.body = f"{OTHERS}{DIGEST[5:]}:3\r\n"
+    details = new_details(password=PASSWORD)
+    refused = Api(make_app(BREACH_LOOKUP_URL=server.url, PASSWORD_CHARACTER_CLASSES="false")).post(
+        "/auth/register", details
+    )
+    accepted = Api(make_app(PASSWORD_CHARACTER_CLASSES="false")).post("/auth/register", details)
+    assert (refused.status_code, refused.json["errors"][0]["field"]) == (400, "password")
+    assert accepted.status_code == 201, accepted.json
