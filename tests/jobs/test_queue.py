@@ -23,7 +23,7 @@ def queue_size(app: Flask) -> int:
 
 
 def test_the_jobs_have_names_of_their_own() -> None:
-    assert {job.name: job.every_seconds for job in JOBS} == {"deliver": 5, "sweep": 60}
+    assert {job.name: job.every_seconds for job in JOBS} == {"deliver": 5, "sweep": 60, "retention": 86_400}
 
 
 def test_a_job_is_due_once_in_each_span(time: Time) -> None:
