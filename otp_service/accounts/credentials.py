@@ -52,6 +52,7 @@ def authenticate(*, email: str, password: str, client: ClientInfo) -> Account:
     A canonical address that nobody has, a wrong password and an account locked by an operator cost the same hash
     and give the same error.
     """
+    _slots().refuse_when_full()  # under a flood, a refusal writes nothing
     now = clock.now()
     subject = throttle.subject_of(email)
     failures = throttle.count_try(subject, now=now)

@@ -50,6 +50,12 @@ class HashSlots:
         """How many callers of this process wait now."""
         return len(self._queue)
 
+    def refuse_when_full(self) -> None:
+        """Raise SlotsBusy while as many wait as may: ask before doing anything that `hold` would make vain."""
+        with self._lock:
+            if self._queue and len(self._queue) >= self._max_waiting:
+                raise SlotsBusy
+
     @contextmanager
     def hold(self) -> Iterator[None]:
         """Have a slot for the length of the block. Raises SlotsBusy."""

@@ -5,6 +5,7 @@ import logging
 import os
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -304,3 +305,17 @@ def test_a_slot_that_is_a_symbolic_link_is_not_followed(tmp_path: Path) -> None:
     with HashSlots(tmp_path, slots=1, max_waiting=0).hold():
         pass
     assert not target.exists()
+
+
+def test_who_asks_before_queueing_is_refused_only_while_the_queue_is_full(tmp_path: Path) -> None:
+    slots = HashSlots(tmp_path, slots=1, max_waiting=1, wait_seconds=5)
+    slots.refuse_when_full()
+    with slots.hold():
+        slots.refuse_when_full()
+        waiting = threading.Thread(target=lambda: slots.hold().__enter__())
+        waiting.start()
+        while not slots.waiting:
+            time.sleep(0.001)
+        with pytest.raises(SlotsBusy):
+            slots.refuse_when_full()
+    waiting.join()
