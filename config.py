@@ -150,13 +150,6 @@ def _node_env(read: Reader) -> str:
     return "production" if read.text("NODE_ENV", default="") == "production" else "development"
 
 
-def _breach_lookup_url(read: Reader) -> str | None:
-    url = read.text("BREACH_LOOKUP_URL", default="")
-    if url and not re.fullmatch(r"https?://[^/\s]+(/\S*)?", url):
-        read.fault("BREACH_LOOKUP_URL", f"holds {url!r}", "hold an address such as https://api.pwnedpasswords.com")
-    return url or None
-
-
 def _profile(read: Reader) -> dict[str, object]:
     profile = read.choice("SECURITY_PROFILE", ("standard", "strict"), default="standard")
     strict = profile == "strict"
@@ -164,7 +157,7 @@ def _profile(read: Reader) -> dict[str, object]:
     return {
         "security_profile": profile,
         "mfa_policy": policy,
-        "breach_lookup_url": _breach_lookup_url(read),
+        "breach_lookup_url": read.web_address("BREACH_LOOKUP_URL", example="https://api.pwnedpasswords.com"),
         "password_minimum_length": read.integer(
             "PASSWORD_MIN_LENGTH", default=15 if strict and policy != "always" else 8, low=8, high=64
         ),

@@ -119,6 +119,13 @@ class Reader:
             return default
         return fold(text)
 
+    def web_address(self, name: str, *, example: str) -> str | None:
+        """An http or https address, or None when it is not set."""
+        url = self.text(name, default="")
+        if url and not re.fullmatch(r"https?://[^/\s]+(/\S*)?", url):
+            self.fault(name, f"holds {url!r}", f"hold an address such as {example}")
+        return url or None
+
     def words(self, name: str) -> tuple[str, ...]:
         """A list separated by commas."""
         return tuple(filter(None, (word.strip() for word in self.text(name, default="").split(","))))

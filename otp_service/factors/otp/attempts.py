@@ -6,7 +6,7 @@ from datetime import datetime
 
 from sqlalchemy import ColumnElement, delete, exists, select, update
 
-from otp_service.core import counters
+from otp_service.core import clock, counters
 from otp_service.core.database import execute, fetch_all, fetch_one, transaction, upsert
 from otp_service.core.secrets import keyring
 from otp_service.core.settings import settings
@@ -49,7 +49,7 @@ def count(ticket: Ticket, code: str, *, now: datetime) -> Attempt:
     return attempt
 
 
-def uncount(attempt: Attempt, *, now: datetime) -> None:
+def uncount(attempt: Attempt) -> None:
     """The provider never looked at the code: the guess was none, unless another request reported it as well."""
     is_open = _is(attempt) & (VerificationAttempt.outcome == AttemptOutcome.UNKNOWN)
     fewer = update(VerificationAttempt).values(open_reports=VerificationAttempt.open_reports - 1)
@@ -63,7 +63,8 @@ def uncount(attempt: Attempt, *, now: datetime) -> None:
                 .where(Verification.id == attempt.verification_id, Verification.attempts > 0)
                 .values(attempts=Verification.attempts - 1)
             )
-            counters.give_back(ACCOUNT_COUNTER, str(attempt.user_id), taken_at=now)
+            # Not at `now`: whoever joined a guess may have started before the one who counted it.
+            counters.give_back(ACCOUNT_COUNTER, str(attempt.user_id), taken_at=clock.now())
 
 
 def record_wrong(attempt: Attempt, *, now: datetime) -> None:

@@ -86,7 +86,7 @@ def _evaluate(ticket: Ticket, code: str, now: datetime) -> Proof:
         if error.is_outcome_unknown and _was_accepted(ticket, attempt):
             return proof
         if not error.is_outcome_unknown:
-            attempts.uncount(attempt, now=now)
+            attempts.uncount(attempt)
         raise from_provider(error) from error
     return proof
 
@@ -102,7 +102,7 @@ def _ask_what_ended_it(ticket: Ticket, attempt: Attempt, now: datetime, error: s
     if status is VerificationStatus.SUCCESSFUL and attempt.was_known and attempts.is_only_unknown(attempt):
         return
     if status is VerificationStatus.ABORTED:
-        attempts.uncount(attempt, now=now)
+        attempts.uncount(attempt)
         ledger.move(ticket.id, (State.SENT,), State.SUPERSEDED, settled_at=now)
         raise _Superseded from error
     if not attempt.was_known:
