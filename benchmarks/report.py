@@ -108,4 +108,4 @@ def _span(found: Spread) -> str:
 
 
 def _ratio(found: Spread) -> str:
-    return f"{found.median:.2f} ({found.low:.2f} to {found.high:.2f})"
+    return f"{found.median:.3f} ({found.low:.2f} to {found.high:.2f})"
