@@ -49,20 +49,22 @@ class Verified:
 
 def login(*, email: str, password: str, client: ClientInfo) -> SignIn:
     """Check the password and send a code. Raises InvalidCredentials, AccountLocked, SlotsBusy."""
+    started = clock.now()  # before the password is read: what voids challenges meanwhile voids this one as well
     account = credentials.authenticate(email=email, password=password, client=client)
     now = clock.now()
     if settings().mfa_policy == "enrolment" and account.is_verified:
-        return SignIn(account.id, tokens=_start_without_factor(account.id, client, now))
+        return SignIn(account.id, tokens=_start_without_factor(account.id, client, started, now))
     with transaction():
-        challenge = challenges.issue(account.id, now=now)
+        challenge = challenges.issue(account.id, now=started)
         audit.record("login.password_accepted", user_id=account.id, client=client, at=now)
     return _with_code(account, challenge, client)
 
 
-def _start_without_factor(user_id: int, client: ClientInfo, now: datetime) -> Tokens:
+def _start_without_factor(user_id: int, client: ClientInfo, started: datetime, now: datetime) -> Tokens:
     with transaction():
-        if users.find_and_hold(user_id) is None:
-            raise InvalidCredentials  # locked while the password was checked
+        held = users.find_and_hold(user_id)
+        if held is None or (held.challenges_void_before is not None and started <= held.challenges_void_before):
+            raise InvalidCredentials  # locked, or another password set, while this one was checked
         grant = Grant(user_id, amr=("pwd",), acr="aal1", is_verified=True)
         return sessions.start(grant, client=client, now=now)
 

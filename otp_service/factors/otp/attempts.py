@@ -67,11 +67,20 @@ def uncount(attempt: Attempt) -> None:
             counters.give_back(ACCOUNT_COUNTER, str(attempt.user_id), taken_at=clock.now())
 
 
-def record_wrong(attempt: Attempt, *, now: datetime) -> None:
-    """The provider refused the code; the fifth refusal kills the verification."""
+def record_wrong(attempt: Attempt, *, now: datetime, is_verdict: bool = True) -> None:
+    """The provider refused the code; the fifth refusal kills the verification.
+
+    Without `is_verdict` (the verification had ended well before) another report of the same code may be what ended it.
+    """
+    is_open = _is(attempt) & (VerificationAttempt.outcome == AttemptOutcome.UNKNOWN)
+    wrong = update(VerificationAttempt).values(outcome=AttemptOutcome.WRONG)
+    fewer = update(VerificationAttempt).values(open_reports=VerificationAttempt.open_reports - 1)
     with transaction():
         ledger.lock(attempt.verification_id)
-        set_outcome(attempt, AttemptOutcome.WRONG)
+        if is_verdict:
+            execute(wrong.where(is_open))
+        elif execute(wrong.where(is_open, VerificationAttempt.open_reports == 1)).rowcount == 0:
+            execute(fewer.where(is_open))
         _close_if_used_up(attempt.verification_id, now)
 
 
@@ -87,6 +96,12 @@ def is_only_unknown(attempt: Attempt) -> bool:
         VerificationAttempt.outcome == AttemptOutcome.UNKNOWN,
     )
     return [row.code_hash for row in fetch_all(statement)] == [attempt.code_hash]
+
+
+def is_shared(attempt: Attempt) -> bool:
+    """Whether another request reported, or is reporting, the same code without having learnt the answer."""
+    row = fetch_one(select(VerificationAttempt.open_reports).where(_is(attempt)))
+    return row is not None and row.open_reports > 1
 
 
 def clear_account(user_id: int) -> None:

@@ -42,6 +42,11 @@ def give_back(*, user_id: int, phone_number: str, ip: str, taken_at: datetime) -
         counters.give_back(allowance.name, allowance.subject, taken_at=taken_at)
 
 
+def give_back_cooldown(user_id: int, *, taken_at: datetime) -> None:
+    """A message may have left: the person need not wait, but it counts against the number and the address."""
+    counters.give_back("otp-cooldown", str(user_id), taken_at=taken_at)
+
+
 def seconds_until_next(user_id: int, *, now: datetime) -> float:
     """Seconds until the user may have another code."""
     window = settings().otp_cooldown_seconds

@@ -78,7 +78,8 @@ def _evaluate(ticket: Ticket, code: str, now: datetime) -> Proof:
     except sinch.CodeRejected as error:
         if attempt.was_known and _was_accepted(ticket, attempt):
             return proof  # the provider's words for a code that it has accepted already
-        attempts.record_wrong(attempt, now=now)
+        is_verdict = not attempts.is_shared(attempt) or _is_pending(ticket)
+        attempts.record_wrong(attempt, now=now, is_verdict=is_verdict)
         raise OtpInvalid from error
     except (sinch.VerificationExpired, sinch.VerificationFailed, sinch.VerificationNotFound) as error:
         _ask_what_ended_it(ticket, attempt, now, error)
@@ -106,7 +107,7 @@ def _ask_what_ended_it(ticket: Ticket, attempt: Attempt, now: datetime, error: s
         ledger.move(ticket.id, (State.SENT,), State.SUPERSEDED, settled_at=now)
         raise _Superseded from error
     if not attempt.was_known:
-        attempts.record_wrong(attempt, now=now)
+        attempts.record_wrong(attempt, now=now, is_verdict=status is not VerificationStatus.SUCCESSFUL)
     if status is not VerificationStatus.SUCCESSFUL:
         ledger.move(ticket.id, (State.SENT,), _ENDED.get(status, State.FAILED), settled_at=now)
     raise OtpInvalid from error
@@ -119,6 +120,14 @@ def _was_accepted(ticket: Ticket, attempt: Attempt) -> bool:
     except sinch.SinchError:
         return False
     return status is VerificationStatus.SUCCESSFUL and attempts.is_only_unknown(attempt)
+
+
+def _is_pending(ticket: Ticket) -> bool:
+    """Still open at the provider after it refused a code: then the refusal was about that code."""
+    try:
+        return sinch.get_client().status(ticket.opened_provider_id()).status is VerificationStatus.PENDING
+    except sinch.SinchError:
+        return False
 
 
 def _record_failure(user_id: int, client: ClientInfo, now: datetime) -> None:

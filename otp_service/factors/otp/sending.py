@@ -105,7 +105,8 @@ def _deliver(ticket: Ticket, locale: str | None) -> None:
         if is_lost and _was_started(ticket):
             return
         if is_lost:  # it may still arrive: leave it open for the next check, but make nobody wait
-            ledger.give_back(ticket, now=clock.now())
+            with transaction():
+                budget.give_back_cooldown(ticket.user_id, taken_at=ticket.created_at)
         else:
             ledger.mark_undelivered(ticket, now=clock.now())
         raise from_provider(error) from error
