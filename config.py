@@ -1,27 +1,23 @@
 """The service's settings: read from the environment and `.env`, checked once, frozen afterwards."""
 
-import base64
 import os
 import re
-import secrets
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from dotenv import dotenv_values
-from sqlalchemy.engine import URL, make_url
-from sqlalchemy.exc import ArgumentError
 
+from otp_service.core.database_url import read_database_url
+from otp_service.core.key_settings import read_keys, refuse_folder
 from otp_service.core.phone import is_country
-from otp_service.core.settings import Reader, decoded_base64, is_loopback, is_weak, kept_secret, split_address
+from otp_service.core.settings import Reader, decoded_base64, is_loopback, split_address
 from otp_service.mail.settings import MailSettings, read_mail
 
 ROOT = Path(__file__).resolve().parent
 SINCH_URL = "https://verification.api.sinch.com"
 CHANNELS = ("sms", "callout")
-JWT_ALGORITHMS = ("HS256", "ES256", "EdDSA", "RS256")
-AES_KEY_BYTES = 32
 ORIGIN = re.compile(r"https?://([a-z0-9_-]+(\.[a-z0-9_-]+)*|\[[0-9a-f:.]+\])(:[0-9]{1,5})?")
 
 
@@ -123,7 +119,7 @@ def _read_all(read: Reader) -> dict[str, object]:
     values |= _profile(read)
     values |= _server(read, production=production)
     values |= _stores(read, instance_dir, production=production)
-    values |= _keys(read, instance_dir, production=production)
+    values |= read_keys(read, instance_dir, production=production)
     values |= _sinch(read, production=production)
     values |= _otp(read)
     values["mail"] = read_mail(read, production=production)
@@ -137,12 +133,8 @@ def _instance_dir(read: Reader) -> Path:
     try:
         path.mkdir(mode=0o700, parents=True, exist_ok=True)  # it holds secrets and, with SQLite, everybody's data
     except OSError as error:
-        _refuse_folder(read, error)
+        refuse_folder(read, error)
     return path
-
-
-def _refuse_folder(read: Reader, error: OSError) -> str:
-    return read.fault("INSTANCE_DIR", f"cannot be used ({type(error).__name__})", "name a folder to write to")
 
 
 def _node_env(read: Reader) -> str:
@@ -206,99 +198,10 @@ def _stores(read: Reader, instance_dir: Path, *, production: bool) -> dict[str, 
     if redis_url and (parts is None or parts.scheme not in {"redis", "rediss", "unix"}):
         read.fault("REDIS_URL", "is no Redis address", "hold redis://host:port/0, rediss://... or unix:///path")
     return {
-        "database_url": _database_url(read, instance_dir, production=production),
+        "database_url": read_database_url(read, instance_dir, production=production),
         "database_pool_size": read.integer("DATABASE_POOL_SIZE", default=16, low=1, high=200),
         "redis_url": redis_url or None,
     }
-
-
-def _database_url(read: Reader, instance_dir: Path, *, production: bool) -> str:
-    """SQLAlchemy 2.1 and psycopg 3 would claim a plain `postgresql://`, so the driver is always named."""
-    text = read.secret("DATABASE_URL", default=None)
-    if text is None and read.text("DB_HOST", default=""):
-        return URL.create(
-            "postgresql+psycopg2",
-            username=read.text("DB_USER", default="postgres"),
-            password=read.secret("DB_PASSWORD", default=None),
-            host=read.text("DB_HOST", default=""),
-            port=read.integer("DB_PORT", default=5432, low=1, high=65535),
-            database=read.text("DB_NAME", default="otp_service"),
-        ).render_as_string(hide_password=False)
-    if text is None:
-        if production:
-            read.fault("DATABASE_URL", "is not set", "hold postgresql://user:password@host/name (or set DB_HOST ...)")
-        return f"sqlite:///{(instance_dir / 'otp_service.db').absolute()}"
-    try:
-        url = make_url(text)
-    except (ArgumentError, ValueError):  # the latter for a port that is no number
-        return read.fault(
-            "DATABASE_URL", "is no database address", "hold postgresql://user:password@host/name or sqlite:///path"
-        )
-    kind = url.drivername.split("+")[0]
-    if kind in {"postgres", "postgresql"}:
-        return url.set(drivername="postgresql+psycopg2").render_as_string(hide_password=False)
-    if kind == "sqlite":
-        return url.set(drivername="sqlite").render_as_string(hide_password=False)
-    return read.fault("DATABASE_URL", f"names {kind!r}", "name postgresql or sqlite")
-
-
-def _keys(read: Reader, instance_dir: Path, *, production: bool) -> dict[str, object]:
-    """In development both secrets are made at the first start and kept; in production they must be given."""
-    algorithm = read.choice("JWT_ALGORITHM", JWT_ALGORITHMS, default="HS256", fold=_spelled_algorithm)
-    jwt_secret = read.secret("JWT_SECRET", default=None, minimum=32)
-    keys_text = read.secret("ENCRYPTION_KEY", default=None)
-    if not production:
-        jwt_secret = jwt_secret or _kept(read, "JWT_SECRET", instance_dir, lambda: secrets.token_urlsafe(48))
-        keys_text = keys_text or _kept(read, "ENCRYPTION_KEY", instance_dir, _new_encryption_key)
-    if jwt_secret is None and algorithm == "HS256":
-        read.fault(
-            "JWT_SECRET",
-            "is not set",
-            "hold a random text of 32 characters or more (openssl rand -base64 48)",
-        )
-    elif production and jwt_secret is not None and is_weak(jwt_secret):
-        read.fault("JWT_SECRET", "holds a weak or example value", "hold a random text (openssl rand -base64 48)")
-    if keys_text is None:
-        read.fault("ENCRYPTION_KEY", "is not set", "hold 32 random bytes in base64 (openssl rand -base64 32)")
-    return {
-        "jwt_algorithm": algorithm,
-        "jwt_keys_dir": Path(read.text("JWT_KEYS_DIR", default=str(instance_dir / "keys"))),
-        "jwt_secret": jwt_secret or "",
-        "encryption_keys": _encryption_keys(read, keys_text or "", production=production),
-        "jwt_ttl_seconds": read.duration("JWT_EXPIRES_IN", default=900, low=30, high=86_400),
-        "jwt_issuer": read.text("JWT_ISSUER", default="otp_service"),
-        "jwt_audience": read.text("JWT_AUDIENCE", default="otp_service"),
-        "challenge_ttl_seconds": 600,
-    }
-
-
-def _spelled_algorithm(text: str) -> str:
-    """The algorithm in the letter case that RFC 7518 and RFC 8037 give it."""
-    return next((name for name in JWT_ALGORITHMS if name.lower() == text.lower()), text)
-
-
-def _kept(read: Reader, name: str, instance_dir: Path, make: Callable[[], str]) -> str:
-    path = instance_dir / name.lower()
-    try:
-        kept = kept_secret(path, make)
-    except OSError as error:
-        return _refuse_folder(read, error)
-    if len(kept) < AES_KEY_BYTES:
-        read.fault(name, f"is cut short in {path}", "be restored there, or deleted with all that it protects")
-    return kept
-
-
-def _new_encryption_key() -> str:
-    return base64.b64encode(secrets.token_bytes(AES_KEY_BYTES)).decode()
-
-
-def _encryption_keys(read: Reader, text: str, *, production: bool) -> tuple[bytes, ...]:
-    keys = tuple(decoded_base64(word.strip()) for word in text.split(",") if word.strip())
-    if text and (not keys or any(len(key) != AES_KEY_BYTES for key in keys)):
-        read.fault("ENCRYPTION_KEY", "is not 32 bytes", "hold 32 bytes in base64, several keys with commas")
-    elif production and any(map(is_weak, keys)):
-        read.fault("ENCRYPTION_KEY", "holds a weak value", "hold random bytes (openssl rand -base64 32)")
-    return keys
 
 
 def _sinch(read: Reader, *, production: bool) -> dict[str, object]:

@@ -5,7 +5,7 @@ It counts by canonical address, known or unknown, so that a wait tells nobody wh
 
 from datetime import datetime, timedelta
 
-from sqlalchemy import ColumnElement, case, delete, literal, select, update
+from sqlalchemy import ColumnElement, case, delete, literal, or_, select, update
 
 from otp_service.accounts.errors import AccountLocked
 from otp_service.accounts.models import LoginThrottle
@@ -37,7 +37,8 @@ def count_try(subject: str, *, now: datetime) -> int:
         statement = statement.on_conflict_do_update(
             index_elements=[LoginThrottle.subject],
             set_={"failures": failures, "last_failed_at": now, "waits_until": _wait_ends(failures, now)},
-            where=LoginThrottle.waits_until <= now,
+            # Below the limit nobody waits: of parallel tries the one that read the clock first may be counted last.
+            where=or_(LoginThrottle.failures < settings().login_failures_before_wait, LoginThrottle.waits_until <= now),
         )
         is_counted = execute(statement).rowcount == 1
         row = fetch_one(select(LoginThrottle.failures, LoginThrottle.waits_until).where(_is(subject)))
