@@ -44,6 +44,6 @@ def verify_phone(named: Named, *, code: str, client: ClientInfo) -> int:
     Raises UserNotFound, OtpInvalid, TooManyAttempts, ProviderUnavailable, ProviderRefused.
     """
     account = users.get_by_recipient(email=named.email, phone_number=named.phone_number)
-    proof = otp.prove(user_id=account.id, code=code, challenge_id=None, client=client)
+    proof = otp.prove(user_id=account.id, code=code, purpose=otp.Purpose.PHONE_VERIFICATION, client=client)
     otp.redeem(proof, client=client, now=clock.now())
     return account.id

@@ -92,7 +92,9 @@ def verify(named: Named, *, code: str, client: ClientInfo) -> Verified:
 def _meet_challenge(challenge_token: str, code: str, client: ClientInfo) -> Verified:
     challenge = challenges.find_open(challenge_token, now=clock.now())
     account = challenge.account
-    proof = otp.prove(user_id=account.id, code=code, challenge_id=challenge.id, client=client)
+    proof = otp.prove(
+        user_id=account.id, code=code, purpose=otp.Purpose.LOGIN, challenge_id=challenge.id, client=client
+    )
     now = clock.now()
     with transaction():
         challenges.spend(challenge, now=now)

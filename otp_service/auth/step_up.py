@@ -39,7 +39,9 @@ def step_up(caller: Caller, *, password: str, code: str, client: ClientInfo) -> 
     """
     account = _account_of(caller)
     credentials.authenticate(email=account.email, password=password, client=client)
-    proof = otp.prove(user_id=account.id, code=code, challenge_id=caller.session_id, client=client)
+    proof = otp.prove(
+        user_id=account.id, code=code, purpose=otp.Purpose.STEP_UP, challenge_id=caller.session_id, client=client
+    )
     now = clock.now()
     with transaction():
         if users.find_and_hold(account.id) is None:

@@ -137,7 +137,9 @@ class LifeOfACode(RuleBasedStateMachine):
     def prove(self, tried: str) -> str:
         """The id of the verification that was granted."""
         with self.app.app_context():
-            proof = otp.prove(user_id=self.person.id, code=tried, challenge_id=None, client=COMMAND_LINE)
+            proof = otp.prove(
+                user_id=self.person.id, code=tried, purpose=otp.Purpose.PHONE_VERIFICATION, client=COMMAND_LINE
+            )
             self.client.pass_by(Point.BEFORE_REDEEM)
             from otp_service.core import clock
 

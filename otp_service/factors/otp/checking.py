@@ -16,7 +16,7 @@ from otp_service.factors.otp.errors import OtpInvalid, from_provider
 from otp_service.factors.otp.ledger import Ticket
 from otp_service.factors.otp.models import Verification
 from otp_service.factors.otp.sending import ANSWER_WITHIN_SECONDS
-from otp_service.factors.otp.states import PROVE_THE_PHONE, State
+from otp_service.factors.otp.states import PROVE_THE_PHONE, Purpose, State
 from otp_service.sinch import Channel, VerificationStatus
 
 _ENDED = {VerificationStatus.ABORTED: State.SUPERSEDED, VerificationStatus.FAIL: State.EXPIRED}
@@ -36,15 +36,19 @@ class _Superseded(Exception):
     """The provider has dropped this verification for another one; the code may belong to that."""
 
 
-def prove(*, user_id: int, code: str, challenge_id: uuid.UUID | None, client: ClientInfo) -> Proof:
-    """Show that the user holds the phone, with the live code sent for `challenge_id`, or with any that proves a phone.
+def prove(
+    *, user_id: int, code: str, purpose: Purpose, client: ClientInfo, challenge_id: uuid.UUID | None = None
+) -> Proof:
+    """Show that the user holds the phone, with the live code sent for this purpose and for `challenge_id`, if given.
+
+    A phone is verified with a code for a sign-in as well.
 
     Raises OtpInvalid, TooManyAttempts, ProviderUnavailable, ProviderRefused. A right code whose answer was lost may
     be tried again.
     """
     now = clock.now()
     with sinch.get_client().within(ANSWER_WITHIN_SECONDS):
-        for ticket in _live(user_id, challenge_id, now):
+        for ticket in _live(user_id, purpose, challenge_id, now):
             settled = settling.settle(ticket, now=now) if ticket.state == State.RESERVED else ticket
             if settled.state not in {State.SENT, State.FAILED}:
                 continue
@@ -59,13 +63,12 @@ def prove(*, user_id: int, code: str, challenge_id: uuid.UUID | None, client: Cl
     raise OtpInvalid
 
 
-def _live(user_id: int, challenge_id: uuid.UUID | None, now: datetime) -> list[Ticket]:
+def _live(user_id: int, purpose: Purpose, challenge_id: uuid.UUID | None, now: datetime) -> list[Ticket]:
     """Newest first. A failed one is among them, since it still says "too many attempts"."""
-    is_bound: ColumnElement[bool] = Verification.expires_at > now
+    purposes = PROVE_THE_PHONE if purpose is Purpose.PHONE_VERIFICATION else (purpose,)
+    is_bound: ColumnElement[bool] = (Verification.expires_at > now) & Verification.purpose.in_(purposes)
     if challenge_id is not None:
         is_bound &= Verification.challenge_id == challenge_id
-    else:
-        is_bound &= Verification.purpose.in_(PROVE_THE_PHONE)
     states = [Verification.state == state for state in (State.RESERVED, State.SENT, State.FAILED)]
     return ledger.newest_first(user_id, is_bound, or_(*states))
 

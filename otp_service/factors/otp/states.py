@@ -26,6 +26,8 @@ class Purpose(StrEnum):
     LOGIN = "login"
     PHONE_VERIFICATION = "phone_verification"
     STEP_UP = "step_up"
+    PHONE_CHANGE = "phone_change"
+    PASSWORD_RESET = "password_reset"  # noqa: S105 - a purpose, no password
 
 
 PROVE_THE_PHONE = (Purpose.LOGIN, Purpose.PHONE_VERIFICATION)
