@@ -139,8 +139,10 @@ def _require_keys(app: Flask) -> None:
 
 def _register_blueprints(app: Flask) -> None:
     from otp_service.accounts.views import bp as accounts
+    from otp_service.auth.mfa_views import bp as mfa
     from otp_service.auth.views import bp as auth
     from otp_service.core.problems import API_PREFIX
+    from otp_service.factors.views import bp as factors
     from otp_service.ops.views import bp as ops
     from otp_service.sessions.key_views import bp as keys
     from otp_service.sessions.views import bp as sessions
@@ -148,5 +150,7 @@ def _register_blueprints(app: Flask) -> None:
     app.register_blueprint(ops)
     app.register_blueprint(keys)
     app.register_blueprint(auth, url_prefix=f"{API_PREFIX}/auth")
+    app.register_blueprint(mfa, url_prefix=f"{API_PREFIX}/auth")
+    app.register_blueprint(factors, url_prefix=API_PREFIX)
     app.register_blueprint(accounts, url_prefix=API_PREFIX)
     app.register_blueprint(sessions, url_prefix=API_PREFIX)

@@ -3,7 +3,8 @@
 from dataclasses import asdict
 from typing import Any
 
-from otp_service.auth.sign_in import SignIn, Verified
+from otp_service.auth.second_step import Verified
+from otp_service.auth.sign_in import SignIn
 from otp_service.core import phone
 from otp_service.core.errors import ServiceError
 from otp_service.factors import otp
@@ -17,18 +18,23 @@ def present_sign_in(result: SignIn) -> dict[str, Any]:
     challenge = result.challenge
     if challenge is None or result.phone_number is None:
         raise ValueError("a sign-in without tokens has a challenge")
-    sent = {"message": "Login successful. OTP sent for verification."}
     return {
-        **(sent if result.otp_error is None else _failed(result.otp_error)),
+        **_how_to_go_on(result),
         "user_id": result.user_id,
         "requires_otp": True,
         "challenge_token": challenge.token,
         "expires_in": challenge.expires_in,
-        "methods": list(otp.CHANNELS),
-        "default_method": result.channel,
-        "channel": result.channel,
+        "methods": list(result.methods),
+        "default_method": result.default_method,
         "phone_number": phone.mask(result.phone_number),
     }
+
+
+def _how_to_go_on(result: SignIn) -> dict[str, Any]:
+    if result.channel is None:
+        return {"message": "Login successful. Second factor required."}
+    sent = {"message": "Login successful. OTP sent for verification."}
+    return {**(sent if result.otp_error is None else _failed(result.otp_error)), "channel": result.channel}
 
 
 def _failed(error: ServiceError) -> dict[str, Any]:
@@ -46,6 +52,13 @@ def present_delivery(delivery: otp.Delivery) -> dict[str, Any]:
 
 def present_verified(result: Verified) -> dict[str, Any]:
     """The answer to a right code."""
-    message = "Phone number verified successfully. Access granted."
-    tokens = asdict(result.tokens) if result.tokens else {}
-    return {"message": message, "user_id": result.user_id, **tokens}
+    return {"message": "Phone number verified successfully. Access granted.", **_opened(result)}
+
+
+def present_signed_in(result: Verified) -> dict[str, Any]:
+    """The answer to another factor's right answer."""
+    return {"message": "Login successful.", **_opened(result)}
+
+
+def _opened(result: Verified) -> dict[str, Any]:
+    return {"user_id": result.user_id, **(asdict(result.tokens) if result.tokens else {})}

@@ -8,14 +8,26 @@ from otp_service.accounts import credentials
 from otp_service.accounts.fields import EmailField, PhoneField, password
 from otp_service.accounts.passwords import check_policy
 from otp_service.auth.phone_codes import Named
-from otp_service.core.schema import Schema, text
+from otp_service.core.schema import OpenOut, Schema, text
+from otp_service.factors.contract import Factor
 from otp_service.factors.otp import CHANNELS
+from otp_service.factors.otp.schemas import CODE_FAULT
 from otp_service.sinch import Channel
 
-CODE_FAULT = "Provide the code as 4 to 6 digits."
 CHANNEL_FAULT = f"Provide one of: {', '.join(CHANNELS)}."
 NAME_FAULT = "Provide exactly one of challengeToken, email and phoneNumber."
 TOKEN_LENGTH = 200
+
+
+def channel() -> "fields.Enum[Channel]":
+    """How a code shall come."""
+    return fields.Enum(
+        Channel,
+        by_value=fields.String,
+        validate=validate.OneOf(CHANNELS, error=CHANNEL_FAULT),
+        error_messages=dict.fromkeys(("unknown", "invalid", "null"), CHANNEL_FAULT),
+        metadata={"examples": ["sms"]},
+    )
 
 
 class RegisterIn(Schema):
@@ -66,7 +78,7 @@ class LoginOut(TokensOut):
     requires_otp = fields.Boolean(required=True)
     challenge_token = fields.String()
     methods = fields.List(fields.String())
-    default_method = fields.String()
+    default_method = fields.String(allow_none=True)
     channel = fields.String()
     phone_number = fields.String(metadata={"description": "Masked."})
     otp_error = fields.String(metadata={"description": "Why no code was sent by itself."})
@@ -94,13 +106,7 @@ class _NamedIn(Schema):
 class RequestOtpIn(_NamedIn):
     """Who wants a code, and how."""
 
-    channel = fields.Enum(
-        Channel,
-        by_value=fields.String,
-        validate=validate.OneOf(CHANNELS, error=CHANNEL_FAULT),
-        error_messages=dict.fromkeys(("unknown", "invalid", "null"), CHANNEL_FAULT),
-        metadata={"examples": ["sms"]},
-    )
+    channel = channel()
 
 
 class OtpSentOut(Schema):
@@ -128,6 +134,21 @@ class VerifiedOut(TokensOut):
 
     message = fields.String(required=True)
     user_id = fields.Integer(required=True)
+
+
+class ChallengeIn(Schema):
+    """The sign-in to go on with."""
+
+    challenge_token = text("Provide the challengeToken of your sign-in.", maximum=TOKEN_LENGTH)
+
+
+def answer_to_challenge(factor: Factor) -> type[Schema]:
+    """The body of a factor's sign-in route: the challenge, and the factor's own fields."""
+    return type(f"{factor.kind.title().replace('_', '')}SignInIn", (factor.answer, ChallengeIn), {})
+
+
+class OfferOut(OpenOut):
+    """What a client needs before it can answer, in the words of the factor's own standard; empty for none."""
 
 
 class SetPasswordIn(Schema):

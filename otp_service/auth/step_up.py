@@ -1,25 +1,29 @@
-"""Signs somebody in anew within a session: the password and a code that was sent for this session alone."""
+"""Signs somebody in anew within a session: the password where it is due, and a factor proven for this session alone."""
+
+from typing import Any
 
 from otp_service import sessions
 from otp_service.accounts import credentials, users
+from otp_service.accounts.errors import InvalidCredentials
 from otp_service.accounts.users import Account
-from otp_service.auth.sign_in import AMR
 from otp_service.core import clock
 from otp_service.core.database import transaction
 from otp_service.core.tracing import ClientInfo
-from otp_service.factors import otp
+from otp_service.factors import otp, registry
+from otp_service.factors.contract import Ask, Use
+from otp_service.factors.errors import MethodNotEnrolled
 from otp_service.sessions import Caller, Grant, Requirement, SteppedUp
 from otp_service.sessions.errors import InvalidToken
 from otp_service.sinch import Channel
 
-METHODS = otp.CHANNELS
-NEED_PASSWORD = frozenset(otp.CHANNELS)
-"""Methods that prove one factor alone. With the password they make two, both shown now."""
+PASSWORD = "password"  # noqa: S105 - a method
+"""The method of those who have no second factor: who lost their number to another, for instance."""
 
 
-def requirement_of(_user_id: int) -> Requirement:
-    """Everybody has a password and a phone, so everybody's strongest level is two factors."""
-    return Requirement(acr="aal2", methods=METHODS)
+def requirement_of(user_id: int) -> Requirement:
+    """Two factors, for everybody who has a second one."""
+    methods = registry.methods(user_id)
+    return Requirement(acr="aal2", methods=methods) if methods else Requirement(acr="aal1", methods=(PASSWORD,))
 
 
 def request_code(caller: Caller, *, channel: Channel | None, client: ClientInfo) -> otp.Delivery:
@@ -31,25 +35,62 @@ def request_code(caller: Caller, *, channel: Channel | None, client: ClientInfo)
     return otp.send(recipient, channel=channel, client=client)
 
 
-def step_up(caller: Caller, *, password: str, code: str, client: ClientInfo) -> SteppedUp:
-    """Check password and code, then count the session as freshly signed in.
+def offer(caller: Caller, *, method: str, client: ClientInfo) -> dict[str, Any]:
+    """What the client needs to step up by a method. Raises MethodNotEnrolled and what Factor.offer raises."""
+    return registry.of_user(caller.user_id, method).offer(_ask(caller, client)) or {}
 
-    Raises InvalidCredentials, AccountLocked (the failures count with those of logins), SlotsBusy, OtpInvalid,
-    TooManyAttempts, ProviderUnavailable, ProviderRefused, InvalidToken.
+
+def step_up(
+    caller: Caller, *, method: str, answer: dict[str, Any], password: str | None, client: ClientInfo
+) -> SteppedUp:
+    """Check the password where the method needs one, then the method, then count the session as freshly signed in.
+
+    Raises InvalidCredentials, AccountLocked (the failures count with those of logins), SlotsBusy, MethodNotEnrolled,
+    what Factor.prove raises, InvalidToken.
     """
     account = _account_of(caller)
-    credentials.authenticate(email=account.email, password=password, client=client)
-    proof = otp.prove(
-        user_id=account.id, code=code, purpose=otp.Purpose.STEP_UP, challenge_id=caller.session_id, client=client
-    )
+    if method == PASSWORD:
+        return _by_password(caller, account, password, client)
+    factor = registry.of_user(account.id, method)
+    knows_password = factor.needs_password or password is not None
+    if knows_password:
+        _check_password(account, password, client)
+    proof = factor.prove(_ask(caller, client), answer)
     now = clock.now()
     with transaction():
-        if users.find_and_hold(account.id) is None:
-            raise InvalidToken  # locked or deleted meanwhile
-        otp.redeem(proof, client=client, now=now)
+        _hold(account)
+        proof.redeem(client=client, now=now)
         is_verified = users.get(account.id).is_verified
-        grant = Grant(account.id, amr=("pwd", AMR[proof.channel]), acr="aal2", is_verified=is_verified)
+        amr = (*(("pwd",) if knows_password else ()), *proof.amr)
+        grant = Grant(account.id, amr=amr, acr="aal2", is_verified=is_verified)
         return sessions.strengthen(caller, grant, client=client, now=now)
+
+
+def _by_password(caller: Caller, account: Account, password: str | None, client: ClientInfo) -> SteppedUp:
+    """Raises MethodNotEnrolled for whoever has a second factor."""
+    if registry.methods(account.id):
+        raise MethodNotEnrolled
+    _check_password(account, password, client)
+    now = clock.now()
+    with transaction():
+        _hold(account)
+        grant = Grant(account.id, amr=("pwd",), acr="aal1", is_verified=account.is_verified)
+        return sessions.strengthen(caller, grant, client=client, now=now)
+
+
+def _check_password(account: Account, password: str | None, client: ClientInfo) -> None:
+    if password is None:
+        raise InvalidCredentials
+    credentials.authenticate(email=account.email, password=password, client=client)
+
+
+def _hold(account: Account) -> None:
+    if users.find_and_hold(account.id) is None:
+        raise InvalidToken  # locked or deleted meanwhile
+
+
+def _ask(caller: Caller, client: ClientInfo) -> Ask:
+    return Ask(user_id=caller.user_id, use=Use.STEP_UP, bound_to=caller.session_id, client=client)
 
 
 def _account_of(caller: Caller) -> Account:

@@ -2,33 +2,35 @@
 
 from typing import Any
 
-from marshmallow import ValidationError, fields, validate, validates_schema
+from marshmallow import ValidationError, fields, post_load, validate, validates_schema
 
 from otp_service.accounts.fields import password
-from otp_service.auth.schemas import CHANNEL_FAULT, CODE_FAULT
-from otp_service.auth.step_up import METHODS, NEED_PASSWORD
+from otp_service.auth.schemas import channel
+from otp_service.auth.step_up import PASSWORD
 from otp_service.core.schema import Schema
-from otp_service.factors.otp import CHANNELS
-from otp_service.sinch import Channel
+from otp_service.factors import registry
+from otp_service.factors.schemas import method
 
+METHODS = (*registry.WORDS, PASSWORD)
 METHOD_FAULT = f"Provide one of: {', '.join(METHODS)}."
 PASSWORD_FAULT = "Provide your password."  # noqa: S105 - a sentence
+ANSWER_FIELDS = ("code", "credential")
 
 
 class StepUpCodeIn(Schema):
     """How the code shall come."""
 
-    channel = fields.Enum(
-        Channel,
-        by_value=fields.String,
-        validate=validate.OneOf(CHANNELS, error=CHANNEL_FAULT),
-        error_messages=dict.fromkeys(("unknown", "invalid", "null"), CHANNEL_FAULT),
-        metadata={"examples": ["sms"]},
-    )
+    channel = channel()
+
+
+class StepUpOptionsIn(Schema):
+    """The method that wants something beforehand."""
+
+    method = method()
 
 
 class StepUpIn(Schema):
-    """Who one is, shown anew. `password` goes with every method that proves one factor alone."""
+    """Who one is, shown anew: the answer by one of the account's methods, and the password where that is one factor."""
 
     password = password(PASSWORD_FAULT)
     method = fields.String(
@@ -36,19 +38,22 @@ class StepUpIn(Schema):
         validate=validate.OneOf(METHODS, error=METHOD_FAULT),
         error_messages=dict.fromkeys(("required", "null", "invalid"), METHOD_FAULT),
     )
-    code = fields.String(
-        required=True,
-        validate=validate.Regexp(r"[0-9]{4,6}\Z", error=CODE_FAULT),
-        error_messages=dict.fromkeys(("required", "null", "invalid"), CODE_FAULT),
-        metadata={"examples": ["4821"]},
-    )
+    code = fields.Raw(metadata={"type": "string", "examples": ["4821"], "description": "For methods with a code."})
+    credential = fields.Raw(metadata={"type": "object", "description": "For webauthn: the browser's answer."})
 
     password.required = False
 
     @validates_schema(skip_on_field_errors=True)
     def _check_password(self, data: dict[str, Any], **_: Any) -> None:
-        if data["method"] in NEED_PASSWORD and "password" not in data:
+        if "password" not in data and (data["method"] == PASSWORD or registry.of_word(data["method"]).needs_password):
             raise ValidationError(PASSWORD_FAULT, "password")
+
+    @post_load
+    def _load_answer(self, data: dict[str, Any], **_: Any) -> dict[str, Any]:
+        """What proves the method is checked by the factor's own schema."""
+        given = {name: data.pop(name) for name in ANSWER_FIELDS if name in data}
+        answer = Schema() if data["method"] == PASSWORD else registry.of_word(data["method"]).answer()
+        return {"password": None, **data, "answer": answer.load(given)}
 
 
 class SteppedUpOut(Schema):

@@ -82,10 +82,19 @@ def request_step_up_code(body: dict[str, Any], caller: Caller) -> dict[str, Any]
     return present_delivery(step_up.request_code(caller, channel=body.get("channel"), client=client_info()))
 
 
+@bp.post("/step-up/options")
+@limits.otp
+@signed_in
+@api(body=step_up_schemas.StepUpOptionsIn, out=schemas.OfferOut, errors=(401, 409))
+def step_up_options(body: dict[str, Any], caller: Caller) -> dict[str, Any]:
+    """Get what a step-up by a method needs: options for a passkey or security key."""
+    return step_up.offer(caller, method=body["method"], client=client_info())
+
+
 @bp.post("/step-up")
 @limits.failed_login
 @signed_in
-@api(body=step_up_schemas.StepUpIn, out=step_up_schemas.SteppedUpOut, errors=(401, 502, 503))
+@api(body=step_up_schemas.StepUpIn, out=step_up_schemas.SteppedUpOut, errors=(401, 403, 409, 502, 503))
 def confirm_step_up(body: dict[str, Any], caller: Caller) -> SteppedUp:
     """Sign in anew within this session: a new access token that satisfies routes which want a fresh sign-in."""
-    return step_up.step_up(caller, password=body["password"], code=body["code"], client=client_info())
+    return step_up.step_up(caller, **body, client=client_info())

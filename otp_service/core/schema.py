@@ -21,6 +21,14 @@ class Schema(marshmallow.Schema):
         field_obj.data_key = field_obj.data_key or camel_case(field_name)
 
 
+class OpenOut(Schema):
+    """An answer in the words of another standard: given as it is."""
+
+    @marshmallow.post_dump(pass_original=True)
+    def _as_it_is(self, _: dict[str, Any], original: dict[str, Any], **__: Any) -> dict[str, Any]:
+        return original
+
+
 def camel_case(name: str) -> str:
     """`phone_number` -> `phoneNumber`."""
     head, *tail = name.split("_")

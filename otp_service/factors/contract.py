@@ -52,11 +52,17 @@ class Factor(Protocol):
     kind: str
     """Its name: in GET /factors, in audit events, in the throttle."""
 
+    words: tuple[str, ...]
+    """Every word that may name it in `methods`, whoever's."""
+
     path: str | None
     """Its sign-in route is /auth/mfa/<path>; None for the phone, which has routes of its own."""
 
     answer: type[Schema]
     """The fields that prove it: `code`, or `credential`. Shape only."""
+
+    has_offer: bool
+    """Whether a client asks for something (`offer`) before it can answer."""
 
     needs_password: bool
     """Whether a step-up takes the password as well: not for a factor that proves two by itself."""

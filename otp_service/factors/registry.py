@@ -8,35 +8,44 @@ from otp_service.factors.errors import MethodNotEnrolled
 from otp_service.factors.otp.factor import PHONE
 
 FACTORS: tuple[Factor, ...] = (PHONE,)
+WORDS = tuple(word for factor in FACTORS for word in factor.words)
+"""Every method that somebody may have."""
 
 
 def methods(user_id: int) -> tuple[str, ...]:
     """Every method that the user can prove now."""
-    return tuple(method for factor in FACTORS for method in factor.methods(user_id))
-
-
-def beside_the_phone(user_id: int) -> tuple[str, ...]:
-    """The methods that do not go over the phone."""
-    return tuple(method for factor in FACTORS if factor is not PHONE for method in factor.methods(user_id))
+    return _methods_of(FACTORS, user_id)
 
 
 def chosen(user_id: int) -> tuple[str, ...]:
     """The methods beside the phone that the user enrolled as a second step; what is for emergencies is no such step."""
-    others = (factor for factor in FACTORS if factor is not PHONE and not factor.is_backup)
-    return tuple(method for factor in others for method in factor.methods(user_id))
+    return _methods_of([factor for factor in _beside_the_phone() if not factor.is_backup], user_id)
 
 
-def get_by_method(user_id: int, method: str) -> Factor:
-    """The factor behind a method of the user's. Raises MethodNotEnrolled."""
+def beside_the_phone(user_id: int) -> tuple[str, ...]:
+    """The methods that do not go over the phone."""
+    return _methods_of(_beside_the_phone(), user_id)
+
+
+def of_word(word: str) -> Factor:
+    """The factor that a method's word names. Raises MethodNotEnrolled for a word that is none."""
     for factor in FACTORS:
-        if method in factor.methods(user_id):
+        if word in factor.words:
             return factor
     raise MethodNotEnrolled
 
 
+def of_user(user_id: int, word: str) -> Factor:
+    """The same, if the user can prove it. Raises MethodNotEnrolled."""
+    factor = of_word(word)
+    if word not in factor.methods(user_id):
+        raise MethodNotEnrolled
+    return factor
+
+
 def prove(ask: Ask, *, method: str, answer: dict[str, Any]) -> Proof:
     """Check an answer by one of the user's methods. Raises MethodNotEnrolled and what Factor.prove raises."""
-    return get_by_method(ask.user_id, method).prove(ask, answer)
+    return of_user(ask.user_id, method).prove(ask, answer)
 
 
 def describe(user_id: int) -> list[dict[str, Any]]:
@@ -46,4 +55,12 @@ def describe(user_id: int) -> list[dict[str, Any]]:
 
 def remove_all(user_id: int, *, now: datetime) -> dict[str, int]:
     """Remove all the user's factors but the phone, in the open transaction; how many of each kind."""
-    return {factor.kind: factor.remove_all(user_id, now=now) for factor in FACTORS if factor is not PHONE}
+    return {factor.kind: factor.remove_all(user_id, now=now) for factor in _beside_the_phone()}
+
+
+def _beside_the_phone() -> list[Factor]:
+    return [factor for factor in FACTORS if factor.kind != PHONE.kind]
+
+
+def _methods_of(factors: list[Factor] | tuple[Factor, ...], user_id: int) -> tuple[str, ...]:
+    return tuple(method for factor in factors for method in factor.methods(user_id))

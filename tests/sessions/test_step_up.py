@@ -9,6 +9,7 @@ from flask import Flask
 from otp_service import sessions
 from otp_service.accounts import users
 from otp_service.audit import COMMAND_LINE
+from otp_service.auth.step_up_schemas import METHOD_FAULT
 from otp_service.core import clock
 from otp_service.core.api import api as contract
 from otp_service.sessions import Caller, Grant, fresh_sign_in
@@ -166,8 +167,10 @@ def test_a_weak_session_becomes_a_strong_one(
     [
         ({"password": None}, "password", "Provide your password."),
         ({"password": ""}, "password", "Provide your password."),
-        ({"method": None}, "method", "Provide one of: sms, callout."),
-        ({"method": "password"}, "method", "Provide one of: sms, callout."),
+        ({"method": None}, "method", METHOD_FAULT),
+        ({"method": "pigeon"}, "method", METHOD_FAULT),
+        ({"method": "password", "password": None}, "password", "Provide your password."),
+        ({"credential": {}}, "credential", "This field is not known here."),
         ({"code": None}, "code", "Provide the code as 4 to 6 digits."),
         ({"code": "１２３４"}, "code", "Provide the code as 4 to 6 digits."),
         ({"code": 1234}, "code", "Provide the code as 4 to 6 digits."),
@@ -178,6 +181,16 @@ def test_what_is_missing_or_malformed_is_400(
 ) -> None:
     response = step_up(api, alice, alice.token, **{"code": "1234", **changes})
     assert (response.status_code, response.json["errors"]) == (400, [{"field": field, "message": message}])
+
+
+def test_the_password_alone_is_not_enough_for_whoever_has_a_second_factor(api: Api, alice: SignedIn) -> None:
+    refused = step_up(api, alice, alice.token, None, method="password")
+    assert (refused.status_code, refused.json["code"]) == (409, "method_not_enrolled")
+
+
+def test_the_phone_offers_nothing_beforehand(api: Api, alice: SignedIn) -> None:
+    answer = api.post("/auth/step-up/options", {"method": "sms"}, token=alice.token)
+    assert (answer.status_code, answer.json) == (200, {})
 
 
 def test_a_wrong_password_is_401_and_spends_no_code(

@@ -41,8 +41,10 @@ class PhoneFactor:
     """See factors.contract.Factor. A recovery has a code of its own and takes none here: no channel counts twice."""
 
     kind = "phone"
+    words: tuple[str, ...] = tuple(CHANNELS)
     path: str | None = None
     answer: type[Schema] = PhoneAnswer
+    has_offer = False
     needs_password = True
     is_backup = False
 

@@ -1,0 +1,45 @@
+"""The second step of a sign-in: any factor of the user's meets the challenge that the password earned."""
+
+from dataclasses import dataclass
+from typing import Any
+
+from otp_service import sessions
+from otp_service.accounts import users
+from otp_service.auth import challenges
+from otp_service.core import clock
+from otp_service.core.database import transaction
+from otp_service.core.tracing import ClientInfo
+from otp_service.factors.contract import Ask, Factor, Use
+from otp_service.sessions import Grant, Tokens
+
+
+@dataclass(frozen=True, slots=True)
+class Verified:
+    """Who proved a factor, and tokens for the holder of a challenge."""
+
+    user_id: int
+    tokens: Tokens | None = None
+
+
+def offer(challenge_token: str, factor: Factor, *, client: ClientInfo) -> dict[str, Any]:
+    """What the client needs to answer with this factor. Raises InvalidToken and what Factor.offer raises."""
+    challenge = challenges.find_open(challenge_token, now=clock.now())
+    return factor.offer(_ask(challenge, client)) or {}
+
+
+def meet(challenge_token: str, factor: Factor, answer: dict[str, Any], *, client: ClientInfo) -> Verified:
+    """Sign the holder of the challenge in with a right answer. Raises InvalidToken and what Factor.prove raises."""
+    challenge = challenges.find_open(challenge_token, now=clock.now())
+    user_id = challenge.account.id
+    proof = factor.prove(_ask(challenge, client), answer)
+    now = clock.now()
+    with transaction():
+        challenges.spend(challenge, now=now)
+        proof.redeem(client=client, now=now)
+        is_verified = users.get(user_id).is_verified
+        grant = Grant(user_id, amr=("pwd", *proof.amr), acr="aal2", is_verified=is_verified)
+        return Verified(user_id, sessions.start(grant, client=client, now=now))
+
+
+def _ask(challenge: challenges.Open, client: ClientInfo) -> Ask:
+    return Ask(user_id=challenge.account.id, use=Use.SIGN_IN, bound_to=challenge.id, client=client)

@@ -1,0 +1,30 @@
+"""Which of a user's methods comes first at a sign-in."""
+
+from sqlalchemy import select
+
+from otp_service import audit
+from otp_service.core import clock
+from otp_service.core.database import execute, fetch_one, transaction, upsert
+from otp_service.core.settings import settings
+from otp_service.core.tracing import ClientInfo
+from otp_service.factors import registry
+from otp_service.factors.errors import MethodNotEnrolled
+from otp_service.factors.models import FactorDefault
+
+
+def of_user(user_id: int) -> str | None:
+    """The user's own choice while it can be proven, else the configured channel, else the first there is."""
+    able = [method for method in registry.methods(user_id) if not registry.of_word(method).is_backup]
+    row = fetch_one(select(FactorDefault.method).where(FactorDefault.user_id == user_id))
+    wished = (row.method if row else None, settings().sinch_method, *able)
+    return next((method for method in wished if method in able), None)
+
+
+def choose(user_id: int, method: str, *, client: ClientInfo) -> None:
+    """Ask for `method` first from now on. Raises MethodNotEnrolled, for what is for emergencies too."""
+    if registry.of_user(user_id, method).is_backup:
+        raise MethodNotEnrolled
+    with transaction():
+        statement = upsert(FactorDefault).values(user_id=user_id, method=method)
+        execute(statement.on_conflict_do_update(index_elements=[FactorDefault.user_id], set_={"method": method}))
+        audit.record("factor.default_chosen", user_id=user_id, client=client, at=clock.now(), method=method)

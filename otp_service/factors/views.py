@@ -1,0 +1,29 @@
+"""The routes of all factors together; each kind has its own beside it."""
+
+from typing import Any
+
+from flask import Blueprint
+
+from otp_service.core.api import api
+from otp_service.core.tracing import client_info
+from otp_service.factors import defaults, registry
+from otp_service.factors.schemas import DefaultIn, FactorsOut
+from otp_service.sessions import Caller, signed_in
+
+bp = Blueprint("factors", __name__)
+
+
+@bp.get("/factors")
+@signed_in
+@api(out=FactorsOut, errors=(401,))
+def list_factors(caller: Caller) -> dict[str, Any]:
+    """List what the signed-in person has enrolled; no secret is ever shown."""
+    return {"factors": registry.describe(caller.user_id), "default_method": defaults.of_user(caller.user_id)}
+
+
+@bp.put("/factors/default")
+@signed_in
+@api(body=DefaultIn, errors=(401, 409))
+def choose_default(body: dict[str, Any], caller: Caller) -> None:
+    """Choose what a sign-in asks for first."""
+    defaults.choose(caller.user_id, body["method"], client=client_info())
