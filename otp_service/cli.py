@@ -3,7 +3,7 @@
 from flask import Flask
 
 from otp_service.accounts.cli import users_cli
-from otp_service.auth.cli import set_password_link
+from otp_service.auth.cli import set_password_link, unlock
 from otp_service.auth.sessions_cli import sessions_cli
 from otp_service.factors.otp.cli import otp_cli
 from otp_service.jobs.cli import retention_cli, worker_command
@@ -16,6 +16,7 @@ from otp_service.simulator.cli import simulator_cli
 def register_commands(app: Flask) -> None:
     """Add the command groups."""
     users_cli.add_command(set_password_link)
+    users_cli.add_command(unlock)
     app.cli.add_command(users_cli)
     app.cli.add_command(sessions_cli)
     app.cli.add_command(keys_cli)

@@ -60,7 +60,7 @@ def create(email: str, phone_number: str, password_stdin: bool, verified: bool, 
         client=COMMAND_LINE,
         is_verified=verified,
     )
-    _print_one(account, wants_json)
+    print_one(account, wants_json)
 
 
 @users_cli.command("list")
@@ -84,7 +84,7 @@ def list_users(limit: int, wants_json: bool) -> None:
 @as_json
 def show(who: str, wants_json: bool) -> None:
     """Show what is stored about WHO (an id, e-mail address or phone number), except the password's hash."""
-    _print_one(find_user(who), wants_json)
+    print_one(find_user(who), wants_json)
 
 
 @users_cli.command("verify", short_help="Take the phone number as proven.")
@@ -92,7 +92,7 @@ def show(who: str, wants_json: bool) -> None:
 @as_json
 def verify(who: str, wants_json: bool) -> None:
     """Take the phone number of WHO (an id, e-mail address or phone number) as proven, on your word; no code is sent."""
-    _print_one(users.verify_by_operator(find_user(who).id), wants_json)
+    print_one(users.verify_by_operator(find_user(who).id), wants_json)
 
 
 @users_cli.command("unverify")
@@ -100,7 +100,7 @@ def verify(who: str, wants_json: bool) -> None:
 @as_json
 def unverify(who: str, wants_json: bool) -> None:
     """Take the user's number as unproven again. Sessions stay; /profile answers 403 until the number is proven."""
-    _print_one(users.unverify_by_operator(find_user(who).id), wants_json)
+    print_one(users.unverify_by_operator(find_user(who).id), wants_json)
 
 
 @users_cli.command("lock", short_help="Lock the user out, at once.")
@@ -111,18 +111,7 @@ def lock(who: str, wants_json: bool) -> None:
 
     All sessions end, and no sign-in succeeds until `flask users unlock`.
     """
-    _print_one(users.lock(find_user(who).id), wants_json)
-
-
-@users_cli.command("unlock", short_help="Let the user sign in again.")
-@click.argument("who")
-@as_json
-def unlock(who: str, wants_json: bool) -> None:
-    """Let WHO (an id, e-mail address or phone number) sign in again.
-
-    Undoes `lock`, and ends the wait after wrong passwords.
-    """
-    _print_one(users.unlock(find_user(who).id), wants_json)
+    print_one(users.lock(find_user(who).id), wants_json)
 
 
 @users_cli.command("delete", short_help="Delete the user for good.")
@@ -189,7 +178,8 @@ def _state(account: Account) -> str:
     return "locked" if account.locked_at else "verified" if account.is_verified else "unverified"
 
 
-def _print_one(account: Account, wants_json: bool) -> None:
+def print_one(account: Account, wants_json: bool) -> None:
+    """Show a user, as JSON or as text."""
     if wants_json:
         print_json(_shown(account))
         return

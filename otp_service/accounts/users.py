@@ -91,6 +91,15 @@ def find_and_hold(user_id: int) -> Account | None:
     return Account(*row) if row else None
 
 
+def keep(user_id: int) -> bool:
+    """Keep the user from being deleted until the open transaction ends; False if there is no such user.
+
+    Whoever will write rows that belong to the user, and locks others before, starts here.
+    """
+    statement = select(User.id).where(User.id == user_id).with_for_update(read=True, key_share=True)
+    return fetch_one(statement) is not None
+
+
 def get_by_recipient(*, email: str | None, phone_number: str | None) -> Account:
     """The unlocked user with a canonical address, or with an E.164 number. Raises UserNotFound."""
     condition = User.email == email if email is not None else User.phone_number == phone_number

@@ -1,10 +1,10 @@
-"""`flask users set-password-link`: let somebody set a password without knowing it."""
+"""`flask users set-password-link` and `unlock`: let somebody in again."""
 
 import click
 from flask.cli import with_appcontext
 
-from otp_service.accounts.cli import as_json, find_user, print_json
-from otp_service.auth import password_setting
+from otp_service.accounts.cli import as_json, find_user, print_json, print_one
+from otp_service.auth import password_setting, unlocking
 from otp_service.core.settings import settings
 
 
@@ -29,3 +29,15 @@ def set_password_link(who: str, wants_json: bool) -> None:
     else:
         click.echo(f"token: {token}")
         click.echo('POST it with the new password to /api/v1/auth/set-password: {"token": "...", "newPassword": "..."}')
+
+
+@click.command("unlock", short_help="Let the user sign in again.")
+@with_appcontext
+@click.argument("who")
+@as_json
+def unlock(who: str, wants_json: bool) -> None:
+    """Let WHO (an id, e-mail address or phone number) sign in again.
+
+    Undoes `lock`, ends the wait after wrong passwords, and enables factors that wrong codes had disabled.
+    """
+    print_one(unlocking.unlock(find_user(who).id), wants_json)

@@ -33,17 +33,23 @@ def request(named: Named, *, channel: Channel | None, client: ClientInfo) -> otp
         recipient = login_recipient(challenge.account, challenge.id)
     else:
         account = users.get_by_recipient(email=named.email, phone_number=named.phone_number)
-        purpose = otp.Purpose.PHONE_VERIFICATION
-        recipient = otp.Recipient(account.id, account.phone_number, purpose, account.locale)
+        purpose, is_anonymous = otp.Purpose.PHONE_VERIFICATION, account.is_verified
+        recipient = otp.Recipient(account.id, account.phone_number, purpose, account.locale, is_anonymous=is_anonymous)
     return otp.send(recipient, channel=channel, client=client)
 
 
 def verify_phone(named: Named, *, code: str, client: ClientInfo) -> int:
     """Prove the number with the live code, whichever call sent it; opens no session. Returns the user's id.
 
-    Raises UserNotFound, OtpInvalid, TooManyAttempts, ProviderUnavailable, ProviderRefused.
+    Raises UserNotFound, OtpInvalid, TooManyAttempts, AuthenticatorDisabled, ProviderUnavailable, ProviderRefused.
     """
     account = users.get_by_recipient(email=named.email, phone_number=named.phone_number)
-    proof = otp.prove(user_id=account.id, code=code, purpose=otp.Purpose.PHONE_VERIFICATION, client=client)
+    proof = otp.prove(
+        user_id=account.id,
+        code=code,
+        purpose=otp.Purpose.PHONE_VERIFICATION,
+        client=client,
+        is_anonymous=account.is_verified,
+    )
     otp.redeem(proof, client=client, now=clock.now())
     return account.id

@@ -35,7 +35,7 @@ def login(body: dict[str, Any]) -> dict[str, Any]:
 
 @bp.post("/request-otp")
 @limits.otp
-@api(body=schemas.RequestOtpIn, out=schemas.OtpSentOut, errors=(400, 401, 404, 422, 502, 503))
+@api(body=schemas.RequestOtpIn, out=schemas.OtpSentOut, errors=(400, 401, 403, 404, 422, 502, 503))
 def request_otp(body: dict[str, Any]) -> dict[str, Any]:
     """Send a one-time code."""
     return present_delivery(phone_codes.request(body["named"], channel=body.get("channel"), client=client_info()))
@@ -43,7 +43,7 @@ def request_otp(body: dict[str, Any]) -> dict[str, Any]:
 
 @bp.post("/verify-otp")
 @limits.otp
-@api(body=schemas.VerifyOtpIn, out=schemas.VerifiedOut, errors=(400, 401, 404, 502, 503))
+@api(body=schemas.VerifyOtpIn, out=schemas.VerifiedOut, errors=(400, 401, 403, 404, 502, 503))
 def verify_otp(body: dict[str, Any]) -> dict[str, Any]:
     """Prove the phone with the code; the holder of a challenge is signed in."""
     return present_verified(sign_in.verify(body["named"], code=body["otp_code"], client=client_info()))
@@ -76,7 +76,7 @@ def logout(caller: Caller) -> None:
 @bp.post("/step-up/request")
 @limits.otp
 @signed_in
-@api(body=step_up_schemas.StepUpCodeIn, out=schemas.OtpSentOut, errors=(401, 422, 502, 503))
+@api(body=step_up_schemas.StepUpCodeIn, out=schemas.OtpSentOut, errors=(401, 403, 422, 502, 503))
 def request_step_up_code(body: dict[str, Any], caller: Caller) -> dict[str, Any]:
     """Send a code for a step-up of this session."""
     return present_delivery(step_up.request_code(caller, channel=body.get("channel"), client=client_info()))

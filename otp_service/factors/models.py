@@ -1,8 +1,11 @@
-"""The table of default methods."""
+"""The tables that all factors share: default methods and wrong proofs."""
 
-from sqlalchemy import ForeignKey, String
+from datetime import datetime
+
+from sqlalchemy import ForeignKey, Integer, String
 from sqlalchemy.orm import Mapped, mapped_column
 
+from otp_service.core.database import UtcDateTime
 from otp_service.extensions import Model
 
 
@@ -13,3 +16,15 @@ class FactorDefault(Model):
 
     user_id: Mapped[int] = mapped_column(ForeignKey("users.id", ondelete="CASCADE"), primary_key=True)
     method: Mapped[str] = mapped_column(String(20))
+
+
+class FactorThrottle(Model):
+    """How often one authenticator of an account was tried: without a success in between, and in the hour that runs."""
+
+    __tablename__ = "factor_throttles"
+
+    user_id: Mapped[int] = mapped_column(ForeignKey("users.id", ondelete="CASCADE"), primary_key=True)
+    authenticator: Mapped[str] = mapped_column(String(40), primary_key=True)
+    in_a_row: Mapped[int] = mapped_column(Integer)
+    in_window: Mapped[int] = mapped_column(Integer)
+    window_started_at: Mapped[datetime] = mapped_column(UtcDateTime)

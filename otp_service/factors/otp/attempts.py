@@ -6,43 +6,52 @@ from datetime import datetime
 
 from sqlalchemy import ColumnElement, delete, exists, select, update
 
-from otp_service.core import clock, counters
+from otp_service.accounts import users
+from otp_service.core import clock
 from otp_service.core.database import execute, fetch_all, fetch_one, transaction, upsert
 from otp_service.core.secrets import keyring
-from otp_service.core.settings import settings
-from otp_service.factors.otp import budget, ledger
-from otp_service.factors.otp.errors import OtpInvalid, TooManyAttempts
+from otp_service.core.tracing import ClientInfo
+from otp_service.factors.errors import TooManyAttempts
+from otp_service.factors.otp import budget, guesses, ledger
+from otp_service.factors.otp.errors import OtpInvalid
 from otp_service.factors.otp.ledger import Ticket
 from otp_service.factors.otp.models import Verification, VerificationAttempt
 from otp_service.factors.otp.states import ATTEMPTS_PER_CODE, AttemptOutcome, State
 
-HOUR = 3_600
-ACCOUNT_COUNTER = "otp-check"
-
 
 @dataclass(frozen=True, slots=True)
 class Attempt:
-    """A code that was counted. `was_known`: it was tried before and its outcome was never recorded."""
+    """A code that was counted. `was_known`: it was tried before and its outcome was never recorded.
+
+    `is_anonymous`: by a caller who only named the person, and whose tries count apart (see `guesses`).
+    """
 
     verification_id: uuid.UUID
     user_id: int
     code_hash: str
     was_known: bool
+    is_anonymous: bool
 
 
-def count(ticket: Ticket, code: str, *, now: datetime) -> Attempt:
-    """Count the code against the verification and the account. Raises OtpInvalid or TooManyAttempts.
+def count(ticket: Ticket, code: str, *, is_anonymous: bool, client: ClientInfo, now: datetime) -> Attempt:
+    """Count the code against the verification and the account.
+
+    Raises OtpInvalid, TooManyAttempts, AuthenticatorDisabled.
 
     A code that was tried before without an answer is no further guess and is not counted again; one that is known
     to be wrong is counted, and refused without asking the provider.
     """
     with transaction():
+        if not users.keep(ticket.user_id):
+            raise OtpInvalid  # deleted at this moment
         ledger.lock(ticket.id)
-        attempt = Attempt(ticket.id, ticket.user_id, _hash(ticket.id, code), was_known=False)
+        code_hash = _hash(ticket.id, code)
+        attempt = Attempt(ticket.id, ticket.user_id, code_hash, was_known=False, is_anonymous=is_anonymous)
         is_new = _insert(attempt, now)
         if not is_new and _join(attempt):
             return replace(attempt, was_known=True)
-        _count_guess(ticket, now)
+        _count_on_code(ticket, now)
+        guesses.take(ticket.user_id, is_anonymous=is_anonymous, client=client, now=now)
     if not is_new:
         _close_if_used_up(ticket.id, now)
         raise OtpInvalid
@@ -55,7 +64,9 @@ def uncount(attempt: Attempt) -> None:
     fewer = update(VerificationAttempt).values(open_reports=VerificationAttempt.open_reports - 1)
     with transaction():
         ledger.lock(attempt.verification_id)
-        if execute(delete(VerificationAttempt).where(is_open, VerificationAttempt.open_reports == 1)).rowcount == 0:
+        last = delete(VerificationAttempt).where(is_open, VerificationAttempt.open_reports == 1)
+        counted = execute(last.returning(VerificationAttempt.is_anonymous)).first()
+        if counted is None:
             execute(fewer.where(is_open))
         else:
             execute(
@@ -64,7 +75,7 @@ def uncount(attempt: Attempt) -> None:
                 .values(attempts=Verification.attempts - 1)
             )
             # Not at `now`: whoever joined a guess may have started before the one who counted it.
-            counters.give_back(ACCOUNT_COUNTER, str(attempt.user_id), taken_at=clock.now())
+            guesses.give_back(attempt.user_id, is_anonymous=counted.is_anonymous, taken_at=clock.now())
 
 
 def record_wrong(attempt: Attempt, *, now: datetime, is_verdict: bool = True) -> None:
@@ -104,12 +115,7 @@ def is_shared(attempt: Attempt) -> bool:
     return row is not None and row.open_reports > 1
 
 
-def clear_account(user_id: int) -> None:
-    """A right code: the account's wrong ones are forgotten."""
-    counters.clear(ACCOUNT_COUNTER, str(user_id))
-
-
-def _count_guess(ticket: Ticket, now: datetime) -> None:
+def _count_on_code(ticket: Ticket, now: datetime) -> None:
     is_open = (Verification.id == ticket.id) & (Verification.state == State.SENT) & (Verification.expires_at > now)
     statement = (
         update(Verification)
@@ -118,11 +124,6 @@ def _count_guess(ticket: Ticket, now: datetime) -> None:
     )
     if execute(statement).rowcount != 1:
         raise refusal(ticket, now=now)
-    subject = str(ticket.user_id)
-    limit = settings().otp_checks_per_hour
-    if not counters.take(ACCOUNT_COUNTER, subject, limit=limit, window_seconds=HOUR, now=now):
-        wait = counters.seconds_until_open(ACCOUNT_COUNTER, subject, window_seconds=HOUR, now=now)
-        raise TooManyAttempts("Too many wrong codes. Try again later.", retry_after_seconds=wait)
 
 
 def refusal(ticket: Ticket, *, now: datetime) -> OtpInvalid | TooManyAttempts:
@@ -147,6 +148,7 @@ def _insert(attempt: Attempt, now: datetime) -> bool:
         verification_id=attempt.verification_id,
         code_hash=attempt.code_hash,
         outcome=AttemptOutcome.UNKNOWN,
+        is_anonymous=attempt.is_anonymous,
         tried_at=now,
     )
     return execute(statement.on_conflict_do_nothing()).rowcount == 1

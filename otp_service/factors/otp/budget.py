@@ -23,9 +23,19 @@ class _Allowance:
     window_seconds: int
 
 
-def take(*, user_id: int, phone_number: str, ip: str, now: datetime) -> None:
+@dataclass(frozen=True, slots=True)
+class Spending:
+    """Who asks for a code to which number, from where. `is_anonymous`: who asks only named a person (see `guesses`)."""
+
+    user_id: int
+    phone_number: str
+    ip: str
+    is_anonymous: bool
+
+
+def take(spending: Spending, *, now: datetime) -> None:
     """Take one send in the open transaction. Raises OtpCooldown or OtpSendLimit; the transaction undoes the rest."""
-    for allowance in _allowances(user_id, phone_number, ip):
+    for allowance in _allowances(spending):
         parts = (allowance.name, allowance.subject)
         window = allowance.window_seconds
         if counters.take(*parts, limit=allowance.limit, window_seconds=window, now=now):
@@ -36,9 +46,9 @@ def take(*, user_id: int, phone_number: str, ip: str, now: datetime) -> None:
         raise OtpSendLimit(retry_after_seconds=wait)
 
 
-def give_back(*, user_id: int, phone_number: str, ip: str, taken_at: datetime) -> None:
+def give_back(spending: Spending, *, taken_at: datetime) -> None:
     """Undo `take`: no message left."""
-    for allowance in _allowances(user_id, phone_number, ip):
+    for allowance in _allowances(spending):
         counters.give_back(allowance.name, allowance.subject, taken_at=taken_at)
 
 
@@ -53,19 +63,28 @@ def seconds_until_next(user_id: int, *, now: datetime) -> float:
     return counters.seconds_until_open("otp-cooldown", str(user_id), window_seconds=window, now=now)
 
 
+def part_of(limit: int) -> int:
+    """What anonymous callers may use of a number's sends: three fifths, 3 of 5 and 6 of 10."""
+    return max(1, limit * 3 // 5)
+
+
 def spoken(seconds: int) -> str:
     """`120` -> `2 minutes`."""
     amount, unit = (seconds // MINUTE, "minute") if seconds % MINUTE == 0 else (seconds, "second")
     return f"{amount} {unit}" if amount == 1 else f"{amount} {unit}s"
 
 
-def _allowances(user_id: int, phone_number: str, ip: str) -> Iterator[_Allowance]:
+def _allowances(spending: Spending) -> Iterator[_Allowance]:
     """In one order, always, so that two sends cannot wait for each other."""
     config = settings()
-    number = keyring().digest(phone_number, purpose="send counter: number")
-    yield _Allowance("otp-cooldown", str(user_id), 1, config.otp_cooldown_seconds)
-    yield _Allowance("otp-number-hour", number, config.otp_sends_per_number_hour, HOUR)
-    yield _Allowance("otp-number-day", number, config.otp_sends_per_number_day, DAY)
+    number = keyring().digest(spending.phone_number, purpose="send counter: number")
+    hour, day = config.otp_sends_per_number_hour, config.otp_sends_per_number_day
+    yield _Allowance("otp-cooldown", str(spending.user_id), 1, config.otp_cooldown_seconds)
+    yield _Allowance("otp-number-hour", number, hour, HOUR)
+    yield _Allowance("otp-number-day", number, day, DAY)
+    if spending.is_anonymous:
+        yield _Allowance("otp-anonymous-hour", number, part_of(hour), HOUR)
+        yield _Allowance("otp-anonymous-day", number, part_of(day), DAY)
     if config.rate_limits_enabled:
-        address = keyring().digest(network_of(ip), purpose="send counter: address")
+        address = keyring().digest(network_of(spending.ip), purpose="send counter: address")
         yield _Allowance("otp-address-hour", address, config.otp_sends_per_address_hour, HOUR)

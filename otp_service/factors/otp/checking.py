@@ -36,15 +36,31 @@ class _Superseded(Exception):
     """The provider has dropped this verification for another one; the code may belong to that."""
 
 
+@dataclass(frozen=True, slots=True)
+class Try:
+    """A code, and who tries it."""
+
+    code: str
+    is_anonymous: bool
+    client: ClientInfo
+
+
 def prove(
-    *, user_id: int, code: str, purpose: Purpose, client: ClientInfo, challenge_id: uuid.UUID | None = None
+    *,
+    user_id: int,
+    code: str,
+    purpose: Purpose,
+    client: ClientInfo,
+    challenge_id: uuid.UUID | None = None,
+    is_anonymous: bool = False,
 ) -> Proof:
     """Show that the user holds the phone, with the live code sent for this purpose and for `challenge_id`, if given.
 
     A phone is verified with a code for a sign-in as well.
 
-    Raises OtpInvalid, TooManyAttempts, ProviderUnavailable, ProviderRefused. A right code whose answer was lost may
-    be tried again.
+    `is_anonymous`: the caller only named a person whose phone is proven already, and has a part of that person's tries.
+    Raises OtpInvalid, TooManyAttempts, AuthenticatorDisabled, ProviderUnavailable, ProviderRefused. A right code whose
+    answer was lost may be tried again.
     """
     now = clock.now()
     with sinch.get_client().within(ANSWER_WITHIN_SECONDS):
@@ -53,7 +69,7 @@ def prove(
             if settled.state not in {State.SENT, State.FAILED}:
                 continue
             try:
-                return _evaluate(settled, code, now)
+                return _evaluate(settled, Try(code, is_anonymous, client), now)
             except _Superseded:
                 continue
             except OtpInvalid:
@@ -73,11 +89,11 @@ def _live(user_id: int, purpose: Purpose, challenge_id: uuid.UUID | None, now: d
     return ledger.newest_first(user_id, is_bound, or_(*states))
 
 
-def _evaluate(ticket: Ticket, code: str, now: datetime) -> Proof:
-    attempt = attempts.count(ticket, code, now=now)
+def _evaluate(ticket: Ticket, tried: Try, now: datetime) -> Proof:
+    attempt = attempts.count(ticket, tried.code, is_anonymous=tried.is_anonymous, client=tried.client, now=now)
     proof = Proof(attempt, ticket.user_id, ticket.phone_number, ticket.via())
     try:
-        sinch.get_client().report(ticket.opened_provider_id(), ticket.via(), code)
+        sinch.get_client().report(ticket.opened_provider_id(), ticket.via(), tried.code)
     except sinch.CodeRejected as error:
         if attempt.was_known and _was_accepted(ticket, attempt):
             return proof  # the provider's words for a code that it has accepted already

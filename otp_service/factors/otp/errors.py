@@ -29,13 +29,6 @@ class OtpInvalid(NotAuthenticated):
     title = "Invalid or expired OTP code."
 
 
-class TooManyAttempts(TooMany):
-    """The code, or the account, has seen as many wrong tries as allowed."""
-
-    code = "too_many_attempts"
-    title = "Too many wrong codes. Request a new code and try again."
-
-
 class DestinationNotAllowed(Unprocessable):
     """Codes are not sent to this kind of number, or to this country, over this channel."""
 

@@ -12,6 +12,7 @@ from otp_service.core.database import execute, fetch_all, transaction
 from otp_service.core.secrets import keyring
 from otp_service.core.settings import settings
 from otp_service.factors.otp import budget
+from otp_service.factors.otp.budget import Spending
 from otp_service.factors.otp.models import Verification
 from otp_service.factors.otp.states import State
 from otp_service.sinch import Channel, Price
@@ -27,6 +28,7 @@ class Ticket:
     channel: str
     phone_number: str
     ip: str
+    is_anonymous: bool
     provider_id: str | None
     state: str
     attempts: int
@@ -45,6 +47,10 @@ class Ticket:
     def via(self) -> Channel:
         """The channel."""
         return Channel(self.channel)
+
+    def spending(self) -> Spending:
+        """What the send used up."""
+        return Spending(self.user_id, self.phone_number, self.ip, is_anonymous=self.is_anonymous)
 
 
 _COLUMNS = [getattr(Verification, name) for name in Ticket.__dataclass_fields__]
@@ -102,9 +108,7 @@ def give_back(ticket: Ticket, *, now: datetime) -> None:
     is_due = (Verification.id == ticket.id) & Verification.given_back_at.is_(None)
     with transaction():
         if execute(update(Verification).where(is_due).values(given_back_at=now)).rowcount == 1:
-            budget.give_back(
-                user_id=ticket.user_id, phone_number=ticket.phone_number, ip=ticket.ip, taken_at=ticket.created_at
-            )
+            budget.give_back(ticket.spending(), taken_at=ticket.created_at)
 
 
 def move(verification_id: uuid.UUID, origins: Iterable[State], target: State, **values: Any) -> bool:

@@ -4,7 +4,7 @@ import uuid
 from datetime import datetime
 from decimal import Decimal
 
-from sqlalchemy import CheckConstraint, ForeignKey, Index, Integer, Numeric, String, Uuid
+from sqlalchemy import Boolean, CheckConstraint, ForeignKey, Index, Integer, Numeric, String, Uuid, false
 from sqlalchemy.orm import Mapped, mapped_column
 
 from otp_service.core.database import UtcDateTime
@@ -13,7 +13,10 @@ from otp_service.factors.otp.states import ATTEMPTS_PER_CODE
 
 
 class Verification(Model):
-    """One code on its way to one phone. `id` is also Sinch's `reference`; `provider_id` is encrypted."""
+    """One code on its way to one phone. `id` is also Sinch's `reference`; `provider_id` is encrypted.
+
+    `is_anonymous`: asked for by a caller who only named a person whose phone was proven already.
+    """
 
     __tablename__ = "verifications"
     __table_args__ = (
@@ -30,6 +33,7 @@ class Verification(Model):
     phone_number: Mapped[str] = mapped_column(String(16))
     country: Mapped[str] = mapped_column(String(3))
     ip: Mapped[str] = mapped_column(String(45))
+    is_anonymous: Mapped[bool] = mapped_column(Boolean, server_default=false())
     provider_id: Mapped[str | None] = mapped_column(String(400))
     state: Mapped[str] = mapped_column(String(12))
     attempts: Mapped[int] = mapped_column(Integer, default=0)
@@ -46,6 +50,7 @@ class VerificationAttempt(Model):
     """A code that somebody tried: its keyed hash, and what the provider said of it.
 
     `open_reports` counts the requests that may have handed it to the provider without learning the answer.
+    `is_anonymous` says in whose part of the account's tries it counts.
     """
 
     __tablename__ = "verification_attempts"
@@ -56,4 +61,5 @@ class VerificationAttempt(Model):
     code_hash: Mapped[str] = mapped_column(String(64), primary_key=True)
     outcome: Mapped[str] = mapped_column(String(8))
     open_reports: Mapped[int] = mapped_column(Integer, server_default="1")
+    is_anonymous: Mapped[bool] = mapped_column(Boolean, server_default=false())
     tried_at: Mapped[datetime] = mapped_column(UtcDateTime)

@@ -6,18 +6,24 @@ from otp_service import audit
 from otp_service.accounts import users
 from otp_service.core.database import transaction
 from otp_service.core.tracing import ClientInfo
-from otp_service.factors.otp import attempts, ledger
+from otp_service.factors.otp import attempts, guesses, ledger
 from otp_service.factors.otp.checking import Proof
 from otp_service.factors.otp.errors import OtpInvalid
 from otp_service.factors.otp.states import AttemptOutcome, State
 
 
 def redeem(proof: Proof, *, client: ClientInfo, now: datetime) -> None:
-    """Count the number as proven, in the transaction of what the proof is for. Raises OtpInvalid when it was spent."""
+    """Count the number as proven, in the transaction of what the proof is for.
+
+    Raises OtpInvalid when it was spent, or the user locked or deleted meanwhile. The user is held first, as whoever
+    spends a challenge does: of two that redeem one code, none may wait for the other in a circle.
+    """
     with transaction():
+        if users.find_and_hold(proof.user_id) is None:
+            raise OtpInvalid
         if not ledger.move(proof.attempt.verification_id, (State.SENT,), State.VERIFIED, settled_at=now):
             raise OtpInvalid
         attempts.set_outcome(proof.attempt, AttemptOutcome.RIGHT)
-        attempts.clear_account(proof.user_id)
+        guesses.clear(proof.user_id)
         users.mark_phone_verified(proof.user_id, phone_number=proof.phone_number, now=now)
         audit.record("otp.verified", user_id=proof.user_id, client=client, at=now, channel=proof.channel)

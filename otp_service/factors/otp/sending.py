@@ -11,7 +11,8 @@ from otp_service.core import clock
 from otp_service.core.database import execute, transaction
 from otp_service.core.settings import settings
 from otp_service.core.tracing import ClientInfo
-from otp_service.factors.otp import budget, destinations, ledger, settling
+from otp_service.factors.otp import budget, destinations, guesses, ledger, settling
+from otp_service.factors.otp.budget import Spending
 from otp_service.factors.otp.errors import OtpCooldown, from_provider
 from otp_service.factors.otp.ledger import Ticket
 from otp_service.factors.otp.models import Verification
@@ -23,13 +24,21 @@ ANSWER_WITHIN_SECONDS = 7
 
 @dataclass(frozen=True, slots=True)
 class Recipient:
-    """Who gets a code, and what for. With `challenge_id` the code works for the holder of that challenge."""
+    """Who gets a code, and what for. With `challenge_id` the code works for the holder of that challenge.
+
+    `is_anonymous`: the caller only named a person whose phone is proven already, and has a part of that person's sends.
+    """
 
     user_id: int
     phone_number: str
     purpose: Purpose
     locale: str | None = None
     challenge_id: uuid.UUID | None = None
+    is_anonymous: bool = False
+
+    def spending(self, ip: str) -> Spending:
+        """What a send to them uses up."""
+        return Spending(self.user_id, self.phone_number, ip, is_anonymous=self.is_anonymous)
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,8 +54,8 @@ class Delivery:
 def send(recipient: Recipient, *, channel: Channel | None, client: ClientInfo) -> Delivery:
     """Have the provider deliver a code.
 
-    Raises DestinationNotAllowed, OtpCooldown, OtpSendLimit before anything is sent, and NumberUnreachable,
-    ProviderRefused, ProviderUnavailable after which nothing is spent.
+    Raises DestinationNotAllowed, AuthenticatorDisabled, OtpCooldown, OtpSendLimit before anything is sent, and
+    NumberUnreachable, ProviderRefused, ProviderUnavailable after which nothing is spent.
     """
     now = clock.now()
     via = channel or Channel(settings().sinch_method)
@@ -72,7 +81,8 @@ def _reserve_or_settle(recipient: Recipient, via: Channel, country: str, client:
 def _reserve(recipient: Recipient, via: Channel, country: str, client: ClientInfo, now: datetime) -> Ticket:
     verification_id = uuid.uuid4()
     with transaction():
-        budget.take(user_id=recipient.user_id, phone_number=recipient.phone_number, ip=client.ip, now=now)
+        guesses.refuse_disabled(recipient.user_id, is_anonymous=recipient.is_anonymous)
+        budget.take(recipient.spending(client.ip), now=now)
         execute(
             insert(Verification).values(
                 id=verification_id,
@@ -83,6 +93,7 @@ def _reserve(recipient: Recipient, via: Channel, country: str, client: ClientInf
                 phone_number=recipient.phone_number,
                 country=country,
                 ip=client.ip,
+                is_anonymous=recipient.is_anonymous,
                 state=State.RESERVED,
                 attempts=0,
                 created_at=now,
