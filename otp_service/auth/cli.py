@@ -1,10 +1,10 @@
-"""`flask users set-password-link` and `unlock`: let somebody in again."""
+"""`flask users set-password-link`, `unlock` and `reset-mfa`: let somebody in again."""
 
 import click
 from flask.cli import with_appcontext
 
 from otp_service.accounts.cli import as_json, find_user, print_json, print_one
-from otp_service.auth import password_setting, unlocking
+from otp_service.auth import mfa_reset, password_setting, unlocking
 from otp_service.core.settings import settings
 
 
@@ -41,3 +41,25 @@ def unlock(who: str, wants_json: bool) -> None:
     Undoes `lock`, ends the wait after wrong passwords, and enables factors that wrong codes had disabled.
     """
     print_one(unlocking.unlock(find_user(who).id), wants_json)
+
+
+@click.command("reset-mfa", short_help="Remove all second factors but the phone.")
+@with_appcontext
+@click.argument("who")
+@click.option("--yes", is_flag=True, help="Do not ask.")
+@as_json
+def reset_mfa(who: str, yes: bool, wants_json: bool) -> None:
+    """Remove the authenticator app, passkeys and backup codes of WHO, and end all sessions; the person is told.
+
+    For somebody who lost them all. Make sure by another way that it is that person who asks.
+    """
+    account = find_user(who)
+    if not yes:
+        click.confirm(f"Remove all second factors of {account.email}?", abort=True)
+    removed = mfa_reset.reset(account.id)
+    if wants_json:
+        print_json({"userId": account.id, "removed": removed})
+    else:
+        click.echo(
+            f"Removed from user {account.id}: " + (", ".join(f"{n} {k}" for k, n in removed.items() if n) or "nothing")
+        )
