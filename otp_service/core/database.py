@@ -11,13 +11,13 @@ from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.engine import Connection, CursorResult
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
-from sqlalchemy.pool import ConnectionPoolEntry
+from sqlalchemy.pool import ConnectionPoolEntry, Pool, PoolResetState
 from sqlalchemy.types import TypeDecorator
 
 from otp_service.extensions import Base, db
 
 _OPEN = "transaction is open"
-_READ_ONLY = "sqlite_reads_only"
+_READ_ONLY = "reads_only"
 SQLITE_WAIT_MILLISECONDS = 10_000
 
 
@@ -124,8 +124,6 @@ def _is_open() -> bool:
 @lru_cache(maxsize=64)
 def _for_reading(engine: Engine) -> Engine:
     """No BEGIN and no ROLLBACK around a single read: one round trip on PostgreSQL, no lock on SQLite."""
-    if engine.dialect.name == "postgresql":
-        return engine.execution_options(isolation_level="AUTOCOMMIT")
     return engine.execution_options(**{_READ_ONLY: True})
 
 
@@ -145,9 +143,20 @@ def _prepare_sqlite(connection: Any, _: ConnectionPoolEntry) -> None:
 
 
 @event.listens_for(Engine, "begin")
-def _begin_sqlite(connection: Connection) -> None:
-    if connection.dialect.name != "sqlite" or connection.get_execution_options().get(_READ_ONLY):
-        return
+def _begin(connection: Connection) -> None:
+    reads_only = connection.get_execution_options().get(_READ_ONLY, False)
     driver_connection: Any = connection.connection.dbapi_connection
-    if not driver_connection.in_transaction:  # as it is when this module was loaded anew, and listens twice
+    if connection.dialect.name == "postgresql":
+        if reads_only:  # not by SQLAlchemy's isolation level: to end that, psycopg2 asks the server once more
+            driver_connection.autocommit = True
+    elif (
+        not reads_only and not driver_connection.in_transaction
+    ):  # as it is where this module, loaded anew, hears twice
         connection.exec_driver_sql("BEGIN IMMEDIATE")
+
+
+@event.listens_for(Pool, "reset")
+def _end_reading(driver_connection: Any, _: ConnectionPoolEntry, __: PoolResetState) -> None:
+    """Whoever has the connection next may want a transaction; SQLite's says a number here, and is left alone."""
+    if getattr(driver_connection, "autocommit", None) is True:
+        driver_connection.autocommit = False

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 from flask import Flask
-from sqlalchemy import delete, func, insert, select, update
+from sqlalchemy import delete, func, insert, select, text, update
 from sqlalchemy.exc import IntegrityError, StatementError
 
 from otp_service.accounts.models import User
@@ -28,6 +28,8 @@ from otp_service.sinch import Channel, get_client
 from tests.factories import make_person
 from tests.parallel import at_once
 
+BACKEND = select(func.pg_backend_pid().label("backend"))
+LAST_STATEMENT = text("SELECT state, query FROM pg_stat_activity WHERE pid = :backend")
 NOON = datetime(2026, 7, 1, 12, 0, 0, 123456, tzinfo=UTC)
 
 
@@ -140,6 +142,25 @@ def test_a_failed_read_holds_no_connection_afterwards() -> None:
     with pytest.raises(Exception, match="no_such"):
         fetch_all(select(func.no_such_function()))
     assert connections_held() == 0
+
+
+def test_postgresql_hears_nothing_of_a_read_outside_a_transaction_but_its_statement(app: Flask) -> None:
+    def read(_: int) -> Any:
+        with app.app_context():
+            return fetch_one(BACKEND)
+
+    if db.engine.dialect.name == "postgresql":
+        with transaction():
+            assert fetch_one(BACKEND)  # holds this connection, so that the other thread takes another
+            (backend,) = at_once(1, read)[0]
+            assert fetch_one(LAST_STATEMENT, {"backend": backend}) == ("idle", "SELECT pg_backend_pid() AS backend")
+
+
+def test_after_a_read_a_transaction_still_rolls_back() -> None:
+    subjects()
+    with pytest.raises(Refusal):
+        write_and_fail("lost")
+    assert subjects() == []
 
 
 def test_nobody_finds_none() -> None:
