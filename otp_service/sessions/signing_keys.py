@@ -37,7 +37,7 @@ class SigningKeys(Protocol):
     def signer(self) -> Signer:
         """The key that signs now. Raises KeyFault."""
 
-    def find_checker(self, kid: str | None) -> jwk.PublicKey | str | None:
+    def find_checker(self, kid: str | None) -> jwk.PublicKey | bytes | None:
         """The key that checks tokens with this key id; None for an unknown one, a missing one, or a retired one."""
 
     def published(self) -> list[dict[str, str]]:
@@ -57,9 +57,9 @@ class SharedSecret:
         """The secret."""
         return Signer(None, self._secret)
 
-    def find_checker(self, kid: str | None) -> str | None:
+    def find_checker(self, kid: str | None) -> bytes | None:
         """The secret, for tokens that name no key."""
-        return self._secret if kid is None else None
+        return self._secret.encode() if kid is None else None
 
     def published(self) -> list[dict[str, str]]:
         """Nothing."""
