@@ -68,8 +68,10 @@ def _start() -> None:
 
 
 def _finish(response: Response) -> Response:
-    for name, value in SECURITY_HEADERS.items():
-        response.headers.setdefault(name, value)
+    named = {name.lower() for name, _ in response.headers}
+    for name, value in SECURITY_HEADERS.items():  # not by setdefault, for which werkzeug makes an error of each miss
+        if name.lower() not in named:
+            response.headers.add(name, value)
     if request.is_secure:
         response.headers["Strict-Transport-Security"] = HSTS
     response.headers["X-Request-ID"] = request_id() or ""

@@ -47,11 +47,11 @@ limiter = Limiter(
 
 
 def init_limits(app: Flask, config: "Config") -> None:
-    """Bind the limiter, and put the `RateLimit-*` headers on every answer."""
+    """Bind the limiter, and put the `RateLimit-*` headers on every answer; nothing of both when limits are off."""
     app.extensions["limit_store"] = LimitStore(config.redis_url)
     if config.rate_limits_enabled:
         app.after_request(_add_headers)  # before the limiter's own: what is registered first runs last
-    limiter.init_app(app)
+        limiter.init_app(app)
 
 
 def store_state() -> str:
