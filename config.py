@@ -13,11 +13,11 @@ from otp_service.core.database_url import read_database_url
 from otp_service.core.key_settings import read_keys, refuse_folder
 from otp_service.core.phone import is_country
 from otp_service.core.settings import Reader, decoded_base64, is_loopback, split_address
+from otp_service.factors.otp.settings import CHANNEL_NAMES, DeliverySettings, read_delivery
 from otp_service.mail.settings import MailSettings, read_mail
 
 ROOT = Path(__file__).resolve().parent
 SINCH_URL = "https://verification.api.sinch.com"
-CHANNELS = ("sms", "callout")
 ORIGIN = re.compile(r"https?://([a-z0-9_-]+(\.[a-z0-9_-]+)*|\[[0-9a-f:.]+\])(:[0-9]{1,5})?")
 
 
@@ -78,6 +78,7 @@ class Config:
     sinch_method: str
     sinch_read_timeout_seconds: float
     sinch_breaker_failures: int
+    delivery: DeliverySettings
     mail: MailSettings
     rate_limits_enabled: bool
     rate_limit_window_seconds: int
@@ -122,6 +123,7 @@ def _read_all(read: Reader) -> dict[str, object]:
     values |= read_keys(read, instance_dir, production=production)
     values |= _sinch(read, production=production)
     values |= _otp(read)
+    values["delivery"] = read_delivery(read, strict=values["security_profile"] == "strict")
     values["mail"] = read_mail(read, production=production)
     values |= _limits(read)
     return values
@@ -225,7 +227,7 @@ def _sinch(read: Reader, *, production: bool) -> dict[str, object]:
         "sinch_app_secret": secret or DEMO_SECRET,
         "sinch_base_url": base_url,
         "sinch_auth": read.choice("SINCH_AUTH", ("signed", "basic"), default="signed"),
-        "sinch_method": read.choice("SINCH_VERIFICATION_METHOD", CHANNELS, default="sms", fold=str.lower),
+        "sinch_method": read.choice("SINCH_VERIFICATION_METHOD", CHANNEL_NAMES, default="sms", fold=str.lower),
         "sinch_breaker_failures": read.integer("SINCH_BREAKER_FAILURES", default=5, low=1, high=1_000_000),
         "sinch_read_timeout_seconds": read.integer("SINCH_TIMEOUT_MS", default=5_000, low=100, high=7_000) / 1000,
     }

@@ -146,9 +146,11 @@ def _register_blueprints(app: Flask) -> None:
     from otp_service.ops.views import bp as ops
     from otp_service.sessions.key_views import bp as keys
     from otp_service.sessions.views import bp as sessions
+    from otp_service.webhooks.views import bp as webhooks
 
     app.register_blueprint(ops)
     app.register_blueprint(keys)
+    app.register_blueprint(webhooks)
     app.register_blueprint(auth, url_prefix=f"{API_PREFIX}/auth")
     app.register_blueprint(mfa, url_prefix=f"{API_PREFIX}/auth")
     app.register_blueprint(factors, url_prefix=API_PREFIX)

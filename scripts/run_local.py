@@ -28,6 +28,8 @@ DEFAULTS = {
     "MIGRATE_ON_START": "true",
     "RATE_LIMIT_REGISTER_PER_HOUR": "1000",  # so that a demonstration is not stopped
 }
+CALLBACK_PATH = "/webhooks/sinch/verification"
+STARTS_AT_ONCE = 4  # of one worker, as the Sinch client bounds them
 START_SECONDS = 60
 STOP_SECONDS = 30
 POLL_SECONDS = 0.05
@@ -85,7 +87,7 @@ def run(env: dict[str, str], children: list[Child]) -> int:
     require_free(env["HOST"], "PORT", env)
     if simulated:
         require_free("127.0.0.1", "SIMULATOR_PORT", env)
-        arguments = ("-m", "otp_service.simulator", "run", "--state", simulator_state(env))
+        arguments = ("-m", "otp_service.simulator", "run", "--state", simulator_state(env), *events(env))
         children.append(start("simulated Sinch", env, *arguments))
     children.append(start("service", env, "-m", "gunicorn", "-c", "gunicorn.conf.py", "wsgi:app"))
     wait_until_healthy(env, children)  # the database is at its newest schema from here on
@@ -114,6 +116,23 @@ def simulator_state(env: dict[str, str]) -> str:
     folder = Path(env.get("INSTANCE_DIR") or ROOT / "instance")
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     return str(folder / "simulator.db")
+
+
+def events(env: dict[str, str]) -> tuple[str, ...]:
+    """Where the simulator shall post its events: to the service, unless the environment says otherwise.
+
+    It asks while the service waits for it, so the service needs a thread to answer with: with few it gets no events.
+    """
+    if env.get("SINCH_CALLBACK_URL") or not env["GUNICORN_THREADS"].isdecimal():
+        return ()
+    is_able = int(env["GUNICORN_THREADS"]) > STARTS_AT_ONCE
+    return ("--callback-url", f"{service_url(env)}{CALLBACK_PATH}") if is_able else ()
+
+
+def service_url(env: dict[str, str]) -> str:
+    """How to reach the service."""
+    host = reachable_host(env)
+    return f"http://{f'[{host}]' if ':' in host else host}:{env['PORT']}"
 
 
 def start(name: str, env: dict[str, str], *arguments: str) -> Child:
@@ -158,8 +177,7 @@ def reachable_host(env: dict[str, str]) -> str:
 
 def introduce(env: dict[str, str], *, simulated: bool) -> None:
     """Tell where everything is."""
-    host = reachable_host(env)
-    service = f"http://{f'[{host}]' if ':' in host else host}:{env['PORT']}"
+    service = service_url(env)
     inbox = f"http://127.0.0.1:{env['SIMULATOR_PORT']}/inbox   (every code arrives here)"
     is_mailing = any(env.get(name) for name in ("SMTP_URL", "SMTP_URL_FILE", "SMTP_HOST"))
     given = env.get("DATABASE_URL") or env.get("DATABASE_URL_FILE") or env.get("DB_HOST")

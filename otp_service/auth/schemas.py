@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from marshmallow import ValidationError, fields, post_load, validate, validates_schema
+from marshmallow import ValidationError, fields, post_load, validates_schema
 
 from otp_service.accounts import credentials
 from otp_service.accounts.fields import EmailField, PhoneField, password
@@ -10,24 +10,10 @@ from otp_service.accounts.passwords import check_policy
 from otp_service.auth.phone_codes import Named
 from otp_service.core.schema import OpenOut, Schema, text
 from otp_service.factors.contract import Factor
-from otp_service.factors.otp import CHANNELS
-from otp_service.factors.otp.schemas import CODE_FAULT
-from otp_service.sinch import Channel
+from otp_service.factors.otp.fields import CodeField, channel
 
-CHANNEL_FAULT = f"Provide one of: {', '.join(CHANNELS)}."
 NAME_FAULT = "Provide exactly one of challengeToken, email and phoneNumber."
 TOKEN_LENGTH = 200
-
-
-def channel() -> "fields.Enum[Channel]":
-    """How a code shall come."""
-    return fields.Enum(
-        Channel,
-        by_value=fields.String,
-        validate=validate.OneOf(CHANNELS, error=CHANNEL_FAULT),
-        error_messages=dict.fromkeys(("unknown", "invalid", "null"), CHANNEL_FAULT),
-        metadata={"examples": ["sms"]},
-    )
 
 
 class RegisterIn(Schema):
@@ -121,12 +107,7 @@ class OtpSentOut(Schema):
 class VerifyOtpIn(_NamedIn):
     """Who proves a phone, and with which code."""
 
-    otp_code = fields.String(
-        required=True,
-        validate=validate.Regexp(r"[0-9]{4,6}\Z", error=CODE_FAULT),
-        error_messages=dict.fromkeys(("required", "null", "invalid"), CODE_FAULT),
-        metadata={"examples": ["4821"]},
-    )
+    otp_code = CodeField()
 
 
 class VerifiedOut(TokensOut):

@@ -77,7 +77,7 @@ def _with_offer(account: Account, challenge: Earned, client: ClientInfo) -> Sign
         return result
     channel = Channel(default)
     try:
-        otp.send(login_recipient(account, challenge.id), channel=channel, client=client)
+        channel = otp.send(login_recipient(account, challenge.id), channel=channel, client=client).channel
     except ServiceError as refused:
         return replace(result, channel=channel, otp_error=refused)
     return replace(result, channel=channel)

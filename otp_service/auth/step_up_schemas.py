@@ -5,10 +5,10 @@ from typing import Any
 from marshmallow import ValidationError, fields, post_load, validate, validates_schema
 
 from otp_service.accounts.fields import password
-from otp_service.auth.schemas import channel
 from otp_service.auth.step_up import PASSWORD
 from otp_service.core.schema import Schema
 from otp_service.factors import registry
+from otp_service.factors.otp.fields import channel
 from otp_service.factors.schemas import method
 
 METHODS = (*registry.WORDS, PASSWORD)

@@ -31,6 +31,7 @@ class Contract:
     errors: tuple[int, ...]
     others: Mapping[int, marshmallow.Schema]
     personal: bool
+    may_be_empty: bool
 
 
 def api(  # noqa: PLR0913 - a contract has as many parts as it has
@@ -42,13 +43,15 @@ def api(  # noqa: PLR0913 - a contract has as many parts as it has
     errors: tuple[int, ...] = (),
     others: Mapping[int, type[marshmallow.Schema]] = MappingProxyType({}),
     personal: bool = True,
+    may_be_empty: bool = False,
 ) -> Callable[[View], View]:
     """Load the body by `body`, or the query by `query`, for the view's first argument; dump what it returns by `out`.
 
-    `personal` answers carry `Cache-Control: no-store`. The schemas are made once, at import.
+    `personal` answers carry `Cache-Control: no-store`. With `may_be_empty`, None is answered without a body.
+    The schemas are made once, at import.
     """
     made = {other: schema() for other, schema in others.items()}
-    contract = Contract(_make(body), _make(query), _make(out), status, errors, made, personal)
+    contract = Contract(_make(body), _make(query), _make(out), status, errors, made, personal, may_be_empty)
 
     def decorate(view: View) -> View:
         @wraps(view)
@@ -72,8 +75,8 @@ def _make(schema: type[marshmallow.Schema] | None) -> marshmallow.Schema | None:
 def _answer(contract: Contract, result: Any) -> Response:
     if isinstance(result, Response):
         return result
-    if contract.out is None:
-        response = Response(status=EMPTY)
+    if contract.out is None or (contract.may_be_empty and result is None):
+        response = Response(status=contract.status if contract.out else EMPTY)
         del response.headers["Content-Type"]  # of nothing
     else:
         response = Response(

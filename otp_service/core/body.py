@@ -21,9 +21,18 @@ class MalformedJson(InvalidInput):
 
 def read_json_object() -> dict[str, Any]:
     """The body of the current request. Raises MalformedJson (400), UnsupportedMediaType (415), body too large (413)."""
+    return parse_object(read_json_bytes())
+
+
+def read_json_bytes() -> bytes:
+    """The body of the current request as it came. Raises what `read_json_object` raises for type and length."""
     if request.mimetype != "application/json":
         raise UnsupportedMediaType
-    raw = read_body()
+    return read_body()
+
+
+def parse_object(raw: bytes) -> dict[str, Any]:
+    """The JSON object in `raw`. Raises MalformedJson."""
     try:
         value = json.loads(raw.decode("utf-8"), object_pairs_hook=_unique_keys, parse_constant=_no_constant)
         _refuse_unstorable(value)

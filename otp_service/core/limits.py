@@ -5,13 +5,15 @@ Counted in memory, or in Redis/Valkey when REDIS_URL is set; when that is down, 
 
 import time
 from collections.abc import Callable
-from functools import cache
+from functools import cache, wraps
 from typing import TYPE_CHECKING, Any
 
 from flask import Flask, Response, request
 from flask_limiter import Limiter
 from limits import RateLimitItem, RateLimitItemPerSecond
+from werkzeug.exceptions import HTTPException
 
+from otp_service.core.errors import InvalidInput, NotAuthenticated, TooMany
 from otp_service.core.limit_store import CurrentStore, LimitStore
 from otp_service.core.settings import settings
 from otp_service.core.tracing import network_of
@@ -22,6 +24,9 @@ if TYPE_CHECKING:
 View = Callable[..., Any]
 UNLIMITED = frozenset({"ops.health", "ops.ready"})
 """Endpoints that machines ask every few seconds: neither limited nor logged at INFO."""
+
+SIGNED = frozenset({"webhooks.verification_event"})
+"""Endpoints whose callers sign what they send, all from a few addresses: only what is refused there is counted."""
 
 NOT_AUTHENTICATED = 401
 KEY_PREFIX = "otp_service:fixed-window"  # another strategy cannot read the keys of this one
@@ -65,7 +70,7 @@ def store_state() -> str:
 
 @limiter.request_filter
 def _is_exempt() -> bool:
-    return request.endpoint in UNLIMITED or not settings().rate_limits_enabled
+    return request.endpoint in UNLIMITED | SIGNED or not settings().rate_limits_enabled
 
 
 def _per_address(text: Callable[["Config"], str], scope: str, **options: Any) -> Callable[[View], View]:
@@ -81,6 +86,23 @@ failed_login = _per_address(
 )
 otp = _per_address(lambda c: f"{c.rate_limit_otp_per_minute} per minute", "otp")
 refresh = _per_address(lambda c: f"{c.rate_limit_refresh_per_minute} per minute", "refresh")
+
+
+def refused_only(view: View) -> View:
+    """For an endpoint of SIGNED: count a request that the view refuses as any other, and answer 429 at the limit."""
+
+    @wraps(view)
+    def counted(*args: Any, **kwargs: Any) -> Any:
+        try:
+            return view(*args, **kwargs)
+        except (InvalidInput, NotAuthenticated, HTTPException) as error:
+            if settings().rate_limits_enabled and not limiter.limiter.hit(_global_item(), *_global_key()):
+                reset_at = limiter.limiter.get_window_stats(_global_item(), *_global_key()).reset_time
+                wait = reset_at - time.time()  # noqa: TID251 - the limiter's own clock
+                raise TooMany(retry_after_seconds=wait) from error
+            raise
+
+    return counted
 
 
 def seconds_until_reset() -> float:
@@ -110,6 +132,15 @@ def _standing() -> tuple[int, int, float]:
     config = settings()
     if request.endpoint in UNLIMITED:  # nothing is counted, and /health must answer without asking the store
         return config.rate_limit_max_requests, config.rate_limit_max_requests, 0
-    item = _item(config.rate_limit_max_requests, config.rate_limit_window_seconds)
-    window = limiter.limiter.get_window_stats(item, KEY_PREFIX, _client(), "global")
+    item = _global_item()
+    window = limiter.limiter.get_window_stats(item, *_global_key())
     return item.amount, window.remaining, window.reset_time
+
+
+def _global_item() -> RateLimitItem:
+    return _item(settings().rate_limit_max_requests, settings().rate_limit_window_seconds)
+
+
+def _global_key() -> tuple[str, str, str]:
+    """Under which flask-limiter counts all requests of the current client."""
+    return KEY_PREFIX, _client(), "global"

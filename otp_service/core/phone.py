@@ -9,6 +9,8 @@ from phonenumbers import PhoneNumberType
 
 SPELLING = re.compile(r"(?:tel:)?[\s ]*[+＋0-9０-９(][0-9０-９\s ().\-‐‑‒–/]{4,40}", re.IGNORECASE)
 SHOWN_DIGITS = 4
+_SEPARATORS = re.compile(r"^tel:|[\s().\-/]", re.IGNORECASE | re.ASCII)
+_E164 = re.compile(r"\+[1-9][0-9]{6,14}")
 E164_LENGTH = 16  # `+` and 15 digits (ITU-T E.164, section 6); some German numbers are valid and longer
 
 
@@ -60,6 +62,21 @@ def parse(text: str, *, default_region: str | None = None) -> PhoneNumber | None
         country=phonenumbers.region_code_for_number(number) or "001",
         kind=_kind(number),
     )
+
+
+def parse_caller(text: str, *, default_region: str | None = None) -> str | None:
+    """The E.164 form of the number that a telephone shows for a call, or None when `text` spells none.
+
+    Numbers that ring need not be valid: carriers call from ranges that are given to nobody.
+    """
+    if not text.isascii():  # what looks like a digit to a reader is none to a provider
+        return None
+    number = parse(text, default_region=default_region)
+    if number is not None:
+        return number.e164
+    digits = _SEPARATORS.sub("", text)
+    digits = f"+{digits[2:]}" if digits.startswith("00") else digits
+    return digits if _E164.fullmatch(digits) else None
 
 
 def is_country(code: str) -> bool:

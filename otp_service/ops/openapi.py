@@ -103,6 +103,9 @@ def _responses(contract: Contract, *, needs_token: bool) -> dict[str, Any]:
     success: dict[str, Any] = {"description": HTTPStatus(good).phrase}
     if contract.out:
         success["content"] = {"application/json": {"schema": contract.out}}
+        if contract.may_be_empty:
+            success["description"] = "OK, with or without a body"
+            success["x-may-be-empty"] = True
     elif contract.personal is False:
         good, success = 200, {"description": "OK", "content": {"application/json": {"schema": {"type": "object"}}}}
     statuses = {*contract.errors, *_ANYWHERE, *(_WITH_BODY if contract.body else ()), *((401,) if needs_token else ())}

@@ -1,6 +1,7 @@
 """The requests we send: which path, which body, for each operation and channel. Raises ValueError for bad input."""
 
 import re
+from dataclasses import dataclass
 from typing import Any
 
 from otp_service.sinch.channels import Channel
@@ -13,26 +14,43 @@ _CUSTOM_LIMIT = 4096
 _PROOF_LIMIT = 32
 
 
-def start_call(
-    number: str, channel: Channel, reference: str, locale: str | None, custom: str | None, ttl_seconds: int | None
-) -> Call:
+@dataclass(frozen=True)
+class Options:
+    """What a start may leave out. `template` holds `{{CODE}}` and is for SMS alone, as is `ttl_seconds`."""
+
+    locale: str | None = None
+    custom: str | None = None
+    template: str | None = None
+    ttl_seconds: int | None = None
+
+
+def start_call(number: str, channel: Channel, reference: str, options: Options) -> Call:
     """Start a verification of `number`."""
     body: dict[str, Any] = {
         "identity": {"type": "number", "endpoint": checked_number(number)},
         "method": channel.value,
         "reference": checked_reference(reference),
     }
-    if custom is not None:
-        if len(custom) > _CUSTOM_LIMIT:
+    if options.custom is not None:
+        if len(options.custom) > _CUSTOM_LIMIT:
             raise ValueError(f"custom data may have {_CUSTOM_LIMIT} characters")
-        body["custom"] = custom
-    if locale is not None and not _LOCALE.fullmatch(locale):
+        body["custom"] = options.custom
+    if options.locale is not None and not _LOCALE.fullmatch(options.locale):
         raise ValueError("not a locale such as en-US")
-    if channel is Channel.SMS and ttl_seconds is not None:
-        body["smsOptions"] = {"expiry": _clock_notation(ttl_seconds)}
-    if channel is Channel.CALLOUT and locale is not None:
-        body["calloutOptions"] = {"speech": {"locale": locale}}
-    return Call(Operation.START, body=body, language=locale)
+    if channel is Channel.SMS and (sms := _sms_options(options)):
+        body["smsOptions"] = sms
+    if channel is Channel.CALLOUT and options.locale is not None:
+        body["calloutOptions"] = {"speech": {"locale": options.locale}}
+    return Call(Operation.START, body=body, language=options.locale)
+
+
+def _sms_options(options: Options) -> dict[str, str]:
+    found = {}
+    if options.ttl_seconds is not None:
+        found["expiry"] = _clock_notation(options.ttl_seconds)
+    if options.template is not None:
+        found["template"] = options.template
+    return found
 
 
 def report_call(segments: tuple[str, ...], channel: Channel, code: str) -> Call:

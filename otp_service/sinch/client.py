@@ -33,13 +33,15 @@ class SinchClient:
         reference: str,
         locale: str | None = None,
         custom: str | None = None,
+        template: str | None = None,
     ) -> Receipt:
         """Have Sinch bring a code to `number`. `reference` is ours, unique, and finds the verification again.
 
         On OutcomeUnknown a message may be on its way: ask `find_started(reference)`, do not start again.
         """
         channel = Channel(channel)
-        call = bodies.start_call(number, channel, reference, locale, custom, self._settings.code_ttl_seconds)
+        options = bodies.Options(locale, custom, template, self._settings.code_ttl_seconds)
+        call = bodies.start_call(number, channel, reference, options)
         return parsing.parse_receipt(self._caller.call(call), channel)
 
     def report(self, provider_id: str, channel: Channel, code: str) -> Report:

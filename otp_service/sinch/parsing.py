@@ -23,7 +23,7 @@ def parse_receipt(payload: _Payload, channel: Channel) -> Receipt:
     return Receipt(
         id=_id(payload),
         channel=channel,
-        code_lifetime_seconds=_seconds(details.get("interceptionTimeout")),
+        code_lifetime_seconds=_seconds(details.get("reportTimeout")) or _seconds(details.get("interceptionTimeout")),
         cli_filter=_text(details.get("cliFilter")),
     )
 
@@ -50,6 +50,12 @@ def parse_status(payload: _Payload) -> Status:
         decided_at=_time(payload.get("verificationTimestamp")),
         call_result=_text(payload.get("callResult")),
     )
+
+
+def price_of(event: _Payload) -> Price | None:
+    """The price in an event: in the form of a status, or the amount alone."""
+    found = event.get("price")
+    return _price({"verificationPrice": found} if isinstance(found, dict) and "amount" in found else found)
 
 
 def check_same(what: str, expected: str | None, found: str | None) -> None:
@@ -110,6 +116,7 @@ def _money(found: Any) -> tuple[Decimal | None, str | None]:
     if not isinstance(found, dict):
         return None, None
     amount, currency = found.get("amount"), found.get("currencyId")
+    amount = Decimal(str(amount)) if isinstance(amount, float) else amount
     if isinstance(amount, bool) or not isinstance(amount, int | Decimal):
         return None, None
     if not isinstance(currency, str) or len(currency) != _CURRENCY_LENGTH:

@@ -28,7 +28,7 @@ def test_a_right_password_earns_a_challenge_and_sends_a_code(app: Flask, api: Ap
         "userId": person.id,
         "requiresOtp": True,
         "expiresIn": 600,
-        "methods": ["sms", "callout"],
+        "methods": ["sms", "callout", "flashcall", "whatsapp"],
         "defaultMethod": "sms",
         "channel": "sms",
         "phoneNumber": "+1******2671",

@@ -1,17 +1,20 @@
 """`make run` starts everything, says where it is, and ends everything."""
 
+import base64
 import json
 import os
 import signal
 import socket
 import subprocess
 import sys
+import urllib.error
 import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
+from otp_service.simulator.credentials import DEMO_KEY, DEMO_SECRET
 from tests.servers.ports import HOST, free_port, is_open
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -49,6 +52,22 @@ def get(port: str, path: str) -> dict[str, object]:
     with urllib.request.urlopen(f"http://{HOST}:{port}{path}", timeout=5) as answer:
         document: dict[str, object] = json.load(answer)
         return document
+
+
+def test_the_simulated_sinch_asks_the_service_before_it_sends(
+    runner: subprocess.Popen[str], env: dict[str, str]
+) -> None:
+    identity = {"type": "number", "endpoint": "+14155552671"}
+    credentials = base64.b64encode(f"{DEMO_KEY}:{DEMO_SECRET}".encode()).decode()
+    request = urllib.request.Request(
+        f"http://{HOST}:{env['SIMULATOR_PORT']}/verification/v1/verifications",
+        data=json.dumps({"identity": identity, "method": "sms"}).encode(),
+        headers={"Content-Type": "application/json", "Authorization": f"Basic {credentials}"},
+    )
+    with pytest.raises(urllib.error.HTTPError) as refused:
+        urllib.request.urlopen(request, timeout=10)
+    with refused.value as answer:
+        assert json.load(answer)["errorCode"] == 40303  # denied by the callback
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM], ids=lambda number: number.name)

@@ -64,7 +64,8 @@ def prove(
     """
     now = clock.now()
     with sinch.get_client().within(ANSWER_WITHIN_SECONDS):
-        for ticket in _live(user_id, purpose, challenge_id, now):
+        live = _live(user_id, purpose, challenge_id, now)
+        for ticket in sorted(live, key=lambda ticket: not _may_belong_to(ticket, code)):
             settled = settling.settle(ticket, now=now) if ticket.state == State.RESERVED else ticket
             if settled.state not in {State.SENT, State.FAILED}:
                 continue
@@ -89,8 +90,16 @@ def _live(user_id: int, purpose: Purpose, challenge_id: uuid.UUID | None, now: d
     return ledger.newest_first(user_id, is_bound, or_(*states))
 
 
+def _may_belong_to(ticket: Ticket, code: str) -> bool:
+    """A flash call is proven with the number that rang, everything else with digits: the provider need not be asked."""
+    return code.startswith("+") == (ticket.via() is Channel.FLASHCALL)
+
+
 def _evaluate(ticket: Ticket, tried: Try, now: datetime) -> Proof:
     attempt = attempts.count(ticket, tried.code, is_anonymous=tried.is_anonymous, client=tried.client, now=now)
+    if not _may_belong_to(ticket, tried.code):
+        attempts.record_wrong(attempt, now=now)
+        raise OtpInvalid
     proof = Proof(attempt, ticket.user_id, ticket.phone_number, ticket.via())
     try:
         sinch.get_client().report(ticket.opened_provider_id(), ticket.via(), tried.code)

@@ -6,8 +6,9 @@ from otp_service.core.settings import settings
 from otp_service.factors.otp.errors import DestinationNotAllowed
 from otp_service.sinch import Channel
 
-CHANNELS = (Channel.SMS, Channel.CALLOUT)
+CHANNELS = tuple(Channel)
 _REACHED_BY = {NumberKind.MOBILE: set(CHANNELS), NumberKind.FIXED: {Channel.CALLOUT}, NumberKind.REFUSED: set()}
+"""A flash call is proven with what the display of the telephone showed; many fixed ones have none."""
 
 
 def check(e164: str, channel: Channel) -> PhoneNumber:

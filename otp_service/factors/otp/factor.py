@@ -15,8 +15,8 @@ from otp_service.factors.otp.schemas import PhoneAnswer
 from otp_service.factors.otp.states import Purpose
 from otp_service.sinch import Channel
 
-AMR = {Channel.SMS: "sms", Channel.CALLOUT: "tel"}
-"""RFC 8176's word for how the code came."""
+AMR = {Channel.SMS: "sms", Channel.WHATSAPP: "sms", Channel.CALLOUT: "tel", Channel.FLASHCALL: "tel"}
+"""RFC 8176's word for how the code came. It has none for messengers: like SMS, they prove no more than the number."""
 
 _PURPOSES = {Use.SIGN_IN: Purpose.LOGIN, Use.STEP_UP: Purpose.STEP_UP}
 

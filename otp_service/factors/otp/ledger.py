@@ -6,15 +6,15 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import ColumnElement, delete, select, update
+from sqlalchemy import ColumnElement, Uuid, delete, insert, literal, select, update
 
-from otp_service.core.database import execute, fetch_all, transaction
+from otp_service.core.database import execute, fetch_all, fetch_one, transaction
 from otp_service.core.secrets import keyring
 from otp_service.core.settings import settings
 from otp_service.factors.otp import budget
 from otp_service.factors.otp.budget import Spending
 from otp_service.factors.otp.models import Verification
-from otp_service.factors.otp.states import State
+from otp_service.factors.otp.states import Delivered, State
 from otp_service.sinch import Channel, Price
 
 
@@ -53,6 +53,18 @@ class Ticket:
         return Spending(self.user_id, self.phone_number, self.ip, is_anonymous=self.is_anonymous)
 
 
+_GRANTED = (
+    "user_id",
+    "challenge_id",
+    "purpose",
+    "phone_number",
+    "country",
+    "ip",
+    "is_anonymous",
+    "attempts",
+    "created_at",
+    "expires_at",
+)
 _COLUMNS = [getattr(Verification, name) for name in Ticket.__dataclass_fields__]
 
 
@@ -82,10 +94,18 @@ def get(verification_id: uuid.UUID) -> Ticket:
     return Ticket(*fetch_all(select(*_COLUMNS).where(Verification.id == verification_id))[0])
 
 
-def mark_sent(ticket: Ticket, provider_id: str, *, sent_at: datetime, now: datetime) -> None:
+def find(verification_id: uuid.UUID) -> Ticket | None:
+    """One verification, if there is one."""
+    row = fetch_one(select(*_COLUMNS).where(Verification.id == verification_id))
+    return Ticket(*row) if row else None
+
+
+def mark_sent(
+    ticket: Ticket, provider_id: str, *, sent_at: datetime, now: datetime, ttl_seconds: int | None = None
+) -> None:
     """The provider took it: from now on its code counts, and the user's older codes do not."""
     sealed = keyring().seal(provider_id, context=_context(ticket.id))
-    ends = sent_at + timedelta(seconds=settings().otp_ttl_seconds)
+    ends = sent_at + timedelta(seconds=settings().otp_ttl_seconds if ttl_seconds is None else ttl_seconds)
     with transaction():
         if move(ticket.id, (State.RESERVED,), State.SENT, provider_id=sealed, sent_at=sent_at, expires_at=ends):
             is_older = (Verification.created_at <= ticket.created_at) & (Verification.id != ticket.id)
@@ -101,6 +121,24 @@ def mark_undelivered(ticket: Ticket, *, now: datetime) -> None:
     with transaction():
         if move(ticket.id, (State.RESERVED,), State.UNDELIVERED, settled_at=now):
             give_back(ticket, now=now)
+
+
+def hand_on(ticket: Ticket, channel: Channel, *, now: datetime) -> Ticket | None:
+    """Close it, and let another verification of the same person by `channel` have what it took of the budget.
+
+    The new one keeps the old one's time, under which it was counted. None when the old one was closed meanwhile, and
+    has given back what it took.
+    """
+    successor = uuid.uuid4()
+    own = {"id": literal(successor, Uuid), "channel": literal(channel.value), "state": literal(State.RESERVED.value)}
+    names = [*_GRANTED, *own]
+    columns = [own.get(name, getattr(Verification, name)) for name in names]
+    with transaction():
+        if not move(ticket.id, (State.RESERVED,), State.UNDELIVERED, settled_at=now):
+            return None
+        source = select(*columns).where(Verification.id == ticket.id)
+        execute(insert(Verification).from_select(names, source))
+        return get(successor)
 
 
 def give_back(ticket: Ticket, *, now: datetime) -> None:
@@ -123,6 +161,23 @@ def set_price(verification_id: uuid.UUID, price: Price) -> None:
     values = {"price_amount": price.total, "price_currency": price.currency}
     with transaction():
         execute(update(Verification).where(Verification.id == verification_id).values(**values))
+
+
+def set_first_price(verification_id: uuid.UUID, price: Price) -> bool:
+    """Note a price that came by itself, unless one is known; whether this call did it."""
+    is_unpriced = (Verification.id == verification_id) & Verification.price_amount.is_(None)
+    values = {"price_amount": price.total, "price_currency": price.currency}
+    with transaction():
+        return execute(update(Verification).where(is_unpriced).values(**values)).rowcount == 1
+
+
+def set_delivery(verification_id: uuid.UUID, *, has_arrived: bool) -> bool:
+    """Note whether the message arrived; what has arrived stays so. Whether this call changed anything."""
+    told = Delivered.YES if has_arrived else Delivered.NO
+    is_news = Verification.delivered.is_(None) | (Verification.delivered == Delivered.NO) & has_arrived
+    with transaction():
+        statement = update(Verification).where(Verification.id == verification_id, is_news).values(delivered=told)
+        return execute(statement).rowcount == 1
 
 
 def _context(verification_id: uuid.UUID) -> str:

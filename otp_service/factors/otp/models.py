@@ -41,6 +41,7 @@ class Verification(Model):
     sent_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
     expires_at: Mapped[datetime] = mapped_column(UtcDateTime)
     settled_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    delivered: Mapped[str | None] = mapped_column(String(3))
     given_back_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
     price_amount: Mapped[Decimal | None] = mapped_column(Numeric(12, 4))
     price_currency: Mapped[str | None] = mapped_column(String(3))

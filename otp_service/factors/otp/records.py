@@ -28,6 +28,7 @@ class Record:
     sent_at: datetime | None
     expires_at: datetime
     settled_at: datetime | None
+    delivered: str | None
     given_back_at: datetime | None
     price_amount: Decimal | None
     price_currency: str | None

@@ -1,6 +1,7 @@
 """Sends a code: reserve, commit, call the provider, record."""
 
 import uuid
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -11,9 +12,10 @@ from otp_service.core import clock
 from otp_service.core.database import execute, transaction
 from otp_service.core.settings import settings
 from otp_service.core.tracing import ClientInfo
-from otp_service.factors.otp import budget, destinations, guesses, ledger, settling
+from otp_service.factors.otp import budget, fallback, guesses, ledger, settling, texts
 from otp_service.factors.otp.budget import Spending
 from otp_service.factors.otp.errors import OtpCooldown, from_provider
+from otp_service.factors.otp.fallback import StartFailed, Way
 from otp_service.factors.otp.ledger import Ticket
 from otp_service.factors.otp.models import Verification
 from otp_service.factors.otp.states import Purpose, State
@@ -58,27 +60,25 @@ def send(recipient: Recipient, *, channel: Channel | None, client: ClientInfo) -
     NumberUnreachable, ProviderRefused, ProviderUnavailable after which nothing is spent.
     """
     now = clock.now()
-    via = channel or Channel(settings().sinch_method)
-    country = destinations.check(recipient.phone_number, via).country
+    ways = fallback.ways(recipient.phone_number, channel or Channel(settings().sinch_method))
     with sinch.get_client().within(ANSWER_WITHIN_SECONDS):
-        ticket = _reserve_or_settle(recipient, via, country, client, now)
-        _deliver(ticket, recipient.locale)
-    return Delivery(via, recipient.phone_number, settings().otp_ttl_seconds, settings().otp_cooldown_seconds)
+        ticket = _reserve_or_settle(recipient, ways[0], client, now)
+        return _deliver(ticket, ways[1:], recipient.locale, client)
 
 
-def _reserve_or_settle(recipient: Recipient, via: Channel, country: str, client: ClientInfo, now: datetime) -> Ticket:
+def _reserve_or_settle(recipient: Recipient, way: Way, client: ClientInfo, now: datetime) -> Ticket:
     """Reserve; when a send that died holds the cooldown, find out what became of it and try once more."""
     try:
-        return _reserve(recipient, via, country, client, now)
+        return _reserve(recipient, way, client, now)
     except OtpCooldown:
         is_stale = (Verification.state == State.RESERVED) & (Verification.created_at <= now - settling.IN_FLIGHT)
         lost = ledger.newest_first(recipient.user_id, is_stale)
         if not [ticket for ticket in lost if settling.settle(ticket, now=now).state == State.UNDELIVERED]:
             raise
-    return _reserve(recipient, via, country, client, now)
+    return _reserve(recipient, way, client, now)
 
 
-def _reserve(recipient: Recipient, via: Channel, country: str, client: ClientInfo, now: datetime) -> Ticket:
+def _reserve(recipient: Recipient, way: Way, client: ClientInfo, now: datetime) -> Ticket:
     verification_id = uuid.uuid4()
     with transaction():
         guesses.refuse_disabled(recipient.user_id, is_anonymous=recipient.is_anonymous)
@@ -89,9 +89,9 @@ def _reserve(recipient: Recipient, via: Channel, country: str, client: ClientInf
                 user_id=recipient.user_id,
                 challenge_id=recipient.challenge_id,
                 purpose=recipient.purpose,
-                channel=via,
+                channel=way.channel,
                 phone_number=recipient.phone_number,
-                country=country,
+                country=way.country,
                 ip=client.ip,
                 is_anonymous=recipient.is_anonymous,
                 state=State.RESERVED,
@@ -100,36 +100,64 @@ def _reserve(recipient: Recipient, via: Channel, country: str, client: ClientInf
                 expires_at=now + timedelta(seconds=settings().otp_ttl_seconds),
             )
         )
-        audit.record("otp.requested", user_id=recipient.user_id, client=client, at=now, channel=via, country=country)
+        facts = {"channel": way.channel, "country": way.country}
+        audit.record("otp.requested", user_id=recipient.user_id, client=client, at=now, **facts)
         return ledger.get(verification_id)
 
 
-def _deliver(ticket: Ticket, locale: str | None) -> None:
-    """Call the provider and record what is known afterwards; an answer that got lost is asked for, not doubled."""
-    client = sinch.get_client()
+def _deliver(ticket: Ticket, others: Sequence[Way], locale: str | None, client: ClientInfo) -> Delivery:
+    """Start it; when that surely came to nothing, what it took goes to the next way: one request, one message."""
     try:
-        receipt = client.start(ticket.phone_number, ticket.via(), reference=ticket.reference, locale=locale)
-        now = clock.now()
-        ledger.mark_sent(ticket, receipt.id, sent_at=now, now=now)
+        seconds = _start(ticket, locale)
+    except StartFailed as failure:
+        successor = fallback.hand_on(ticket, others, failure, client=client, now=clock.now())
+        if successor is None:
+            _release(ticket, failure)
+            raise from_provider(failure.error) from failure.error
+    else:
+        return Delivery(ticket.via(), ticket.phone_number, seconds, settings().otp_cooldown_seconds)
+    return _deliver(successor.ticket, successor.others, locale, client)
+
+
+def _start(ticket: Ticket, locale: str | None) -> int:
+    """Call the provider and record what is known afterwards; an answer that got lost is asked for, not doubled.
+
+    Returns the seconds that the code lives. Raises StartFailed.
+    """
+    ttl = settings().otp_ttl_seconds
+    template = texts.sms_template(locale) if ticket.via() is Channel.SMS else None
+    try:
+        receipt = sinch.get_client().start(
+            ticket.phone_number, ticket.via(), reference=ticket.reference, locale=locale, template=template
+        )
     except sinch.SinchError as error:
-        is_lost = error.is_outcome_unknown or isinstance(error, sinch.DuplicateReference)
-        if is_lost and _was_started(ticket):
-            return
-        if is_lost:  # it may still arrive: leave it open for the next check, but make nobody wait
-            with transaction():
-                budget.give_back_cooldown(ticket.user_id, taken_at=ticket.created_at)
-        else:
-            ledger.mark_undelivered(ticket, now=clock.now())
-        raise from_provider(error) from error
-
-
-def _was_started(ticket: Ticket) -> bool:
-    try:
-        status = sinch.get_client().find_started(ticket.reference)
-    except sinch.SinchError:
-        return False
-    if status is None or status.status is not sinch.VerificationStatus.PENDING:
-        return False
+        if not (error.is_outcome_unknown or isinstance(error, sinch.DuplicateReference)):
+            raise fallback.refused(error) from error
+        _find_out(ticket, error)
+        return ttl
+    if ticket.via() is Channel.FLASHCALL and receipt.code_lifetime_seconds is not None:
+        ttl = min(ttl, receipt.code_lifetime_seconds)  # the provider does not wait longer for the number that rang
     now = clock.now()
-    ledger.mark_sent(ticket, status.id, sent_at=now, now=now)
-    return True
+    ledger.mark_sent(ticket, receipt.id, sent_at=now, now=now, ttl_seconds=ttl)
+    return ttl
+
+
+def _find_out(ticket: Ticket, error: sinch.SinchError) -> None:
+    """Returns if it was started. Raises StartFailed."""
+    try:
+        found = sinch.get_client().find_started(ticket.reference)
+    except sinch.SinchError:
+        raise fallback.lost(error, None, was_told=False) from error
+    if found is None or found.status is not sinch.VerificationStatus.PENDING:
+        raise fallback.lost(error, found, was_told=True) from error
+    now = clock.now()
+    ledger.mark_sent(ticket, found.id, sent_at=now, now=now)
+
+
+def _release(ticket: Ticket, failure: StartFailed) -> None:
+    """Give back what it took. What may still arrive is left open for the next check, but nobody has to wait for it."""
+    if failure.is_certain:
+        ledger.mark_undelivered(ticket, now=clock.now())
+        return
+    with transaction():
+        budget.give_back_cooldown(ticket.user_id, taken_at=ticket.created_at)

@@ -20,6 +20,13 @@ class State(StrEnum):
     UNDELIVERED = "undelivered"
 
 
+class Delivered(StrEnum):
+    """What the provider's receipt says of a text message."""
+
+    YES = "yes"
+    NO = "no"
+
+
 class Purpose(StrEnum):
     """What a code was sent for."""
 

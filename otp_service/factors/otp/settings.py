@@ -1,0 +1,57 @@
+"""How codes travel: the channels there are, which one stands in for which, and the words of an SMS."""
+
+import re
+from dataclasses import dataclass
+
+from otp_service.core.settings import Reader
+from otp_service.sinch.channels import Channel
+
+CHANNEL_NAMES = tuple(channel.value for channel in Channel)
+PLACEHOLDER = "{{CODE}}"
+LONGEST_TEXT = 459  # three parts of an SMS
+_DOMAIN = re.compile(r"(?=.{1,253}\Z)([a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?\.)*[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DeliverySettings:
+    """`fallbacks` are tried in turn when a start surely failed; `supplies_code` answers Sinch's question with a code
+    of our own; `webotp_domain` and `sms_template` change the text of an SMS.
+    """
+
+    fallbacks: tuple[Channel, ...]
+    supplies_code: bool
+    webotp_domain: str | None
+    sms_template: str | None
+
+
+def read_delivery(read: Reader, *, strict: bool) -> DeliverySettings:
+    """Read the settings; faults are noted in `read`."""
+    fallbacks = tuple(dict.fromkeys(word.lower() for word in read.words("OTP_FALLBACK_CHANNELS")))
+    for word in fallbacks:
+        if word not in CHANNEL_NAMES:
+            read.fault("OTP_FALLBACK_CHANNELS", f"holds {word!r}", f"hold some of {', '.join(CHANNEL_NAMES)}")
+    return DeliverySettings(
+        fallbacks=tuple(Channel(word) for word in fallbacks if word in CHANNEL_NAMES),
+        supplies_code=read.flag("OTP_SUPPLY_CODE", default=strict),
+        webotp_domain=_domain(read),
+        sms_template=_template(read),
+    )
+
+
+def _domain(read: Reader) -> str | None:
+    domain = read.text("WEBOTP_DOMAIN", default="").lower()
+    if domain and not _DOMAIN.fullmatch(domain):
+        read.fault("WEBOTP_DOMAIN", f"holds {domain!r}", "hold the host of your sign-in page, such as app.example.com")
+    return domain or None
+
+
+def _template(read: Reader) -> str | None:
+    """A line of the environment, in which backslash and n stand for the end of a line."""
+    text = read.text("OTP_SMS_TEMPLATE", default="").replace("\\n", "\n")
+    if text and (PLACEHOLDER not in text or len(text) > LONGEST_TEXT):
+        read.fault(
+            "OTP_SMS_TEMPLATE",
+            f"is no template of a code ({len(text)} characters)",
+            f"hold {PLACEHOLDER} and {LONGEST_TEXT} characters at most",
+        )
+    return text or None

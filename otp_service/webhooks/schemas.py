@@ -1,0 +1,19 @@
+"""What events are answered with."""
+
+from marshmallow import fields
+
+from otp_service.core.schema import Schema
+
+
+class CodeOut(Schema):
+    """A code of our own."""
+
+    code = fields.String(required=True)
+
+
+class ReplyOut(Schema):
+    """Whether a start may go on, and with which code. Every other event is answered without a body."""
+
+    action = fields.String(required=True, metadata={"enum": ["allow", "deny"]})
+    sms = fields.Nested(CodeOut)
+    callout = fields.Nested(CodeOut)

@@ -1,0 +1,30 @@
+"""The addresses that providers post events to."""
+
+from typing import Any
+
+from flask import Blueprint, request
+
+from otp_service.core import limits
+from otp_service.core.api import api
+from otp_service.core.body import read_json_bytes
+from otp_service.core.tracing import client_info
+from otp_service.sinch import SignedRequest
+from otp_service.webhooks import receiving
+from otp_service.webhooks.schemas import ReplyOut
+
+bp = Blueprint("webhooks", __name__)
+
+
+@bp.post("/webhooks/sinch/verification")
+@limits.refused_only
+@api(out=ReplyOut, may_be_empty=True, errors=(400, 401, 413, 415))
+def verification_event() -> dict[str, Any] | None:
+    """Take an event that Sinch has signed: the question before a start, the news after it."""
+    signed = SignedRequest(
+        method=request.method,
+        path=request.path,
+        timestamp=request.headers.get("x-timestamp", ""),
+        content_type=request.headers.get("Content-Type", ""),
+        body=read_json_bytes(),
+    )
+    return receiving.receive(signed, authorization=request.headers.get("Authorization", ""), client=client_info())
