@@ -1,15 +1,15 @@
 """wrong proofs of each authenticator; codes that anonymous callers asked for or tried
 
-Revision: 0012
-Follows: 0010
+Revision: 0008
+Follows: 0007
 """
 
 import sqlalchemy as sa
 from alembic import op
 
 
-revision = "0012"
-down_revision = "0010"
+revision = "0008"
+down_revision = "0007"
 branch_labels = None
 depends_on = None
 

@@ -1,6 +1,6 @@
 """the method that a user is asked for first
 
-Revision: 0010
+Revision: 0007
 Follows: 0006
 """
 
@@ -8,7 +8,7 @@ import sqlalchemy as sa
 from alembic import op
 
 
-revision = "0010"
+revision = "0007"
 down_revision = "0006"
 branch_labels = None
 depends_on = None
