@@ -14,6 +14,7 @@ from otp_service.core.key_settings import read_keys, refuse_folder
 from otp_service.core.phone import is_country
 from otp_service.core.settings import Reader, decoded_base64, is_loopback, split_address
 from otp_service.factors.otp.settings import CHANNEL_NAMES, DeliverySettings, read_delivery
+from otp_service.factors.trusted_devices.settings import TrustedDeviceSettings, read_trusted_devices
 from otp_service.mail.settings import MailSettings, read_mail
 
 ROOT = Path(__file__).resolve().parent
@@ -80,6 +81,7 @@ class Config:
     sinch_breaker_failures: int
     delivery: DeliverySettings
     mail: MailSettings
+    trusted_devices: TrustedDeviceSettings
     rate_limits_enabled: bool
     rate_limit_window_seconds: int
     rate_limit_max_requests: int
@@ -125,6 +127,7 @@ def _read_all(read: Reader) -> dict[str, object]:
     values |= _otp(read)
     values["delivery"] = read_delivery(read, strict=values["security_profile"] == "strict")
     values["mail"] = read_mail(read, production=production)
+    values["trusted_devices"] = read_trusted_devices(read, strict=values["security_profile"] == "strict")
     values |= _limits(read)
     return values
 

@@ -142,6 +142,7 @@ def _register_blueprints(app: Flask) -> None:
     from otp_service.auth.mfa_views import bp as mfa
     from otp_service.auth.views import bp as auth
     from otp_service.core.problems import API_PREFIX
+    from otp_service.factors.trusted_devices.views import bp as trusted_devices
     from otp_service.factors.views import bp as factors
     from otp_service.ops.views import bp as ops
     from otp_service.sessions.key_views import bp as keys
@@ -156,3 +157,4 @@ def _register_blueprints(app: Flask) -> None:
     app.register_blueprint(factors, url_prefix=API_PREFIX)
     app.register_blueprint(accounts, url_prefix=API_PREFIX)
     app.register_blueprint(sessions, url_prefix=API_PREFIX)
+    app.register_blueprint(trusted_devices, url_prefix=f"{API_PREFIX}/devices")

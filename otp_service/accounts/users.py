@@ -28,6 +28,7 @@ class Account:
     email_verified_at: datetime | None
     phone_number: str
     phone_verified_at: datetime | None
+    password_changed_at: datetime
     challenges_void_before: datetime | None
     locked_at: datetime | None
     display_name: str | None

@@ -9,6 +9,7 @@ from otp_service.accounts import links, throttle, users
 from otp_service.auth import challenges
 from otp_service.core import clock, counters
 from otp_service.factors.otp import ledger
+from otp_service.factors.trusted_devices import records as trusted_devices
 from otp_service.sessions import forgetting
 
 
@@ -27,6 +28,7 @@ RULES = (
     Rule("links", timedelta(days=7), links.forget),
     Rule("verifications", timedelta(days=90), ledger.forget),
     Rule("sessions", timedelta(days=30), forgetting.forget),
+    Rule("trusted devices", timedelta(days=7), trusted_devices.forget),
     Rule("messages", timedelta(days=30), lambda time: outbox.purge(before=time)),
     Rule("counters", timedelta(days=2), counters.forget),
     Rule("failed sign-ins", throttle.FORGOTTEN_AFTER, throttle.forget),

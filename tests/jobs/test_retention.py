@@ -7,12 +7,16 @@ from flask import Flask
 from sqlalchemy import func, select
 
 from otp_service.accounts.models import AccountLink, LoginThrottle, User
+from otp_service.audit import COMMAND_LINE
 from otp_service.auth.models import Challenge
+from otp_service.core import clock
 from otp_service.core.counters import Counter
-from otp_service.core.database import fetch_all
+from otp_service.core.database import fetch_all, transaction
 from otp_service.extensions import Base
+from otp_service.factors import trusted_devices
 from otp_service.factors.otp import sweeping
 from otp_service.factors.otp.models import Verification, VerificationAttempt
+from otp_service.factors.trusted_devices.models import TrustedDevice
 from otp_service.jobs import retention
 from otp_service.sessions.models import Session
 from otp_service.simulator import Simulator
@@ -27,6 +31,7 @@ KEPT_DAYS: dict[type[Base], int] = {
     Challenge: 1,
     Counter: 2,
     AccountLink: 8,
+    TrustedDevice: 37,
     Session: 60,
     VerificationAttempt: 90,
     Verification: 90,
@@ -48,6 +53,8 @@ def live(app: Flask, api: Api, sinch: Simulator) -> None:
     """Leave a row of every kind."""
     person = make_person(app, is_verified=True)
     sign_in(api, sinch, person)
+    with app.app_context(), transaction():
+        trusted_devices.remember(person.id, client=COMMAND_LINE, now=clock.now())
     api.post("/auth/login", {"email": "nobody@example.com", "password": "x"})
     app.test_cli_runner().invoke(args=["users", "set-password-link", person.email])
     api.post("/auth/register", new_details())

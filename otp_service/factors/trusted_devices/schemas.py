@@ -1,0 +1,22 @@
+"""What the routes of trusted devices give."""
+
+from marshmallow import fields
+
+from otp_service.core.schema import Schema
+
+
+class DeviceOut(Schema):
+    """A device that is spared the second factor until `expiresAt`."""
+
+    id = fields.UUID(required=True)
+    ip = fields.String(required=True, metadata={"description": "Of its last use."})
+    agent = fields.String(required=True, metadata={"description": "The User-Agent of its last use."})
+    created_at = fields.DateTime(required=True)
+    last_used_at = fields.DateTime(required=True)
+    expires_at = fields.DateTime(required=True)
+
+
+class DevicesOut(Schema):
+    """All of a person's trusted devices, the one used last first."""
+
+    devices = fields.List(fields.Nested(DeviceOut), required=True)
