@@ -9,6 +9,7 @@ from typing import Any
 
 from dotenv import dotenv_values
 
+from otp_service.accounts.settings import LinkSettings, read_links
 from otp_service.core.database_url import read_database_url
 from otp_service.core.key_settings import read_keys, refuse_folder
 from otp_service.core.phone import is_country
@@ -82,6 +83,7 @@ class Config:
     delivery: DeliverySettings
     mail: MailSettings
     trusted_devices: TrustedDeviceSettings
+    links: LinkSettings
     rate_limits_enabled: bool
     rate_limit_window_seconds: int
     rate_limit_max_requests: int
@@ -178,9 +180,11 @@ def _server(read: Reader, *, production: bool) -> dict[str, object]:
     for name in ("FLASK_DEBUG", "DEBUG") if production else ():
         if read.flag(name, default=False):
             read.fault(name, "is on", "be off in production")
+    origins = _origins(read)
     return {
         "trusted_proxy_count": read.integer("TRUSTED_PROXY_COUNT", default=0, low=0, high=10),
-        "frontend_origins": _origins(read),
+        "frontend_origins": origins,
+        "links": read_links(read, origins, production=production),
         "ops_token": read.secret("OPS_TOKEN", default=None, minimum=16),
         "log_level": read.choice("LOG_LEVEL", ("DEBUG", "INFO", "WARNING", "ERROR"), default="INFO", fold=str.upper),
         "log_format": read.choice("LOG_FORMAT", ("json", "text"), default="json" if production else "text"),
@@ -301,6 +305,8 @@ def _warnings(values: dict[str, Any]) -> list[str]:
             )
         if not values["sms_countries"]:
             found.append("SMS_COUNTRIES is not set: codes are sent to every country, at your cost")
+        if values["links"].origin is None:
+            found.append("FRONTEND_URL is not set: e-mails carry a code where they would carry a link")
         if values["mail"].server is None:
             found.append("SMTP_URL is not set: no e-mail leaves, people are not told of changes to their accounts")
     return found

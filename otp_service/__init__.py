@@ -138,6 +138,7 @@ def _require_keys(app: Flask) -> None:
 
 
 def _register_blueprints(app: Flask) -> None:
+    from otp_service.accounts.email_views import bp as email
     from otp_service.accounts.views import bp as accounts
     from otp_service.auth.mfa_views import bp as mfa
     from otp_service.auth.views import bp as auth
@@ -156,5 +157,6 @@ def _register_blueprints(app: Flask) -> None:
     app.register_blueprint(mfa, url_prefix=f"{API_PREFIX}/auth")
     app.register_blueprint(factors, url_prefix=API_PREFIX)
     app.register_blueprint(accounts, url_prefix=API_PREFIX)
+    app.register_blueprint(email, url_prefix=API_PREFIX)
     app.register_blueprint(sessions, url_prefix=API_PREFIX)
     app.register_blueprint(trusted_devices, url_prefix=f"{API_PREFIX}/devices")

@@ -19,6 +19,7 @@ PRODUCTION = {
     "SMS_COUNTRIES": "US",
     "REDIS_URL": "redis://:Hidden-8-pw@cache.internal/0",
     "SMTP_URL": "smtps://otp:Hidden-9-pw@mail.internal",
+    "FRONTEND_URL": "https://app.example.com",
     "MAIL_FROM": "Example <no-reply@example.com>",
 }
 """All that production needs, without a warning."""

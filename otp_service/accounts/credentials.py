@@ -8,7 +8,7 @@ from flask import current_app
 from sqlalchemy import select, update
 
 from otp_service import audit
-from otp_service.accounts import throttle, users
+from otp_service.accounts import notices, throttle, users
 from otp_service.accounts.breached import is_breached
 from otp_service.accounts.errors import InvalidCredentials
 from otp_service.accounts.models import User
@@ -91,6 +91,12 @@ def _record_failure(user_id: int | None, failures: int, client: ClientInfo, now:
             audit.record("login.wait_started", user_id=user_id, client=client, at=now, inARow=failures)
             if user_id is not None:
                 users.void_challenges(user_id, now=now)
+                _tell_of_first_wait(user_id, failures, client, now)
+
+
+def _tell_of_first_wait(user_id: int, failures: int, client: ClientInfo, now: datetime) -> None:
+    if throttle.is_first_wait(failures) and users.find_and_hold(user_id) is not None:
+        notices.notify(user_id, "lockout", now=now, client=client)
 
 
 def _record_success(user_id: int, subject: str, stored: str, upgraded: str | None) -> None:

@@ -17,6 +17,27 @@ class PhoneNumberTaken(Conflict):
     title = "Phone number is already registered."
 
 
+class EmailUnchanged(Conflict):
+    """The address to change to is the account's own."""
+
+    code = "email_unchanged"
+    title = "This is the address of your account already."
+
+
+class EmailAlreadyVerified(Conflict):
+    """There is nothing left to prove."""
+
+    code = "email_already_verified"
+    title = "Your email address is verified already."
+
+
+class EmailLinkLimit(TooMany):
+    """Links were asked for too often."""
+
+    code = "email_link_limit"
+    title = "Too many links were requested. Try again later."
+
+
 class UserNotFound(NotFound):
     """Nobody here by that name."""
 

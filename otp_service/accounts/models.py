@@ -38,7 +38,10 @@ class User(Model):
 
 
 class AccountLink(Model):
-    """A token that one person may use for one act, once."""
+    """A token that one person may use for one act, once.
+
+    `email` is the address that a link proves, and that it was sent to; `session_id` the session that asked for it.
+    """
 
     __tablename__ = "account_links"
     __table_args__ = (UniqueConstraint("token_hash"),)
@@ -47,6 +50,8 @@ class AccountLink(Model):
     user_id: Mapped[int] = mapped_column(ForeignKey("users.id", ondelete="CASCADE"), index=True)
     purpose: Mapped[str] = mapped_column(String(20))
     token_hash: Mapped[str] = mapped_column(String(64))
+    email: Mapped[str | None] = mapped_column(String(254))
+    session_id: Mapped[uuid.UUID | None] = mapped_column(Uuid)
     created_at: Mapped[datetime] = mapped_column(UtcDateTime)
     expires_at: Mapped[datetime] = mapped_column(UtcDateTime)
     spent_at: Mapped[datetime | None] = mapped_column(UtcDateTime)

@@ -62,6 +62,25 @@ def clear(subject: str) -> None:
     execute(delete(LoginThrottle).where(_is(subject)))
 
 
+def move(old: str, new: str) -> None:
+    """Let an account's failures follow it to another address; of two waits the longer one stays."""
+    names = ("failures", "last_failed_at", "waits_until")
+    columns = [getattr(LoginThrottle, name) for name in names]
+    statement = upsert(LoginThrottle).from_select(["subject", *names], select(literal(new), *columns).where(_is(old)))
+    statement = statement.on_conflict_do_update(
+        index_elements=[LoginThrottle.subject],
+        set_={name: getattr(statement.excluded, name) for name in names},
+        where=LoginThrottle.waits_until < statement.excluded.waits_until,
+    )
+    execute(statement)
+    clear(old)
+
+
+def is_first_wait(failures: int) -> bool:
+    """Whether it is the first wait of a row of failures."""
+    return failures == settings().login_failures_before_wait
+
+
 def starts_a_wait(failures: int) -> bool:
     """Whether this many failures in a row make the next try wait."""
     return failures >= settings().login_failures_before_wait

@@ -1,4 +1,4 @@
-"""Finds, makes and changes users; the only place that writes their table."""
+"""Finds, makes and changes users."""
 
 import uuid
 from dataclasses import dataclass
@@ -8,7 +8,7 @@ from typing import Any
 from sqlalchemy import ColumnElement, bindparam, delete, insert, or_, select, update
 from sqlalchemy.exc import IntegrityError
 
-from otp_service import audit, sessions
+from otp_service import audit, outbox, sessions
 from otp_service.accounts import throttle
 from otp_service.accounts.errors import EmailTaken, PhoneNumberTaken, UserNotFound
 from otp_service.accounts.models import User
@@ -114,9 +114,15 @@ def list_all(*, limit: int) -> list[Account]:
 
 def release_held(*conditions: ColumnElement[bool], now: datetime) -> int:
     """Remove registrations that were not proven in time, and all that is theirs; returns how many."""
+    return release(~_stands(now), *conditions, now=now)
+
+
+def release(*conditions: ColumnElement[bool], now: datetime) -> int:
+    """Remove registrations that hold an address or number without proof, and all that is theirs; returns how many."""
     with transaction():
-        released = execute(delete(User).where(~_stands(now), *conditions).returning(User.id)).all()
+        released = execute(delete(User).where(User.held_until.is_not(None), *conditions).returning(User.id)).all()
         for row in released:
+            outbox.forget_user(row.id)
             audit.record("user.released", user_id=row.id, client=audit.COMMAND_LINE, at=now)
     return len(released)
 

@@ -8,7 +8,7 @@ from typing import Any
 from sqlalchemy import insert, select
 
 from otp_service.audit.models import AuditEvent
-from otp_service.core.database import execute, fetch_all
+from otp_service.core.database import execute, fetch_all, fetch_one
 from otp_service.core.tracing import ClientInfo
 
 log = logging.getLogger("otp_service.audit")
@@ -42,6 +42,12 @@ def record(event: str, *, user_id: int | None, client: ClientInfo, at: datetime,
         )
     )
     log.info(event, extra={"userId": user_id, "ip": client.ip, **facts})
+
+
+def has_happened(event: str, *, user_id: int) -> bool:
+    """Whether an event ever happened to the user."""
+    statement = select(AuditEvent.id).where(AuditEvent.user_id == user_id, AuditEvent.event == event).limit(1)
+    return fetch_one(statement) is not None
 
 
 def events_of(user_id: int, *, before: int | None = None, limit: int = PAGE) -> list[Event]:

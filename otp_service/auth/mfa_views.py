@@ -19,8 +19,10 @@ def _answer_route(factor: Factor) -> View:
     @limits.otp
     @api(body=schemas.answer_to_challenge(factor), out=schemas.VerifiedOut, errors=(400, 401, 403, 409, 503))
     def answer(body: dict[str, Any]) -> dict[str, Any]:
-        challenge_token = body.pop("challenge_token")
-        return present_signed_in(second_step.meet(challenge_token, factor, body, client=client_info()))
+        challenge_token, remember = body.pop("challenge_token"), body.pop("remember_device")
+        return present_signed_in(
+            second_step.meet(challenge_token, factor, body, remember=remember, client=client_info())
+        )
 
     answer.__doc__ = f"Sign in with the challenge of a password and {factor.kind.replace('_', ' ')}."
     return answer

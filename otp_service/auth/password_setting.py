@@ -3,7 +3,7 @@
 from datetime import timedelta
 
 from otp_service import audit, sessions
-from otp_service.accounts import credentials, links, users
+from otp_service.accounts import credentials, links, notices, users
 from otp_service.accounts.links import LinkPurpose
 from otp_service.accounts.passwords import check_policy
 from otp_service.core import clock
@@ -41,3 +41,4 @@ def set_password(*, token: str, new_password: str, client: ClientInfo) -> None:
         users.set_password_hash(user_id, password_hash, now=now)
         sessions.end_all(user_id, now=now)
         audit.record("password.set_by_link", user_id=user_id, client=client, at=now)
+        notices.notify(user_id, "password_changed", now=now, client=client)

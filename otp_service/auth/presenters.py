@@ -61,4 +61,5 @@ def present_signed_in(result: Verified) -> dict[str, Any]:
 
 
 def _opened(result: Verified) -> dict[str, Any]:
-    return {"user_id": result.user_id, **(asdict(result.tokens) if result.tokens else {})}
+    device = {"device_token": result.device_token} if result.device_token else {}
+    return {"user_id": result.user_id, **(asdict(result.tokens) if result.tokens else {}), **device}

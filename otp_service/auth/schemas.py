@@ -8,12 +8,17 @@ from otp_service.accounts import credentials
 from otp_service.accounts.fields import EmailField, PhoneField, password
 from otp_service.accounts.passwords import check_policy
 from otp_service.auth.phone_codes import Named
-from otp_service.core.schema import OpenOut, Schema, text
+from otp_service.core.schema import Flag, OpenOut, Schema, text
 from otp_service.factors.contract import Factor
 from otp_service.factors.otp.fields import CodeField, channel
 
 NAME_FAULT = "Provide exactly one of challengeToken, email and phoneNumber."
 TOKEN_LENGTH = 200
+
+
+def remember_device() -> Flag:
+    """Whether this device is to be spared the second step for a while."""
+    return Flag("Provide true or false.", load_default=False)
 
 
 class RegisterIn(Schema):
@@ -44,6 +49,9 @@ class LoginIn(Schema):
 
     email = EmailField(required=True)
     password = password()
+    device_token = text(
+        "Provide the deviceToken of an earlier sign-in, or leave it out.", maximum=TOKEN_LENGTH, required=False
+    )
 
 
 class TokensOut(Schema):
@@ -54,6 +62,7 @@ class TokensOut(Schema):
     expires_in = fields.Integer()
     refresh_token = fields.String()
     session_id = fields.UUID()
+    device_token = fields.String(metadata={"description": "Where `rememberDevice` was asked for; shown once."})
 
 
 class LoginOut(TokensOut):
@@ -108,6 +117,7 @@ class VerifyOtpIn(_NamedIn):
     """Who proves a phone, and with which code."""
 
     otp_code = CodeField()
+    remember_device = remember_device()
 
 
 class VerifiedOut(TokensOut):
@@ -125,7 +135,8 @@ class ChallengeIn(Schema):
 
 def answer_to_challenge(factor: Factor) -> type[Schema]:
     """The body of a factor's sign-in route: the challenge, and the factor's own fields."""
-    return type(f"{factor.kind.title().replace('_', '')}SignInIn", (factor.answer, ChallengeIn), {})
+    parts = {"remember_device": remember_device()}
+    return type(f"{factor.kind.title().replace('_', '')}SignInIn", (factor.answer, ChallengeIn), parts)
 
 
 class OfferOut(OpenOut):

@@ -3,22 +3,23 @@
 from dataclasses import dataclass
 from typing import Any
 
-from otp_service import sessions
-from otp_service.accounts import users
 from otp_service.auth import challenges
+from otp_service.auth.session_opening import open_session
 from otp_service.core import clock
 from otp_service.core.database import transaction
 from otp_service.core.tracing import ClientInfo
+from otp_service.factors import trusted_devices
 from otp_service.factors.contract import Ask, Factor, Use
-from otp_service.sessions import Grant, Tokens
+from otp_service.sessions import Tokens
 
 
 @dataclass(frozen=True, slots=True)
 class Verified:
-    """Who proved a factor, and tokens for the holder of a challenge."""
+    """Who proved a factor; for the holder of a challenge tokens, and what the device is known by from now on."""
 
     user_id: int
     tokens: Tokens | None = None
+    device_token: str | None = None
 
 
 def offer(challenge_token: str, factor: Factor, *, client: ClientInfo) -> dict[str, Any]:
@@ -27,8 +28,13 @@ def offer(challenge_token: str, factor: Factor, *, client: ClientInfo) -> dict[s
     return factor.offer(_ask(challenge, client)) or {}
 
 
-def meet(challenge_token: str, factor: Factor, answer: dict[str, Any], *, client: ClientInfo) -> Verified:
-    """Sign the holder of the challenge in with a right answer. Raises InvalidToken and what Factor.prove raises."""
+def meet(
+    challenge_token: str, factor: Factor, answer: dict[str, Any], *, remember: bool, client: ClientInfo
+) -> Verified:
+    """Sign the holder of the challenge in with a right answer; `remember` spares this device the next second step.
+
+    Raises InvalidToken and what Factor.prove raises.
+    """
     challenge = challenges.find_open(challenge_token, now=clock.now())
     user_id = challenge.account.id
     proof = factor.prove(_ask(challenge, client), answer)
@@ -36,9 +42,9 @@ def meet(challenge_token: str, factor: Factor, answer: dict[str, Any], *, client
     with transaction():
         challenges.spend(challenge, now=now)
         proof.redeem(client=client, now=now)
-        is_verified = users.get(user_id).is_verified
-        grant = Grant(user_id, amr=("pwd", *proof.amr), acr="aal2", is_verified=is_verified)
-        return Verified(user_id, sessions.start(grant, client=client, now=now))
+        tokens = open_session(user_id, amr=("pwd", *proof.amr), acr="aal2", client=client, now=now)
+        device_token = trusted_devices.remember(user_id, client=client, now=now) if remember else None
+        return Verified(user_id, tokens, device_token)
 
 
 def _ask(challenge: challenges.Open, client: ClientInfo) -> Ask:

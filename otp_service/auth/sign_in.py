@@ -11,14 +11,15 @@ from otp_service.auth import challenges, phone_codes, second_step
 from otp_service.auth.challenges import Earned
 from otp_service.auth.phone_codes import Named, login_recipient
 from otp_service.auth.second_step import Verified
+from otp_service.auth.session_opening import open_session
 from otp_service.core import clock
 from otp_service.core.database import transaction
 from otp_service.core.errors import ServiceError
 from otp_service.core.settings import settings
 from otp_service.core.tracing import ClientInfo
-from otp_service.factors import defaults, otp, registry
+from otp_service.factors import defaults, otp, registry, trusted_devices
 from otp_service.factors.otp.factor import PHONE
-from otp_service.sessions import Grant, Tokens
+from otp_service.sessions import Tokens
 from otp_service.sessions.errors import InvalidToken
 from otp_service.sinch import Channel
 
@@ -41,13 +42,20 @@ class SignIn:
     otp_error: ServiceError | None = None
 
 
-def login(*, email: str, password: str, client: ClientInfo) -> SignIn:
-    """Check the password and send a code. Raises InvalidCredentials, AccountLocked, SlotsBusy."""
+def login(*, email: str, password: str, client: ClientInfo, device_token: str | None = None) -> SignIn:
+    """Check the password and send a code, unless the policy or a trusted device spares the second step.
+
+    Raises InvalidCredentials, AccountLocked, SlotsBusy.
+    """
     started = clock.now()  # before the password is read: what voids challenges meanwhile voids this one as well
     account = credentials.authenticate(email=email, password=password, client=client)
     now = clock.now()
     if settings().mfa_policy == "enrolment" and account.is_verified and not registry.chosen(account.id):
         return SignIn(account.id, tokens=_start_without_factor(account.id, client, started, now))
+    if device_token is not None:
+        tokens = _start_on_device(account.id, device_token, client, started, now)
+        if tokens is not None:
+            return SignIn(account.id, tokens=tokens)
     with transaction():
         challenge = challenges.issue(account.id, now=started)
         audit.record("login.password_accepted", user_id=account.id, client=client, at=now)
@@ -59,8 +67,17 @@ def _start_without_factor(user_id: int, client: ClientInfo, started: datetime, n
         held = users.find_and_hold(user_id)
         if held is None or (held.challenges_void_before is not None and started <= held.challenges_void_before):
             raise InvalidCredentials  # locked, or another password set, while this one was checked
-        grant = Grant(user_id, amr=("pwd",), acr="aal1", is_verified=True)
-        return sessions.start(grant, client=client, now=now)
+        return open_session(user_id, amr=("pwd",), acr="aal1", client=client, now=now)
+
+
+def _start_on_device(
+    user_id: int, device_token: str, client: ClientInfo, started: datetime, now: datetime
+) -> Tokens | None:
+    """Tokens of one factor for a device that is trusted; None for any other, which goes on to the second step."""
+    with transaction():
+        if not trusted_devices.recognises(user_id, device_token, client=client, now=now):
+            return None
+        return _start_without_factor(user_id, client, started, now)
 
 
 def _with_offer(account: Account, challenge: Earned, client: ClientInfo) -> SignIn:
@@ -83,13 +100,13 @@ def _with_offer(account: Account, challenge: Earned, client: ClientInfo) -> Sign
     return replace(result, channel=channel)
 
 
-def verify(named: Named, *, code: str, client: ClientInfo) -> Verified:
+def verify(named: Named, *, code: str, remember: bool, client: ClientInfo) -> Verified:
     """Take a code: the holder of a challenge gets tokens, anybody else just has the number proven.
 
     Raises InvalidToken, UserNotFound, OtpInvalid, TooManyAttempts, ProviderUnavailable, ProviderRefused.
     """
     if named.challenge_token is not None:
-        return second_step.meet(named.challenge_token, PHONE, {"code": code}, client=client)
+        return second_step.meet(named.challenge_token, PHONE, {"code": code}, remember=remember, client=client)
     return Verified(phone_codes.verify_phone(named, code=code, client=client))
 
 

@@ -46,7 +46,9 @@ def request_otp(body: dict[str, Any]) -> dict[str, Any]:
 @api(body=schemas.VerifyOtpIn, out=schemas.VerifiedOut, errors=(400, 401, 403, 404, 502, 503))
 def verify_otp(body: dict[str, Any]) -> dict[str, Any]:
     """Prove the phone with the code; the holder of a challenge is signed in."""
-    return present_verified(sign_in.verify(body["named"], code=body["otp_code"], client=client_info()))
+    return present_verified(
+        sign_in.verify(body["named"], code=body["otp_code"], remember=body["remember_device"], client=client_info())
+    )
 
 
 @bp.post("/set-password")

@@ -21,6 +21,18 @@ class Schema(marshmallow.Schema):
         field_obj.data_key = field_obj.data_key or camel_case(field_name)
 
 
+class Flag(fields.Boolean):
+    """true or false, and no other spelling of them."""
+
+    def __init__(self, fault: str, **options: Any) -> None:
+        super().__init__(error_messages=dict.fromkeys(("required", "null", "invalid"), fault), **options)
+
+    def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> bool:
+        if not isinstance(value, bool):
+            raise self.make_error("invalid", input=value)
+        return bool(super()._deserialize(value, attr, data, **kwargs))
+
+
 class OpenOut(Schema):
     """An answer in the words of another standard: given as it is."""
 

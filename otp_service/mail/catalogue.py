@@ -9,6 +9,7 @@ LOCALES = ("en", "de", "es")
 """The languages that every template is written in, the one for everybody else first."""
 
 _SEEN_FROM = frozenset({"ip", "agent"})
+_TOKEN = re.compile(r"[A-Za-z0-9_-]{1,200}")
 _LINK = re.compile(r"https?://[!#-;=?-~]+")  # printable ASCII without space, quote and angle brackets
 
 
@@ -25,7 +26,7 @@ def _template(*needs: str, takes: Iterable[str] = ()) -> Template:
 
 
 TEMPLATES = {
-    "address_verification": _template("link", "valid_minutes"),
+    "address_verification": _template("token", "valid_minutes", takes=["link"]),
     "already_registered": _template(),
     "new_sign_in": _template(),
     "password_changed": _template(),
@@ -52,3 +53,5 @@ def require_values(template: str, given: Mapping[str, Any]) -> None:
         raise ValueError(f"{template} takes no {', '.join(sorted(unknown))}")
     if "link" in given and not _LINK.fullmatch(str(given["link"])):
         raise ValueError(f"{template}: the link is no http or https address")
+    if "token" in given and not _TOKEN.fullmatch(str(given["token"])):
+        raise ValueError(f"{template}: the token is none")

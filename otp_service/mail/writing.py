@@ -54,6 +54,6 @@ def write(
 
 
 def _shown(name: str, value: Any) -> str:
-    if name == "link":
+    if name in {"link", "token"}:
         return harmless.one_line(value)
     return _SHOWN_AS.get(name, harmless.plain)(value)

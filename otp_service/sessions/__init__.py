@@ -1,7 +1,7 @@
 """Sessions: what a signed-in person holds. They know a user only as an id."""
 
 from otp_service.sessions.access import Caller, signed_in, token_bearer
-from otp_service.sessions.listing import Held, newest, of_user
+from otp_service.sessions.listing import Device, Held, devices_of, newest, of_user
 from otp_service.sessions.rotation import rotate
 from otp_service.sessions.services import (
     LIVE,
@@ -21,12 +21,14 @@ from otp_service.sessions.tokens import Tokens
 __all__ = [
     "LIVE",
     "Caller",
+    "Device",
     "Grant",
     "Held",
     "Requirement",
     "SteppedUp",
     "Tokens",
     "access_tokens",
+    "devices_of",
     "end",
     "end_all",
     "end_everybodys",

@@ -1,4 +1,4 @@
-"""The sessions that live, as their owner and operators see them."""
+"""The sessions of people, as their owners and operators see them."""
 
 import uuid
 from dataclasses import dataclass
@@ -27,6 +27,14 @@ class Held:
     acr: str
 
 
+@dataclass(frozen=True, slots=True)
+class Device:
+    """Where a session was used last, and with what."""
+
+    ip: str
+    agent: str
+
+
 _COLUMNS = [getattr(Session, name) for name in Held.__dataclass_fields__]
 _NEWEST_FIRST = (Session.last_used_at.desc(), Session.created_at.desc())
 
@@ -35,6 +43,12 @@ def of_user(user_id: int) -> list[Held]:
     """The user's live sessions, the one used last first."""
     statement = select(*_COLUMNS).where(Session.user_id == user_id, lives(clock.now())).order_by(*_NEWEST_FIRST)
     return [Held(*row) for row in fetch_all(statement)]
+
+
+def devices_of(user_id: int) -> list[Device]:
+    """Those of all the user's sessions that are kept: the live ones, and the ended ones until they are forgotten."""
+    statement = select(Session.ip, Session.agent).where(Session.user_id == user_id).distinct()
+    return [Device(*row) for row in fetch_all(statement)]
 
 
 def newest(*, limit: int) -> list[Held]:

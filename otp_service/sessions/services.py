@@ -117,9 +117,10 @@ def end_everybodys(*, client: ClientInfo) -> int:
     return ended
 
 
-def end_all(user_id: int, *, now: datetime) -> int:
-    """End all sessions of the user in the open transaction; returns how many lived."""
-    return _end(now, Session.user_id == user_id)
+def end_all(user_id: int, *, now: datetime, keep: uuid.UUID | None = None) -> int:
+    """End all sessions of the user in the open transaction, save the one to `keep`; returns how many lived."""
+    others = () if keep is None else (Session.id != keep,)
+    return _end(now, Session.user_id == user_id, *others)
 
 
 def _end(now: datetime, *conditions: ColumnElement[bool]) -> int:

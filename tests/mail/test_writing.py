@@ -19,6 +19,7 @@ NOW = datetime(2026, 11, 23, tzinfo=UTC)
 HOSTILE = (
     '<script>alert("x")</script> & \'"\r\nBcc: victim@example.org\r\n\r\n{{ 7 * 7 }} \u202e\x00 http://evil.example'
 )
+TOKEN = "lk_WWW-token"
 LINK = "https://app.example.com/verify?a=1&b=2#lk_token"
 TEMPLATES_FOLDER = Path("otp_service/mail/templates")
 SENDER = Address("Example", addr_spec="no-reply@example.com")
@@ -26,9 +27,10 @@ EVERY = [(template, locale) for template in TEMPLATES for locale in LOCALES]
 
 
 def values_of(template: str, value: str = HOSTILE) -> dict[str, Any]:
-    """All values that a template needs or takes, each the same, save the link, which nobody else can choose."""
+    """All values that a template needs or takes, each the same, save a link and its token: nobody can choose them."""
     names = TEMPLATES[template].needs | TEMPLATES[template].takes
-    return {**dict.fromkeys(names, value), **({"link": LINK} if "link" in names else {}), "at": AT}
+    ours = {name: text for name, text in (("link", LINK), ("token", TOKEN)) if name in names}
+    return {**dict.fromkeys(names, value), **ours, "at": AT}
 
 
 def written(template: str, locale: str | None, **changes: Any) -> Message:
@@ -134,7 +136,23 @@ def test_numbers_and_addresses_are_masked() -> None:
 )
 def test_a_link_that_is_none_is_refused(link: str) -> None:
     with pytest.raises(ValueError, match="link"):
-        require_values("address_verification", {"link": link, "valid_minutes": 5})
+        require_values("address_verification", {"link": link, "token": TOKEN, "valid_minutes": 5})
+
+
+def test_a_token_is_shown_as_it_is_with_a_link_or_alone() -> None:
+    assert TOKEN in written("address_verification", "en").text.split("\n\n")
+    alone = {"token": TOKEN, "valid_minutes": 60, "at": AT}
+    message = write("address_verification", alone, to="a@b.example", locale="en", message_id="<1@x>", service="Example")
+    assert TOKEN in message.text.split("\n\n")
+    assert "http" not in message.text + message.html
+    with pytest.raises(ValueError, match="token"):
+        require_values("address_verification", {"token": "a b", "valid_minutes": 5})
+
+
+@pytest.mark.parametrize(("minutes", "shown"), [(30, "30 minutes"), (90, "90 minutes"), (1440, "24 hours")])
+def test_a_long_time_is_told_in_hours(minutes: int, shown: str) -> None:
+    assert f"within {shown}:" in written("address_verification", "en", valid_minutes=minutes).text
+    assert f"within {shown} to" in written("phone_change_undo", "en", valid_minutes=minutes).text
 
 
 @pytest.mark.parametrize("to", ["a@b.example\r\nBcc: c@d.example", "a@b.example, c@d.example", "", "nobody"])

@@ -15,7 +15,8 @@ LINK = "https://app.example.com/verify?a=1&b=2#lk_token"
 
 def post(app: Flask, to: str = "ada@example.com", agent: str = "a browser") -> None:
     with app.app_context(), transaction():
-        outbox.post("address_verification", to=to, locale="de", now=clock.now(), link=LINK, valid_minutes=9)
+        values = {"link": LINK, "token": "lk_token", "valid_minutes": 9}
+        outbox.post("address_verification", to=to, locale="de", now=clock.now(), **values)
         outbox.post("new_sign_in", to=to, locale=None, now=clock.now(), ip="192.0.2.1", agent=agent)
 
 

@@ -38,7 +38,13 @@ def post() -> Post:
             for _ in range(count):
                 with transaction():
                     outbox.post(
-                        "address_verification", to=to, locale="en", now=clock.now(), link=LINK, valid_minutes=30
+                        "address_verification",
+                        to=to,
+                        locale="en",
+                        now=clock.now(),
+                        link=LINK,
+                        token=LINK.rpartition("#")[2],
+                        valid_minutes=30,
                     )
 
     return act

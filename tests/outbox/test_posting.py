@@ -23,7 +23,7 @@ def _in_context(app: Flask) -> object:
 
 
 def post(**values: object) -> None:
-    given = {"link": LINK, "valid_minutes": 60, **values}
+    given = {"link": LINK, "token": "lk_canary", "valid_minutes": 60, **values}
     outbox.post("address_verification", to=TO, locale="de", user_id=7, now=clock.now(), **given)
 
 
@@ -59,7 +59,7 @@ def test_neither_address_nor_link_is_stored_in_clear() -> None:
 
 
 @pytest.mark.parametrize(
-    ("values", "told"), [({"link": None}, "needs link"), ({"lnik": "x"}, "takes no lnik"), ({"to_": "x"}, "takes no")]
+    ("values", "told"), [({"token": None}, "needs token"), ({"lnik": "x"}, "takes no lnik"), ({"to_": "x"}, "takes no")]
 )
 def test_wrong_values_are_refused_before_anything_is_stored(values: dict[str, object], told: str) -> None:
     with pytest.raises(ValueError, match=told), transaction():

@@ -8,14 +8,18 @@ import pytest
 from flask import Flask
 from werkzeug.test import TestResponse
 
+from otp_service.auth import password_setting
 from otp_service.core.secrets import new_token
 from otp_service.simulator import Simulator
 from tests.api import Api
-from tests.factories import code_on_phone, log_in, make_person
+from tests.email.letters import token_sent
+from tests.factories import code_on_phone, log_in, make_person, new_details
 from tests.sessions.conftest import SignedIn
 
 NOBODYS_ID = "00000000-0000-4000-8000-000000000000"
-KINDS = ("access", "refresh", "challenge", "random refresh", "random challenge", "session id", "user id")
+LINKS = ("verification link", "change link", "password link")
+RANDOM = ("random refresh", "random challenge", "random link")
+KINDS = ("access", "refresh", "challenge", *LINKS, *RANDOM, "session id", "user id")
 
 
 @dataclass(frozen=True)
@@ -33,12 +37,22 @@ def held(app: Flask, api: Api, sinch: Simulator, alice: SignedIn) -> Held:
         "access": alice.token,
         "refresh": alice.refresh_token,
         "challenge": log_in(api, challenged)["challengeToken"],
-        "random refresh": new_token("rt"),
-        "random challenge": new_token("ch"),
+        **links_of(app, api, alice),
+        **dict(zip(RANDOM, map(new_token, ("rt", "ch", "lk")), strict=True)),
         "session id": alice.answer["sessionId"],
         "user id": str(alice.person.id),
     }
     return Held(tokens, code_on_phone(sinch, challenged))
+
+
+def links_of(app: Flask, api: Api, alice: SignedIn) -> dict[str, str]:
+    """A link of every purpose."""
+    new = new_details()["email"]
+    assert api.post("/auth/verify-email/resend", token=alice.token).status_code == 202
+    assert api.post("/account/email", {"email": new}, token=alice.token).status_code == 202
+    with app.app_context():
+        password_link = password_setting.issue_link(alice.person.id)
+    return dict(zip(LINKS, (token_sent(api, alice.person.email), token_sent(api, new), password_link), strict=True))
 
 
 def routes_for_signed_in_people(app: Flask) -> Iterator[tuple[str, str]]:
@@ -96,7 +110,22 @@ def test_request_otp_takes_challenge_tokens_only(api: Api, held: Held, sinch: Si
     assert response.status_code == (429 if kind == "challenge" else 400 if len(held.tokens[kind]) > 200 else 401)
 
 
-@pytest.mark.parametrize("route", ["refresh", "request-otp", "verify-otp", "login", "register"])
+@pytest.mark.parametrize("kind", KINDS)
+def test_verify_email_takes_links_to_addresses_only(api: Api, held: Held, kind: str) -> None:
+    response = api.post("/auth/verify-email", {"token": held.tokens[kind]})
+    is_good = kind in {"verification link", "change link"}
+    assert response.status_code == (200 if is_good else 400 if len(held.tokens[kind]) > 200 else 401)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_set_password_takes_links_to_set_a_password_only(api: Api, held: Held, kind: str) -> None:
+    response = api.post("/auth/set-password", {"token": held.tokens[kind], "newPassword": "Another-Horse-8"})
+    assert response.status_code == (204 if kind == "password link" else 400 if len(held.tokens[kind]) > 200 else 401)
+
+
+@pytest.mark.parametrize(
+    "route", ["refresh", "request-otp", "verify-otp", "login", "register", "verify-email", "set-password"]
+)
 def test_a_bearer_token_changes_nothing_on_routes_that_take_none(api: Api, held: Held, route: str) -> None:
     with_token = api.post(f"/auth/{route}", {}, token=held.tokens["access"])
     assert with_token.status_code == api.post(f"/auth/{route}", {}).status_code == 400

@@ -1,0 +1,114 @@
+"""Sends links that prove an e-mail address: at registration, again when asked, and to an address to change to."""
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from uuid import UUID
+
+from otp_service import audit, outbox
+from otp_service.accounts import email_owners, links, users
+from otp_service.accounts.errors import EmailAlreadyVerified, EmailLinkLimit, EmailTaken, EmailUnchanged
+from otp_service.accounts.links import LinkPurpose
+from otp_service.accounts.users import Account
+from otp_service.core import clock, counters
+from otp_service.core.database import transaction
+from otp_service.core.secrets import keyring
+from otp_service.core.tracing import ClientInfo
+from otp_service.sessions import Caller
+from otp_service.sessions.errors import InvalidToken
+
+LIFETIME = timedelta(hours=24)
+PAGE = "verify-email"
+
+
+@dataclass(frozen=True, slots=True)
+class Limit:
+    """How many links may be asked for in a time."""
+
+    name: str
+    count: int
+    seconds: int
+
+
+RESENDS = (Limit("email resend pause", 1, 120), Limit("email resends", 5, 3_600))
+CHANGES = Limit("email changes", 5, 3_600)
+CHANGES_TO_ONE = Limit("email changes to address", 5, 3_600)
+"""Of all accounts together, so that nobody's mailbox is filled by many of them."""
+
+
+def send_first(account: Account, *, client: ClientInfo) -> None:
+    """Have a registered address proven, in the registration's transaction."""
+    _send(account, LinkPurpose.EMAIL_VERIFICATION, to=account.email, client=client, now=clock.now())
+
+
+def resend(caller: Caller, *, client: ClientInfo) -> None:
+    """Send another link to the account's address; earlier ones are dead.
+
+    Raises EmailAlreadyVerified, EmailLinkLimit, InvalidToken.
+    """
+    now = clock.now()
+    with transaction():
+        account = _hold(caller)
+        if account.email_verified:
+            raise EmailAlreadyVerified
+        for limit in RESENDS:
+            _take(limit, str(account.id), now)
+        _send(account, LinkPurpose.EMAIL_VERIFICATION, to=account.email, client=client, now=now)
+        audit.record("email.link_sent", user_id=account.id, client=client, at=now)
+
+
+def ask_change(caller: Caller, *, email: str, client: ClientInfo) -> None:
+    """Send a link to a new address; nothing changes before it is opened, and only the newest one counts.
+
+    Raises EmailUnchanged, EmailTaken, EmailLinkLimit, InvalidToken.
+    """
+    now = clock.now()
+    with transaction():
+        account = _hold(caller)
+        if account.email == email:
+            raise EmailUnchanged
+        _take(CHANGES, str(account.id), now)
+        _take(CHANGES_TO_ONE, keyring().digest(email, purpose=CHANGES_TO_ONE.name), now)
+        is_taken = email_owners.is_taken(email, now=now)
+        if not is_taken:
+            purpose, session_id = LinkPurpose.EMAIL_CHANGE, caller.session_id
+            _send(account, purpose, to=email, client=client, now=now, session_id=session_id)
+            audit.record("email.change_requested", user_id=account.id, client=client, at=now)
+    if is_taken:  # told after the commit, so that asking after addresses is counted
+        raise EmailTaken
+
+
+def _hold(caller: Caller) -> Account:
+    account = users.find_and_hold(caller.user_id)
+    if account is None:
+        raise InvalidToken  # locked or deleted since the token was looked at
+    return account
+
+
+def _take(limit: Limit, subject: str, now: datetime) -> None:
+    if not counters.take(limit.name, subject, limit=limit.count, window_seconds=limit.seconds, now=now):
+        wait = counters.seconds_until_open(limit.name, subject, window_seconds=limit.seconds, now=now)
+        raise EmailLinkLimit(retry_after_seconds=wait)
+
+
+def _send(
+    account: Account,
+    purpose: LinkPurpose,
+    *,
+    to: str,
+    client: ClientInfo,
+    now: datetime,
+    session_id: UUID | None = None,
+) -> None:
+    token = links.issue(account.id, purpose, lifetime=LIFETIME, now=now, email=to, session_id=session_id)
+    outbox.post(
+        "address_verification",
+        to=to,
+        locale=account.locale,
+        now=now,
+        user_id=account.id,
+        link=links.web_address(PAGE, token),
+        token=token,
+        valid_minutes=int(LIFETIME.total_seconds()) // 60,
+        ip=client.ip or None,
+        agent=client.agent or None,
+    )

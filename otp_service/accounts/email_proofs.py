@@ -1,0 +1,72 @@
+"""Takes links that prove an e-mail address: the account's own, or the one that it changes to."""
+
+from datetime import datetime
+from enum import Enum
+
+from otp_service import audit, sessions
+from otp_service.accounts import email_owners, links, notices, users
+from otp_service.accounts.links import Link, LinkPurpose
+from otp_service.accounts.users import Account
+from otp_service.core import clock
+from otp_service.core.database import transaction
+from otp_service.core.tracing import ClientInfo
+from otp_service.sessions.errors import InvalidToken
+
+
+class Proof(Enum):
+    """What a link led to."""
+
+    VERIFIED = "Email address verified."
+    CHANGED = "Email address changed."
+
+
+def prove(token: str, *, client: ClientInfo) -> Proof:
+    """Take a link's token, once; nobody is signed in.
+
+    Raises InvalidToken, and EmailTaken when somebody else was faster to prove the address.
+    """
+    now = clock.now()
+    verification = links.find(token, LinkPurpose.EMAIL_VERIFICATION, now=now)
+    if verification is not None:
+        _verify(token, verification, client, now)
+        return Proof.VERIFIED
+    change = links.find(token, LinkPurpose.EMAIL_CHANGE, now=now)
+    if change is None:
+        raise InvalidToken
+    _change(token, change, client, now)
+    return Proof.CHANGED
+
+
+def _verify(token: str, link: Link, client: ClientInfo, now: datetime) -> None:
+    with transaction():
+        account = _hold(link)
+        links.spend(token, LinkPurpose.EMAIL_VERIFICATION, now=now)
+        if link.email is None or not email_owners.mark_verified(account.id, email=link.email, now=now):
+            raise InvalidToken  # sent to an address that was the account's
+        audit.record("email.verified", user_id=account.id, client=client, at=now)
+
+
+def _change(token: str, link: Link, client: ClientInfo, now: datetime) -> None:
+    """Give the account its new address, and end what was begun under the old one, save the session that asked."""
+    with transaction():
+        account = _hold(link)
+        if link.email is None or _is_void(link, account):
+            raise InvalidToken
+        links.spend(token, LinkPurpose.EMAIL_CHANGE, now=now)
+        email_owners.change(account, email=link.email, now=now)
+        links.void_sent(account.id, now=now)
+        ended = sessions.end_all(account.id, now=now, keep=link.session_id)
+        audit.record("email.changed", user_id=account.id, client=client, at=now, sessionsEnded=ended)
+        notices.notify(account.id, "email_changed", now=now, client=client, to=account.email, new_email=link.email)
+
+
+def _hold(link: Link) -> Account:
+    account = users.find_and_hold(link.user_id)
+    if account is None:
+        raise InvalidToken  # locked, or deleted at this moment
+    return account
+
+
+def _is_void(link: Link, account: Account) -> bool:
+    """Whether a password was set, or the account locked, since: who asked may be who was to be kept out."""
+    return account.challenges_void_before is not None and link.created_at <= account.challenges_void_before

@@ -1,0 +1,20 @@
+"""The settings of accounts: where the links in e-mails lead."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from otp_service.core.settings import Reader
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LinkSettings:
+    """`origin` is that of the pages that people know, such as https://app.example.com; without one none is told."""
+
+    origin: str | None
+
+
+def read_links(read: Reader, origins: Sequence[str], *, production: bool) -> LinkSettings:
+    """The first of FRONTEND_URL; in development, without one, the service itself as this machine sees it."""
+    port = read.integer("PORT", default=8000, low=1, high=65535)
+    here = None if production else f"http://127.0.0.1:{port}"
+    return LinkSettings(origin=origins[0] if origins else here)
