@@ -9,7 +9,7 @@ from typing import Any
 
 from dotenv import dotenv_values
 
-from otp_service.accounts.settings import LinkSettings, read_links
+from otp_service.accounts.settings import ExistenceSettings, LinkSettings, read_existence, read_links
 from otp_service.core.database_url import read_database_url
 from otp_service.core.key_settings import read_keys, refuse_folder
 from otp_service.core.phone import is_country
@@ -84,6 +84,7 @@ class Config:
     mail: MailSettings
     trusted_devices: TrustedDeviceSettings
     links: LinkSettings
+    existence: ExistenceSettings
     rate_limits_enabled: bool
     rate_limit_window_seconds: int
     rate_limit_max_requests: int
@@ -155,6 +156,7 @@ def _profile(read: Reader) -> dict[str, object]:
     policy = read.choice("MFA_POLICY", ("always", "enrolment"), default="always")
     return {
         "security_profile": profile,
+        "existence": read_existence(read, strict=strict),
         "mfa_policy": policy,
         "breach_lookup_url": read.web_address("BREACH_LOOKUP_URL", example="https://api.pwnedpasswords.com"),
         "password_minimum_length": read.integer(

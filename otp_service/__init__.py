@@ -85,8 +85,10 @@ def _engine_options(config: "Config") -> dict[str, object]:
 def _add_clients(app: Flask, config: "Config") -> None:
     """What services reach through the application: the provider, the keys, the bound on password hashes."""
     from otp_service.auth.step_up import requirement_of
+    from otp_service.core.background import Background
     from otp_service.core.database import assert_no_transaction
     from otp_service.core.low_priority import LowPriorityThreads
+    from otp_service.core.pace import Pace
     from otp_service.core.secrets import Keyring
     from otp_service.core.slots import HashSlots
     from otp_service.sessions import signing_keys
@@ -102,6 +104,9 @@ def _add_clients(app: Flask, config: "Config") -> None:
         wait_seconds=config.password_hash_wait_seconds,
     )
     app.extensions["hash_threads"] = LowPriorityThreads(config.password_hash_concurrency)
+    app.extensions["background"] = Background(app)
+    # Half of the threads at most are kept waiting, so that the rest is served.
+    app.extensions["pace"] = Pace(seconds=config.existence.answer_seconds, places=max(1, config.threads // 2))
     app.extensions["sinch"] = SinchClient(_sinch_settings(config), before_call=assert_no_transaction)
 
 
@@ -146,6 +151,7 @@ def _register_blueprints(app: Flask) -> None:
     from otp_service.factors.trusted_devices.views import bp as trusted_devices
     from otp_service.factors.views import bp as factors
     from otp_service.ops.views import bp as ops
+    from otp_service.recovery.views import bp as recovery
     from otp_service.sessions.key_views import bp as keys
     from otp_service.sessions.views import bp as sessions
     from otp_service.webhooks.views import bp as webhooks
@@ -156,6 +162,7 @@ def _register_blueprints(app: Flask) -> None:
     app.register_blueprint(auth, url_prefix=f"{API_PREFIX}/auth")
     app.register_blueprint(mfa, url_prefix=f"{API_PREFIX}/auth")
     app.register_blueprint(factors, url_prefix=API_PREFIX)
+    app.register_blueprint(recovery, url_prefix=f"{API_PREFIX}/auth")
     app.register_blueprint(accounts, url_prefix=API_PREFIX)
     app.register_blueprint(email, url_prefix=API_PREFIX)
     app.register_blueprint(sessions, url_prefix=API_PREFIX)

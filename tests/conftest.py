@@ -14,7 +14,7 @@ from flask_migrate import upgrade
 
 from config import Config
 from otp_service import create_app
-from otp_service.core import clock
+from otp_service.core import background, clock
 from otp_service.extensions import db
 from otp_service.simulator import Simulator, SimulatorSettings, running
 from otp_service.simulator.credentials import DEMO_KEY, DEMO_SECRET
@@ -86,6 +86,7 @@ def environment(
         "LOG_FORMAT": "json",
         "SINCH_BREAKER_FAILURES": "1000000",
         "WEB_CONCURRENCY": "1",
+        "GUNICORN_THREADS": "100",
     }
 
 
@@ -101,7 +102,8 @@ def build_app(environment: dict[str, str], conformity: Conformity) -> MakeApp:
 
     def build(**settings: str) -> Flask:
         config = Config.from_env({**environment, **settings})
-        app = create_app(replace(config, password_salt_rounds=QUICK_HASH_COST))
+        quick = replace(config.existence, answer_seconds=0.0)
+        app = create_app(replace(config, password_salt_rounds=QUICK_HASH_COST, existence=quick))
         app.after_request(conformity.watch)
         return app
 
@@ -119,10 +121,17 @@ def session_app(build_app: MakeApp) -> Iterator[Flask]:
         db.engine.dispose()
 
 
+def finish(app: Flask) -> None:
+    """Wait for what the application left for later."""
+    with app.app_context():
+        assert background.drain()
+
+
 @pytest.fixture
 def app(session_app: Flask, sinch: Simulator, conformity: Conformity) -> Iterator[Flask]:
     """The application; afterwards every row is deleted, since commits are part of what is tested."""
     yield session_app
+    finish(session_app)
     with session_app.app_context(), db.engine.begin() as connection:
         for table in reversed(db.metadata.sorted_tables):
             connection.execute(table.delete())
@@ -140,6 +149,7 @@ def make_app(app: Flask, build_app: MakeApp) -> Iterator[MakeApp]:
 
     yield make
     for other in made:
+        finish(other)
         with other.app_context():
             db.engine.dispose()
 

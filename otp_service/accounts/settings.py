@@ -1,4 +1,4 @@
-"""The settings of accounts: where the links in e-mails lead."""
+"""The settings of accounts: where the links in e-mails lead, and whether strangers may learn who has one."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -18,3 +18,16 @@ def read_links(read: Reader, origins: Sequence[str], *, production: bool) -> Lin
     port = read.integer("PORT", default=8000, low=1, high=65535)
     here = None if production else f"http://127.0.0.1:{port}"
     return LinkSettings(origin=origins[0] if origins else here)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ExistenceSettings:
+    """`answer_seconds` is the least time of answers that must be equal; above it are few calls to the provider."""
+
+    hidden: bool
+    answer_seconds: float = 0.5
+
+
+def read_existence(read: Reader, *, strict: bool) -> ExistenceSettings:
+    """Read HIDE_ACCOUNT_EXISTENCE."""
+    return ExistenceSettings(hidden=read.flag("HIDE_ACCOUNT_EXISTENCE", default=strict))

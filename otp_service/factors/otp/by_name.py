@@ -1,0 +1,104 @@
+"""Counts codes asked for and tried by the name that a client gives, known or not: no limit tells who has an account.
+
+What protects an account and its number is counted besides, where the code is sent and checked.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+
+from otp_service.core import counters
+from otp_service.core.database import transaction
+from otp_service.core.errors import TooMany
+from otp_service.core.secrets import keyring
+from otp_service.core.settings import settings
+from otp_service.core.tracing import network_of
+from otp_service.factors.otp.budget import DAY, HOUR, spoken
+from otp_service.factors.otp.errors import OtpCooldown, OtpSendLimit, TooManyAttempts
+from otp_service.factors.otp.states import ATTEMPTS_PER_CODE
+
+
+class Scope(StrEnum):
+    """What the code is asked for, as part of a counter's name."""
+
+    PHONE = "phone"
+    RESET = "reset"
+
+
+@dataclass(frozen=True, slots=True)
+class _Allowance:
+    name: str
+    subject: str
+    limit: int
+    window_seconds: int
+    refusal: type[TooMany]
+    message: str | None = None
+
+
+def take_send(scope: Scope, name: str, *, ip: str, now: datetime) -> None:
+    """Count a code that was asked for by a canonical address or an E.164 number, and open its tries anew.
+
+    Raises OtpCooldown or OtpSendLimit, and then counts nothing.
+    """
+    with transaction():
+        for allowance in _sends(scope, name, ip):
+            _take(allowance, now)
+        counters.clear(*_tries_of_code(scope, name))
+
+
+def take_try(scope: Scope, name: str, *, now: datetime) -> None:
+    """Count a code that is tried. Raises TooManyAttempts, and then counts nothing."""
+    with transaction():
+        for allowance in _tries(scope, name):
+            _take(allowance, now)
+
+
+def give_back_try(scope: Scope, name: str, *, taken_at: datetime) -> None:
+    """Undo `take_try`: nobody looked at the code."""
+    with transaction():
+        for allowance in _tries(scope, name):
+            counters.give_back(allowance.name, allowance.subject, taken_at=taken_at)
+
+
+def clear_tries(scope: Scope, name: str) -> None:
+    """The code was right: forget the tries before it."""
+    with transaction():
+        for allowance in _tries(scope, name):
+            counters.clear(allowance.name, allowance.subject)
+
+
+def _take(allowance: _Allowance, now: datetime) -> None:
+    parts, window = (allowance.name, allowance.subject), allowance.window_seconds
+    if not counters.take(*parts, limit=allowance.limit, window_seconds=window, now=now):
+        wait = counters.seconds_until_open(*parts, window_seconds=window, now=now)
+        raise allowance.refusal(allowance.message, retry_after_seconds=wait)
+
+
+def _sends(scope: Scope, name: str, ip: str) -> Iterator[_Allowance]:
+    config, subject = settings(), _subject(name)
+    if scope is Scope.PHONE:
+        pause = config.otp_cooldown_seconds
+        told = f"Wait {spoken(pause)} before requesting another OTP."
+        yield _Allowance(f"named-{scope}-cooldown", subject, 1, pause, OtpCooldown, told)
+    yield _Allowance(f"named-{scope}-hour", subject, config.otp_sends_per_number_hour, HOUR, OtpSendLimit)
+    yield _Allowance(f"named-{scope}-day", subject, config.otp_sends_per_number_day, DAY, OtpSendLimit)
+    if config.rate_limits_enabled:
+        address = keyring().digest(network_of(ip), purpose="send counter: address")
+        yield _Allowance(f"named-{scope}-address", address, config.otp_sends_per_address_hour, HOUR, OtpSendLimit)
+
+
+def _tries(scope: Scope, name: str) -> Iterator[_Allowance]:
+    config = settings()
+    per_code, subject = _tries_of_code(scope, name)
+    told = "Too many wrong codes. Try again later."
+    yield _Allowance(f"named-{scope}-tries", subject, config.otp_checks_per_hour, HOUR, TooManyAttempts, told)
+    yield _Allowance(per_code, subject, ATTEMPTS_PER_CODE, config.otp_ttl_seconds, TooManyAttempts)
+
+
+def _tries_of_code(scope: Scope, name: str) -> tuple[str, str]:
+    return f"named-{scope}-code-tries", _subject(name)
+
+
+def _subject(name: str) -> str:
+    return keyring().digest(name, purpose="code counter: name")

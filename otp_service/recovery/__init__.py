@@ -1,0 +1,1 @@
+"""Gets people back in who forgot their password."""

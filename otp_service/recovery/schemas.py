@@ -1,0 +1,61 @@
+"""What the routes of a recovery take and give."""
+
+from typing import Any
+
+from marshmallow import ValidationError, fields, post_load, validate, validates_schema
+
+from otp_service.accounts import credentials
+from otp_service.accounts.fields import EmailField, password
+from otp_service.accounts.passwords import check_policy
+from otp_service.core.schema import Schema, text
+from otp_service.factors.otp.schemas import CODE_FAULT
+from otp_service.recovery.second_step import Answer
+
+METHOD_FAULT = "Provide one of the methods that the answer second_factor_required lists."
+
+
+class PasswordResetIn(Schema):
+    """Whose password is forgotten."""
+
+    email = EmailField(required=True)
+
+
+class PasswordResetOut(Schema):
+    """The same for everybody."""
+
+    message = fields.String(required=True)
+
+
+class SecondFactorIn(Schema):
+    """Another factor than the phone; which field goes with it depends on the method."""
+
+    method = text(METHOD_FAULT, maximum=40, metadata={"examples": ["totp"]})
+    code = fields.String(metadata={"examples": ["287082"]})
+    credential = fields.Dict(metadata={"description": "What the browser's authenticator gave."})
+
+    @post_load
+    def _gather(self, data: dict[str, Any], **_: Any) -> Answer:
+        return Answer(data.pop("method"), data)
+
+
+class PasswordResetConfirmIn(Schema):
+    """The code that came, and the password to set."""
+
+    email = EmailField(required=True)
+    otp_code = fields.String(
+        required=True,
+        validate=validate.Regexp(r"[0-9]{4,6}\Z", error=CODE_FAULT),
+        error_messages=dict.fromkeys(("required", "null", "invalid"), CODE_FAULT),
+        metadata={"examples": ["4821"]},
+    )
+    new_password = password("Provide a password.")
+    second_factor = fields.Nested(SecondFactorIn)
+
+    @validates_schema(skip_on_field_errors=False)
+    def _check_password(self, data: dict[str, Any], **_: Any) -> None:
+        """As far as the request shows it: whose number it must not be is not known here."""
+        if "new_password" in data:
+            known = {"email": data.get("email", ""), "phone_number": ""}
+            faults = check_policy(data["new_password"], policy=credentials.policy(), **known)
+            if faults:
+                raise ValidationError(faults, "newPassword")

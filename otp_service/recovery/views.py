@@ -1,0 +1,36 @@
+"""The routes of a recovery."""
+
+from typing import Any
+
+from flask import Blueprint
+
+from otp_service.core import limits
+from otp_service.core.api import api
+from otp_service.core.tracing import client_info
+from otp_service.recovery import requesting, resetting, schemas
+
+bp = Blueprint("recovery", __name__, url_prefix="/auth")
+REQUESTED = "If this address belongs to an account with a verified phone, a code is on its way to that phone."
+
+
+@bp.post("/password-reset")
+@limits.otp
+@api(body=schemas.PasswordResetIn, out=schemas.PasswordResetOut, status=202)
+def request_reset(body: dict[str, Any]) -> dict[str, Any]:
+    """Have a code sent for a new password; the answer is the same whether or not there is an account."""
+    requesting.request(**body, client=client_info())
+    return {"message": REQUESTED}
+
+
+@bp.post("/password-reset/confirm")
+@limits.otp
+@api(body=schemas.PasswordResetConfirmIn, errors=(401, 403, 502))
+def confirm_reset(body: dict[str, Any]) -> None:
+    """Set a new password with the code; all sessions end, nobody is signed in."""
+    resetting.confirm(
+        email=body["email"],
+        code=body["otp_code"],
+        new_password=body["new_password"],
+        second=body.get("second_factor"),
+        client=client_info(),
+    )

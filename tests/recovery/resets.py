@@ -1,0 +1,65 @@
+"""Asks for resets and confirms them, as a client does."""
+
+from typing import Any
+
+from flask import Flask
+from werkzeug.test import TestResponse
+
+from otp_service.core import background
+from otp_service.simulator import Simulator
+from tests.api import Api
+from tests.factories import Person, code_on_phone
+
+NEW = "Another-Horse-8"
+
+
+def ask(api: Api, email: str) -> TestResponse:
+    """Ask for a code and wait until what was left for later is done."""
+    response = api.post("/auth/password-reset", {"email": email})
+    finish(api.app)
+    return response
+
+
+def finish(app: Flask) -> None:
+    """Wait for what the application left for later."""
+    with app.app_context():
+        assert background.drain()
+
+
+def reset_code(api: Api, sinch: Simulator, person: Person) -> str:
+    """A code for a reset, as it came."""
+    assert ask(api, person.email).status_code == 202
+    return code_on_phone(sinch, person)
+
+
+def confirm(api: Api, email: str, code: str, password: str = NEW, **more: Any) -> TestResponse:
+    """Set the password."""
+    return api.post("/auth/password-reset/confirm", {"email": email, "otpCode": code, "newPassword": password, **more})
+
+
+def told(response: TestResponse) -> tuple[int, dict[str, Any]]:
+    """Status and body without what is new in every answer."""
+    body = dict(response.json or {})
+    body.pop("requestId", None)
+    return response.status_code, body
+
+
+def can_sign_in(api: Api, email: str, password: str) -> bool:
+    """Whether the password is the right one."""
+    return api.post("/auth/login", {"email": email, "password": password}).status_code == 200
+
+
+def events_of(app: Flask, person: Person) -> list[str]:
+    """The names of what happened to the person, newest first."""
+    from otp_service import audit
+
+    with app.app_context():
+        return [event.event for event in audit.events_of(person.id)]
+
+
+def messages_to(app: Flask, email: str) -> list[str]:
+    """The templates of the e-mails on their way to an address."""
+    from otp_service import outbox
+
+    with app.app_context():
+        return [opened.template for opened in outbox.read(limit=100) if opened.message.to == email]
