@@ -6,9 +6,12 @@ from dataclasses import dataclass
 from otp_service.accounts import users
 from otp_service.accounts.users import Account
 from otp_service.auth import challenges
-from otp_service.core import clock
+from otp_service.core import background, clock
+from otp_service.core.settings import settings
 from otp_service.core.tracing import ClientInfo
 from otp_service.factors import otp
+from otp_service.factors.otp import by_name, destinations
+from otp_service.factors.otp.by_name import Scope
 from otp_service.sinch import Channel
 
 
@@ -20,29 +23,68 @@ class Named:
     email: str | None = None
     phone_number: str | None = None
 
+    @property
+    def name(self) -> str:
+        """The canonical address or the E.164 number."""
+        return self.email or self.phone_number or ""
+
 
 def login_recipient(account: Account, challenge_id: uuid.UUID) -> otp.Recipient:
     """A code that signs the holder of the challenge in."""
     return otp.Recipient(account.id, account.phone_number, otp.Purpose.LOGIN, account.locale, challenge_id)
 
 
-def request(named: Named, *, channel: Channel | None, client: ClientInfo) -> otp.Delivery:
-    """Send a code. Raises InvalidToken, UserNotFound and what `otp.send` raises."""
+@dataclass(frozen=True, slots=True)
+class Announcement:
+    """A code that is on its way if there is an account by that name; times in seconds."""
+
+    channel: Channel
+    expires_in: int
+    resend_after: int
+
+
+def request(named: Named, *, channel: Channel | None, client: ClientInfo) -> otp.Delivery | Announcement:
+    """Send a code. Raises InvalidToken, UserNotFound and what `otp.send` raises.
+
+    While existence is hidden, an address or a number gets an announcement in any case: then only what is wrong with
+    the number itself, and the limits by name, are told.
+    """
     if named.challenge_token is not None:
         challenge = challenges.find_open(named.challenge_token, now=clock.now())
-        recipient = login_recipient(challenge.account, challenge.id)
-    else:
-        account = users.get_by_recipient(email=named.email, phone_number=named.phone_number)
-        purpose, is_anonymous = otp.Purpose.PHONE_VERIFICATION, account.is_verified
-        recipient = otp.Recipient(account.id, account.phone_number, purpose, account.locale, is_anonymous=is_anonymous)
+        return otp.send(login_recipient(challenge.account, challenge.id), channel=channel, client=client)
+    if settings().existence.hidden:
+        return _announce(named, channel or Channel(settings().sinch_method), client)
+    return _send(named, channel, client)
+
+
+def _send(named: Named, channel: Channel | None, client: ClientInfo) -> otp.Delivery:
+    account = users.get_by_recipient(email=named.email, phone_number=named.phone_number)
+    purpose, is_anonymous = otp.Purpose.PHONE_VERIFICATION, account.is_verified
+    recipient = otp.Recipient(account.id, account.phone_number, purpose, account.locale, is_anonymous=is_anonymous)
     return otp.send(recipient, channel=channel, client=client)
+
+
+def _announce(named: Named, channel: Channel, client: ClientInfo) -> Announcement:
+    """Count the request by name, and look whose name it is after the answer."""
+    if named.phone_number is not None:
+        destinations.check(named.phone_number, channel)
+    by_name.take_send(Scope.PHONE, named.name, ip=client.ip, now=clock.now())
+    background.run_later("code", lambda: _send(named, channel, client))
+    return Announcement(channel, settings().otp_ttl_seconds, settings().otp_cooldown_seconds)
 
 
 def verify_phone(named: Named, *, code: str, client: ClientInfo) -> int:
     """Prove the number with the live code, whichever call sent it; opens no session. Returns the user's id.
 
     Raises UserNotFound, OtpInvalid, TooManyAttempts, AuthenticatorDisabled, ProviderUnavailable, ProviderRefused.
+    While existence is hidden, see by_name.check.
     """
+    if settings().existence.hidden:
+        return by_name.check(Scope.PHONE, named.name, lambda: _verify(named, code, client), client=client)
+    return _verify(named, code, client)
+
+
+def _verify(named: Named, code: str, client: ClientInfo) -> int:
     account = users.get_by_recipient(email=named.email, phone_number=named.phone_number)
     proof = otp.prove(
         user_id=account.id,

@@ -3,6 +3,7 @@
 from dataclasses import asdict
 from typing import Any
 
+from otp_service.auth.phone_codes import Announcement
 from otp_service.auth.second_step import Verified
 from otp_service.auth.sign_in import SignIn
 from otp_service.core import phone
@@ -44,8 +45,11 @@ def _failed(error: ServiceError) -> dict[str, Any]:
     return told if wait is None else {**told, "retry_after": wait}
 
 
-def present_delivery(delivery: otp.Delivery) -> dict[str, Any]:
-    """The answer to a sent code."""
+def present_delivery(delivery: otp.Delivery | Announcement) -> dict[str, Any]:
+    """The answer to a sent code, or to one that is sent if there is an account."""
+    if isinstance(delivery, Announcement):
+        message = f"If there is such an account, an OTP is on its way via {delivery.channel}."
+        return {**asdict(delivery), "message": message}
     message = f"OTP sent via {delivery.channel} to {phone.mask(delivery.phone_number)}."
     return {**asdict(delivery), "message": message}
 

@@ -1,20 +1,18 @@
 """Sets a forgotten password: the code on the phone, a second factor where there is one, then all at once."""
 
-from datetime import datetime
-
 from otp_service import audit, sessions
 from otp_service.accounts import credentials, notices, users
+from otp_service.accounts.errors import UserNotFound
 from otp_service.accounts.passwords import check_policy
 from otp_service.core import clock
 from otp_service.core.database import transaction
 from otp_service.core.errors import InvalidInput
-from otp_service.core.pace import pace
 from otp_service.core.tracing import ClientInfo
 from otp_service.factors import otp
 from otp_service.factors.contract import Proof
 from otp_service.factors.otp import by_name
 from otp_service.factors.otp.by_name import Scope
-from otp_service.factors.otp.errors import OtpInvalid, ProviderRefused, ProviderUnavailable, TooManyAttempts
+from otp_service.factors.otp.errors import OtpInvalid
 from otp_service.recovery import recoverable, second_step
 from otp_service.recovery.recoverable import Recoverable
 from otp_service.recovery.second_step import Answer
@@ -27,39 +25,18 @@ def confirm(*, email: str, code: str, new_password: str, second: Answer | None, 
     Raises OtpInvalid, TooManyAttempts, ProviderUnavailable, ProviderRefused; and, only after a right code, which then
     stays good: SecondFactorRequired, what Factor.prove raises, InvalidInput for the password, SlotsBusy.
     """
-    with pace().even():
-        account = recoverable.find(email)
-        proof = _prove(account, email, code, client)
-        if account is None:
-            raise OtpInvalid
-        proof_of_second = second_step.prove(
-            account.user_id, second, code_id=proof.attempt.verification_id, client=client
-        )
-        password_hash = _hash(new_password, account)
-        _set(account, password_hash, (proof, proof_of_second), client)
+    account, proof = by_name.check(Scope.RESET, email, lambda: _prove(email, code, client), client=client)
+    proof_of_second = second_step.prove(account.user_id, second, code_id=proof.attempt.verification_id, client=client)
+    password_hash = _hash(new_password, account)
+    _set(account, password_hash, (proof, proof_of_second), client)
 
 
-def _prove(account: Recoverable | None, email: str, code: str, client: ClientInfo) -> otp.Proof:
-    """The code's proof. The tries are counted by address as well, so that no count tells who has an account."""
-    now = clock.now()
-    by_name.take_try(Scope.RESET, email, now=now)
-    try:
-        if account is None:
-            _record_unknown(client, now)
-            raise OtpInvalid
-        proof = otp.prove(user_id=account.user_id, code=code, purpose=otp.Purpose.PASSWORD_RESET, client=client)
-    except TooManyAttempts as error:
-        raise OtpInvalid from error  # counted on the account: where there is none, this would never be said
-    except (ProviderUnavailable, ProviderRefused):
-        by_name.give_back_try(Scope.RESET, email, taken_at=now)
-        raise
-    by_name.clear_tries(Scope.RESET, email)
-    return proof
-
-
-def _record_unknown(client: ClientInfo, now: datetime) -> None:
-    with transaction():
-        audit.record("otp.refused", user_id=None, client=client, at=now)
+def _prove(email: str, code: str, client: ClientInfo) -> tuple[Recoverable, otp.Proof]:
+    account = recoverable.find(email)
+    if account is None:
+        raise UserNotFound
+    purpose = otp.Purpose.PASSWORD_RESET
+    return account, otp.prove(user_id=account.user_id, code=code, purpose=purpose, client=client)
 
 
 def _hash(new_password: str, account: Recoverable) -> str:

@@ -3,20 +3,33 @@
 What protects an account and its number is counted besides, where the code is sent and checked.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
+from typing import TypeVar
 
-from otp_service.core import counters
+from otp_service import audit
+from otp_service.accounts.errors import UserNotFound
+from otp_service.core import clock, counters
 from otp_service.core.database import transaction
 from otp_service.core.errors import TooMany
+from otp_service.core.pace import pace
 from otp_service.core.secrets import keyring
 from otp_service.core.settings import settings
-from otp_service.core.tracing import network_of
+from otp_service.core.tracing import ClientInfo, network_of
 from otp_service.factors.otp.budget import DAY, HOUR, spoken
-from otp_service.factors.otp.errors import OtpCooldown, OtpSendLimit, TooManyAttempts
+from otp_service.factors.otp.errors import (
+    OtpCooldown,
+    OtpInvalid,
+    OtpSendLimit,
+    ProviderRefused,
+    ProviderUnavailable,
+    TooManyAttempts,
+)
 from otp_service.factors.otp.states import ATTEMPTS_PER_CODE
+
+T = TypeVar("T")
 
 
 class Scope(StrEnum):
@@ -47,25 +60,53 @@ def take_send(scope: Scope, name: str, *, ip: str, now: datetime) -> None:
         counters.clear(*_tries_of_code(scope, name))
 
 
-def take_try(scope: Scope, name: str, *, now: datetime) -> None:
-    """Count a code that is tried. Raises TooManyAttempts, and then counts nothing."""
+def check(scope: Scope, name: str, act: Callable[[], T], *, client: ClientInfo) -> T:
+    """What `act` returns, which looks the name up and has a code checked. Every answer takes the same time at least.
+
+    An unknown name (UserNotFound) is a wrong code, and so is one more try on a code or an account that has seen too
+    many, since that is said by name. Raises OtpInvalid, TooManyAttempts, ProviderUnavailable, ProviderRefused,
+    SlotsBusy.
+    """
+    with pace().even():
+        now = clock.now()
+        _take_try(scope, name, now)
+        try:
+            result = act()
+        except UserNotFound as error:
+            _record_unknown(client, now)
+            raise OtpInvalid from error
+        except TooManyAttempts as error:
+            raise OtpInvalid from error
+        except (ProviderUnavailable, ProviderRefused):
+            _give_back_try(scope, name, now)
+            raise
+        _clear_tries(scope, name)
+    return result
+
+
+def _take_try(scope: Scope, name: str, now: datetime) -> None:
     with transaction():
         for allowance in _tries(scope, name):
             _take(allowance, now)
 
 
-def give_back_try(scope: Scope, name: str, *, taken_at: datetime) -> None:
-    """Undo `take_try`: nobody looked at the code."""
+def _give_back_try(scope: Scope, name: str, taken_at: datetime) -> None:
+    """Nobody looked at the code."""
     with transaction():
         for allowance in _tries(scope, name):
             counters.give_back(allowance.name, allowance.subject, taken_at=taken_at)
 
 
-def clear_tries(scope: Scope, name: str) -> None:
+def _clear_tries(scope: Scope, name: str) -> None:
     """The code was right: forget the tries before it."""
     with transaction():
         for allowance in _tries(scope, name):
             counters.clear(allowance.name, allowance.subject)
+
+
+def _record_unknown(client: ClientInfo, now: datetime) -> None:
+    with transaction():
+        audit.record("otp.refused", user_id=None, client=client, at=now)
 
 
 def _take(allowance: _Allowance, now: datetime) -> None:
