@@ -36,7 +36,9 @@ def _send(email: str, client: ClientInfo) -> None:
         return
     with transaction():
         audit.record("password.reset_requested", user_id=account.user_id, client=client, at=clock.now())
-    recipient = otp.Recipient(account.user_id, account.phone_number, otp.Purpose.PASSWORD_RESET, account.locale)
+    recipient = otp.Recipient(
+        account.user_id, account.phone_number, otp.Purpose.PASSWORD_RESET, account.locale, is_anonymous=True
+    )
     otp.send(recipient, channel=_channel(account.phone_number), client=client)
 
 

@@ -36,7 +36,7 @@ def _prove(email: str, code: str, client: ClientInfo) -> tuple[Recoverable, otp.
     if account is None:
         raise UserNotFound
     purpose = otp.Purpose.PASSWORD_RESET
-    return account, otp.prove(user_id=account.user_id, code=code, purpose=purpose, client=client)
+    return account, otp.prove(user_id=account.user_id, code=code, purpose=purpose, client=client, is_anonymous=True)
 
 
 def _hash(new_password: str, account: Recoverable) -> str:

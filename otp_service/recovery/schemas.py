@@ -7,11 +7,11 @@ from marshmallow import ValidationError, fields, post_load, validate, validates_
 from otp_service.accounts import credentials
 from otp_service.accounts.fields import EmailField, password
 from otp_service.accounts.passwords import check_policy
-from otp_service.core.schema import Schema, text
+from otp_service.core.schema import Schema
+from otp_service.factors import registry
 from otp_service.factors.otp.schemas import CODE_FAULT
+from otp_service.factors.schemas import method
 from otp_service.recovery.second_step import Answer
-
-METHOD_FAULT = "Provide one of the methods that the answer second_factor_required lists."
 
 
 class PasswordResetIn(Schema):
@@ -29,13 +29,15 @@ class PasswordResetOut(Schema):
 class SecondFactorIn(Schema):
     """Another factor than the phone; which field goes with it depends on the method."""
 
-    method = text(METHOD_FAULT, maximum=40, metadata={"examples": ["totp"]})
-    code = fields.String(metadata={"examples": ["287082"]})
-    credential = fields.Dict(metadata={"description": "What the browser's authenticator gave."})
+    method = method()
+    code = fields.Raw(metadata={"type": "string", "examples": ["287082"], "description": "For methods with a code."})
+    credential = fields.Raw(metadata={"type": "object", "description": "For webauthn: the browser's answer."})
 
     @post_load
-    def _gather(self, data: dict[str, Any], **_: Any) -> Answer:
-        return Answer(data.pop("method"), data)
+    def _load_answer(self, data: dict[str, Any], **_: Any) -> Answer:
+        """What proves the method is checked by the factor's own schema."""
+        word = data.pop("method")
+        return Answer(word, registry.of_word(word).answer().load(data))
 
 
 class PasswordResetConfirmIn(Schema):

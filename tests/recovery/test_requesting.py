@@ -81,21 +81,21 @@ def test_the_cooldown_is_that_of_all_codes_and_does_not_show(
     assert sinch.count("start") == 2
 
 
-def test_an_address_is_asked_for_five_times_an_hour_however_it_is_spelled(
+def test_a_code_goes_out_three_times_an_hour_however_it_is_spelled(
     app: Flask, make_app: MakeApp, sinch: Simulator
 ) -> None:
     api = Api(make_app(OTP_SENDS_PER_NUMBER_HOUR="5", OTP_COOLDOWN="0"))
     person = make_person(app, is_verified=True)
     spellings = [person.email, person.email.upper()] * 4
     assert [told(ask(api, spelling)) for spelling in spellings] == [(202, SAME)] * 8
-    assert sinch.count("start") == 5
-    assert events_of(app, person).count("password.reset_requested") == 5
+    assert sinch.count("start") == 3  # what strangers may have of a number's five
+    assert events_of(app, person).count("password.reset_requested") == 3
 
 
 def test_of_20_parallel_requests_one_message_leaves(app: Flask, api: Api, sinch: Simulator) -> None:
     from tests.parallel import at_once
 
-    for _ in range(5):
+    for _ in range(2):
         person = make_person(app, is_verified=True)
         answers = at_once(20, lambda _, person=person: told(ask(api, person.email)))
         assert answers == [(202, SAME)] * 20

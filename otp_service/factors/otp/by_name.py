@@ -1,6 +1,7 @@
 """Counts codes asked for and tried by the name that a client gives, known or not: no limit tells who has an account.
 
-What protects an account and its number is counted besides, where the code is sent and checked.
+A name may have what strangers may have of an account (see `guesses` and `budget`). What protects the account and its
+number is counted besides, where the code is sent and checked.
 """
 
 from collections.abc import Callable, Iterator
@@ -18,6 +19,8 @@ from otp_service.core.pace import pace
 from otp_service.core.secrets import keyring
 from otp_service.core.settings import settings
 from otp_service.core.tracing import ClientInfo, network_of
+from otp_service.factors.errors import AuthenticatorDisabled, TooManyAttempts
+from otp_service.factors.otp import budget, guesses
 from otp_service.factors.otp.budget import DAY, HOUR, spoken
 from otp_service.factors.otp.errors import (
     OtpCooldown,
@@ -25,7 +28,6 @@ from otp_service.factors.otp.errors import (
     OtpSendLimit,
     ProviderRefused,
     ProviderUnavailable,
-    TooManyAttempts,
 )
 from otp_service.factors.otp.states import ATTEMPTS_PER_CODE
 
@@ -63,8 +65,8 @@ def take_send(scope: Scope, name: str, *, ip: str, now: datetime) -> None:
 def check(scope: Scope, name: str, act: Callable[[], T], *, client: ClientInfo) -> T:
     """What `act` returns, which looks the name up and has a code checked. Every answer takes the same time at least.
 
-    An unknown name (UserNotFound) is a wrong code, and so is one more try on a code or an account that has seen too
-    many, since that is said by name. Raises OtpInvalid, TooManyAttempts, ProviderUnavailable, ProviderRefused,
+    An unknown name (UserNotFound) is a wrong code, and so is one more try on a code or an authenticator that has seen
+    too many: how many is said by name. Raises OtpInvalid, TooManyAttempts, ProviderUnavailable, ProviderRefused,
     SlotsBusy.
     """
     with pace().even():
@@ -75,7 +77,7 @@ def check(scope: Scope, name: str, act: Callable[[], T], *, client: ClientInfo) 
         except UserNotFound as error:
             _record_unknown(client, now)
             raise OtpInvalid from error
-        except TooManyAttempts as error:
+        except (TooManyAttempts, AuthenticatorDisabled) as error:
             raise OtpInvalid from error
         except (ProviderUnavailable, ProviderRefused):
             _give_back_try(scope, name, now)
@@ -122,8 +124,9 @@ def _sends(scope: Scope, name: str, ip: str) -> Iterator[_Allowance]:
         pause = config.otp_cooldown_seconds
         told = f"Wait {spoken(pause)} before requesting another OTP."
         yield _Allowance(f"named-{scope}-cooldown", subject, 1, pause, OtpCooldown, told)
-    yield _Allowance(f"named-{scope}-hour", subject, config.otp_sends_per_number_hour, HOUR, OtpSendLimit)
-    yield _Allowance(f"named-{scope}-day", subject, config.otp_sends_per_number_day, DAY, OtpSendLimit)
+    hour, day = map(budget.part_of, (config.otp_sends_per_number_hour, config.otp_sends_per_number_day))
+    yield _Allowance(f"named-{scope}-hour", subject, hour, HOUR, OtpSendLimit)
+    yield _Allowance(f"named-{scope}-day", subject, day, DAY, OtpSendLimit)
     if config.rate_limits_enabled:
         address = keyring().digest(network_of(ip), purpose="send counter: address")
         yield _Allowance(f"named-{scope}-address", address, config.otp_sends_per_address_hour, HOUR, OtpSendLimit)
@@ -133,7 +136,8 @@ def _tries(scope: Scope, name: str) -> Iterator[_Allowance]:
     config = settings()
     per_code, subject = _tries_of_code(scope, name)
     told = "Too many wrong codes. Try again later."
-    yield _Allowance(f"named-{scope}-tries", subject, config.otp_checks_per_hour, HOUR, TooManyAttempts, told)
+    hour = guesses.part_of(config.otp_checks_per_hour)
+    yield _Allowance(f"named-{scope}-tries", subject, hour, HOUR, TooManyAttempts, told)
     yield _Allowance(per_code, subject, ATTEMPTS_PER_CODE, config.otp_ttl_seconds, TooManyAttempts)
 
 
