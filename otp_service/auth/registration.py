@@ -1,22 +1,63 @@
-"""Registers a person."""
+"""Registers a person; while existence is hidden, without a word on who is registered already."""
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 
-from otp_service.accounts import credentials, email_links, users
+from otp_service import audit
+from otp_service.accounts import credentials, email_links, notices, users
+from otp_service.accounts.errors import EmailTaken, PhoneNumberTaken
+from otp_service.core import clock, counters
 from otp_service.core.database import transaction
+from otp_service.core.pace import pace
+from otp_service.core.settings import settings
 from otp_service.core.tracing import ClientInfo
 
 UNPROVEN_FOR = timedelta(hours=24)
 """How long a registration holds its address and number before the number is proven."""
 
+_TOLD = "already-registered"
+_DAY = 86_400
 
-def register(*, email: str, password: str, phone_number: str, client: ClientInfo) -> int:
-    """Add a user, have the address proven, and return the id. Raises EmailTaken, PhoneNumberTaken, SlotsBusy."""
+
+def register(*, email: str, password: str, phone_number: str, client: ClientInfo) -> int | None:
+    """Add a user, have the address proven, and return the id. Raises EmailTaken, PhoneNumberTaken, SlotsBusy.
+
+    While existence is hidden it returns None: whoever has the address already is told so by e-mail, and a number that
+    another has is no obstacle, since it goes to whoever proves it.
+    """
+    if settings().existence.hidden:
+        with pace().even():
+            _register_unseen(email, password, phone_number, client)
+        return None
     users.refuse_taken(email=email, phone_number=phone_number)
     password_hash = credentials.hash_password(password)
+    return _add(email, password_hash, phone_number, client)
+
+
+def _register_unseen(email: str, password: str, phone_number: str, client: ClientInfo) -> None:
+    password_hash = credentials.hash_password(password)  # for a known address as well: that is what takes the time
+    try:
+        _add(email, password_hash, phone_number, client)
+    except EmailTaken:
+        _tell_owner(email, client, clock.now())
+    except PhoneNumberTaken:
+        return
+
+
+def _add(email: str, password_hash: str, phone_number: str, client: ClientInfo) -> int:
     with transaction():
         account = users.create(
             email=email, phone_number=phone_number, password_hash=password_hash, client=client, hold=UNPROVEN_FOR
         )
         email_links.send_first(account, client=client)
     return account.id
+
+
+def _tell_owner(email: str, client: ClientInfo, now: datetime) -> None:
+    """Once a day at most: strangers must not fill anybody's mailbox."""
+    with transaction():
+        account = users.find_by_email(email)
+        if account is None:
+            return  # deleted at this moment: the next try will do
+        audit.record("registration.repeated", user_id=account.id, client=client, at=now)
+        if counters.take(_TOLD, str(account.id), limit=1, window_seconds=_DAY, now=now):
+            notices.notify(account.id, "already_registered", now=now, client=client)

@@ -38,10 +38,10 @@ class RegisterIn(Schema):
 
 
 class RegisteredOut(Schema):
-    """A registered account."""
+    """A registered account, or, with HIDE_ACCOUNT_EXISTENCE, what looks like one."""
 
     message = fields.String(required=True)
-    user_id = fields.Integer(required=True)
+    user_id = fields.Integer(metadata={"description": "Absent with HIDE_ACCOUNT_EXISTENCE."})
 
 
 class LoginIn(Schema):

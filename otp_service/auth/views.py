@@ -6,7 +6,7 @@ from flask import Blueprint
 
 from otp_service import sessions
 from otp_service.auth import password_setting, phone_codes, registration, schemas, sign_in, step_up, step_up_schemas
-from otp_service.auth.presenters import present_delivery, present_sign_in, present_verified
+from otp_service.auth.presenters import present_delivery, present_registered, present_sign_in, present_verified
 from otp_service.core import limits
 from otp_service.core.api import api
 from otp_service.core.tracing import client_info
@@ -20,9 +20,7 @@ bp = Blueprint("auth", __name__, url_prefix="/auth")
 @api(body=schemas.RegisterIn, out=schemas.RegisteredOut, status=201, errors=(400, 409, 503))
 def register(body: dict[str, Any]) -> dict[str, Any]:
     """Register with e-mail, password and phone."""
-    user_id = registration.register(**body, client=client_info())
-    message = "User registered successfully. Verify your phone number to complete setup."
-    return {"message": message, "user_id": user_id}
+    return present_registered(registration.register(**body, client=client_info()))
 
 
 @bp.post("/login")

@@ -8,7 +8,7 @@ from otp_service.core import clock
 from otp_service.core.database import transaction
 from otp_service.core.errors import InvalidInput
 from otp_service.core.tracing import ClientInfo
-from otp_service.factors import otp
+from otp_service.factors import otp, throttle, trusted_devices
 from otp_service.factors.contract import Proof
 from otp_service.factors.otp import by_name
 from otp_service.factors.otp.by_name import Scope
@@ -19,7 +19,9 @@ from otp_service.recovery.second_step import Answer
 
 
 def confirm(*, email: str, code: str, new_password: str, second: Answer | None, client: ClientInfo) -> None:
-    """Set the password, end all sessions, void all challenges; nobody is signed in.
+    """Set the password, end all sessions and trusted devices, void all challenges; nobody is signed in.
+
+    What wrong passwords and wrong codes had closed is open again.
 
     An unknown address, an account without a live code and a wrong code give the same answers after the same time.
     Raises OtpInvalid, TooManyAttempts, ProviderUnavailable, ProviderRefused; and, only after a right code, which then
@@ -63,6 +65,8 @@ def _set(account: Recoverable, password_hash: str, proofs: tuple[otp.Proof, Proo
             proof_of_second.redeem(client=client, now=now)
         users.set_password_hash(account.user_id, password_hash, now=now)
         sessions.end_all(account.user_id, now=now)
+        trusted_devices.end_all(account.user_id, now=now)
+        throttle.enable(account.user_id)
         amr = list(proof_of_second.amr) if proof_of_second is not None else []
         audit.record("password.reset", user_id=account.user_id, client=client, at=now, secondFactor=amr)
         notices.notify(account.user_id, "recovery", now=now, client=client)

@@ -2,14 +2,14 @@
 
 from typing import Any
 
-from marshmallow import ValidationError, fields, post_load, validate, validates_schema
+from marshmallow import ValidationError, fields, post_load, validates_schema
 
 from otp_service.accounts import credentials
 from otp_service.accounts.fields import EmailField, password
 from otp_service.accounts.passwords import check_policy
 from otp_service.core.schema import Schema
 from otp_service.factors import registry
-from otp_service.factors.otp.schemas import CODE_FAULT
+from otp_service.factors.otp.fields import CodeField
 from otp_service.factors.schemas import method
 from otp_service.recovery.second_step import Answer
 
@@ -44,12 +44,7 @@ class PasswordResetConfirmIn(Schema):
     """The code that came, and the password to set."""
 
     email = EmailField(required=True)
-    otp_code = fields.String(
-        required=True,
-        validate=validate.Regexp(r"[0-9]{4,6}\Z", error=CODE_FAULT),
-        error_messages=dict.fromkeys(("required", "null", "invalid"), CODE_FAULT),
-        metadata={"examples": ["4821"]},
-    )
+    otp_code = CodeField()
     new_password = password("Provide a password.")
     second_factor = fields.Nested(SecondFactorIn)
 

@@ -1,17 +1,19 @@
 """With HIDE_ACCOUNT_EXISTENCE nobody learns from an answer who has an account."""
 
 from collections.abc import Callable
-from dataclasses import replace
+from time import perf_counter
 from typing import Any
 
 import pytest
 from flask import Flask
 
+from otp_service.core.pace import Pace
 from otp_service.simulator import Simulator
 from tests.api import Api
 from tests.conftest import MakeApp, Time
-from tests.factories import Person, code_on_phone, log_in, make_person, wrong_code
-from tests.recovery.resets import finish, told
+from tests.factories import Person, code_on_phone, log_in, make_person, new_details, wrong_code
+from tests.parallel import at_once
+from tests.recovery.resets import events_of, finish, messages_to, told
 
 SENT = {
     "message": "If there is such an account, an OTP is on its way via sms.",
@@ -174,9 +176,134 @@ def test_an_account_that_an_operator_locked_looks_like_none(app: Flask, hiding: 
     assert sinch.calls == []
 
 
-def slow(make_app: MakeApp, **settings: str) -> Flask:
-    """An application that takes its time as a deployed one does, only less of it."""
-    app = make_app(HIDE_ACCOUNT_EXISTENCE="true", **settings)
-    config = app.config["SETTINGS"]
-    app.config["SETTINGS"] = replace(config, existence=replace(config.existence, answer_seconds=0.06))
-    return app
+def register(api: Api, **details: str) -> tuple[int, dict[str, Any]]:
+    return told(api.post("/auth/register", new_details(**details)))
+
+
+def test_a_registration_tells_nobody_whether_there_was_one(app: Flask, hiding: Api) -> None:
+    person = make_person(app)
+    answers = [register(hiding), register(hiding, email=person.email), register(hiding, email=person.email.upper())]
+    message = "User registered successfully. Verify your phone number to complete setup."
+    assert answers == [(201, {"message": message})] * 3
+
+
+def test_what_is_registered_unseen_can_sign_in(app: Flask, hiding: Api, sinch: Simulator) -> None:
+    details = new_details()
+    hiding.post("/auth/register", details)
+    person = Person(0, details["email"], details["phoneNumber"])
+    body = {"challengeToken": log_in(hiding, person)["challengeToken"], "otpCode": code_on_phone(sinch, person)}
+    assert hiding.post("/auth/verify-otp", body).status_code == 200
+
+
+def test_the_owner_of_the_address_is_told_once_a_day_and_keeps_the_account(app: Flask, hiding: Api, time: Time) -> None:
+    person = make_person(app)
+    for _ in range(3):
+        register(hiding, email=person.email, password="Another-Horse-8")
+    assert messages_to(app, person.email) == ["already_registered"]
+    time.advance(86_400)
+    register(hiding, email=person.email)
+    assert messages_to(app, person.email) == ["already_registered"] * 2
+    assert hiding.post("/auth/login", person.credentials).status_code == 200
+    assert events_of(app, person).count("registration.repeated") == 4
+
+
+def test_of_20_parallel_registrations_of_one_address_one_is_made_and_all_are_answered_alike(
+    app: Flask, hiding: Api
+) -> None:
+    email = new_details()["email"]
+    answers = at_once(20, lambda _: register(hiding, email=email))
+    assert [status for status, _ in answers] == [201] * 20
+    assert sorted(messages_to(app, email)) == ["address_verification", "already_registered"]
+
+
+def test_faults_of_form_are_told_as_ever(app: Flask, hiding: Api) -> None:
+    person = make_person(app)
+    for email in (person.email, NOBODY.email):
+        status, body = register(hiding, email=email, password="weak")
+        assert (status, body["code"]) == (400, "validation_failed")
+
+
+def test_by_the_strict_profile_existence_is_hidden_unless_told_otherwise(app: Flask, make_app: MakeApp) -> None:
+    strict = {"SECURITY_PROFILE": "strict", "OTP_SUPPLY_CODE": "false"}
+    assert ask(Api(make_app(**strict)), {"email": NOBODY.email}) == (200, SENT)
+    seeing = Api(make_app(**strict, HIDE_ACCOUNT_EXISTENCE="false"))
+    assert ask(seeing, {"email": NOBODY.email})[0] == 404
+
+
+PAIRS = 25
+
+
+def elapsed(act: Callable[[], object]) -> float:
+    started = perf_counter()
+    act()
+    return perf_counter() - started
+
+
+def distinguishability(known: list[float], unknown: list[float]) -> float:
+    """How often a guess by two answers' times is right: 0.5 is chance, 1 certainty."""
+    share = sum((a > b) + 0.5 * (a == b) for a in known for b in unknown) / (len(known) * len(unknown))
+    return max(share, 1 - share)
+
+
+def interleaved(api: Api, known: Callable[[int], object], unknown: Callable[[int], object]) -> float:
+    """Time both in turns, after a few that warm everything up; nothing is left over for the next to feel."""
+    times: list[list[float]] = [[], []]
+    for number in range(3 + PAIRS):
+        for kept, act in zip(times, (known, unknown), strict=True):
+            kept.append(elapsed(lambda act=act, number=number: act(number)))
+            finish(api.app)
+    return distinguishability(times[0][3:], times[1][3:])
+
+
+@pytest.fixture
+def timed(make_app: MakeApp) -> Api:
+    """A client of a service that takes its time as a deployed one does, only less of it."""
+    app = make_app(HIDE_ACCOUNT_EXISTENCE="true", OTP_COOLDOWN="0", OTP_CHECKS_PER_HOUR="1000")
+    app.extensions["pace"] = Pace(seconds=0.1, places=1)
+    return Api(app)
+
+
+def test_a_registration_takes_the_same_time_for_everybody(app: Flask, timed: Api) -> None:
+    email = make_person(app).email
+    assert interleaved(timed, lambda _: register(timed, email=email), lambda _: register(timed)) < 0.75
+
+
+def test_a_request_for_a_code_takes_the_same_time_for_everybody(app: Flask, timed: Api) -> None:
+    email = make_person(app).email
+
+    def act(name: str) -> object:
+        return timed.post("/auth/request-otp", {"email": name})
+
+    assert interleaved(timed, lambda _: act(email), lambda _: act(NOBODY.email)) < 0.75
+
+
+def test_a_request_for_a_reset_takes_the_same_time_for_everybody(app: Flask, timed: Api) -> None:
+    email = make_person(app, is_verified=True).email
+
+    def act(name: str) -> object:
+        return timed.post("/auth/password-reset", {"email": name})
+
+    assert interleaved(timed, lambda _: act(email), lambda _: act(NOBODY.email)) < 0.75
+
+
+@pytest.mark.parametrize("route", ["verify-otp", "password-reset/confirm"])
+def test_a_wrong_code_takes_the_same_time_for_everybody(app: Flask, timed: Api, sinch: Simulator, route: str) -> None:
+    """Five wrong codes for each of a few people with a live code, against as many for nobody."""
+    people = [make_person(app, is_verified=True) for _ in range((3 + PAIRS) // 5 + 1)]
+    for person in people:
+        timed.post("/auth/request-otp" if route == "verify-otp" else "/auth/password-reset", {"email": person.email})
+    finish(timed.app)
+    extra = {} if route == "verify-otp" else {"newPassword": "Another-Horse-8"}
+    wrong = [wrong_code(code_on_phone(sinch, people[number // 5]), number % 5 + 1) for number in range(3 + PAIRS)]
+
+    def act(email: str, number: int) -> None:
+        body = {"email": email, "otpCode": wrong[number], **extra}
+        assert timed.post(f"/auth/{route}", body).status_code == 401
+
+    known = interleaved(
+        timed,
+        lambda number: act(people[number // 5].email, number),
+        lambda number: act(f"nobody{number // 5}@example.com", number),
+    )
+    assert known < 0.75
+    assert sinch.count("report") == 3 + PAIRS

@@ -1,0 +1,79 @@
+"""Resets while processes stop or are killed."""
+
+import threading
+import time as real_time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+import requests
+from flask import Flask
+
+from otp_service.simulator import Simulator
+from tests.api import Api
+from tests.crash.service import Service
+from tests.factories import PASSWORD, Person, code_on_phone, make_person
+from tests.recovery.resets import NEW, can_sign_in
+
+
+@pytest.fixture
+def service(app: Flask, environment: dict[str, str], tmp_path: Path) -> Iterator[Service]:
+    """The service in processes of its own, on the database of the test."""
+    with Service({**environment, "GUNICORN_THREADS": "8"}, tmp_path / "gunicorn.log") as running:
+        yield running
+
+
+def wait_for(condition: Callable[[], bool]) -> None:
+    for _ in range(3_000):
+        if condition():
+            return
+        real_time.sleep(0.01)
+    raise AssertionError("it never happened")
+
+
+def confirm(service: Service, person: Person, code: str) -> int:
+    body = {"email": person.email, "otpCode": code, "newPassword": NEW}
+    return service.post("/auth/password-reset/confirm", body).status_code
+
+
+def test_a_stopping_process_sends_what_it_has_promised(
+    app: Flask, environment: dict[str, str], sinch: Simulator, tmp_path: Path
+) -> None:
+    person = make_person(app, is_verified=True)
+    sinch.set_fault("latency", "start", seconds=1)
+    with Service(environment, tmp_path / "gunicorn.log") as service:
+        assert service.post("/auth/password-reset", {"email": person.email}).status_code == 202
+    code = code_on_phone(sinch, person)
+    body = {"email": person.email, "otpCode": code, "newPassword": NEW}
+    assert Api(app).post("/auth/password-reset/confirm", body).status_code == 204
+
+
+@pytest.mark.parametrize("phase", ["before", "after"])
+def test_killed_while_resetting_the_password_is_the_old_or_the_new_one(
+    app: Flask, service: Service, sinch: Simulator, phase: str
+) -> None:
+    api, person = Api(app), make_person(app, is_verified=True)
+    assert service.post("/auth/password-reset", {"email": person.email}).status_code == 202
+    wait_for(lambda: bool(sinch.inbox(person.phone_number)))
+    code = code_on_phone(sinch, person)
+    sinch.set_fault("stall", "report", seconds=600, phase=phase)
+    thread = threading.Thread(target=quietly, args=(service, person, code))
+    thread.start()
+    wait_for(lambda: sinch.count("report") == 1)
+    real_time.sleep(0.1)  # counted on arrival; the act itself takes a moment
+    service.kill_worker()
+    thread.join()
+    sinch.clear_faults()
+    assert can_sign_in(api, person.email, PASSWORD)
+    assert confirm(service, person, code) == 204
+    assert confirm(service, person, code) == 401
+    assert can_sign_in(api, person.email, NEW)
+    assert not can_sign_in(api, person.email, PASSWORD)
+
+
+def quietly(service: Service, person: Person, code: str) -> None:
+    """The client sees its connection break."""
+    try:
+        confirm(service, person, code)
+    except requests.ConnectionError:
+        return
