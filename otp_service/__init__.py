@@ -148,6 +148,8 @@ def _register_blueprints(app: Flask) -> None:
     from otp_service.auth.mfa_views import bp as mfa
     from otp_service.auth.views import bp as auth
     from otp_service.core.problems import API_PREFIX
+    from otp_service.factors.backup_codes.views import bp as backup_codes
+    from otp_service.factors.totp.views import bp as totp
     from otp_service.factors.trusted_devices.views import bp as trusted_devices
     from otp_service.factors.views import bp as factors
     from otp_service.ops.views import bp as ops
@@ -167,3 +169,5 @@ def _register_blueprints(app: Flask) -> None:
     app.register_blueprint(email, url_prefix=API_PREFIX)
     app.register_blueprint(sessions, url_prefix=API_PREFIX)
     app.register_blueprint(trusted_devices, url_prefix=f"{API_PREFIX}/devices")
+    app.register_blueprint(totp, url_prefix=f"{API_PREFIX}/factors/totp")
+    app.register_blueprint(backup_codes, url_prefix=f"{API_PREFIX}/factors/backup-codes")

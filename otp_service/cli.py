@@ -8,6 +8,7 @@ from otp_service.auth.sessions_cli import sessions_cli
 from otp_service.factors.otp.cli import otp_cli
 from otp_service.jobs.cli import retention_cli, worker_command
 from otp_service.ops.doctor_cli import doctor
+from otp_service.ops.encryption_cli import rotate_encryption
 from otp_service.outbox.cli import outbox_cli
 from otp_service.sessions.keys_cli import keys_cli
 from otp_service.simulator.cli import simulator_cli
@@ -18,6 +19,7 @@ def register_commands(app: Flask) -> None:
     users_cli.add_command(set_password_link)
     users_cli.add_command(unlock)
     users_cli.add_command(reset_mfa)
+    keys_cli.add_command(rotate_encryption)
     app.cli.add_command(users_cli)
     app.cli.add_command(sessions_cli)
     app.cli.add_command(keys_cli)

@@ -34,8 +34,18 @@ def hash_password(password: str, *, field: str = "password") -> str:
     if lookup and is_breached(password, base_url=lookup):
         raise InvalidInput(fields={field: ["Password is known from a data breach: choose another one."]})
     cost = settings().password_salt_rounds
+    return bounded(lambda: hashing.hash_password(password, cost=cost))
+
+
+def bounded(act: Callable[[], T]) -> T:
+    """What `act` returns, which hashes about as much as one password takes: in a slot, aside. Raises SlotsBusy."""
     with _slots().hold():
-        return _aside(lambda: hashing.hash_password(password, cost=cost))
+        return _aside(act)
+
+
+def refuse_when_full() -> None:
+    """Raise SlotsBusy before anything is written that `bounded` would make vain."""
+    _slots().refuse_when_full()
 
 
 def policy() -> PasswordPolicy:
@@ -52,7 +62,7 @@ def authenticate(*, email: str, password: str, client: ClientInfo) -> Account:
     A canonical address that nobody has, a wrong password and an account locked by an operator cost the same hash
     and give the same error.
     """
-    _slots().refuse_when_full()  # under a flood, a refusal writes nothing
+    refuse_when_full()  # under a flood, a refusal writes nothing
     now = clock.now()
     subject = throttle.subject_of(email)
     failures = throttle.count_try(subject, now=now)

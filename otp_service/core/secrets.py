@@ -31,6 +31,11 @@ class Keyring:
         self._current = _key_id(keys[0])
         self._hash_keys = tuple(_derive(key, b"otp_service keyed hash") for key in keys)
 
+    @property
+    def newest_key_id(self) -> str:
+        """What stands in front of a value that `seal` makes now, before a dot."""
+        return self._current
+
     def seal(self, value: str, *, context: str) -> str:
         """Encrypt a text for the place that `context` names, for instance `verifications.provider_id:<row id>`."""
         nonce = secrets.token_bytes(NONCE_BYTES)

@@ -4,7 +4,7 @@ import uuid
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 from otp_service.core.schema import Schema
 from otp_service.core.tracing import ClientInfo
@@ -87,3 +87,22 @@ class Factor(Protocol):
 
     def remove_all(self, user_id: int, *, now: datetime) -> int:
         """Remove the user's authenticators of this kind in the open transaction; how many there were."""
+
+
+class NewCodes(Protocol):
+    """Codes for emergencies, drawn and hashed, and good for nothing until they are stored."""
+
+    @property
+    def codes(self) -> tuple[str, ...]:
+        """As the person gets them, once."""
+
+    def store_first(self, *, client: ClientInfo, now: datetime) -> bool:
+        """Let them count, in the open transaction that holds the user; False when the user has got some meanwhile."""
+
+
+@runtime_checkable
+class CodeMaker(Protocol):
+    """A factor whose codes come with the first authenticator that a person adds."""
+
+    def make_first(self, user_id: int) -> NewCodes | None:
+        """Codes for a user who has none, made outside transactions; None for who has. Raises SlotsBusy."""

@@ -1,6 +1,6 @@
 """What can go wrong with any factor."""
 
-from otp_service.core.errors import Conflict, Forbidden, TooMany
+from otp_service.core.errors import Conflict, Forbidden, NotAuthenticated, NotFound, TooMany
 
 
 class MethodNotEnrolled(Conflict):
@@ -8,6 +8,27 @@ class MethodNotEnrolled(Conflict):
 
     code = "method_not_enrolled"
     title = "This method is not set up for your account."
+
+
+class FactorExists(Conflict):
+    """The user has the one authenticator of this kind that a user can have."""
+
+    code = "factor_exists"
+    title = "This method is set up already. Remove it first."
+
+
+class FactorNotFound(NotFound):
+    """There is no such authenticator, no enrolment that waits to be confirmed, or it is another user's."""
+
+    code = "factor_not_found"
+    title = "No such factor is set up."
+
+
+class OtpInvalid(NotAuthenticated):
+    """A code that is wrong, used, superseded, expired, or was never sent."""
+
+    code = "otp_invalid"
+    title = "Invalid or expired OTP code."
 
 
 class TooManyAttempts(TooMany):

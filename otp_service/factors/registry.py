@@ -3,11 +3,17 @@
 from datetime import datetime
 from typing import Any
 
-from otp_service.factors.contract import Ask, Factor, Proof
+from otp_service.factors.backup_codes.factor import BACKUP_CODES
+from otp_service.factors.contract import Ask, CodeMaker, Factor, Proof
 from otp_service.factors.errors import MethodNotEnrolled
 from otp_service.factors.otp.factor import PHONE
+from otp_service.factors.totp.factor import TOTP
 
-FACTORS: tuple[Factor, ...] = (PHONE,)
+FACTORS: tuple[Factor, ...] = (
+    PHONE,
+    TOTP,
+    BACKUP_CODES,
+)
 WORDS = tuple(word for factor in FACTORS for word in factor.words)
 """Every method that somebody may have."""
 
@@ -46,6 +52,11 @@ def of_user(user_id: int, word: str) -> Factor:
 def prove(ask: Ask, *, method: str, answer: dict[str, Any]) -> Proof:
     """Check an answer by one of the user's methods. Raises MethodNotEnrolled and what Factor.prove raises."""
     return of_user(ask.user_id, method).prove(ask, answer)
+
+
+def find_code_maker() -> CodeMaker | None:
+    """The factor that gives out backup codes, where there is one."""
+    return next((factor for factor in FACTORS if isinstance(factor, CodeMaker)), None)
 
 
 def describe(user_id: int) -> list[dict[str, Any]]:

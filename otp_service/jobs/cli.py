@@ -34,10 +34,10 @@ retention_cli = CommandGroup("retention", help="Forget what nobody needs any mor
 @retention_cli.command("run")
 @click.option("--json", "wants_json", is_flag=True, help="Print JSON instead of text.")
 def run_retention(wants_json: bool) -> None:
-    """Delete old challenges, links, codes, sessions, devices, messages and counters, and unproven registrations."""
+    """Delete old challenges, links, codes, sessions, devices, messages and counters, and what was never confirmed."""
     forgotten = retention.run()
     if wants_json:
         click.echo(orjson.dumps(forgotten, option=orjson.OPT_INDENT_2).decode())
         return
     for rule in retention.RULES:
-        click.echo(f"{rule.name:<24} {forgotten[rule.name]:>8}   kept for {rule.kept_for.days} days")
+        click.echo(f"{rule.name:<32} {forgotten[rule.name]:>8}   kept for {rule.kept_for.days} days")

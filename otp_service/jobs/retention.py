@@ -9,6 +9,7 @@ from otp_service.accounts import links, throttle, users
 from otp_service.auth import challenges
 from otp_service.core import clock, counters
 from otp_service.factors.otp import ledger
+from otp_service.factors.totp import records as totp
 from otp_service.factors.trusted_devices import records as trusted_devices
 from otp_service.sessions import forgetting
 
@@ -25,6 +26,7 @@ class Rule:
 RULES = (
     Rule("unproven registrations", timedelta(0), lambda time: users.release_held(now=time)),
     Rule("challenges", timedelta(days=1), challenges.forget),
+    Rule("unconfirmed authenticator apps", totp.ENROLMENT_TTL, totp.forget),
     Rule("links", timedelta(days=7), links.forget),
     Rule("verifications", timedelta(days=90), ledger.forget),
     Rule("sessions", timedelta(days=30), forgetting.forget),

@@ -35,6 +35,7 @@ TEMPLATES = {
     "email_changed": _template("new_email"),
     "factor_added": _template("factor", takes=["label"]),
     "factor_removed": _template("factor", takes=["label"]),
+    "backup_code_used": _template("remaining"),
     "recovery": _template(),
     "lockout": _template(takes=["wait_minutes"]),
     "number_lost": _template("phone_number"),

@@ -7,6 +7,7 @@ from sqlalchemy import Index, Integer, String, Text, Uuid
 from sqlalchemy.orm import Mapped, mapped_column
 
 from otp_service.core.database import UtcDateTime
+from otp_service.core.sealed_columns import sealed
 from otp_service.extensions import Model
 
 
@@ -24,8 +25,8 @@ class OutboxMessage(Model):
     template: Mapped[str] = mapped_column(String(40))
     user_id: Mapped[int | None] = mapped_column(Integer, index=True)
     locale: Mapped[str | None] = mapped_column(String(35))
-    sealed_to: Mapped[str | None] = mapped_column(Text)
-    sealed_values: Mapped[str | None] = mapped_column(Text)
+    sealed_to: Mapped[str | None] = mapped_column(Text, info=sealed("outbox_messages.to"))
+    sealed_values: Mapped[str | None] = mapped_column(Text, info=sealed("outbox_messages.values"))
     message_id: Mapped[str] = mapped_column(String(320))
     state: Mapped[str] = mapped_column(String(10))
     attempts: Mapped[int] = mapped_column(Integer)

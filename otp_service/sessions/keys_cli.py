@@ -6,16 +6,17 @@ from typing import TypeVar
 
 import click
 import orjson
-from flask.cli import AppGroup
 
 from otp_service.core import clock
+from otp_service.core.commands import CommandGroup
 from otp_service.core.schema import camel_case
 from otp_service.core.settings import settings
 from otp_service.sessions.key_folder import KeyFault, KeyFolder, KeyState
 from otp_service.sessions.signing_keys import SHARED
 
 Result = TypeVar("Result")
-keys_cli = AppGroup("keys", help="Make and exchange the keys that sign access tokens (JWT_ALGORITHM other than HS256).")
+_HELP = "Make and exchange the keys that sign access tokens (JWT_ALGORITHM other than HS256), and those that encrypt."
+keys_cli = CommandGroup("keys", help=_HELP)
 
 
 @keys_cli.command("generate")

@@ -11,9 +11,8 @@ from otp_service.core import clock
 from otp_service.core.database import execute, fetch_all, fetch_one, transaction, upsert
 from otp_service.core.secrets import keyring
 from otp_service.core.tracing import ClientInfo
-from otp_service.factors.errors import TooManyAttempts
+from otp_service.factors.errors import OtpInvalid, TooManyAttempts
 from otp_service.factors.otp import budget, guesses, ledger
-from otp_service.factors.otp.errors import OtpInvalid
 from otp_service.factors.otp.ledger import Ticket
 from otp_service.factors.otp.models import Verification, VerificationAttempt
 from otp_service.factors.otp.states import ATTEMPTS_PER_CODE, AttemptOutcome, State

@@ -10,9 +10,10 @@ from otp_service import audit, sinch
 from otp_service.core import clock
 from otp_service.core.database import transaction
 from otp_service.core.tracing import ClientInfo
+from otp_service.factors.errors import OtpInvalid
 from otp_service.factors.otp import attempts, ledger, settling
 from otp_service.factors.otp.attempts import Attempt
-from otp_service.factors.otp.errors import OtpInvalid, from_provider
+from otp_service.factors.otp.errors import from_provider
 from otp_service.factors.otp.ledger import Ticket
 from otp_service.factors.otp.models import Verification
 from otp_service.factors.otp.sending import ANSWER_WITHIN_SECONDS

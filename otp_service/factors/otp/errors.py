@@ -3,7 +3,7 @@
 import logging
 
 from otp_service import sinch
-from otp_service.core.errors import NotAuthenticated, ProviderFailed, ServiceError, TooMany, Unavailable, Unprocessable
+from otp_service.core.errors import ProviderFailed, ServiceError, TooMany, Unavailable, Unprocessable
 
 log = logging.getLogger(__name__)
 
@@ -20,13 +20,6 @@ class OtpSendLimit(TooMany):
 
     code = "otp_send_limit"
     title = "Too many codes were requested. Try again later."
-
-
-class OtpInvalid(NotAuthenticated):
-    """Wrong, used, superseded, expired, or never sent."""
-
-    code = "otp_invalid"
-    title = "Invalid or expired OTP code."
 
 
 class DestinationNotAllowed(Unprocessable):

@@ -6,9 +6,9 @@ from otp_service import audit
 from otp_service.accounts import users
 from otp_service.core.database import transaction
 from otp_service.core.tracing import ClientInfo
+from otp_service.factors.errors import OtpInvalid
 from otp_service.factors.otp import attempts, guesses, ledger
 from otp_service.factors.otp.checking import Proof
-from otp_service.factors.otp.errors import OtpInvalid
 from otp_service.factors.otp.states import AttemptOutcome, State
 
 

@@ -1,0 +1,103 @@
+"""Adds and removes an authenticator app: a secret is handed out, and counts once its first code was shown."""
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from otp_service import audit
+from otp_service.accounts import notices, users
+from otp_service.accounts.users import Account
+from otp_service.core import clock
+from otp_service.core.database import transaction
+from otp_service.core.settings import settings
+from otp_service.core.slots import SlotsBusy
+from otp_service.core.tracing import ClientInfo
+from otp_service.factors import registry, throttle
+from otp_service.factors.contract import NewCodes
+from otp_service.factors.errors import FactorExists, FactorNotFound, OtpInvalid
+from otp_service.factors.totp import codes, provisioning, records
+from otp_service.factors.totp.factor import KIND, TOTP, record_refusal
+from otp_service.factors.totp.records import Authenticator
+from otp_service.sessions.errors import InvalidToken
+
+
+@dataclass(frozen=True, slots=True)
+class Begun:
+    """What the app needs, in three forms. It is shown once."""
+
+    secret: str
+    uri: str
+    qr_code: str
+
+
+def begin(user_id: int) -> Begun:
+    """Hand out a new secret; an earlier one that was not confirmed is void. Raises FactorExists, InvalidToken."""
+    secret = codes.new_secret()
+    with transaction():
+        account = _hold(user_id)
+        if records.find(user_id):
+            raise FactorExists
+        records.begin(user_id, secret, now=clock.now())
+    uri = provisioning.uri(secret, issuer=settings().mail.service_name, label=account.email)
+    return Begun(secret, uri, provisioning.qr_code(uri))
+
+
+def confirm(user_id: int, *, code: str, client: ClientInfo) -> tuple[str, ...]:
+    """Let the app count, as its code shows that it has the secret. The code is spent by it.
+
+    Returns backup codes when the user has none yet. Raises FactorNotFound, FactorExists, OtpInvalid, TooManyAttempts,
+    AuthenticatorDisabled, SlotsBusy (nothing is spent), InvalidToken.
+    """
+    now = clock.now()
+    waiting = _waiting(user_id, now)
+    throttle.count(user_id, KIND, client=client, now=now, is_in_a_row=False)  # who enrols knows the secret
+    step = codes.matched_step(waiting.opened_secret(), code, now=now)
+    if step is None:
+        record_refusal(user_id, client=client, now=now)
+        raise OtpInvalid
+    spare = _spare_codes(user_id, now)
+    with transaction():
+        _hold(user_id)
+        if not records.confirm(waiting.id, step=step, now=now):
+            raise FactorNotFound  # replaced or confirmed while the code was checked
+        throttle.clear(user_id, KIND)
+        audit.record("factor.added", user_id=user_id, client=client, at=now, factor=KIND)
+        notices.notify(user_id, "factor_added", now=now, client=client, factor=KIND)
+        return spare.codes if spare and spare.store_first(client=client, now=now) else ()
+
+
+def remove(user_id: int, *, client: ClientInfo) -> None:
+    """Forget the app. Raises FactorNotFound, InvalidToken."""
+    now = clock.now()
+    with transaction():
+        _hold(user_id)
+        if not records.find(user_id):
+            raise FactorNotFound
+        TOTP.remove_all(user_id, now=now)
+        audit.record("factor.removed", user_id=user_id, client=client, at=now, factor=KIND)
+        notices.notify(user_id, "factor_removed", now=now, client=client, factor=KIND)
+
+
+def _hold(user_id: int) -> Account:
+    """Of parallel changes to one person's factors one goes first."""
+    account = users.find_and_hold(user_id)
+    if account is None:
+        raise InvalidToken  # locked or deleted since the token was looked at
+    return account
+
+
+def _waiting(user_id: int, now: datetime) -> Authenticator:
+    waiting = records.find_unconfirmed(user_id, now=now)
+    if waiting is None:
+        raise FactorExists if records.find(user_id) else FactorNotFound
+    return waiting
+
+
+def _spare_codes(user_id: int, now: datetime) -> NewCodes | None:
+    """Hashed before the transaction, since that takes long; None where there are some, or no such factor."""
+    maker = registry.find_code_maker()
+    try:
+        return maker.make_first(user_id) if maker else None
+    except SlotsBusy:
+        with transaction():
+            throttle.give_back(user_id, KIND, taken_at=now, is_in_a_row=False)
+        raise

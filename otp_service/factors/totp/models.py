@@ -1,0 +1,29 @@
+"""The table of authenticator apps."""
+
+import uuid
+from datetime import datetime
+
+from sqlalchemy import BigInteger, ForeignKey, String, UniqueConstraint, Uuid
+from sqlalchemy.orm import Mapped, mapped_column
+
+from otp_service.core.database import UtcDateTime
+from otp_service.core.sealed_columns import sealed
+from otp_service.extensions import Model
+
+
+class TotpAuthenticator(Model):
+    """One person's authenticator app. Until it is confirmed it proves nothing, and another enrolment replaces it.
+
+    `last_used_step` is the time step of the newest code that was taken: no code at or below it counts again.
+    """
+
+    __tablename__ = "totp_authenticators"
+    __table_args__ = (UniqueConstraint("user_id"),)
+
+    id: Mapped[uuid.UUID] = mapped_column(Uuid, primary_key=True)
+    user_id: Mapped[int] = mapped_column(ForeignKey("users.id", ondelete="CASCADE"))
+    secret: Mapped[str] = mapped_column(String(400), info=sealed("totp_authenticators.secret"))
+    created_at: Mapped[datetime] = mapped_column(UtcDateTime, index=True)
+    confirmed_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    last_used_step: Mapped[int | None] = mapped_column(BigInteger)
+    last_used_at: Mapped[datetime | None] = mapped_column(UtcDateTime)

@@ -1,0 +1,39 @@
+"""The routes that add and remove an authenticator app."""
+
+from typing import Any
+
+from flask import Blueprint
+
+from otp_service.core.api import api
+from otp_service.core.tracing import client_info
+from otp_service.factors.totp import enrolment
+from otp_service.factors.totp.enrolment import Begun
+from otp_service.factors.totp.schemas import TotpBegunOut, TotpConfirmedOut, TotpConfirmIn
+from otp_service.sessions import Caller, fresh_sign_in
+
+bp = Blueprint("totp", __name__)
+
+
+@bp.post("")
+@fresh_sign_in
+@api(out=TotpBegunOut, errors=(401, 403, 409))
+def begin(caller: Caller) -> Begun:
+    """Hand out a secret for an authenticator app; it counts once it is confirmed."""
+    return enrolment.begin(caller.user_id)
+
+
+@bp.post("/confirm")
+@fresh_sign_in
+@api(body=TotpConfirmIn, out=TotpConfirmedOut, errors=(400, 401, 403, 404, 409))
+def confirm(body: dict[str, Any], caller: Caller) -> dict[str, Any]:
+    """Add the authenticator app, by its first code."""
+    codes = enrolment.confirm(caller.user_id, code=body["code"], client=client_info())
+    return {"message": "Authenticator app added.", **({"backup_codes": codes} if codes else {})}
+
+
+@bp.delete("")
+@fresh_sign_in
+@api(errors=(401, 403, 404))
+def remove(caller: Caller) -> None:
+    """Remove the authenticator app."""
+    enrolment.remove(caller.user_id, client=client_info())
