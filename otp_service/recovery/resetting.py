@@ -10,9 +10,9 @@ from otp_service.core.errors import InvalidInput
 from otp_service.core.tracing import ClientInfo
 from otp_service.factors import otp, throttle, trusted_devices
 from otp_service.factors.contract import Proof
+from otp_service.factors.errors import OtpInvalid
 from otp_service.factors.otp import by_name
 from otp_service.factors.otp.by_name import Scope
-from otp_service.factors.otp.errors import OtpInvalid
 from otp_service.recovery import recoverable, second_step
 from otp_service.recovery.recoverable import Recoverable
 from otp_service.recovery.second_step import Answer

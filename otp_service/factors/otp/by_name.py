@@ -19,12 +19,11 @@ from otp_service.core.pace import pace
 from otp_service.core.secrets import keyring
 from otp_service.core.settings import settings
 from otp_service.core.tracing import ClientInfo, network_of
-from otp_service.factors.errors import AuthenticatorDisabled, TooManyAttempts
+from otp_service.factors.errors import AuthenticatorDisabled, OtpInvalid, TooManyAttempts
 from otp_service.factors.otp import budget, guesses
 from otp_service.factors.otp.budget import DAY, HOUR, spoken
 from otp_service.factors.otp.errors import (
     OtpCooldown,
-    OtpInvalid,
     OtpSendLimit,
     ProviderRefused,
     ProviderUnavailable,

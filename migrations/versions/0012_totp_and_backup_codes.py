@@ -1,6 +1,6 @@
 """authenticator apps and backup codes
 
-Revision: 0013
+Revision: 0012
 Follows: 0011
 """
 
@@ -8,7 +8,7 @@ import sqlalchemy as sa
 from alembic import op
 
 
-revision = "0013"
+revision = "0012"
 down_revision = "0011"
 branch_labels = None
 depends_on = None
