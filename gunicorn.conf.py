@@ -1,16 +1,16 @@
 """How gunicorn serves `wsgi:app`: its settings come from the environment and `.env`, as the service's own do."""
 
 import os
-import socket
-import struct
 import sys
 from pathlib import Path
 from typing import Any
 
 from dotenv import dotenv_values
 from gunicorn.glogging import Logger
+from gunicorn.workers.gthread import ThreadWorker
 
 from config import ROOT, Config, ConfigError
+from otp_service.core.arrival import Watch
 from otp_service.core.logging import JsonFormatter, TextFormatter
 from otp_service.core.settings import Reader
 
@@ -30,9 +30,23 @@ class ServiceLogger(Logger):
             handler.setFormatter(JsonFormatter() if _config.log_format == "json" else TextFormatter())
 
 
+RECEIVE_SECONDS = 5
+
+
+class BoundedWorker(ThreadWorker):
+    """gunicorn's threads, in which no request may take for ever to arrive (ADR 9)."""
+
+    watch = Watch(RECEIVE_SECONDS)
+
+    def handle(self, conn: Any) -> Any:
+        """Read a request, answer it."""
+        with self.watch.over(conn.sock):
+            return super().handle(conn)
+
+
 # One socket for all workers: with one each (reuse_port), a stopping worker resets what waits in its queue.
 bind = f"[{_host}]:{_port}" if ":" in _host else f"{_host}:{_port}"
-worker_class = "gthread"  # password hashes, the database and the provider are waited for without Python's lock
+worker_class = BoundedWorker  # password hashes, the database and the provider are waited for without Python's lock
 workers = _config.workers
 threads = _config.threads
 reload = _read.flag("GUNICORN_RELOAD", default=False)
@@ -53,7 +67,6 @@ loglevel = _config.log_level.lower()
 accesslog = None  # the service logs its requests itself, without what is private
 control_socket_disable = True  # it would be a file in the home folder
 
-RECEIVE_SECONDS = 5
 _migrate = _read.flag("MIGRATE_ON_START", default=False)
 
 
@@ -77,12 +90,6 @@ def on_starting(server: Any) -> None:
 
 def pre_request(_worker: Any, _request: Any) -> None:
     """In place of gunicorn's own line, which tells the raw path: that may hold anything."""
-
-
-def when_ready(server: Any) -> None:
-    """Let no half-sent request hold a thread for ever: Linux hands the time-out down to accepted connections."""
-    for listener in server.LISTENERS:
-        listener.sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVTIMEO, struct.pack("ll", RECEIVE_SECONDS, 0))
 
 
 def post_fork(_server: Any, _worker: Any) -> None:

@@ -6,6 +6,7 @@ from typing import Any
 from flask import request
 from werkzeug.exceptions import HTTPException, RequestEntityTooLarge, UnsupportedMediaType
 
+from otp_service.core import arrival
 from otp_service.core.errors import InvalidInput
 
 BODY_LIMIT_BYTES = 64 * 1024
@@ -51,6 +52,7 @@ def read_body() -> bytes:
         raise
     except Exception as error:  # every server has errors of its own for a chunk that is none
         raise MalformedJson("The request body could not be read.") from error
+    arrival.is_complete()
     if len(raw) > BODY_LIMIT_BYTES:
         raise RequestEntityTooLarge
     return raw

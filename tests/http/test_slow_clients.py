@@ -1,6 +1,11 @@
 """Clients that send half a request and wait."""
 
+import select
 import socket
+import threading
+import time as real_time
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -26,6 +31,35 @@ def test_half_a_request_holds_no_thread_for_ever(tmp_path: Path) -> None:
         for connection in held:
             assert_ended(connection)
         assert server.send(b"GET /health HTTP/1.1\r\n").status == 200
+
+
+@pytest.mark.parametrize("half", [HALVES[1], HALVES[2].replace(b"99", b"65000")])
+def test_clients_that_drip_keep_others_out_for_seconds_at_most(tmp_path: Path, half: bytes) -> None:
+    """As many as there are threads, each with a byte every half second; one that is cut comes back at once."""
+    with Gunicorn(tmp_path, GUNICORN_THREADS="2") as server, ThreadPoolExecutor(2) as drippers:
+        is_over = threading.Event()
+        for _ in range(2):
+            drippers.submit(drip, server.port, half, is_over)
+        real_time.sleep(1)
+        started = real_time.monotonic()
+        statuses = [server.send(b"GET /health HTTP/1.1\r\n").status for _ in range(2)]
+        waited = real_time.monotonic() - started
+        is_over.set()
+    assert statuses == [200, 200]
+    assert waited < PATIENCE_SECONDS
+
+
+def drip(port: int, half: bytes, is_over: threading.Event) -> None:
+    while not is_over.is_set():
+        with socket.create_connection((HOST, port), timeout=PATIENCE_SECONDS) as connection, suppress(OSError):
+            connection.sendall(half)
+            while not is_over.wait(0.5) and not is_cut(connection):
+                connection.sendall(b" ")
+
+
+def is_cut(connection: socket.socket) -> bool:
+    """Whether the server has answered or hung up."""
+    return bool(select.select([connection], [], [], 0)[0])
 
 
 def assert_ended(connection: socket.socket) -> None:

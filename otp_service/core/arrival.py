@@ -1,0 +1,79 @@
+"""Gives a request a few seconds to arrive in full: a client that drips bytes must not hold a thread for longer.
+
+Whoever serves watches a connection from the first byte on; reading the body ends the watch. What is late loses the
+reading side of its connection, so that the thread that waits for the next byte finds the end instead.
+"""
+
+import socket
+import threading
+import time
+from collections import deque
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+
+LOOKS_EVERY_SECONDS = 0.25
+_current = threading.local()
+
+
+@dataclass(slots=True)
+class _Watched:
+    """A connection whose request is arriving; `connection` is None once it has."""
+
+    connection: socket.socket | None
+    due: float
+
+
+class Watch:
+    """One thread looks after all connections of a process. It starts with the first: this may be made before a fork."""
+
+    def __init__(self, seconds: float) -> None:
+        self._seconds = seconds
+        self._watched: deque[_Watched] = deque()  # in order, since all have the same time
+        self._lock = threading.Lock()
+        self._has_work = threading.Event()
+        self._thread: threading.Thread | None = None
+
+    @contextmanager
+    def over(self, connection: socket.socket) -> Iterator[None]:
+        """Bound the time in which the request of this thread arrives."""
+        watched = _Watched(connection, time.monotonic() + self._seconds)
+        _current.watched = watched
+        self._watched.append(watched)
+        self._start()
+        try:
+            yield
+        finally:
+            watched.connection = None
+
+    def _start(self) -> None:
+        if self._thread is None:
+            with self._lock:
+                if self._thread is None:
+                    self._thread = threading.Thread(target=self._look, name="arrival-watch", daemon=True)
+                    self._thread.start()
+        if not self._has_work.is_set():
+            self._has_work.set()
+
+    def _look(self) -> None:
+        while True:
+            self._has_work.wait()
+            self._has_work.clear()
+            while self._watched:
+                time.sleep(LOOKS_EVERY_SECONDS)
+                while self._watched and self._watched[0].due <= time.monotonic():
+                    _cut(self._watched.popleft())
+
+
+def is_complete() -> None:
+    """The request of this thread has arrived: from now on its time is its own."""
+    watched: _Watched | None = getattr(_current, "watched", None)
+    if watched is not None:
+        watched.connection = None
+
+
+def _cut(late: _Watched) -> None:
+    connection = late.connection
+    if connection is not None:
+        with suppress(OSError):  # closed at this moment
+            connection.shutdown(socket.SHUT_RD)
