@@ -20,7 +20,7 @@ from otp_service.core.errors import InvalidInput
 from otp_service.core.low_priority import LowPriorityThreads
 from otp_service.core.settings import settings
 from otp_service.core.slots import HashSlots, SlotsBusy
-from otp_service.core.tracing import ClientInfo
+from otp_service.core.tracing import ClientInfo, concerns
 
 T = TypeVar("T")
 
@@ -65,8 +65,10 @@ def authenticate(*, email: str, password: str, client: ClientInfo) -> Account:
     refuse_when_full()  # under a flood, a refusal writes nothing
     now = clock.now()
     subject = throttle.subject_of(email)
-    failures = throttle.count_try(subject, now=now)
     row = fetch_one(select(User.id, User.password_hash, User.locked_at).where(User.email == email))
+    if row is not None:
+        concerns(row.id)
+    failures = throttle.count_try(subject, now=now)
     is_locked = row is not None and row.locked_at is not None
     try:
         matches, upgraded = _check(password, row.password_hash if row else None, may_upgrade=not is_locked)

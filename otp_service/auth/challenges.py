@@ -13,6 +13,7 @@ from otp_service.auth.models import Challenge
 from otp_service.core.database import execute, fetch_one, transaction
 from otp_service.core.secrets import keyring, new_token
 from otp_service.core.settings import settings
+from otp_service.core.tracing import concerns
 from otp_service.sessions.errors import InvalidToken
 
 _PURPOSE = "challenge token"
@@ -59,6 +60,7 @@ def find_open(token: str, *, now: datetime) -> Open:
     row = fetch_one(select(Challenge.id, Challenge.user_id, Challenge.created_at).where(is_open))
     if row is None:
         raise InvalidToken
+    concerns(row.user_id)
     try:
         account = users.get(row.user_id)
     except UserNotFound as error:

@@ -8,7 +8,7 @@ from otp_service.accounts.users import Account
 from otp_service.auth import challenges
 from otp_service.core import background, clock
 from otp_service.core.settings import settings
-from otp_service.core.tracing import ClientInfo
+from otp_service.core.tracing import ClientInfo, concerns
 from otp_service.factors import otp
 from otp_service.factors.otp import by_name, destinations
 from otp_service.factors.otp.by_name import Scope
@@ -58,7 +58,7 @@ def request(named: Named, *, channel: Channel | None, client: ClientInfo) -> otp
 
 
 def _send(named: Named, channel: Channel | None, client: ClientInfo) -> otp.Delivery:
-    account = users.get_by_recipient(email=named.email, phone_number=named.phone_number)
+    account = _account_of(named)
     purpose, is_anonymous = otp.Purpose.PHONE_VERIFICATION, account.is_verified
     recipient = otp.Recipient(account.id, account.phone_number, purpose, account.locale, is_anonymous=is_anonymous)
     return otp.send(recipient, channel=channel, client=client)
@@ -85,7 +85,7 @@ def verify_phone(named: Named, *, code: str, client: ClientInfo) -> int:
 
 
 def _verify(named: Named, code: str, client: ClientInfo) -> int:
-    account = users.get_by_recipient(email=named.email, phone_number=named.phone_number)
+    account = _account_of(named)
     proof = otp.prove(
         user_id=account.id,
         code=code,
@@ -95,3 +95,9 @@ def _verify(named: Named, code: str, client: ClientInfo) -> int:
     )
     otp.redeem(proof, client=client, now=clock.now())
     return account.id
+
+
+def _account_of(named: Named) -> Account:
+    account = users.get_by_recipient(email=named.email, phone_number=named.phone_number)
+    concerns(account.id)
+    return account

@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING
 from flask import Flask, Response, g, request
 from werkzeug.middleware.proxy_fix import ProxyFix
 
+from otp_service.core import arrival
 from otp_service.core.body import BODY_LIMIT_BYTES
 from otp_service.core.limits import UNLIMITED
-from otp_service.core.tracing import request_id
+from otp_service.core.tracing import client_address, request_id, use_plain_addresses
 
 if TYPE_CHECKING:
     from config import Config
@@ -31,6 +32,7 @@ def init_http(app: Flask, config: "Config") -> None:
     """Bound the body, trust as many proxies as told, and decorate every answer."""
     app.config["MAX_CONTENT_LENGTH"] = BODY_LIMIT_BYTES + 1  # a chunked body is cut off there without an error
     app.url_map.merge_slashes = False  # werkzeug's redirect to a tidier path is built from the Host header
+    app.wsgi_app = use_plain_addresses(app.wsgi_app)  # type: ignore[method-assign, assignment]
     if config.trusted_proxy_count:
         hops = config.trusted_proxy_count
         app.wsgi_app = ProxyFix(app.wsgi_app, x_for=hops, x_proto=hops)  # type: ignore[method-assign]
@@ -65,6 +67,8 @@ def _vary_by_origin(response: Response) -> Response:
 
 def _start() -> None:
     g.started = time.perf_counter()
+    if not request.content_length and "Transfer-Encoding" not in request.headers:
+        arrival.is_complete()
 
 
 def _finish(response: Response) -> Response:
@@ -84,7 +88,7 @@ def _finish(response: Response) -> Response:
             if request.url_rule
             else "unknown",  # never the raw path: it may hold anything
             "status": response.status_code,
-            "ip": request.remote_addr,
+            "ip": client_address(),
             "ms": round((time.perf_counter() - g.get("started", time.perf_counter())) * 1000, 1),
         },
     )

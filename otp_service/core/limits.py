@@ -16,7 +16,7 @@ from werkzeug.exceptions import HTTPException
 from otp_service.core.errors import InvalidInput, NotAuthenticated, TooMany
 from otp_service.core.limit_store import CurrentStore, LimitStore
 from otp_service.core.settings import settings
-from otp_service.core.tracing import network_of
+from otp_service.core.tracing import client_address, network_of
 
 if TYPE_CHECKING:
     from config import Config
@@ -33,7 +33,7 @@ KEY_PREFIX = "otp_service:fixed-window"  # another strategy cannot read the keys
 
 
 def _client() -> str:
-    return network_of(request.remote_addr or "local")
+    return network_of(client_address() or "local")
 
 
 def _global_limit() -> str:

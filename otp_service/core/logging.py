@@ -10,7 +10,7 @@ from typing import Any
 import orjson
 
 from otp_service.core.phone import mask
-from otp_service.core.tracing import request_id
+from otp_service.core.tracing import concerned_user_id, request_id
 
 _STANDARD = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime", "taskName"}
 _NUMBER = re.compile(r"(?:\+|%2[Bb])([1-9](?:[ ().-]{0,2}[0-9]){6,})")
@@ -57,6 +57,8 @@ def facts(record: logging.LogRecord) -> dict[str, Any]:
     told: dict[str, Any] = {"event": redact(record.getMessage())}
     if (trace := request_id()) is not None:
         told["requestId"] = trace
+    if (user_id := concerned_user_id()) is not None:
+        told["userId"] = user_id  # a record's own, if it names one, replaces it
     for name, value in vars(record).items():
         if name not in _STANDARD:
             told[name] = _shown(name, value)

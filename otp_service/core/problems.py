@@ -12,7 +12,7 @@ from sqlalchemy.exc import TimeoutError as PoolTimeout
 from werkzeug.exceptions import HTTPException
 
 from otp_service.core.errors import NotFound, ServiceError, TooMany, Unavailable
-from otp_service.core.tracing import request_id
+from otp_service.core.tracing import client_address, request_id
 
 API_PREFIX = "/api/v1"
 PROBLEM_TYPE = "application/problem+json"
@@ -71,7 +71,7 @@ def render(error: ServiceError) -> Response:
     )
     response.headers.update(error.headers)
     response.headers["Cache-Control"] = "no-store"
-    log.info("request.refused", extra={"code": error.code, "status": error.status_code})
+    log.info("request.refused", extra={"code": error.code, "status": error.status_code, "ip": client_address()})
     return response
 
 
@@ -108,7 +108,8 @@ def _problem(error: ServiceError) -> dict[str, Any]:
 def _render_rate_limit(error: RateLimitExceeded) -> Response:
     from otp_service.core.limits import seconds_until_reset
 
-    log.warning("limit.reached", extra={"limit": str(error.limit.limit) if error.limit else "unknown"})
+    limit = str(error.limit.limit) if error.limit else "unknown"
+    log.warning("limit.reached", extra={"limit": limit, "ip": client_address()})
     return render(TooMany(retry_after_seconds=seconds_until_reset()))
 
 

@@ -9,6 +9,7 @@ from typing import Any
 from flask import request
 
 from otp_service.core import clock
+from otp_service.core.tracing import concerns
 from otp_service.sessions import services, tokens
 from otp_service.sessions.errors import AccessTokenRequired, InvalidToken
 
@@ -60,4 +61,5 @@ def _bearer() -> Caller:
     if scheme.lower() != "bearer" or not token:
         raise AccessTokenRequired
     claims = tokens.read(token)
+    concerns(claims.user_id)
     return Caller(claims.user_id, claims.session_id, claims.acr, claims.auth_time)

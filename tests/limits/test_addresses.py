@@ -1,14 +1,17 @@
 """Whose requests are counted together: the socket's address, or what the trusted proxies vouch for."""
 
+import json
+
 import pytest
 from flask import Flask
 from sqlalchemy import select
 
 from otp_service.audit.models import AuditEvent
 from otp_service.core.database import fetch_all
+from otp_service.simulator import Simulator
 from tests.api import Api
 from tests.conftest import MakeApp
-from tests.factories import make_person
+from tests.factories import code_on_phone, make_person
 
 PROXY = "10.0.0.1"
 
@@ -109,6 +112,38 @@ def test_the_vouched_address_is_the_one_remembered(app: Flask, make_app: MakeApp
     )
     with app.app_context():
         assert [event.ip for event in fetch_all(select(AuditEvent.ip))] == ["192.0.2.1"]
+
+
+SPELLINGS = {
+    "192.0.2.1": ["192.0.2.1:1", "192.0.2.1:65535", '"192.0.2.1:7"', "[::ffff:192.0.2.1]:7", " 192.0.2.1 "],
+    "2001:db8::1": ["[2001:db8::1]", "[2001:DB8:0::1]:443", '"[2001:db8::1]:9"', "2001:db8::1%eth0"],
+    "unknown": ["unknown", "_hidden", "192.0.2.1:7:8", "[192.0.2.1", "192.0.2", "x" * 5_000, "'; --"],
+}
+
+
+@pytest.mark.parametrize("address", SPELLINGS)
+def test_no_port_bracket_or_spelling_opens_a_fresh_count(make_app: MakeApp, address: str) -> None:
+    api = limited(make_app, 1)
+    assert [is_limited(api, spelled) for spelled in (address, *SPELLINGS[address])] == [False] + [True] * len(
+        SPELLINGS[address]
+    )
+
+
+def test_limits_logs_audit_and_sessions_know_one_spelling(
+    app: Flask, make_app: MakeApp, sinch: Simulator, capfd: pytest.CaptureFixture[str]
+) -> None:
+    person = make_person(app)
+    api = Api(make_app(TRUSTED_PROXY_COUNT="1", LOG_LEVEL="INFO"))
+    behind = {"headers": {"X-Forwarded-For": "[2001:DB8::0:1]:5555"}}
+    challenge = api.post("/auth/login", person.credentials, **behind).json["challengeToken"]
+    body = {"challengeToken": challenge, "otpCode": code_on_phone(sinch, person)}
+    token = api.post("/auth/verify-otp", body, **behind).json["token"]
+    seen = {session["ip"] for session in api.get("/sessions", token=token, **behind).json["sessions"]}
+    with app.app_context():
+        seen |= {event.ip for event in fetch_all(select(AuditEvent.ip).where(AuditEvent.request_id.is_not(None)))}
+    lines = [json.loads(line) for line in capfd.readouterr().err.splitlines()]
+    seen |= {line["ip"] for line in lines if line.get("ip") and line.get("requestId")}
+    assert seen == {"2001:db8::1"}
 
 
 @pytest.mark.parametrize(

@@ -1,5 +1,6 @@
 """Sends a code: reserve, commit, call the provider, record."""
 
+import logging
 import uuid
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -10,6 +11,7 @@ from sqlalchemy import insert
 from otp_service import audit, sinch
 from otp_service.core import clock
 from otp_service.core.database import execute, transaction
+from otp_service.core.errors import ServiceError
 from otp_service.core.settings import settings
 from otp_service.core.tracing import ClientInfo
 from otp_service.factors.otp import budget, fallback, guesses, ledger, settling, texts
@@ -21,6 +23,7 @@ from otp_service.factors.otp.models import Verification
 from otp_service.factors.otp.states import Purpose, State
 from otp_service.sinch import Channel
 
+log = logging.getLogger(__name__)
 ANSWER_WITHIN_SECONDS = 7
 
 
@@ -59,8 +62,16 @@ def send(recipient: Recipient, *, channel: Channel | None, client: ClientInfo) -
     Raises DestinationNotAllowed, AuthenticatorDisabled, OtpCooldown, OtpSendLimit before anything is sent, and
     NumberUnreachable, ProviderRefused, ProviderUnavailable after which nothing is spent.
     """
+    try:
+        return _send(recipient, channel or Channel(settings().sinch_method), client)
+    except ServiceError as refused:  # a login succeeds nevertheless, and would say nothing
+        log.info("otp.not_sent", extra={"userId": recipient.user_id, "ip": client.ip, "code": refused.code})
+        raise
+
+
+def _send(recipient: Recipient, via: Channel, client: ClientInfo) -> Delivery:
     now = clock.now()
-    ways = fallback.ways(recipient.phone_number, channel or Channel(settings().sinch_method))
+    ways = fallback.ways(recipient.phone_number, via)
     with sinch.get_client().within(ANSWER_WITHIN_SECONDS):
         ticket = _reserve_or_settle(recipient, ways[0], client, now)
         return _deliver(ticket, ways[1:], recipient.locale, client)
