@@ -1,5 +1,6 @@
 """`flask users`: create, show, change and delete users."""
 
+import json
 import re
 import sys
 from dataclasses import asdict
@@ -17,6 +18,7 @@ from otp_service.core import phone
 from otp_service.core.commands import CommandGroup
 from otp_service.core.schema import camel_case
 from otp_service.core.settings import settings
+from otp_service.core.text import shown
 
 _HELP = """Create, show, change and delete users.
 
@@ -74,7 +76,7 @@ def list_users(limit: int, wants_json: bool) -> None:
         return
     click.echo(f"{'ID':>6}  {'E-MAIL':<36} {'PHONE':<17} STATE")
     for account in found:
-        click.echo(f"{account.id:>6}  {account.email:<36} {account.phone_number:<17} {_state(account)}")
+        click.echo(f"{account.id:>6}  {shown(account.email):<36} {account.phone_number:<17} {_state(account)}")
     if not found:
         click.echo("No users yet. Add one with: flask users create EMAIL PHONE_NUMBER")
 
@@ -184,9 +186,15 @@ def print_one(account: Account, wants_json: bool) -> None:
         print_json(_shown(account))
         return
     for name, value in asdict(account).items():
-        click.echo(f"{name.replace('_', ' '):<24} {'-' if value is None else value}")
+        click.echo(f"{name.replace('_', ' '):<24} {'-' if value is None else shown(value)}")
     click.echo(f"{'state':<24} {_state(account)}")
 
 
 def print_json(value: Any) -> None:
-    click.echo(orjson.dumps(value, option=orjson.OPT_INDENT_2).decode())
+    """Print JSON in which whatever could steer a terminal is an escape of JSON's own."""
+    written = orjson.dumps(value, option=orjson.OPT_INDENT_2).decode()
+    click.echo("".join(letter if letter.isprintable() or letter == "\n" else _escaped(letter) for letter in written))
+
+
+def _escaped(letter: str) -> str:
+    return json.dumps(letter)[1:-1]

@@ -1,10 +1,12 @@
 """What the account routes give."""
 
-from marshmallow import fields, validate
+from marshmallow import ValidationError, fields, validate
 
 from otp_service.core.schema import Schema
+from otp_service.core.text import steers
 
 LOCALE_FAULT = "Provide a language tag such as en or pt-BR (RFC 5646)."
+CONTROL_FAULT = "Provide a name without control characters."
 
 
 class UserOut(Schema):
@@ -20,11 +22,16 @@ class UserOut(Schema):
     created_at = fields.DateTime(required=True)
 
 
+def _shows_all(text: str) -> None:
+    if steers(text):
+        raise ValidationError(CONTROL_FAULT)
+
+
 class ProfileIn(Schema):
     """What a person may say of themselves."""
 
     display_name = fields.String(
-        allow_none=True, validate=validate.Length(min=1, max=100, error="Provide 1 to 100 characters.")
+        allow_none=True, validate=[validate.Length(min=1, max=100, error="Provide 1 to 100 characters."), _shows_all]
     )
     locale = fields.String(
         allow_none=True, validate=validate.Regexp(r"[A-Za-z]{2,3}(-[A-Za-z0-9]{2,8}){0,3}\Z", error=LOCALE_FAULT)

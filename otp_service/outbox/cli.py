@@ -7,6 +7,7 @@ import click
 import orjson
 from flask.cli import AppGroup
 
+from otp_service.core import text
 from otp_service.core.schema import camel_case
 from otp_service.outbox import records
 from otp_service.outbox.states import State
@@ -28,7 +29,7 @@ def list_messages(state: str | None, limit: int, wants_json: bool) -> None:
     click.echo(f"{'ID':<36} {'TEMPLATE':<20} {'USER':>6} {'STATE':<7} {'TRIES':>5} {'CREATED':<19} LAST ERROR")
     for record in found:
         start = f"{record.id} {record.template:<20} {record.user_id or '-':>6} {record.state:<7} {record.attempts:>5}"
-        click.echo(f"{start} {record.created_at:%Y-%m-%d %H:%M:%S} {record.last_error or '-'}")
+        click.echo(f"{start} {record.created_at:%Y-%m-%d %H:%M:%S} {text.shown(record.last_error or '-')}")
 
 
 @outbox_cli.command("retry")

@@ -25,6 +25,26 @@ def test_nothing_else_can_be_edited(app: Flask, api: Api, sinch: Simulator, body
     assert api.send("PATCH", "/profile", token=token, json=body).status_code == 400
 
 
+@pytest.mark.parametrize(
+    "name", ["a\x1b[2J", "a\nb", "a\x9bb", "a\u202eb", "a\u2066b", "a\u2028b", "a\ufeffb", "a\u200bb", "\U000e0041"]
+)
+def test_a_name_that_steers_a_terminal_or_turns_a_line_around_is_refused(
+    app: Flask, api: Api, sinch: Simulator, name: str
+) -> None:
+    token = sign_in(api, sinch, make_person(app))["token"]
+    response = api.send("PATCH", "/profile", token=token, json={"displayName": name})
+    assert (response.status_code, response.json["errors"]) == (
+        400, [{"field": "displayName", "message": "Provide a name without control characters."}],
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize("name", ["Zoë O'Neil-Łącki", "\u0646\u200c\u0645", "👩\u200d🔬", "\u200fדנה", "名前 さん"])
+def test_names_of_all_scripts_are_taken_as_they_are(app: Flask, api: Api, sinch: Simulator, name: str) -> None:
+    token = sign_in(api, sinch, make_person(app))["token"]
+    response = api.send("PATCH", "/profile", token=token, json={"displayName": name})
+    assert response.json["user"]["displayName"] == name
+
+
 def test_a_person_reads_what_happened_newest_first(app: Flask, api: Api, sinch: Simulator) -> None:
     person, stranger = make_person(app), make_person(app)
     sign_in(api, sinch, stranger)

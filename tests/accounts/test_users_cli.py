@@ -16,6 +16,7 @@ from flask import Flask
 from config import Config
 from otp_service import create_app
 from otp_service.accounts import users
+from otp_service.core.database import transaction
 from otp_service.simulator import Simulator
 from tests.api import Api
 from tests.conftest import MakeApp
@@ -208,6 +209,15 @@ def test_no_command_shows_the_password_or_its_hash(app: Flask, run: Run) -> None
     told = [run(command, person.email).output for command in ("show", "verify", "lock", "unlock")]
     told += [run("list").output, run("show", person.email, "--json").output]
     assert not re.search(r"bcrypt|\$2b|hash|" + PASSWORD, "".join(told))
+
+
+def test_what_people_wrote_cannot_steer_the_operators_terminal(app: Flask, run: Run) -> None:
+    person, name = make_person(app), "Ann\x1b]0;owned\x07\u202e\x9b31m"
+    with app.app_context(), transaction():
+        users.edit(person.id, display_name=name)  # as it may stand there since before such names were refused
+    told = [run("show", person.email).output, run("show", person.email, "--json").output, run("list").output]
+    assert not re.search("[^\\S\n ]|[\x00-\x09\x0b-\x1f\x7f-\x9f\u200e-\u202e]", "".join(told))
+    assert json.loads(told[1])["displayName"] == name
 
 
 def test_the_list_shows_the_newest_first_and_their_state(app: Flask, run: Run) -> None:
