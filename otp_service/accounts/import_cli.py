@@ -16,6 +16,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from otp_service.accounts import importing
 from otp_service.accounts.exporting import export_users
 from otp_service.accounts.importing import Fault, Outcome, Plan, Source, SourceError
+from otp_service.core.settings import settings
 
 PROGRESS_EVERY = 10_000
 _ERASE_LINE = "\x1b[2K"
@@ -155,6 +156,13 @@ def _report(users: Source, plan: Plan, outcome: Outcome, faults: list[Fault] | N
         click.echo(f"{outcome.good:,} users can be imported{f', {bad}' if bad else ''}. Nothing was written.")
     else:
         click.echo(f"Imported {outcome.imported:,} users{f'; left out {outcome.bad:,} bad ones' if bad else ''}.")
+    if outcome.dearer:
+        click.echo(
+            f"Of the hashes {outcome.dearer:,} cost more than PASSWORD_SALT_ROUNDS={settings().password_salt_rounds}. "
+            "Until their owners sign in, a wrong password takes longer for them than for people who do not exist, "
+            f"which shows that they do. PASSWORD_SALT_ROUNDS={outcome.highest_cost} hides them.",
+            err=True,
+        )
 
 
 def _as_json(users: Source, plan: Plan, outcome: Outcome, faults: list[Fault]) -> dict[str, Any]:
@@ -165,5 +173,6 @@ def _as_json(users: Source, plan: Plan, outcome: Outcome, faults: list[Fault]) -
         "good": outcome.good,
         "bad": outcome.bad,
         "imported": outcome.imported,
+        "dearer": outcome.dearer,
         "faults": [{fault.place.unit: fault.place.value, "reasons": fault.reasons} for fault in faults],
     }

@@ -65,7 +65,9 @@ def verify_password(password: str, stored: str | None, *, cost: int) -> Verifica
 
     `cost` is the one that new hashes get: a cheaper stored hash that does not match is made up to it, so that an
     imported user cannot be told from others or from nobody. Malformed hashes match nothing and raise nothing. Only
-    a hash stored at a higher cost takes longer. ValueError only for a `cost` outside LOWEST_COST to HIGHEST_COST.
+    a hash stored at a higher cost takes longer, until its owner signs in: then it is due for one at `cost`, too. An
+    import tells how many there are, and which cost would hide them. ValueError only for a `cost` outside LOWEST_COST
+    to HIGHEST_COST.
     """
     _check_cost(cost)
     known = _parse(stored) if stored else None
@@ -75,7 +77,7 @@ def verify_password(password: str, stored: str | None, *, cost: int) -> Verifica
     secret = _to_bytes(password)
     key = secret[:_BCRYPT_BYTES] if known.is_plain else _prehash(secret, known.salt)
     if hmac.compare_digest(_digest(key, known.salt, known.cost), known.digest):
-        return Verification(matches=True, needs_upgrade=known.is_plain or known.cost < cost)
+        return Verification(matches=True, needs_upgrade=known.is_plain or known.cost != cost)
     for missing_cost in range(known.cost, cost):  # 2^c + (2^c + 2^(c+1) + ... + 2^(cost-1)) = 2^cost rounds
         _digest(key, _DUMMY_SALT, missing_cost)
     return _NO_MATCH

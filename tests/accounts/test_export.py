@@ -13,7 +13,7 @@ from otp_service.simulator import Simulator
 from tests.accounts.moving import HASH, csv_of, events, flask_users, json_of, remove_all, report_of, row, stored
 from tests.api import Api
 from tests.conftest import MakeApp
-from tests.factories import make_person, sign_in
+from tests.factories import Person, make_person, sign_in
 
 HEADER = "email,phoneNumber,passwordHash,isVerified,createdAt,displayName,locale,emailVerified,isLocked\n"
 FORMS = pytest.mark.parametrize("form", ["csv", "jsonl"])
@@ -66,6 +66,21 @@ def test_what_was_exported_and_imported_exports_as_the_same_bytes(app: Flask, fo
     assert report_of(app, before, "--format", form)[0] == 0
     assert export(app, form) == before
     assert [user.display_name for user in stored(app)] == names
+
+
+@FORMS
+def test_an_old_password_signs_in_after_an_export_and_an_import(
+    app: Flask, api: Api, sinch: Simulator, form: str
+) -> None:
+    """By our own hash, by one that was made anew at a sign-in, and by one of the system before."""
+    report_of(app, json_of(row(1), row(2)))
+    people = [make_person(app), *(Person(0, f"p{n}@example.com", f"+1415200000{n}") for n in (1, 2))]
+    for person in people[:2]:
+        sign_in(api, sinch, person)
+    moved = export(app, form)
+    remove_all(app)
+    assert report_of(app, moved, "--format", form)[0] == 0
+    assert [api.post("/auth/login", person.credentials).status_code for person in people] == [200] * 3
 
 
 @FORMS

@@ -85,6 +85,16 @@ def test_an_old_password_signs_in_and_its_hash_is_made_anew(app: Flask, api: Api
     assert api.post("/auth/login", login).status_code == 200
 
 
+def test_hashes_above_our_cost_are_counted_and_end_with_the_first_sign_in(app: Flask, api: Api) -> None:
+    dear = hashing.hash_password(PASSWORD, cost=6)
+    users = json_of(row(1), row(2, passwordHash=dear))
+    told = flask_users(app, "import", "-", stdin=users).stderr
+    assert "Of the hashes 1 cost more than PASSWORD_SALT_ROUNDS=4." in told
+    assert "PASSWORD_SALT_ROUNDS=6 hides them." in told
+    assert api.post("/auth/login", {"email": "p2@example.com", "password": PASSWORD}).status_code == 200
+    assert "r=4$" in stored(app)[1].password_hash
+
+
 def test_our_own_hashes_sign_in_as_they_are(app: Flask, api: Api) -> None:
     own = hashing.hash_password(PASSWORD, cost=4)
     report_of(app, json_of(row(1, passwordHash=own)))
@@ -117,7 +127,7 @@ def test_with_skip_bad_the_good_ones_are_imported(app: Flask, shape) -> None:
 def test_a_dry_run_says_all_and_writes_nothing(app: Flask) -> None:
     assert report_of(app, csv_of(row(1)), "--dry-run") == (
         0,
-        {"source": "csv", "dryRun": True, "read": 1, "good": 1, "bad": 0, "imported": 0, "faults": []},
+        {"source": "csv", "dryRun": True, "read": 1, "good": 1, "bad": 0, "imported": 0, "dearer": 0, "faults": []},
     )
     assert report_of(app, csv_of(row(1, email="x")), "--dry-run")[0] == 1
     assert report_of(app, csv_of(row(1, email="x")), "--dry-run", "--skip-bad")[0] == 0

@@ -9,6 +9,12 @@ _PLAIN = re.compile(rf"\$2[aby]\$(?P<cost>[0-9]{{2}})\${_SALT}[./A-Za-z0-9]{{31}
 _PREHASHED = re.compile(rf"\$bcrypt-sha256\$v=2,t=2b,r=(?P<cost>[1-9][0-9]?)\${_SALT}\$[./A-Za-z0-9]{{31}}")
 
 
+def cost_of(password_hash: str) -> int:
+    """The cost of a hash without a fault."""
+    found = _PLAIN.fullmatch(password_hash) or _PREHASHED.fullmatch(password_hash)
+    return int(found["cost"]) if found else 0
+
+
 def fault_of(password_hash: str) -> str | None:
     """Why a hash cannot be taken over; None when it can."""
     found = _PLAIN.fullmatch(password_hash) or _PREHASHED.fullmatch(password_hash)
