@@ -9,7 +9,7 @@ from typing import Any
 import click
 import orjson
 
-from otp_service.accounts import addresses, credentials, users
+from otp_service.accounts import addresses, credentials, numbers, users
 from otp_service.accounts.import_cli import export, import_users
 from otp_service.accounts.passwords import check_policy
 from otp_service.accounts.users import Account
@@ -50,7 +50,7 @@ def create(email: str, phone_number: str, password_stdin: bool, verified: bool, 
 
     The password is asked for twice, or read from standard input; it never appears in the process list or in a log.
     """
-    canonical, number = _canonical(email), _e164(phone_number)
+    canonical, number = _canonical(email), read_number(phone_number)
     password = _read_password() if password_stdin else _ask_password()
     faults = check_policy(password, email=canonical, phone_number=number, policy=credentials.policy())
     if faults:
@@ -76,7 +76,7 @@ def list_users(limit: int, wants_json: bool) -> None:
         return
     click.echo(f"{'ID':>6}  {'E-MAIL':<36} {'PHONE':<17} STATE")
     for account in found:
-        click.echo(f"{account.id:>6}  {shown(account.email):<36} {account.phone_number:<17} {_state(account)}")
+        click.echo(f"{account.id:>6}  {shown(account.email):<36} {account.phone_number or '-':<17} {_state(account)}")
     if not found:
         click.echo("No users yet. Add one with: flask users create EMAIL PHONE_NUMBER")
 
@@ -94,7 +94,7 @@ def show(who: str, wants_json: bool) -> None:
 @as_json
 def verify(who: str, wants_json: bool) -> None:
     """Take the phone number of WHO (an id, e-mail address or phone number) as proven, on your word; no code is sent."""
-    print_one(users.verify_by_operator(find_user(who).id), wants_json)
+    print_one(numbers.verify_by_operator(find_user(who).id), wants_json)
 
 
 @users_cli.command("unverify")
@@ -151,7 +151,8 @@ def _canonical(email: str) -> str:
     return address
 
 
-def _e164(phone_number: str) -> str:
+def read_number(phone_number: str) -> str:
+    """The E.164 number that the operator wrote. Raises BadParameter."""
     number = phone.parse(phone_number, default_region=settings().phone_default_region)
     if number is None:
         raise click.BadParameter(

@@ -1,6 +1,6 @@
 """What can go wrong with an account."""
 
-from otp_service.core.errors import Conflict, Forbidden, NotAuthenticated, NotFound, TooMany
+from otp_service.core.errors import Conflict, Forbidden, NotAuthenticated, NotFound, TooMany, Unprocessable
 
 
 class EmailTaken(Conflict):
@@ -64,3 +64,10 @@ class PhoneUnverified(Forbidden):
 
     code = "phone_verification_required"
     title = "Phone verification required."
+
+
+class PhoneNumberMissing(Unprocessable):
+    """The account's number was proven by somebody else since, so no code can be sent for it."""
+
+    code = "phone_number_missing"
+    title = "This account has no phone number. Use another factor, or ask the operator to set a number."

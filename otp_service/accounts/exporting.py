@@ -38,6 +38,7 @@ _STORED = (
     "id",
     "email",
     "phone_number",
+    "holds_number",
     "password_hash",
     "phone_verified_at",
     "created_at",
@@ -51,6 +52,7 @@ _STORED = (
 def _values(row: Row[Any]) -> dict[str, Any]:
     values = {
         **row._mapping,
+        "phone_number": row.phone_number if row.holds_number else None,
         "is_verified": row.phone_verified_at is not None,
         "created_at": _time(row.created_at),
         "email_verified": row.email_verified_at is not None,

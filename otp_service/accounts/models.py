@@ -3,7 +3,7 @@
 import uuid
 from datetime import datetime
 
-from sqlalchemy import ForeignKey, Integer, String, UniqueConstraint, Uuid
+from sqlalchemy import Boolean, ForeignKey, Index, Integer, String, UniqueConstraint, Uuid, text, true
 from sqlalchemy.orm import Mapped, mapped_column
 
 from otp_service.core.database import UtcDateTime
@@ -11,7 +11,9 @@ from otp_service.extensions import Model
 
 
 class User(Model):
-    """A person. `email` is canonical (see accounts.addresses), `phone_number` E.164.
+    """A person. `email` is canonical (see accounts.addresses), `phone_number` E.164; None once another proved it.
+
+    Of the users with one number at most one holds it, and it is that user's: others have only said that it is theirs.
 
     Who registers without proving the number holds address and number until `held_until`; it is None once the number
     is proven, and for users whom an operator made or imported.
@@ -20,12 +22,23 @@ class User(Model):
     """
 
     __tablename__ = "users"
-    __table_args__ = (UniqueConstraint("email"), UniqueConstraint("phone_number"), {"sqlite_autoincrement": True})
+    __table_args__ = (
+        UniqueConstraint("email"),
+        Index(
+            "uq_users_phone_number",
+            "phone_number",
+            unique=True,
+            sqlite_where=text("holds_number"),
+            postgresql_where=text("holds_number"),
+        ),
+        {"sqlite_autoincrement": True},
+    )
 
     id: Mapped[int] = mapped_column(Integer, primary_key=True)
     email: Mapped[str] = mapped_column(String(254))
     email_verified_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
-    phone_number: Mapped[str] = mapped_column(String(16))
+    phone_number: Mapped[str | None] = mapped_column(String(16))
+    holds_number: Mapped[bool] = mapped_column(Boolean, server_default=true())
     phone_verified_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
     password_hash: Mapped[str] = mapped_column(String(100))
     password_changed_at: Mapped[datetime] = mapped_column(UtcDateTime)

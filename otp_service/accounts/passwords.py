@@ -22,12 +22,12 @@ class PasswordPolicy:
     requires_character_classes: bool = True
 
 
-def check_policy(password: str, *, email: str, phone_number: str, policy: PasswordPolicy) -> list[str]:
+def check_policy(password: str, *, email: str, phone_number: str | None, policy: PasswordPolicy) -> list[str]:
     """All that is wrong with a new password, as sentences for its owner; an empty list when it may be used.
 
-    Look at this before hashing: it is what bounds the length. `phone_number` is in E.164. Passwords are compared
-    whole and in any letter case with the list of common ones, and besides without punctuation with the owner's
-    address and the service's name; a password that merely contains one of them is accepted.
+    Look at this before hashing: it is what bounds the length. `phone_number` is in E.164, None when there is none.
+    Passwords are compared whole and in any letter case with the list of common ones, and besides without punctuation
+    with the owner's address and the service's name; a password that merely contains one of them is accepted.
     """
     too_long = f"Password must have at most {policy.maximum_length} characters."
     if len(password) > LONGEST_PASSWORD:
@@ -35,7 +35,7 @@ def check_policy(password: str, *, email: str, phone_number: str, policy: Passwo
     normal = normalize(password)
     if len(normal) > policy.maximum_length:
         return [too_long]
-    return [*_faults_of_form(normal, policy), *_faults_of_choice(normal, email, phone_number)]
+    return [*_faults_of_form(normal, policy), *_faults_of_choice(normal, email, phone_number or "")]
 
 
 def _faults_of_form(password: str, policy: PasswordPolicy) -> Iterator[str]:

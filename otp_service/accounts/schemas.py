@@ -15,7 +15,9 @@ class UserOut(Schema):
     user_id = fields.Integer(attribute="id", required=True)
     email = fields.String(required=True)
     email_verified = fields.Boolean(required=True)
-    phone_number = fields.String(required=True, metadata={"description": "E.164."})
+    phone_number = fields.String(
+        required=True, allow_none=True, metadata={"description": "E.164; null once somebody else proved it."}
+    )
     is_verified = fields.Boolean(required=True, metadata={"description": "Whether the number is proven."})
     display_name = fields.String(allow_none=True, required=True)
     locale = fields.String(allow_none=True, required=True)

@@ -10,10 +10,17 @@ from sqlalchemy.exc import IntegrityError
 
 from otp_service import audit, outbox, sessions
 from otp_service.accounts import throttle
-from otp_service.accounts.errors import EmailTaken, PhoneNumberTaken, UserNotFound
+from otp_service.accounts.errors import EmailTaken, PhoneNumberMissing, PhoneNumberTaken, UserNotFound
 from otp_service.accounts.models import User
 from otp_service.core import clock
-from otp_service.core.database import execute, fetch_all, fetch_one, transaction, violated_constraint
+from otp_service.core.database import (
+    execute,
+    fetch_all,
+    fetch_one,
+    transaction,
+    violated_constraint,
+    wait_for_turn,
+)
 from otp_service.core.tracing import ClientInfo
 
 _TAKEN = {"uq_users_email": EmailTaken, "uq_users_phone_number": PhoneNumberTaken}
@@ -26,7 +33,8 @@ class Account:
     id: int
     email: str
     email_verified_at: datetime | None
-    phone_number: str
+    phone_number: str | None
+    holds_number: bool
     phone_verified_at: datetime | None
     password_changed_at: datetime
     challenges_void_before: datetime | None
@@ -44,6 +52,12 @@ class Account:
     def email_verified(self) -> bool:
         """Whether the address was proven."""
         return self.email_verified_at is not None
+
+    def reachable_number(self) -> str:
+        """Where codes go. Raises PhoneNumberMissing for an account whose number another proved."""
+        if self.phone_number is None:
+            raise PhoneNumberMissing
+        return self.phone_number
 
 
 _COLUMNS = [getattr(User, name) for name in Account.__dataclass_fields__]
@@ -64,8 +78,8 @@ def find_by_email(email: str) -> Account | None:
 
 
 def find_by_phone_number(phone_number: str) -> Account | None:
-    """The user with an E.164 number."""
-    return find(User.phone_number == phone_number)
+    """The user who holds an E.164 number."""
+    return find(_holds(phone_number))
 
 
 def find_by_id(user_id: int) -> Account | None:
@@ -102,8 +116,8 @@ def keep(user_id: int) -> bool:
 
 
 def get_by_recipient(*, email: str | None, phone_number: str | None) -> Account:
-    """The unlocked user with a canonical address, or with an E.164 number. Raises UserNotFound."""
-    condition = User.email == email if email is not None else User.phone_number == phone_number
+    """The unlocked user with a canonical address, or who holds an E.164 number. Raises UserNotFound."""
+    condition = User.email == email if email is not None else _holds(phone_number)
     return _present(find(condition, User.locked_at.is_(None)))
 
 
@@ -132,8 +146,12 @@ def refuse_taken(*, email: str, phone_number: str) -> None:
     stands = _stands(clock.now())
     if find(User.email == email, stands):
         raise EmailTaken
-    if find(User.phone_number == phone_number, stands):
+    if find(_holds(phone_number), stands):
         raise PhoneNumberTaken
+
+
+def _holds(phone_number: str | None) -> ColumnElement[bool]:
+    return (User.phone_number == phone_number) & User.holds_number
 
 
 def _stands(now: datetime) -> ColumnElement[bool]:
@@ -141,7 +159,7 @@ def _stands(now: datetime) -> ColumnElement[bool]:
     return or_(User.held_until.is_(None), User.held_until > now)
 
 
-def create(
+def create(  # noqa: PLR0913 - what a user has at the start
     *,
     email: str,
     phone_number: str,
@@ -149,23 +167,29 @@ def create(
     client: ClientInfo,
     is_verified: bool = False,
     hold: timedelta | None = None,
+    may_share: bool = False,
 ) -> Account:
-    """Add a user. Raises EmailTaken or PhoneNumberTaken, under any number of parallel tries.
+    """Add a user who holds the number. Raises EmailTaken or PhoneNumberTaken, under any number of parallel tries.
 
-    With `hold` the user is gone unless the number is proven in that time; who is gone so makes room here.
+    With `hold` the user is gone unless the number is proven in that time; who is gone so makes room here. With
+    `may_share` a number that another holds is no obstacle: the user exists without holding it, and gets it by proof.
     """
     now = clock.now()
+    values = {
+        "email": email,
+        "phone_number": phone_number,
+        "password_hash": password_hash,
+        "password_changed_at": now,
+        "created_at": now,
+        "phone_verified_at": now if is_verified else None,
+        "held_until": now + hold if hold else None,
+    }
     try:
         with transaction():
+            wait_for_turn(phone_number)
             release_held((User.email == email) | (User.phone_number == phone_number), now=now)
-            values = {"email": email, "phone_number": phone_number, "password_hash": password_hash}
-            statement = insert(User).values(
-                **values,
-                password_changed_at=now,
-                created_at=now,
-                phone_verified_at=now if is_verified else None,
-                held_until=now + hold if hold else None,
-            )
+            is_free = find(_holds(phone_number)) is None
+            statement = insert(User).values(**values, holds_number=is_free or not may_share)
             user_id: int = execute(statement.returning(User.id)).scalar_one()
             audit.record("user.registered", user_id=user_id, client=client, at=now)
             return get(user_id)
@@ -174,18 +198,6 @@ def create(
         if taken is None:
             raise
         raise taken from error
-
-
-def mark_phone_verified(user_id: int, *, phone_number: str, now: datetime) -> None:
-    """Note that the user proved `phone_number`, if it still is the user's."""
-    is_theirs = (User.id == user_id) & (User.phone_number == phone_number)
-    values = {"phone_verified_at": now, "held_until": None}
-    execute(update(User).where(is_theirs, User.phone_verified_at.is_(None)).values(**values))
-
-
-def verify_by_operator(user_id: int) -> Account:
-    """Take the number as proven on an operator's word. Raises UserNotFound."""
-    return _change(user_id, "user.verified_by_operator", phone_verified_at=clock.now(), held_until=None)
 
 
 def unverify_by_operator(user_id: int) -> Account:

@@ -14,6 +14,8 @@ from otp_service.core.tracing import ClientInfo
 log = logging.getLogger("otp_service.audit")
 PAGE = 50
 COMMAND_LINE = ClientInfo(ip="", agent="command line")
+SERVICE = ClientInfo(ip="", agent="service")
+"""Nobody: the service did it by itself, or on the word of somebody whom the user must not be shown."""
 
 
 @dataclass(frozen=True, slots=True)

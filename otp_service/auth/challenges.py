@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 
 from sqlalchemy import delete, insert, select, update
 
-from otp_service.accounts import users
+from otp_service.accounts import numbers, users
 from otp_service.accounts.errors import UserNotFound
 from otp_service.accounts.users import Account
 from otp_service.auth.models import Challenge
@@ -77,6 +77,7 @@ def spend(challenge: Open, *, now: datetime) -> None:
     """
     is_open = (Challenge.id == challenge.id) & Challenge.spent_at.is_(None)
     with transaction():
+        numbers.queue(challenge.account)
         account = users.find_and_hold(challenge.account.id)
         if account is None or _is_void(account, challenge.created_at):
             raise InvalidToken

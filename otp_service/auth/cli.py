@@ -1,10 +1,10 @@
-"""`flask users set-password-link`, `unlock` and `reset-mfa`: let somebody in again."""
+"""`flask users set-password-link`, `unlock`, `reset-mfa` and `set-phone`: let somebody in again."""
 
 import click
 from flask.cli import with_appcontext
 
-from otp_service.accounts.cli import as_json, find_user, print_json, print_one
-from otp_service.auth import mfa_reset, password_setting, unlocking
+from otp_service.accounts.cli import as_json, find_user, print_json, print_one, read_number
+from otp_service.auth import mfa_reset, password_setting, phone_setting, unlocking
 from otp_service.core.settings import settings
 
 
@@ -63,3 +63,19 @@ def reset_mfa(who: str, yes: bool, wants_json: bool) -> None:
         click.echo(
             f"Removed from user {account.id}: " + (", ".join(f"{n} {k}" for k, n in removed.items() if n) or "nothing")
         )
+
+
+@click.command("set-phone")
+@with_appcontext
+@click.argument("who")
+@click.argument("phone_number", metavar="NUMBER")
+@click.option("--verified", is_flag=True, help="Take the number as proven, on your word; no code is sent.")
+@as_json
+def set_phone(who: str, phone_number: str, verified: bool, wants_json: bool) -> None:
+    """Give WHO (an id, e-mail address or phone number) another NUMBER (with its country code).
+
+    The user is told by e-mail. Codes and sign-ins on their way end; sessions stay. A number that another user has is
+    refused: a proof would take it, an operator's word does not.
+    """
+    account = find_user(who)
+    print_one(phone_setting.set_by_operator(account.id, read_number(phone_number), is_verified=verified), wants_json)

@@ -30,8 +30,8 @@ class Named:
 
 
 def login_recipient(account: Account, challenge_id: uuid.UUID) -> otp.Recipient:
-    """A code that signs the holder of the challenge in."""
-    return otp.Recipient(account.id, account.phone_number, otp.Purpose.LOGIN, account.locale, challenge_id)
+    """A code that signs the holder of the challenge in. Raises PhoneNumberMissing."""
+    return otp.Recipient(account.id, account.reachable_number(), otp.Purpose.LOGIN, account.locale, challenge_id)
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,8 +59,8 @@ def request(named: Named, *, channel: Channel | None, client: ClientInfo) -> otp
 
 def _send(named: Named, channel: Channel | None, client: ClientInfo) -> otp.Delivery:
     account = _account_of(named)
-    purpose, is_anonymous = otp.Purpose.PHONE_VERIFICATION, account.is_verified
-    recipient = otp.Recipient(account.id, account.phone_number, purpose, account.locale, is_anonymous=is_anonymous)
+    purpose, is_anonymous, number = otp.Purpose.PHONE_VERIFICATION, account.is_verified, account.reachable_number()
+    recipient = otp.Recipient(account.id, number, purpose, account.locale, is_anonymous=is_anonymous)
     return otp.send(recipient, channel=channel, client=client)
 
 

@@ -23,7 +23,7 @@ def present_sign_in(result: SignIn) -> dict[str, Any]:
         message = {"message": "Login successful.", "user_id": result.user_id, "requires_otp": False}
         return {**message, **asdict(result.tokens)}
     challenge = result.challenge
-    if challenge is None or result.phone_number is None:
+    if challenge is None:
         raise ValueError("a sign-in without tokens has a challenge")
     return {
         **_how_to_go_on(result),
@@ -32,16 +32,18 @@ def present_sign_in(result: SignIn) -> dict[str, Any]:
         "challenge_token": challenge.token,
         "expires_in": challenge.expires_in,
         "methods": list(result.methods),
-        "default_method": result.default_method,
-        "phone_number": phone.mask(result.phone_number),
+        **({"default_method": result.default_method} if result.default_method else {}),
+        **({"phone_number": phone.mask(result.phone_number)} if result.phone_number else {}),
     }
 
 
 def _how_to_go_on(result: SignIn) -> dict[str, Any]:
-    if result.channel is None:
+    told = {"channel": result.channel} if result.channel else {}
+    if result.otp_error is not None:
+        return {**_failed(result.otp_error), **told}
+    if not told:
         return {"message": "Login successful. Second factor required."}
-    sent = {"message": "Login successful. OTP sent for verification."}
-    return {**(sent if result.otp_error is None else _failed(result.otp_error)), "channel": result.channel}
+    return {"message": "Login successful. OTP sent for verification.", **told}
 
 
 def _failed(error: ServiceError) -> dict[str, Any]:

@@ -5,7 +5,7 @@ from datetime import datetime
 
 from otp_service import audit, sessions
 from otp_service.accounts import credentials, users
-from otp_service.accounts.errors import InvalidCredentials
+from otp_service.accounts.errors import InvalidCredentials, PhoneNumberMissing
 from otp_service.accounts.users import Account
 from otp_service.auth import challenges, phone_codes, second_step
 from otp_service.auth.challenges import Earned
@@ -90,6 +90,8 @@ def _with_offer(account: Account, challenge: Earned, client: ClientInfo) -> Sign
         default_method=default,
         phone_number=account.phone_number,
     )
+    if default is None:
+        return replace(result, otp_error=PhoneNumberMissing())
     if default not in otp.CHANNELS:
         return result
     channel = Channel(default)

@@ -3,7 +3,7 @@
 from typing import Any
 
 from otp_service import sessions
-from otp_service.accounts import credentials, users
+from otp_service.accounts import credentials, numbers, users
 from otp_service.accounts.errors import InvalidCredentials
 from otp_service.accounts.users import Account
 from otp_service.core import clock
@@ -30,7 +30,7 @@ def request_code(caller: Caller, *, channel: Channel | None, client: ClientInfo)
     """Send a code that this session alone can use. Raises InvalidToken and what `otp.send` raises."""
     account = _account_of(caller)
     recipient = otp.Recipient(
-        account.id, account.phone_number, otp.Purpose.STEP_UP, account.locale, challenge_id=caller.session_id
+        account.id, account.reachable_number(), otp.Purpose.STEP_UP, account.locale, challenge_id=caller.session_id
     )
     return otp.send(recipient, channel=channel, client=client)
 
@@ -85,6 +85,7 @@ def _check_password(account: Account, password: str | None, client: ClientInfo) 
 
 
 def _hold(account: Account) -> None:
+    numbers.queue(account)
     if users.find_and_hold(account.id) is None:
         raise InvalidToken  # locked or deleted meanwhile
 

@@ -1,12 +1,13 @@
 """Transactions and reads. Truth is written in `transaction()`; a read outside one holds no connection afterwards."""
 
+import hashlib
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from functools import lru_cache
 from typing import Any
 
-from sqlalchemy import DateTime, Dialect, Engine, Executable, Row, UniqueConstraint, event
+from sqlalchemy import DateTime, Dialect, Engine, Executable, Index, Row, UniqueConstraint, event, func, select
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.engine import Connection, CursorResult
 from sqlalchemy.exc import IntegrityError
@@ -101,18 +102,28 @@ def assert_no_transaction() -> None:
         raise RuntimeError("a provider is called inside a transaction: reserve, commit, call, record")
 
 
+def wait_for_turn(name: str) -> None:
+    """Queue behind whoever said the same name in a transaction that is still open. SQLite queues all writers anyway.
+
+    Say it before the transaction touches a row: so all wait in one order, and nobody for each other.
+    """
+    if db.engine.dialect.name == "postgresql":
+        key = int.from_bytes(hashlib.sha256(name.encode()).digest()[:8], signed=True)
+        db.session().connection().execute(select(func.pg_advisory_xact_lock(key)))
+
+
 def violated_constraint(error: IntegrityError) -> str | None:
-    """The name of the unique constraint that `error` tells of, on either database."""
+    """The name of the unique constraint or index that `error` tells of, on either database."""
     diagnostics = getattr(error.orig, "diag", None)
     if diagnostics is not None:
         return str(diagnostics.constraint_name)
     prefix, _, columns = str(error.orig).partition("UNIQUE constraint failed: ")
     wanted = set(columns.split(", ")) if not prefix else set()
     for table in Base.metadata.tables.values():
-        for constraint in table.constraints:
-            names = {f"{table.name}.{column.name}" for column in getattr(constraint, "columns", ())}
-            if isinstance(constraint, UniqueConstraint) and names == wanted:
-                return str(constraint.name)
+        found: list[UniqueConstraint | Index] = [one for one in table.constraints if isinstance(one, UniqueConstraint)]
+        for unique in (*found, *(index for index in table.indexes if index.unique)):
+            if {f"{table.name}.{column.name}" for column in unique.columns} == wanted:
+                return str(unique.name)
     return None
 
 

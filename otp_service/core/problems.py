@@ -26,6 +26,8 @@ _HTTP_CODES = {
     415: ("unsupported_media_type", "Send JSON, with Content-Type: application/json."),
 }
 
+_OVERTAKEN_ON_POSTGRESQL = ("23503", "23505")  # foreign_key_violation, unique_violation
+
 
 class EndpointNotFound(NotFound):
     """No route has this path."""
@@ -120,11 +122,25 @@ def _render_http(error: HTTPException) -> Response:
 
 
 def _render_database(error: Exception) -> Response:
-    """Faults of the statement are ours (500); a database that is away, restarting or too busy is 503."""
-    if isinstance(error, IntegrityError) or not _is_away(error):
+    """Faults of the statement are ours (500); a database that is away, restarting or too busy is 503.
+
+    So is a row that went or came between two statements, an account just deleted for instance: nothing was changed.
+    """
+    if not (_is_overtaken(error) if isinstance(error, IntegrityError) else _is_away(error)):
         return _render_unexpected(error)
     log.error("database.unavailable", extra={"error": type(error).__name__, "reason": _reason(error)})
     return render(DatabaseUnavailable(retry_after_seconds=2))
+
+
+def _is_overtaken(error: IntegrityError) -> bool:
+    """Whether a key is missing or there twice: the next try sees what is so."""
+    code = getattr(error.orig, "pgcode", None) or getattr(error.orig, "sqlite_errorcode", None)
+    return code in {
+        *_OVERTAKEN_ON_POSTGRESQL,
+        sqlite3.SQLITE_CONSTRAINT_FOREIGNKEY,
+        sqlite3.SQLITE_CONSTRAINT_UNIQUE,
+        sqlite3.SQLITE_CONSTRAINT_PRIMARYKEY,
+    }
 
 
 def _is_away(error: Exception) -> bool:

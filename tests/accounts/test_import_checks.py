@@ -29,8 +29,13 @@ def reason(**changes: object) -> str:
 
 def test_what_is_missing_is_named() -> None:
     assert Checker(default_region=None, now=NOW).check(Record(Place("id", 7), {"email": ""})) == Fault(
-        Place("id", 7), ("email is missing", "phoneNumber is missing", "passwordHash is missing")
+        Place("id", 7), ("email is missing", "passwordHash is missing")
     )
+
+
+def test_a_number_may_be_missing_but_then_it_is_not_proven() -> None:
+    assert isinstance(check(phone_number=""), NewUser)
+    assert reason(phone_number="", is_verified=True) == "isVerified needs a phoneNumber"
 
 
 @pytest.mark.parametrize(

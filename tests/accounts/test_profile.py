@@ -8,7 +8,7 @@ import pytest
 from flask import Flask
 from sqlalchemy import delete, update
 
-from otp_service.accounts import profiles, users
+from otp_service.accounts import numbers, profiles, users
 from otp_service.accounts.models import User
 from otp_service.core.database import execute, transaction
 from otp_service.sessions import Caller
@@ -84,7 +84,7 @@ def test_a_profile_opens_again_once_the_phone_is_verified_without_a_new_token(
     change(app, person, phone_verified_at=None)
     assert api.get("/profile", token=token).status_code == 403
     with app.app_context():
-        users.verify_by_operator(person.id)
+        numbers.verify_by_operator(person.id)
     assert api.get("/profile", token=token).status_code == 200
 
 

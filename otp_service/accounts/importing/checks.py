@@ -40,13 +40,17 @@ class Checker:
 
     def check(self, record: Record) -> NewUser | Fault:
         """The user, or all that is wrong with it."""
-        values, faults = {}, []
+        values: dict[str, Any] = {}
+        faults: list[str] = []
         for name, value in record.values.items():
             try:
                 values[name] = self._readers[name](value)
             except _Unfit as unfit:
                 faults.append(f"{camel_case(name)} {unfit}")
-        missing = [name for name in columns.REQUIRED if record.values.get(name, "") == ""]
+        needed = [name for name in columns.REQUIRED if name not in columns.MAY_BE_EMPTY]
+        missing = [name for name in needed if record.values.get(name, "") == ""]
+        if values.get("is_verified") and not values.get("phone_number"):
+            faults.append("isVerified needs a phoneNumber")
         faults = [f"{camel_case(name)} is missing" for name in missing] + faults
         return Fault(record.place, tuple(faults)) if faults else NewUser(**values)
 
@@ -70,13 +74,13 @@ def _email(value: Any) -> str:
     return address
 
 
-def _phone_number(value: Any, *, default_region: str | None) -> str:
+def _phone_number(value: Any, *, default_region: str | None) -> str | None:
     text = _text(value)
     number = phone.parse(text, default_region=default_region) if text else None
     if number is None and text:
         wants = f"in {default_region}" if default_region else "with its country code (else set PHONE_DEFAULT_REGION)"
         raise _Unfit(f"is no valid phone number {wants}")
-    return number.e164 if number else ""
+    return number.e164 if number else None
 
 
 def _password_hash(value: Any) -> str:

@@ -3,6 +3,9 @@
 from otp_service.core.schema import camel_case
 
 REQUIRED = ("email", "phone_number", "password_hash")
+MAY_BE_EMPTY = ("phone_number",)
+"""Somebody whose number another proved has none."""
+
 OPTIONAL = ("is_verified", "created_at", "display_name", "locale", "email_verified", "is_locked")
 TRUTHS = ("is_verified", "email_verified", "is_locked")
 ALL = REQUIRED + OPTIONAL

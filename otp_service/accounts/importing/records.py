@@ -41,8 +41,8 @@ class NewUser:
     """A user fit to be written. `email` is canonical, `phone_number` E.164, `created_at` None when nobody knows."""
 
     email: str
-    phone_number: str
     password_hash: str
+    phone_number: str | None = None
     is_verified: bool = False
     created_at: datetime | None = None
     display_name: str | None = None

@@ -40,13 +40,17 @@ class Sieve:
             ("email", user.email, self._emails),
             ("phoneNumber", user.phone_number, self._numbers),
         ):
+            if value is None:
+                continue
             if value in taken:
                 reasons.append(f"{name} is already registered here")
             elif value in known:
                 reasons.append(f"{name} is the same as that of {place.unit} {known[value]}")
         if reasons:
             return Fault(place, tuple(reasons))
-        self._emails[user.email] = self._numbers[user.phone_number] = place.value
+        self._emails[user.email] = place.value
+        if user.phone_number is not None:
+            self._numbers[user.phone_number] = place.value
         return user
 
 
@@ -55,7 +59,7 @@ def _registered(users: Sequence[NewUser]) -> set[str]:
     found: set[str] = set()
     for key, values in (
         (User.email, [user.email for user in users]),
-        (User.phone_number, [user.phone_number for user in users]),
+        (User.phone_number, [user.phone_number for user in users if user.phone_number]),
     ):
         found.update(row[0] for row in fetch_all(select(key).where(key.in_(values))))
     return found

@@ -42,6 +42,7 @@ def _row(user: NewUser, now: datetime) -> dict[str, Any]:
         "email": user.email,
         "email_verified_at": now if user.email_verified else None,
         "phone_number": user.phone_number,
+        "holds_number": user.phone_number is not None,
         "phone_verified_at": now if user.is_verified else None,
         "password_hash": user.password_hash,
         "password_changed_at": now,

@@ -31,6 +31,7 @@ class Proof:
     user_id: int
     phone_number: str
     channel: Channel
+    purpose: Purpose
 
 
 class _Superseded(Exception):
@@ -101,7 +102,7 @@ def _evaluate(ticket: Ticket, tried: Try, now: datetime) -> Proof:
     if not _may_belong_to(ticket, tried.code):
         attempts.record_wrong(attempt, now=now)
         raise OtpInvalid
-    proof = Proof(attempt, ticket.user_id, ticket.phone_number, ticket.via())
+    proof = Proof(attempt, ticket.user_id, ticket.phone_number, ticket.via(), Purpose(ticket.purpose))
     try:
         sinch.get_client().report(ticket.opened_provider_id(), ticket.via(), tried.code)
     except sinch.CodeRejected as error:

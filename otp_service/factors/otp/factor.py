@@ -72,7 +72,7 @@ class PhoneFactor:
     def describe(self, user_id: int) -> list[dict[str, Any]]:
         """The number, masked, once it is proven."""
         account = users.find_by_id(user_id)
-        if account is None or account.phone_verified_at is None:
+        if account is None or account.phone_number is None or account.phone_verified_at is None:
             return []
         return [
             {

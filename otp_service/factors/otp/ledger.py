@@ -6,8 +6,9 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import ColumnElement, Uuid, delete, insert, literal, select, update
+from sqlalchemy import ColumnElement, Uuid, delete, insert, literal, or_, select, update
 
+from otp_service.core import clock
 from otp_service.core.database import execute, fetch_all, fetch_one, transaction
 from otp_service.core.secrets import keyring
 from otp_service.core.settings import settings
@@ -25,6 +26,7 @@ class Ticket:
     id: uuid.UUID
     user_id: int
     challenge_id: uuid.UUID | None
+    purpose: str
     channel: str
     phone_number: str
     ip: str
@@ -81,12 +83,12 @@ def oldest_first(condition: ColumnElement[bool], *, limit: int) -> list[Ticket]:
     return [Ticket(*row) for row in fetch_all(statement)]
 
 
-def lock(verification_id: uuid.UUID) -> None:
-    """Queue here, first thing in a transaction that changes a verification or its attempts.
+def lock(verification_id: uuid.UUID) -> bool:
+    """Queue here, first thing in a transaction that changes a verification or its attempts; False when it is gone.
 
     In one order for all, parallel checks of one code cannot deadlock. SQLite queues all writers anyway.
     """
-    fetch_all(select(Verification.id).where(Verification.id == verification_id).with_for_update())
+    return bool(fetch_all(select(Verification.id).where(Verification.id == verification_id).with_for_update()))
 
 
 def get(verification_id: uuid.UUID) -> Ticket:
@@ -154,6 +156,28 @@ def move(verification_id: uuid.UUID, origins: Iterable[State], target: State, **
     is_there = (Verification.id == verification_id) & Verification.state.in_(list(origins))
     with transaction():
         return execute(update(Verification).where(is_there).values(state=target, **values)).rowcount == 1
+
+
+def end_of_number(phone_number: str, *, owner_id: int, now: datetime) -> None:
+    """In the open transaction: no code works that is on its way to the number for another than its new owner.
+
+    Nor one for the owner to an earlier number.
+    """
+    is_to_it = Verification.phone_number == phone_number
+    is_owners = Verification.user_id == owner_id
+    end_live(or_(is_to_it & ~is_owners, is_owners & ~is_to_it), now=now)
+
+
+def end_codes(user_id: int) -> None:
+    """In the open transaction: no code works that is on its way to the user."""
+    end_live(Verification.user_id == user_id, now=clock.now())
+
+
+def end_live(*conditions: ColumnElement[bool], now: datetime) -> None:
+    """Let no code that meets the conditions work any more, in the open transaction."""
+    is_live = Verification.state.in_((State.RESERVED, State.SENT))
+    values = {"state": State.SUPERSEDED, "settled_at": now}
+    execute(update(Verification).where(is_live, *conditions).values(values))
 
 
 def set_price(verification_id: uuid.UUID, price: Price) -> None:
