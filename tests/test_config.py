@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from config import Config
+from otp_service.accounts.settings import ExistenceSettings, LinkSettings
 from otp_service.mail import MailSettings
 from otp_service.simulator.credentials import DEMO_KEY, DEMO_SECRET
 from tests.environments import PRODUCTION, load, refuse
@@ -55,6 +56,8 @@ DEFAULTS = {
     "sinch_read_timeout_seconds": 5.0,
     "sinch_breaker_failures": 5,
     "mail": MailSettings(sender=Address(addr_spec="no-reply@localhost")),
+    "existence": ExistenceSettings(hidden=False),
+    "links": LinkSettings(origin="http://127.0.0.1:8000"),
     "rate_limits_enabled": True,
     "rate_limit_window_seconds": 900,
     "rate_limit_max_requests": 1_000,

@@ -11,7 +11,9 @@ from otp_service.accounts.links import LinkPurpose
 from otp_service.accounts.users import Account
 from otp_service.core import clock, counters
 from otp_service.core.database import transaction
+from otp_service.core.pace import pace
 from otp_service.core.secrets import keyring
+from otp_service.core.settings import settings
 from otp_service.core.tracing import ClientInfo
 from otp_service.sessions import Caller
 from otp_service.sessions.errors import InvalidToken
@@ -59,9 +61,21 @@ def resend(caller: Caller, *, client: ClientInfo) -> None:
 def ask_change(caller: Caller, *, email: str, client: ClientInfo) -> None:
     """Send a link to a new address; nothing changes before it is opened, and only the newest one counts.
 
-    Raises EmailUnchanged, EmailTaken, EmailLinkLimit, InvalidToken.
+    Raises EmailUnchanged, EmailTaken, EmailLinkLimit, InvalidToken. While existence is hidden, a taken address gets
+    the same answer as a free one, after the same time, and its owner is told.
     """
-    now = clock.now()
+    if not settings().existence.hidden:
+        if not _ask_change(caller, email, client, clock.now()):
+            raise EmailTaken
+        return
+    with pace().even():
+        now = clock.now()
+        if not _ask_change(caller, email, client, now):
+            email_owners.tell_owner(email, "email.claimed", client=client, now=now)
+
+
+def _ask_change(caller: Caller, email: str, client: ClientInfo, now: datetime) -> bool:
+    """False when the address is taken; that is committed, so that asking after addresses is counted."""
     with transaction():
         account = _hold(caller)
         if account.email == email:
@@ -73,8 +87,7 @@ def ask_change(caller: Caller, *, email: str, client: ClientInfo) -> None:
             purpose, session_id = LinkPurpose.EMAIL_CHANGE, caller.session_id
             _send(account, purpose, to=email, client=client, now=now, session_id=session_id)
             audit.record("email.change_requested", user_id=account.id, client=client, at=now)
-    if is_taken:  # told after the commit, so that asking after addresses is counted
-        raise EmailTaken
+    return not is_taken
 
 
 def _hold(caller: Caller) -> Account:

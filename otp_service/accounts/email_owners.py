@@ -5,16 +5,36 @@ from datetime import datetime
 from sqlalchemy import ColumnElement, or_, select, update
 from sqlalchemy.exc import IntegrityError
 
-from otp_service.accounts import throttle, users
+from otp_service import audit
+from otp_service.accounts import notices, throttle, users
 from otp_service.accounts.errors import EmailTaken
 from otp_service.accounts.models import User
 from otp_service.accounts.users import Account
-from otp_service.core.database import execute, fetch_one, violated_constraint
+from otp_service.core import counters
+from otp_service.core.database import execute, fetch_one, transaction, violated_constraint
+from otp_service.core.tracing import ClientInfo
+
+_TOLD = "already-registered"
+_DAY = 86_400
 
 
 def is_taken(email: str, *, now: datetime) -> bool:
     """Whether an address is somebody's, beyond a registration that proved nothing."""
     return fetch_one(select(User.id).where(User.email == email, ~_gives_way(now))) is not None
+
+
+def tell_owner(email: str, event: str, *, client: ClientInfo, now: datetime) -> None:
+    """Tell whoever has the address that somebody else wanted it, while nobody else may know that it is taken.
+
+    Once a day at most: strangers must not fill anybody's mailbox.
+    """
+    with transaction():
+        account = users.find_by_email(email)
+        if account is None:
+            return  # deleted at this moment: the next try will do
+        audit.record(event, user_id=account.id, client=client, at=now)
+        if counters.take(_TOLD, str(account.id), limit=1, window_seconds=_DAY, now=now):
+            notices.notify(account.id, "already_registered", now=now, client=client)
 
 
 def mark_verified(user_id: int, *, email: str, now: datetime) -> bool:

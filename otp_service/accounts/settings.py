@@ -15,9 +15,10 @@ class LinkSettings:
 
 def read_links(read: Reader, origins: Sequence[str], *, production: bool) -> LinkSettings:
     """The first of FRONTEND_URL; in development, without one, the service itself as this machine sees it."""
+    if origins or production:
+        return LinkSettings(origin=origins[0] if origins else None)
     port = read.integer("PORT", default=8000, low=1, high=65535)
-    here = None if production else f"http://127.0.0.1:{port}"
-    return LinkSettings(origin=origins[0] if origins else here)
+    return LinkSettings(origin=f"http://127.0.0.1:{port}")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

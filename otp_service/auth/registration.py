@@ -1,11 +1,10 @@
 """Registers a person; while existence is hidden, without a word on who is registered already."""
 
-from datetime import datetime, timedelta
+from datetime import timedelta
 
-from otp_service import audit
-from otp_service.accounts import credentials, email_links, notices, users
+from otp_service.accounts import credentials, email_links, email_owners, users
 from otp_service.accounts.errors import EmailTaken, PhoneNumberTaken
-from otp_service.core import clock, counters
+from otp_service.core import clock
 from otp_service.core.database import transaction
 from otp_service.core.pace import pace
 from otp_service.core.settings import settings
@@ -13,9 +12,6 @@ from otp_service.core.tracing import ClientInfo
 
 UNPROVEN_FOR = timedelta(hours=24)
 """How long a registration holds its address and number before the number is proven."""
-
-_TOLD = "already-registered"
-_DAY = 86_400
 
 
 def register(*, email: str, password: str, phone_number: str, client: ClientInfo) -> int | None:
@@ -38,7 +34,7 @@ def _register_unseen(email: str, password: str, phone_number: str, client: Clien
     try:
         _add(email, password_hash, phone_number, client)
     except EmailTaken:
-        _tell_owner(email, client, clock.now())
+        email_owners.tell_owner(email, "registration.repeated", client=client, now=clock.now())
     except PhoneNumberTaken:
         return
 
@@ -50,14 +46,3 @@ def _add(email: str, password_hash: str, phone_number: str, client: ClientInfo) 
         )
         email_links.send_first(account, client=client)
     return account.id
-
-
-def _tell_owner(email: str, client: ClientInfo, now: datetime) -> None:
-    """Once a day at most: strangers must not fill anybody's mailbox."""
-    with transaction():
-        account = users.find_by_email(email)
-        if account is None:
-            return  # deleted at this moment: the next try will do
-        audit.record("registration.repeated", user_id=account.id, client=client, at=now)
-        if counters.take(_TOLD, str(account.id), limit=1, window_seconds=_DAY, now=now):
-            notices.notify(account.id, "already_registered", now=now, client=client)

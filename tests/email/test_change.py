@@ -1,5 +1,6 @@
 """POST /account/email: the address changes once the new one is proven."""
 
+from time import perf_counter
 from typing import Any
 
 import pytest
@@ -8,7 +9,7 @@ from flask import Flask
 from otp_service.accounts import users
 from otp_service.simulator import Simulator
 from tests.api import Api
-from tests.conftest import Time
+from tests.conftest import MakeApp, Time
 from tests.email.letters import letters, token_sent
 from tests.factories import PASSWORD, Person, log_in, make_person, new_details, sign_in
 from tests.parallel import at_once
@@ -250,3 +251,19 @@ def test_many_accounts_cannot_fill_one_mailbox(app: Flask, api: Api, sinch: Simu
     tokens = [str(sign_in(api, sinch, make_person(app))["token"]) for _ in range(6)]
     assert [ask(api, token, new).status_code for token in tokens] == [202] * 5 + [429]
     assert len(letters(api, new)) == 5
+
+
+def test_while_existence_is_hidden_a_taken_address_is_answered_like_a_free_one_and_its_owner_told(
+    app: Flask, make_app: MakeApp, token: str
+) -> None:
+    hiding, bob = Api(make_app(HIDE_ACCOUNT_EXISTENCE="true")), make_person(app)
+    answers, seconds = [], []
+    for email in (new_address(), bob.email, bob.email):
+        started = perf_counter()
+        response = ask(hiding, token, email)
+        seconds.append(perf_counter() - started)
+        answers.append((response.status_code, response.data))
+    assert len(set(answers)) == 1
+    assert answers[0][0] == 202
+    assert min(seconds) >= 0.5, "as long as a registration takes"
+    assert [letter["template"] for letter in letters(hiding, bob.email)] == ["already_registered"]
