@@ -1,15 +1,15 @@
 """ownership of numbers
 
-Revision: 0012
-Follows: 0011
+Revision: 0013
+Follows: 0012
 """
 
 import sqlalchemy as sa
 from alembic import context, op
 
 
-revision = "0012"
-down_revision = "0011"
+revision = "0013"
+down_revision = "0012"
 branch_labels = None
 depends_on = None
 
