@@ -17,8 +17,10 @@ from otp_service.core.settings import Reader, decoded_base64, is_loopback, split
 from otp_service.factors.otp.settings import CHANNEL_NAMES, DeliverySettings, read_delivery
 from otp_service.factors.trusted_devices.settings import TrustedDeviceSettings, read_trusted_devices
 from otp_service.mail.settings import MailSettings, read_mail
+from otp_service.sinch.settings import SinchSettings
 
 ROOT = Path(__file__).resolve().parent
+STARTS_AT_ONCE = SinchSettings.max_in_flight
 SINCH_URL = "https://verification.api.sinch.com"
 ORIGIN = re.compile(r"https?://([a-z0-9_-]+(\.[a-z0-9_-]+)*|\[[0-9a-f:.]+\])(:[0-9]{1,5})?")
 
@@ -299,6 +301,11 @@ def _warnings(values: dict[str, Any]) -> list[str]:
         found.append(
             f"REDIS_URL is not set: each of the {values['workers']} workers counts requests by itself, "
             "so an address may send that many times the limit"
+        )
+    if values["delivery"].supplies_code and values["threads"] <= STARTS_AT_ONCE:
+        found.append(
+            f"GUNICORN_THREADS is {values['threads']}: with {STARTS_AT_ONCE} starts under way no thread may be left to "
+            "answer Sinch's question for a code (OTP_SUPPLY_CODE)"
         )
     if values["app_env"] == "production":
         if values["database_url"].startswith("sqlite"):

@@ -10,6 +10,7 @@ import pytest
 
 from config import Config
 from otp_service.accounts.settings import ExistenceSettings, LinkSettings
+from otp_service.factors.otp.settings import DeliverySettings
 from otp_service.mail import MailSettings
 from otp_service.simulator.credentials import DEMO_KEY, DEMO_SECRET
 from tests.environments import PRODUCTION, load, refuse
@@ -55,6 +56,7 @@ DEFAULTS = {
     "sinch_method": "sms",
     "sinch_read_timeout_seconds": 5.0,
     "sinch_breaker_failures": 5,
+    "delivery": DeliverySettings(fallbacks=(), supplies_code=False, webotp_domain=None, sms_template=None),
     "mail": MailSettings(sender=Address(addr_spec="no-reply@localhost")),
     "existence": ExistenceSettings(hidden=False),
     "links": LinkSettings(origin="http://127.0.0.1:8000"),
@@ -246,3 +248,34 @@ def test_the_strict_profile_changes_defaults_and_each_can_be_overridden(
     config = load(tmp_path, SECURITY_PROFILE="strict", **settings)
     assert (config.password_minimum_length, config.password_requires_classes) == (length, classes)
     assert config.refresh_ttl_seconds == refresh_ttl
+
+
+def test_codes_of_our_own_want_a_thread_to_be_told_with(tmp_path: Path) -> None:
+    def warnings(threads: str) -> list[str]:
+        config = load(tmp_path, OTP_SUPPLY_CODE="true", GUNICORN_THREADS=threads)
+        return [line for line in config.warnings if line.startswith("GUNICORN_THREADS")]
+
+    assert len(warnings("4")) == 1
+    assert warnings("5") == []
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("WEBOTP_DOMAIN", "https://app.example.com"),
+        ("WEBOTP_DOMAIN", "app.example.com #1"),
+        ("OTP_SMS_TEMPLATE", "Your code is {CODE}"),
+        ("OTP_SMS_TEMPLATE", "{{CODE}}" + "." * 460),
+        ("OTP_FALLBACK_CHANNELS", "sms,seamless"),
+        ("OTP_SUPPLY_CODE", "perhaps"),
+    ],
+)
+def test_how_codes_travel_is_checked(tmp_path: Path, name: str, value: str) -> None:
+    [fault] = refuse(tmp_path, **{name: value})
+    assert fault.startswith(f"{name}: ")
+
+
+def test_the_strict_profile_supplies_codes_of_its_own(tmp_path: Path) -> None:
+    assert load(tmp_path, SECURITY_PROFILE="strict").delivery.supplies_code
+    assert not load(tmp_path).delivery.supplies_code
+    assert not load(tmp_path, SECURITY_PROFILE="strict", OTP_SUPPLY_CODE="false").delivery.supplies_code

@@ -22,7 +22,7 @@ from tests.otp.crashes import Crash, MortalClient, Point
 
 COOLDOWN = 120
 LIFETIME = 300
-EXAMPLES = {"sqlite": 100, "postgresql": 25}
+EXAMPLES = {"sqlite": 50, "postgresql": 15}
 STEPS = 50
 
 FAULTS: list[tuple[str, dict[str, Any]]] = [
@@ -35,10 +35,12 @@ FAULTS: list[tuple[str, dict[str, Any]]] = [
     ("reset", {"phase": "after"}),
     ("redirect", {}),
     ("denied", {}),
+    ("status", {"status_code": 422, "phase": "before", "times": 1}),
+    ("status", {"status_code": 503, "phase": "before", "times": 1}),
 ]
 faults = st.none() | st.sampled_from(FAULTS)
 silences = st.none() | st.sampled_from(
-    [fault for fault in FAULTS if fault[0] != "denied"]
+    [fault for fault in FAULTS if fault[0] != "denied" and fault[1].get("status_code") != 422]
 )  # that would end the code for good
 
 
@@ -193,10 +195,12 @@ class Trouble:
         self.machine.sinch.clear_faults()
 
 
+@pytest.mark.parametrize("fallbacks", ["", "callout,whatsapp"])
 def test_no_code_is_dead_or_granted_twice_whatever_goes_wrong(
-    make_app: MakeApp, sinch: Simulator, time: Time, database_url: str
+    make_app: MakeApp, sinch: Simulator, time: Time, database_url: str, fallbacks: str
 ) -> None:
-    app = make_app(OTP_CHECKS_PER_HOUR="10000", OTP_SENDS_PER_NUMBER_HOUR="1000", OTP_SENDS_PER_NUMBER_DAY="1000")
+    limits = {"OTP_CHECKS_PER_HOUR": "10000", "OTP_SENDS_PER_NUMBER_HOUR": "1000", "OTP_SENDS_PER_NUMBER_DAY": "1000"}
+    app = make_app(OTP_FALLBACK_CHANNELS=fallbacks, **limits)
     client = app.extensions["sinch"]
     app.extensions["sinch"] = MortalClient(client._settings, client._caller._before_call)
     world = {"app": app, "sinch": sinch, "time": time}
