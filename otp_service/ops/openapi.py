@@ -104,7 +104,6 @@ def _responses(contract: Contract, *, needs_token: bool) -> dict[str, Any]:
     if contract.out:
         success["content"] = {"application/json": {"schema": contract.out}}
         if contract.may_be_empty:
-            success["description"] = "OK, with or without a body"
             success["x-may-be-empty"] = True
     elif contract.personal is False:
         good, success = 200, {"description": "OK", "content": {"application/json": {"schema": {"type": "object"}}}}

@@ -165,3 +165,23 @@ def test_a_mask_keeps_the_length_and_hides_half_or_more_of_the_number(code: int,
         assert len(masked) == len(parsed.e164)
         assert masked.count("*") >= sum(letter.isdigit() for letter in masked.lstrip("+")) - 3
         assert parsed.e164 not in masked
+
+
+@pytest.mark.parametrize(
+    ("text", "number"),
+    [
+        ("+18156001234", "+18156001234"),
+        ("+1 (815) 600-1234", "+18156001234"),
+        ("+44 (0)20 7946 0000", "+442079460000"),
+        ("+46 000-000 00", "+4600000000"),  # not valid, and such numbers ring
+        ("0046 000 000 00", "+4600000000"),
+        ("(815) 600-1234", None),
+        ("+1815600１２３４", None),
+        ("+18156001234;ext=5", None),
+        ("++18156001234", None),
+        ("+1815600123a", None),
+        ("tel:", None),
+    ],
+)
+def test_the_number_of_a_caller_is_read_in_every_international_spelling(text: str, number: str | None) -> None:
+    assert phone.parse_caller(text) == number
