@@ -34,20 +34,26 @@ def count(place: SealedColumn) -> int:
 
 def reseal(place: SealedColumn) -> Iterator[Batch]:
     """Seal all values of a column with the newest key, a batch at a time."""
-    rows = _next(place, None)
+    rows = read(place, after=None)
     while rows:
-        anew = {row.key: sealed for row in rows if (sealed := _sealed_anew(place, row)) is not None}
-        with transaction():
-            done = sum(_replace(place, row, anew[row.key]) for row in rows if row.key in anew)
-        yield Batch(seen=len(rows), resealed=done, unreadable=len(rows) - len(anew))
-        rows = _next(place, rows[-1].key)
+        yield write(place, rows)
+        rows = read(place, after=rows[-1].key)
 
 
-def _next(place: SealedColumn, after: Any) -> Sequence[Row[Any]]:
+def read(place: SealedColumn, *, after: Any) -> Sequence[Row[Any]]:
+    """The next `key` and `sealed` that an older key sealed, in the order of the keys."""
     statement = select(place.key.label("key"), place.column.label("sealed")).where(_is_old(place))
     if after is not None:
         statement = statement.where(place.key > after)
     return fetch_all(statement.order_by(place.key).limit(BATCH))
+
+
+def write(place: SealedColumn, rows: Sequence[Row[Any]]) -> Batch:
+    """Seal what was read with the newest key, where it still is what was read."""
+    anew = {row.key: sealed for row in rows if (sealed := _sealed_anew(place, row)) is not None}
+    with transaction():
+        done = sum(_replace(place, row, anew[row.key]) for row in rows if row.key in anew)
+    return Batch(seen=len(rows), resealed=done, unreadable=len(rows) - len(anew))
 
 
 def _is_old(place: SealedColumn) -> ColumnElement[bool]:

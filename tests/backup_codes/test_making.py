@@ -34,7 +34,7 @@ def test_new_codes_are_shown_once_and_kill_the_old_ones(app: Flask, api: Api, al
 
 def test_the_phone_alone_is_enough_to_have_some(api: Api, alice: SignedIn) -> None:
     codes = api.post("/factors/backup-codes", token=alice.token).json["backupCodes"]
-    assert log_in(api, alice.person)["methods"] == ["sms", "callout", "backup_code"]
+    assert log_in(api, alice.person)["methods"][-1] == "backup_code"
     assert works(api, alice, codes[0])
 
 

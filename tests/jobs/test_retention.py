@@ -16,6 +16,7 @@ from otp_service.extensions import Base
 from otp_service.factors import trusted_devices
 from otp_service.factors.otp import sweeping
 from otp_service.factors.otp.models import Verification, VerificationAttempt
+from otp_service.factors.totp.models import TotpAuthenticator
 from otp_service.factors.trusted_devices.models import TrustedDevice
 from otp_service.jobs import retention
 from otp_service.sessions.models import Session
@@ -29,6 +30,7 @@ KEPT_DAYS: dict[type[Base], int] = {
     User: 1,
     LoginThrottle: 1,
     Challenge: 1,
+    TotpAuthenticator: 1,
     Counter: 2,
     AccountLink: 8,
     TrustedDevice: 37,
@@ -52,7 +54,7 @@ def run(app: Flask) -> None:
 def live(app: Flask, api: Api, sinch: Simulator) -> None:
     """Leave a row of every kind."""
     person = make_person(app, is_verified=True)
-    sign_in(api, sinch, person)
+    api.post("/factors/totp", token=sign_in(api, sinch, person)["token"])
     with app.app_context(), transaction():
         trusted_devices.remember(person.id, client=COMMAND_LINE, now=clock.now())
     api.post("/auth/login", {"email": "nobody@example.com", "password": "x"})

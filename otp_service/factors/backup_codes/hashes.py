@@ -6,7 +6,7 @@ from otp_service.core.settings import settings
 from otp_service.factors.backup_codes.codes import Code
 
 COST = 8
-"""bcrypt's. A code has 60 random bits, which no password has, and ten are hashed at once (see ADR 13)."""
+"""bcrypt's. A code has 60 random bits, which no password has, and ten are hashed at once (see ADR 15)."""
 
 
 def hash_all(drawn: list[Code]) -> list[str]:

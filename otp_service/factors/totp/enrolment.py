@@ -3,15 +3,14 @@
 from dataclasses import dataclass
 from datetime import datetime
 
-from otp_service import audit
-from otp_service.accounts import notices, users
+from otp_service.accounts import users
 from otp_service.accounts.users import Account
 from otp_service.core import clock
 from otp_service.core.database import transaction
 from otp_service.core.settings import settings
 from otp_service.core.slots import SlotsBusy
 from otp_service.core.tracing import ClientInfo
-from otp_service.factors import registry, throttle
+from otp_service.factors import changes, registry, throttle
 from otp_service.factors.contract import NewCodes
 from otp_service.factors.errors import FactorExists, FactorNotFound, OtpInvalid
 from otp_service.factors.totp import codes, provisioning, records
@@ -60,8 +59,7 @@ def confirm(user_id: int, *, code: str, client: ClientInfo) -> tuple[str, ...]:
         if not records.confirm(waiting.id, step=step, now=now):
             raise FactorNotFound  # replaced or confirmed while the code was checked
         throttle.clear(user_id, KIND)
-        audit.record("factor.added", user_id=user_id, client=client, at=now, factor=KIND)
-        notices.notify(user_id, "factor_added", now=now, client=client, factor=KIND)
+        changes.record_added(user_id, KIND, client=client, now=now)
         return spare.codes if spare and spare.store_first(client=client, now=now) else ()
 
 
@@ -73,8 +71,7 @@ def remove(user_id: int, *, client: ClientInfo) -> None:
         if not records.find(user_id):
             raise FactorNotFound
         TOTP.remove_all(user_id, now=now)
-        audit.record("factor.removed", user_id=user_id, client=client, at=now, factor=KIND)
-        notices.notify(user_id, "factor_removed", now=now, client=client, factor=KIND)
+        changes.record_removed(user_id, KIND, client=client, now=now)
 
 
 def _hold(user_id: int) -> Account:
