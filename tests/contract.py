@@ -3,6 +3,7 @@
 import re
 from collections.abc import Iterator
 from typing import Any
+from weakref import WeakKeyDictionary
 
 from flask import Flask, Response, current_app, request
 from jsonschema import Draft202012Validator
@@ -16,14 +17,15 @@ class Conformity:
     """Notes every answer that the document does not name: its status, its type, the shape of its body."""
 
     def __init__(self) -> None:
-        self._documents: dict[int, dict[str, Any]] = {}
-        self._validators: dict[tuple[int, str], Draft202012Validator] = {}
+        # By application, not by its id: that of one which is gone becomes another's.
+        self._documents = WeakKeyDictionary[Flask, dict[str, Any]]()
+        self._validators = WeakKeyDictionary[Flask, dict[str, Draft202012Validator]]()
         self._strangers: set[str] = set()
 
     def watch(self, response: Response) -> Response:
         """Look at one answer."""
         if request.url_rule is not None:
-            described = self._document(current_app._get_current_object())  # type: ignore[attr-defined]
+            described = self._document()
             path = re.sub(r"<(?:\w+:)?(\w+)>", r"{\1}", request.url_rule.rule)
             operation = described["paths"].get(path, {}).get(request.method.lower())
             if operation is not None:
@@ -55,12 +57,18 @@ class Conformity:
             yield from (f": {error.json_path} {error.message}" for error in validator.iter_errors(response.json))
 
     def _validator(self, described: dict[str, Any], schema: dict[str, Any]) -> Draft202012Validator:
-        key = (id(described), repr(schema))
-        if key not in self._validators:
-            self._validators[key] = Draft202012Validator({**schema, "components": described["components"]})
-        return self._validators[key]
+        made = self._validators.setdefault(_application(), {})
+        key = repr(schema)
+        if key not in made:
+            made[key] = Draft202012Validator({**schema, "components": described["components"]})
+        return made[key]
 
-    def _document(self, app: Flask) -> dict[str, Any]:
-        if id(app) not in self._documents:
-            self._documents[id(app)] = document(app, version="test")
-        return self._documents[id(app)]
+    def _document(self) -> dict[str, Any]:
+        app = _application()
+        if app not in self._documents:
+            self._documents[app] = document(app, version="test")
+        return self._documents[app]
+
+
+def _application() -> Flask:
+    return current_app._get_current_object()  # type: ignore[attr-defined,no-any-return]
