@@ -21,6 +21,12 @@ dev: .installed-run ## The same, restarting when the code changes
 test: .installed-dev ## Run all tests (ARGS="-k otp -x", WORKERS=0 for one process)
 	$(PYTHON) -m pytest -n $(WORKERS) $(ARGS)
 
+.PHONY: test-browser
+test-browser: .installed-dev ## Make passkeys in a real browser (Debian's chromium; root installs it when it is absent)
+	@command -v chromium >/dev/null || { [ "$$(id -u)" = 0 ] && apt-get update && apt-get install -y chromium; } || \
+		{ echo "make test-browser needs chromium: apt-get install chromium" >&2; exit 1; }
+	$(PYTHON) -m pytest tests/browser $(ARGS)
+
 .PHONY: chaos
 chaos: .installed-dev ## 10,000 verifications with faults of every kind (CHAOS_VERIFICATIONS)
 	CHAOS_VERIFICATIONS=$${CHAOS_VERIFICATIONS:-10000} $(PYTHON) -m pytest tests/otp/test_chaos.py $(ARGS)
@@ -63,7 +69,7 @@ clean: ## Remove the virtual environment and caches (instance/, your data, stays
 
 .PHONY: help
 help: ## Show this
-	@awk 'BEGIN {FS = ":.*## "} /^##@/ {printf "\n%s\n", substr($$0, 5)} /^[a-z-]+:.*## / {printf "  %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk 'BEGIN {FS = ":.*## "} /^##@/ {printf "\n%s\n", substr($$0, 5)} /^[a-z-]+:.*## / {printf "  %-13s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 # Not files: the script itself finds out in milliseconds whether there is something to do.
 .PHONY: .installed-run .installed-dev

@@ -16,6 +16,7 @@ from otp_service.core.phone import is_country
 from otp_service.core.settings import Reader, decoded_base64, is_loopback, split_address
 from otp_service.factors.otp.settings import CHANNEL_NAMES, DeliverySettings, read_delivery
 from otp_service.factors.trusted_devices.settings import TrustedDeviceSettings, read_trusted_devices
+from otp_service.factors.webauthn.settings import WebAuthnSettings, read_webauthn
 from otp_service.mail.settings import MailSettings, read_mail
 from otp_service.sinch.settings import SinchSettings
 
@@ -87,6 +88,7 @@ class Config:
     trusted_devices: TrustedDeviceSettings
     links: LinkSettings
     existence: ExistenceSettings
+    webauthn: WebAuthnSettings
     rate_limits_enabled: bool
     rate_limit_window_seconds: int
     rate_limit_max_requests: int
@@ -133,6 +135,7 @@ def _read_all(read: Reader) -> dict[str, object]:
     values["delivery"] = read_delivery(read, strict=values["security_profile"] == "strict")
     values["mail"] = read_mail(read, production=production)
     values["trusted_devices"] = read_trusted_devices(read, strict=values["security_profile"] == "strict")
+    values["webauthn"] = read_webauthn(read, production=production)
     values |= _limits(read)
     return values
 

@@ -146,28 +146,23 @@ def _register_blueprints(app: Flask) -> None:
     from otp_service.accounts.email_views import bp as email
     from otp_service.accounts.views import bp as accounts
     from otp_service.auth.mfa_views import bp as mfa
+    from otp_service.auth.passkey_views import bp as passkeys
     from otp_service.auth.views import bp as auth
     from otp_service.core.problems import API_PREFIX
     from otp_service.factors.backup_codes.views import bp as backup_codes
     from otp_service.factors.totp.views import bp as totp
     from otp_service.factors.trusted_devices.views import bp as trusted_devices
     from otp_service.factors.views import bp as factors
+    from otp_service.factors.webauthn.views import bp as webauthn
     from otp_service.ops.views import bp as ops
     from otp_service.recovery.views import bp as recovery
     from otp_service.sessions.key_views import bp as keys
     from otp_service.sessions.views import bp as sessions
     from otp_service.webhooks.views import bp as webhooks
 
-    app.register_blueprint(ops)
-    app.register_blueprint(keys)
-    app.register_blueprint(webhooks)
-    app.register_blueprint(auth, url_prefix=f"{API_PREFIX}/auth")
-    app.register_blueprint(mfa, url_prefix=f"{API_PREFIX}/auth")
-    app.register_blueprint(factors, url_prefix=API_PREFIX)
-    app.register_blueprint(recovery, url_prefix=f"{API_PREFIX}/auth")
-    app.register_blueprint(accounts, url_prefix=API_PREFIX)
-    app.register_blueprint(email, url_prefix=API_PREFIX)
-    app.register_blueprint(sessions, url_prefix=API_PREFIX)
-    app.register_blueprint(trusted_devices, url_prefix=f"{API_PREFIX}/devices")
-    app.register_blueprint(totp, url_prefix=f"{API_PREFIX}/factors/totp")
-    app.register_blueprint(backup_codes, url_prefix=f"{API_PREFIX}/factors/backup-codes")
+    for blueprint in (ops, keys, webhooks):
+        app.register_blueprint(blueprint)
+    for blueprint in (accounts, email, sessions, factors):
+        app.register_blueprint(blueprint, url_prefix=API_PREFIX)
+    for blueprint in (auth, mfa, passkeys, recovery, totp, webauthn, backup_codes, trusted_devices):
+        app.register_blueprint(blueprint, url_prefix=f"{API_PREFIX}{blueprint.url_prefix}")

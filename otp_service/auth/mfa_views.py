@@ -12,7 +12,7 @@ from otp_service.core.tracing import client_info
 from otp_service.factors.contract import Factor
 from otp_service.factors.registry import FACTORS
 
-bp = Blueprint("mfa", __name__)
+bp = Blueprint("mfa", __name__, url_prefix="/auth")
 
 
 def _answer_route(factor: Factor) -> View:

@@ -8,10 +8,12 @@ from otp_service.factors.contract import Ask, CodeMaker, Factor, Proof
 from otp_service.factors.errors import MethodNotEnrolled
 from otp_service.factors.otp.factor import PHONE
 from otp_service.factors.totp.factor import TOTP
+from otp_service.factors.webauthn.factor import WEBAUTHN
 
 FACTORS: tuple[Factor, ...] = (
     PHONE,
     TOTP,
+    WEBAUTHN,
     BACKUP_CODES,
 )
 WORDS = tuple(word for factor in FACTORS for word in factor.words)

@@ -11,6 +11,7 @@ from otp_service.core import clock, counters
 from otp_service.factors.otp import ledger
 from otp_service.factors.totp import records as totp
 from otp_service.factors.trusted_devices import records as trusted_devices
+from otp_service.factors.webauthn import challenges as webauthn_challenges
 from otp_service.sessions import forgetting
 
 
@@ -30,6 +31,7 @@ RULES = (
     Rule("links", timedelta(days=7), links.forget),
     Rule("verifications", timedelta(days=90), ledger.forget),
     Rule("sessions", timedelta(days=30), forgetting.forget),
+    Rule("passkey challenges", timedelta(days=1), webauthn_challenges.forget),
     Rule("trusted devices", timedelta(days=7), trusted_devices.forget),
     Rule("messages", timedelta(days=30), lambda time: outbox.purge(before=time)),
     Rule("counters", timedelta(days=2), counters.forget),

@@ -18,6 +18,7 @@ from otp_service.factors.otp import sweeping
 from otp_service.factors.otp.models import Verification, VerificationAttempt
 from otp_service.factors.totp.models import TotpAuthenticator
 from otp_service.factors.trusted_devices.models import TrustedDevice
+from otp_service.factors.webauthn.models import WebAuthnChallenge
 from otp_service.jobs import retention
 from otp_service.sessions.models import Session
 from otp_service.simulator import Simulator
@@ -34,6 +35,7 @@ KEPT_DAYS: dict[type[Base], int] = {
     Counter: 2,
     AccountLink: 8,
     TrustedDevice: 37,
+    WebAuthnChallenge: 1,
     Session: 60,
     VerificationAttempt: 90,
     Verification: 90,
@@ -60,6 +62,7 @@ def live(app: Flask, api: Api, sinch: Simulator) -> None:
     api.post("/auth/login", {"email": "nobody@example.com", "password": "x"})
     app.test_cli_runner().invoke(args=["users", "set-password-link", person.email])
     api.post("/auth/register", new_details())
+    api.post("/auth/passkey/options", {})
 
 
 @pytest.mark.parametrize("model", KEPT_DAYS, ids=lambda model: model.__tablename__)

@@ -10,7 +10,7 @@ from otp_service.factors.backup_codes import making
 from otp_service.factors.backup_codes.schemas import BackupCodesOut
 from otp_service.sessions import Caller, fresh_sign_in
 
-bp = Blueprint("backup_codes", __name__)
+bp = Blueprint("backup_codes", __name__, url_prefix="/factors/backup-codes")
 
 
 @bp.post("")

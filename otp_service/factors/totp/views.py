@@ -11,7 +11,7 @@ from otp_service.factors.totp.enrolment import Begun
 from otp_service.factors.totp.schemas import TotpBegunOut, TotpConfirmedOut, TotpConfirmIn
 from otp_service.sessions import Caller, fresh_sign_in
 
-bp = Blueprint("totp", __name__)
+bp = Blueprint("totp", __name__, url_prefix="/factors/totp")
 
 
 @bp.post("")

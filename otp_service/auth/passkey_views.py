@@ -1,0 +1,31 @@
+"""The routes of a sign-in with a passkey alone."""
+
+from typing import Any
+
+from flask import Blueprint
+
+from otp_service.auth import passkeys
+from otp_service.auth.presenters import present_signed_in
+from otp_service.auth.schemas import VerifiedOut
+from otp_service.core import limits
+from otp_service.core.api import api
+from otp_service.core.tracing import client_info
+from otp_service.factors.webauthn.schemas import PasskeyAnswer, RequestOptionsOut
+
+bp = Blueprint("passkeys", __name__, url_prefix="/auth")
+
+
+@bp.post("/passkey/options")
+@limits.otp
+@api(out=RequestOptionsOut, errors=(409,))
+def offer() -> Any:
+    """Get what the browser needs to let the person choose a passkey."""
+    return passkeys.offer()
+
+
+@bp.post("/passkey")
+@limits.failed_login
+@api(body=PasskeyAnswer, out=VerifiedOut, errors=(401, 403, 409))
+def sign_in(body: dict[str, Any]) -> dict[str, Any]:
+    """Sign in with a passkey alone; it must have checked PIN or biometrics."""
+    return present_signed_in(passkeys.sign_in(body["credential"], client=client_info()))

@@ -1,0 +1,32 @@
+"""Signs people in with a passkey alone: no address, no password, no code."""
+
+from typing import Any
+
+from otp_service import sessions
+from otp_service.accounts import users
+from otp_service.auth.second_step import Verified
+from otp_service.core import clock
+from otp_service.core.database import transaction
+from otp_service.core.tracing import ClientInfo
+from otp_service.factors.webauthn import sole
+from otp_service.factors.webauthn.answers import Assertion
+from otp_service.factors.webauthn.errors import PasskeyInvalid
+from otp_service.sessions import Grant
+
+
+def offer() -> Any:
+    """What a browser needs to let the person choose a passkey. Raises PasskeysOff."""
+    return sole.offer()
+
+
+def sign_in(assertion: Assertion, *, client: ClientInfo) -> Verified:
+    """Sign in whoever the passkey says, if the signature is right. Raises what sole.prove raises."""
+    proof = sole.prove(assertion, client=client)
+    now = clock.now()
+    with transaction():
+        account = users.find_and_hold(proof.passkey.user_id)
+        if account is None:
+            raise PasskeyInvalid  # locked or deleted
+        proof.redeem(client=client, now=now)
+        grant = Grant(account.id, amr=proof.amr, acr="aal2", is_verified=account.is_verified)
+        return Verified(account.id, sessions.start(grant, client=client, now=now))

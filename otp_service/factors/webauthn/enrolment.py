@@ -1,0 +1,109 @@
+"""What a signed-in person does with their passkeys: enrol one, name it, remove it."""
+
+import uuid
+from datetime import datetime
+from typing import Any
+
+from otp_service import audit
+from otp_service.accounts import notices, users
+from otp_service.accounts.users import Account
+from otp_service.core import clock
+from otp_service.core.database import transaction
+from otp_service.core.tracing import ClientInfo
+from otp_service.factors import registry, trusted_devices
+from otp_service.factors.webauthn import ceremonies, challenges, credentials, handles
+from otp_service.factors.webauthn.answers import Attestation, Enrolled
+from otp_service.factors.webauthn.assertions import KIND
+from otp_service.factors.webauthn.challenges import Errand, Purpose
+from otp_service.factors.webauthn.credentials import Passkey
+from otp_service.factors.webauthn.errors import PasskeyInvalid, Refused, TooManyPasskeys
+from otp_service.sessions import Caller
+from otp_service.sessions.errors import InvalidToken
+
+LIMIT = 10
+"""Passkeys of one account."""
+
+
+def offer(caller: Caller) -> Any:
+    """Options for a new passkey, which this session alone can enrol. Raises PasskeysOff, InvalidToken."""
+    ceremonies.rp_id()
+    account = users.find_by_id(caller.user_id)
+    if account is None:
+        raise InvalidToken  # deleted since the token was looked at
+    return ceremonies.creation_options(
+        handle=handles.of_user(account.id),
+        name=account.email,
+        label=account.display_name or account.email,
+        challenge=challenges.issue(_errand(caller), now=clock.now()),
+        known=[passkey.known for passkey in credentials.of_user(account.id)],
+    )
+
+
+def enrol(caller: Caller, attestation: Attestation, *, name: str, client: ClientInfo) -> dict[str, Any]:
+    """Take a new passkey, and describe it; with backup codes when the user has none yet.
+
+    Raises PasskeyInvalid, PasskeyTaken, TooManyPasskeys, PasskeysOff, SlotsBusy, InvalidToken.
+    """
+    ceremonies.rp_id()
+    now = clock.now()
+    try:
+        challenge = ceremonies.signed_challenge(attestation.client_data)
+        challenge_id = challenges.find_open(challenge, _errand(caller), now=now)
+        enrolled = ceremonies.verify_attestation(attestation, challenge=challenge)
+    except Refused as refused:
+        with transaction():
+            facts = {"factor": KIND, "reason": str(refused)[:200]}
+            audit.record("factor.enrolment_refused", user_id=caller.user_id, client=client, at=now, **facts)
+        raise PasskeyInvalid from refused
+    maker = registry.find_code_maker()
+    spare = maker.make_first(caller.user_id) if maker else None  # before the transaction: hashing them takes long
+    with transaction():
+        account = _hold(caller)
+        challenges.spend(challenge_id, now=now)
+        passkey = _add(account, enrolled, name, attestation.transports, now)
+        _tell("added", passkey, client, now)
+        is_first = spare is not None and spare.store_first(client=client, now=now)
+    return {**passkey.described(), **({"backup_codes": spare.codes} if spare is not None and is_first else {})}
+
+
+def rename(id: uuid.UUID, *, user_id: int, name: str, client: ClientInfo) -> dict[str, Any]:
+    """Name a passkey anew. Raises PasskeyNotFound, for another's too."""
+    now = clock.now()
+    with transaction():
+        credentials.rename(id, user_id=user_id, name=name)
+        audit.record("factor.renamed", user_id=user_id, client=client, at=now, factor=KIND, passkeyId=str(id))
+        return credentials.get(id, user_id=user_id).described()
+
+
+def remove(id: uuid.UUID, *, user_id: int, client: ClientInfo) -> None:
+    """Remove a passkey, and the trust in devices that may rest on it. Raises PasskeyNotFound, for another's too."""
+    now = clock.now()
+    with transaction():
+        passkey = credentials.get(id, user_id=user_id)
+        credentials.remove(id, user_id=user_id)
+        trusted_devices.end_all(user_id, now=now)
+        _tell("removed", passkey, client, now)
+
+
+def _errand(caller: Caller) -> Errand:
+    return Errand(Purpose.ENROL, caller.user_id, caller.session_id)
+
+
+def _hold(caller: Caller) -> Account:
+    """Of parallel enrolments one goes on at a time, so that the limit holds."""
+    account = users.find_and_hold(caller.user_id)
+    if account is None:
+        raise InvalidToken  # locked or deleted meanwhile
+    return account
+
+
+def _add(account: Account, enrolled: Enrolled, name: str, transports: tuple[str, ...], now: datetime) -> Passkey:
+    if credentials.count(account.id) >= LIMIT:
+        raise TooManyPasskeys
+    return credentials.add(account.id, enrolled, name=name, transports=transports, now=now)
+
+
+def _tell(what: str, passkey: Passkey, client: ClientInfo, now: datetime) -> None:
+    facts = {"factor": KIND, "passkeyId": str(passkey.id)}
+    audit.record(f"factor.{what}", user_id=passkey.user_id, client=client, at=now, **facts)
+    notices.notify(passkey.user_id, f"factor_{what}", factor=KIND, label=passkey.name, now=now, client=client)

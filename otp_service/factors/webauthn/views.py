@@ -1,0 +1,48 @@
+"""The routes of a person's own passkeys."""
+
+import uuid
+from typing import Any
+
+from flask import Blueprint
+
+from otp_service.core import limits
+from otp_service.core.api import api
+from otp_service.core.tracing import client_info
+from otp_service.factors.webauthn import enrolment, schemas
+from otp_service.sessions import Caller, fresh_sign_in
+
+bp = Blueprint("webauthn", __name__, url_prefix="/factors/webauthn")
+
+
+@bp.post("/options")
+@limits.otp
+@fresh_sign_in
+@api(out=schemas.CreationOptionsOut, errors=(401, 403, 409))
+def offer(caller: Caller) -> Any:
+    """Get what the browser needs to make a passkey."""
+    return enrolment.offer(caller)
+
+
+@bp.post("")
+@limits.otp
+@fresh_sign_in
+@api(body=schemas.EnrolIn, out=schemas.EnrolledOut, status=201, errors=(401, 403, 409, 503))
+def enrol(body: dict[str, Any], caller: Caller) -> dict[str, Any]:
+    """Enrol the passkey that the browser made."""
+    return enrolment.enrol(caller, body["credential"], name=body["name"], client=client_info())
+
+
+@bp.patch("/<uuid:id>")
+@fresh_sign_in
+@api(body=schemas.NameIn, out=schemas.PasskeyOut, errors=(401, 403, 404))
+def rename(body: dict[str, Any], caller: Caller, id: uuid.UUID) -> dict[str, Any]:
+    """Name a passkey anew."""
+    return enrolment.rename(id, user_id=caller.user_id, name=body["name"], client=client_info())
+
+
+@bp.delete("/<uuid:id>")
+@fresh_sign_in
+@api(errors=(401, 403, 404))
+def remove(caller: Caller, id: uuid.UUID) -> None:
+    """Remove a passkey, at once."""
+    enrolment.remove(id, user_id=caller.user_id, client=client_info())
