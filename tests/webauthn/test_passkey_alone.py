@@ -42,7 +42,7 @@ def sessions(app: Flask) -> int:
 def test_the_options_name_nobody_and_require_verification(api: Api, alice: SignedIn) -> None:
     enrolled(api, alice)
     options = passkey_options(api)
-    assert not options.get("allowCredentials")
+    assert "allowCredentials" not in options
     assert (options["rpId"], options["userVerification"]) == ("localhost", "required")
 
 

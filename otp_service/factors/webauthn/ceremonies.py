@@ -66,10 +66,13 @@ def request_options(*, challenge: bytes, allowed: Iterable[Known], needs_verific
         rp_id=rp_id(),
         challenge=challenge,
         timeout=TIMEOUT_MILLISECONDS,
-        allow_credentials=_descriptors(allowed) or None,
+        allow_credentials=_descriptors(allowed),
         user_verification=requirement.REQUIRED if needs_verification else requirement.PREFERRED,
     )
-    return options_to_json_dict(options)
+    named = options_to_json_dict(options)
+    if not named["allowCredentials"]:
+        del named["allowCredentials"]
+    return named
 
 
 def signed_challenge(client_data: bytes) -> bytes:

@@ -93,7 +93,8 @@ class AuthenticationResponse(_Credential):
 
     @post_load
     def _gather(self, data: dict[str, Any], **_: Any) -> Assertion:
-        return Assertion(**data, **{"user_handle": None, **data.pop("response")})
+        response = {"user_handle": None, **data.pop("response")}
+        return Assertion(**data, **response)
 
 
 class PasskeyAnswer(Schema):
