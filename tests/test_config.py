@@ -11,6 +11,8 @@ import pytest
 from config import Config
 from otp_service.accounts.settings import ExistenceSettings, LinkSettings
 from otp_service.factors.otp.settings import DeliverySettings
+from otp_service.factors.trusted_devices.settings import TrustedDeviceSettings
+from otp_service.factors.webauthn.settings import WebAuthnSettings
 from otp_service.mail import MailSettings
 from otp_service.simulator.credentials import DEMO_KEY, DEMO_SECRET
 from tests.environments import PRODUCTION, load, refuse
@@ -59,6 +61,8 @@ DEFAULTS = {
     "delivery": DeliverySettings(fallbacks=(), supplies_code=False, webotp_domain=None, sms_template=None),
     "mail": MailSettings(sender=Address(addr_spec="no-reply@localhost")),
     "existence": ExistenceSettings(hidden=False),
+    "trusted_devices": TrustedDeviceSettings(days=30),
+    "webauthn": WebAuthnSettings(rp_id="localhost", rp_name="localhost", origins=("http://localhost:8000",)),
     "links": LinkSettings(origin="http://127.0.0.1:8000"),
     "rate_limits_enabled": True,
     "rate_limit_window_seconds": 900,

@@ -10,7 +10,7 @@ from otp_service.auth.schemas import VerifiedOut
 from otp_service.core import limits
 from otp_service.core.api import api
 from otp_service.core.tracing import client_info
-from otp_service.factors.webauthn.schemas import PasskeyAnswer, RequestOptionsOut
+from otp_service.factors.webauthn.schemas import PasskeyIn, RequestOptionsOut
 
 bp = Blueprint("passkeys", __name__, url_prefix="/auth")
 
@@ -25,7 +25,7 @@ def offer() -> Any:
 
 @bp.post("/passkey")
 @limits.failed_login
-@api(body=PasskeyAnswer, out=VerifiedOut, errors=(401, 403, 409))
+@api(body=PasskeyIn, out=VerifiedOut, errors=(401, 403, 409))
 def sign_in(body: dict[str, Any]) -> dict[str, Any]:
     """Sign in with a passkey alone; it must have checked PIN or biometrics."""
     return present_signed_in(passkeys.sign_in(body["credential"], client=client_info()))

@@ -199,7 +199,7 @@ def test_json_is_the_only_thing_on_standard_output(app: Flask, run: Run) -> None
         shown = json.loads(run(command, person.email, "--json").stdout)
         assert set(shown) == {
             "id", "email", "emailVerifiedAt", "phoneNumber", "phoneVerifiedAt", "challengesVoidBefore", "lockedAt",
-            "displayName", "locale", "createdAt", "isVerified",
+            "displayName", "locale", "createdAt", "isVerified", "passwordChangedAt", "holdsNumber",
         }  # fmt: skip
     assert [user["id"] for user in json.loads(run("list", "--json").stdout)] == [person.id]
 

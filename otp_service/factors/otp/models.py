@@ -8,6 +8,7 @@ from sqlalchemy import Boolean, CheckConstraint, ForeignKey, Index, Integer, Num
 from sqlalchemy.orm import Mapped, mapped_column
 
 from otp_service.core.database import UtcDateTime
+from otp_service.core.sealed_columns import sealed
 from otp_service.extensions import Model
 from otp_service.factors.otp.states import ATTEMPTS_PER_CODE
 
@@ -34,7 +35,7 @@ class Verification(Model):
     country: Mapped[str] = mapped_column(String(3))
     ip: Mapped[str] = mapped_column(String(45))
     is_anonymous: Mapped[bool] = mapped_column(Boolean, server_default=false())
-    provider_id: Mapped[str | None] = mapped_column(String(400))
+    provider_id: Mapped[str | None] = mapped_column(String(400), info=sealed("verifications.provider_id"))
     state: Mapped[str] = mapped_column(String(12))
     attempts: Mapped[int] = mapped_column(Integer, default=0)
     created_at: Mapped[datetime] = mapped_column(UtcDateTime)

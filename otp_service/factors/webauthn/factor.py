@@ -12,7 +12,7 @@ from otp_service.factors.errors import MethodNotEnrolled
 from otp_service.factors.webauthn import assertions, ceremonies, challenges, credentials
 from otp_service.factors.webauthn.assertions import KIND, VERIFIED_USES, PasskeyProof
 from otp_service.factors.webauthn.challenges import Errand, Purpose
-from otp_service.factors.webauthn.schemas import PasskeyAnswer
+from otp_service.factors.webauthn.schemas import PasskeyIn
 
 _PURPOSES = {Use.SIGN_IN: Purpose.SIGN_IN, Use.STEP_UP: Purpose.STEP_UP, Use.RECOVERY: Purpose.RECOVERY}
 
@@ -23,7 +23,7 @@ class WebAuthnFactor:
     kind = KIND
     words: tuple[str, ...] = (KIND,)
     path: str | None = "webauthn"
-    answer: type[Schema] = PasskeyAnswer
+    answer: type[Schema] = PasskeyIn
     has_offer = True
     needs_password = False
     is_backup = False

@@ -97,7 +97,7 @@ class AuthenticationResponse(_Credential):
         return Assertion(**data, **response)
 
 
-class PasskeyAnswer(Schema):
+class PasskeyIn(Schema):
     """A signature by a passkey."""
 
     credential = fields.Nested(AuthenticationResponse, required=True, error_messages=_FAULTS)

@@ -2,7 +2,6 @@
 
 import re
 from dataclasses import dataclass
-from urllib.parse import urlsplit
 
 from otp_service.core.settings import Reader
 
@@ -24,7 +23,7 @@ def read_webauthn(read: Reader, *, production: bool) -> WebAuthnSettings:
     """Read WEBAUTHN_*; what is not set is made of the origins in FRONTEND_URL, and in development of PORT."""
     schemes = ("https",) if production else ("https", "http")
     known = [*_origins(read, "FRONTEND_URL"), *([] if production else [_local(read)])]
-    usable = [origin for origin in known if urlsplit(origin).scheme in schemes and DOMAIN.fullmatch(_host(origin))]
+    usable = [origin for origin in known if _scheme(origin) in schemes and DOMAIN.fullmatch(_host(origin))]
     rp_id = read.text("WEBAUTHN_RP_ID", default="").lower() or (_host(usable[0]) if usable else None)
     if rp_id is not None and not DOMAIN.fullmatch(rp_id):
         read.fault("WEBAUTHN_RP_ID", f"holds {rp_id!r}", "hold a domain such as example.com, no address and no port")
@@ -58,6 +57,11 @@ def _check(read: Reader, origin: str, rp_id: str | None, schemes: tuple[str, ...
 def _belongs(host: str, rp_id: str) -> bool:
     """Whether browsers let a page on `host` use passkeys of `rp_id` (a registrable domain suffix of it)."""
     return host == rp_id or host.endswith(f".{rp_id}")
+
+
+def _scheme(origin: str) -> str:
+    parts = ORIGIN.fullmatch(origin)
+    return parts["scheme"] if parts else ""
 
 
 def _host(origin: str) -> str:
