@@ -2,16 +2,15 @@
 
 from typing import Any
 
-from otp_service import sessions
 from otp_service.accounts import users
 from otp_service.auth.second_step import Verified
+from otp_service.auth.session_opening import open_session
 from otp_service.core import clock
 from otp_service.core.database import transaction
 from otp_service.core.tracing import ClientInfo
 from otp_service.factors.webauthn import sole
 from otp_service.factors.webauthn.answers import Assertion
 from otp_service.factors.webauthn.errors import PasskeyInvalid
-from otp_service.sessions import Grant
 
 
 def offer() -> Any:
@@ -28,5 +27,4 @@ def sign_in(assertion: Assertion, *, client: ClientInfo) -> Verified:
         if account is None:
             raise PasskeyInvalid  # locked or deleted
         proof.redeem(client=client, now=now)
-        grant = Grant(account.id, amr=proof.amr, acr="aal2", is_verified=account.is_verified)
-        return Verified(account.id, sessions.start(grant, client=client, now=now))
+        return Verified(account.id, open_session(account.id, amr=proof.amr, acr="aal2", client=client, now=now))

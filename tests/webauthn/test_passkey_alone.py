@@ -10,6 +10,7 @@ from sqlalchemy import select
 from otp_service import audit
 from otp_service.accounts import users
 from otp_service.core.database import fetch_all
+from otp_service.outbox import records
 from otp_service.sessions.models import Session
 from tests.api import Api
 from tests.conftest import MakeApp, Time
@@ -55,6 +56,14 @@ def test_a_passkey_alone_signs_in_with_two_factors(api: Api, alice: SignedIn) ->
     assert (claims["amr"], claims["acr"]) == (["hwk", "user"], "aal2")
     assert api.get("/profile", token=response.json["token"]).json["user"]["email"] == alice.person.email
     assert api.post("/auth/refresh", {"refreshToken": response.json["refreshToken"]}).status_code == 200
+
+
+def test_its_owner_is_told_of_a_sign_in_from_an_unknown_device(app: Flask, api: Api, alice: SignedIn) -> None:
+    key = enrolled(api, alice)
+    body = {"credential": key.get(passkey_options(api))}
+    assert api.post("/auth/passkey", body, headers={"User-Agent": "Another browser"}).status_code == 200
+    with app.app_context():
+        assert "new_sign_in" in [one.template for one in records.newest(limit=10)]
 
 
 @pytest.mark.parametrize("lies", WRONG.values(), ids=WRONG)
