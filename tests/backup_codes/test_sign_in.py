@@ -144,7 +144,7 @@ def test_the_database_holds_password_hashes_of_the_secret_part(
 def test_a_busy_service_spends_neither_code_nor_try(
     app: Flask, make_app: MakeApp, alice: SignedIn, codes: list[str]
 ) -> None:
-    busy = make_app(PASSWORD_HASH_CONCURRENCY="1", PASSWORD_HASH_WAIT_MS="10", INSTANCE_DIR=app.instance_path + "-busy")
+    busy = make_app(PASSWORD_HASH_CONCURRENCY="1", PASSWORD_HASH_WAIT_MS="10")
     api = Api(busy)
     challenge = log_in(api, alice.person)["challengeToken"]
     held, done = threading.Event(), threading.Event()
@@ -177,8 +177,8 @@ def test_of_parallel_uses_of_one_code_one_signs_in(app: Flask, api: Api, sinch: 
     for number in range(ROUNDS):
         if number % 10 == 0:
             codes = make_codes(api, token)
-        challenges = [log_in(api, person)["challengeToken"] for _ in range(4)]
+        challenges = [log_in(api, person)["challengeToken"] for _ in range(2)]
         code = codes[number % 10]
-        answers = at_once(20, lambda one: use(api, person, code, challenges[one % 4]).status_code)  # noqa: B023
+        answers = at_once(20, lambda one: use(api, person, code, challenges[one % 2]).status_code)  # noqa: B023
         assert answers.count(200) == 1, answers
         assert set(answers) <= {200, 401, 429}

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import pyotp
 import pytest
 from flask import Flask
 from sqlalchemy import select
@@ -103,6 +104,19 @@ class Story:
         head = f"GET /mail.json?to={to} HTTP/1.1\r\nContent-Length: 0\r\n"
         return list(self.server.send(head.encode()).json["messages"])
 
+    def add_factors(self, token: str) -> None:
+        """An authenticator app and backup codes, with a mistake each."""
+        secret = self.call("/factors/totp", {}, token=token)["secret"]
+        code = pyotp.TOTP(secret).now()
+        self.private |= {secret, base64.b32decode(secret).hex()}
+        self.codes |= {code, wrong_code(code)}
+        self.call("/factors/totp/confirm", {"code": wrong_code(code)}, token=token)
+        spare = self.call("/factors/totp/confirm", {"code": code}, token=token)["backupCodes"]
+        self.private |= {text for each in spare for text in (each, each[5:], each.replace("-", "")[4:])}
+        challenge = self.call("/auth/login", {**self.who, "password": PASSWORD})["challengeToken"]
+        self.call("/auth/mfa/totp", {"challengeToken": challenge, "code": code})
+        self.call("/auth/mfa/backup-code", {"challengeToken": challenge, "code": spare[0]})
+
     def use_tokens(self, tokens: dict[str, Any]) -> None:
         """Right ones, spent ones, cut ones."""
         self.call("/profile", token=tokens["token"])
@@ -136,6 +150,7 @@ def story(server: Gunicorn, sinch: Simulator) -> Story:
     told = Story(server, sinch)
     tokens = told.register_and_sign_in()
     told.prove_addresses(tokens["token"])
+    told.add_factors(tokens["token"])
     told.use_tokens(tokens)
     told.call("/auth/request-otp", {"phoneNumber": told.number})
     told.meet_faults()
@@ -178,6 +193,9 @@ def require_silence(story: Story, log: str) -> None:
         "email.changed",
         "sinch.call",
         "provider.failed",
+        "factor.added",
+        "factor.used",
+        "factor.refused",
     } <= told
     assert [
         value
