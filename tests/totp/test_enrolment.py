@@ -1,6 +1,7 @@
 """POST /factors/totp, POST /factors/totp/confirm, DELETE /factors/totp."""
 
 import base64
+import threading
 from typing import Any
 from urllib.parse import parse_qs, unquote, urlsplit
 
@@ -196,3 +197,27 @@ def test_of_parallel_enrolments_one_secret_counts(app: Flask, api: Api, alice: S
     with app.app_context():
         assert len(fetch_all(select(TotpAuthenticator.id))) == 1
     assert [confirm(api, alice.token, one.code()).status_code for one in apps].count(200) == 1
+
+
+def test_a_busy_service_spends_no_first_code(make_app: MakeApp, alice: SignedIn) -> None:
+    busy = make_app(PASSWORD_HASH_CONCURRENCY="1", PASSWORD_HASH_WAIT_MS="10")
+    api = Api(busy)
+    authenticator = begin(api, alice.token)
+    held, done = threading.Event(), threading.Event()
+
+    def keep_the_slot() -> None:
+        with busy.extensions["hash_slots"].hold():
+            held.set()
+            done.wait(30)
+
+    thread = threading.Thread(target=keep_the_slot)
+    thread.start()
+    try:
+        assert held.wait(30)
+        answers = [confirm(api, alice.token, authenticator.code()) for _ in range(16)]
+    finally:
+        done.set()
+        thread.join()
+    assert {(answer.status_code, answer.json["code"]) for answer in answers} == {(503, "overloaded")}
+    assert enrolled(api, alice) == ["phone"]
+    assert len(confirm(api, alice.token, authenticator.code()).json["backupCodes"]) == 10

@@ -24,7 +24,7 @@ def begin(caller: Caller) -> Begun:
 
 @bp.post("/confirm")
 @fresh_sign_in
-@api(body=TotpConfirmIn, out=TotpConfirmedOut, errors=(400, 401, 403, 404, 409))
+@api(body=TotpConfirmIn, out=TotpConfirmedOut, errors=(400, 401, 403, 404, 409, 503))
 def confirm(body: dict[str, Any], caller: Caller) -> dict[str, Any]:
     """Add the authenticator app, by its first code."""
     codes = enrolment.confirm(caller.user_id, code=body["code"], client=client_info())
