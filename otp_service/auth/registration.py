@@ -3,7 +3,7 @@
 from datetime import timedelta
 
 from otp_service.accounts import credentials, email_links, email_owners, users
-from otp_service.accounts.errors import EmailTaken, PhoneNumberTaken
+from otp_service.accounts.errors import EmailTaken
 from otp_service.core import clock
 from otp_service.core.database import transaction
 from otp_service.core.pace import pace
@@ -32,17 +32,20 @@ def register(*, email: str, password: str, phone_number: str, client: ClientInfo
 def _register_unseen(email: str, password: str, phone_number: str, client: ClientInfo) -> None:
     password_hash = credentials.hash_password(password)  # for a known address as well: that is what takes the time
     try:
-        _add(email, password_hash, phone_number, client)
+        _add(email, password_hash, phone_number, client, may_share=True)
     except EmailTaken:
         email_owners.tell_owner(email, "registration.repeated", client=client, now=clock.now())
-    except PhoneNumberTaken:
-        return
 
 
-def _add(email: str, password_hash: str, phone_number: str, client: ClientInfo) -> int:
+def _add(email: str, password_hash: str, phone_number: str, client: ClientInfo, *, may_share: bool = False) -> int:
     with transaction():
         account = users.create(
-            email=email, phone_number=phone_number, password_hash=password_hash, client=client, hold=UNPROVEN_FOR
+            email=email,
+            phone_number=phone_number,
+            password_hash=password_hash,
+            client=client,
+            hold=UNPROVEN_FOR,
+            may_share=may_share,
         )
         email_links.send_first(account, client=client)
     return account.id

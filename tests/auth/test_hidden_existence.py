@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 from flask import Flask
 
+from otp_service.accounts import users
 from otp_service.core.pace import Pace
 from otp_service.simulator import Simulator
 from tests.api import Api
@@ -166,8 +167,6 @@ def test_when_the_provider_is_away_no_try_is_spent(app: Flask, hiding: Api, sinc
 
 
 def test_an_account_that_an_operator_locked_looks_like_none(app: Flask, hiding: Api, sinch: Simulator) -> None:
-    from otp_service.accounts import users
-
     person = make_person(app, is_verified=True)
     with app.app_context():
         users.lock(person.id)
@@ -193,6 +192,24 @@ def test_what_is_registered_unseen_can_sign_in(app: Flask, hiding: Api, sinch: S
     person = Person(0, details["email"], details["phoneNumber"])
     body = {"challengeToken": log_in(hiding, person)["challengeToken"], "otpCode": code_on_phone(sinch, person)}
     assert hiding.post("/auth/verify-otp", body).status_code == 200
+
+
+def test_a_number_that_another_has_is_no_obstacle_and_goes_to_whoever_proves_it(
+    app: Flask, hiding: Api, sinch: Simulator
+) -> None:
+    owner = make_person(app, is_verified=True)
+    details = new_details(phoneNumber=owner.phone_number)
+    assert told(hiding.post("/auth/register", details)) == register(hiding)
+    assert verified(app, owner)
+    newcomer = Person(0, details["email"], details["phoneNumber"])
+    body = {"challengeToken": log_in(hiding, newcomer)["challengeToken"], "otpCode": code_on_phone(sinch, newcomer)}
+    assert hiding.post("/auth/verify-otp", body).status_code == 200
+    assert not verified(app, owner)
+
+
+def verified(app: Flask, person: Person) -> bool:
+    with app.app_context():
+        return users.get(person.id).is_verified
 
 
 def test_the_owner_of_the_address_is_told_once_a_day_and_keeps_the_account(app: Flask, hiding: Api, time: Time) -> None:
