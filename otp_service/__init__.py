@@ -145,6 +145,7 @@ def _require_keys(app: Flask) -> None:
 def _register_blueprints(app: Flask) -> None:
     from otp_service.accounts.email_views import bp as email
     from otp_service.accounts.views import bp as accounts
+    from otp_service.auth.account_views import bp as account
     from otp_service.auth.mfa_views import bp as mfa
     from otp_service.auth.passkey_views import bp as passkeys
     from otp_service.auth.views import bp as auth
@@ -164,5 +165,5 @@ def _register_blueprints(app: Flask) -> None:
         app.register_blueprint(blueprint)
     for blueprint in (accounts, email, sessions, factors):
         app.register_blueprint(blueprint, url_prefix=API_PREFIX)
-    for blueprint in (auth, mfa, passkeys, recovery, totp, webauthn, backup_codes, trusted_devices):
+    for blueprint in (auth, account, mfa, passkeys, recovery, totp, webauthn, backup_codes, trusted_devices):
         app.register_blueprint(blueprint, url_prefix=f"{API_PREFIX}{blueprint.url_prefix}")

@@ -3,7 +3,7 @@
 from flask import Flask
 
 from otp_service.accounts.cli import users_cli
-from otp_service.auth.cli import reset_mfa, set_password_link, set_phone, unlock
+from otp_service.auth.cli import delete, reset_mfa, set_password_link, set_phone, unlock
 from otp_service.auth.sessions_cli import sessions_cli
 from otp_service.factors.otp.cli import otp_cli
 from otp_service.jobs.cli import retention_cli, worker_command
@@ -21,6 +21,7 @@ def register_commands(app: Flask) -> None:
     users_cli.add_command(reset_mfa)
     keys_cli.add_command(rotate_encryption)
     users_cli.add_command(set_phone)
+    users_cli.add_command(delete)
     app.cli.add_command(users_cli)
     app.cli.add_command(sessions_cli)
     app.cli.add_command(keys_cli)

@@ -9,16 +9,20 @@ from typing import Any
 import click
 import orjson
 
+from otp_service import audit, sessions
 from otp_service.accounts import addresses, credentials, numbers, users
 from otp_service.accounts.import_cli import export, import_users
 from otp_service.accounts.passwords import check_policy
 from otp_service.accounts.users import Account
-from otp_service.audit import COMMAND_LINE
+from otp_service.audit import COMMAND_LINE, Event
 from otp_service.core import phone
 from otp_service.core.commands import CommandGroup
 from otp_service.core.schema import camel_case
 from otp_service.core.settings import settings
 from otp_service.core.text import shown
+from otp_service.sessions import Held
+
+EVENTS_SHOWN = 10
 
 _HELP = """Create, show, change and delete users.
 
@@ -85,8 +89,19 @@ def list_users(limit: int, wants_json: bool) -> None:
 @click.argument("who")
 @as_json
 def show(who: str, wants_json: bool) -> None:
-    """Show what is stored about WHO (an id, e-mail address or phone number), except the password's hash."""
-    print_one(find_user(who), wants_json)
+    """Show WHO (an id, e-mail address or phone number): the account, its live sessions and its last events."""
+    account = find_user(who)
+    held, happened = sessions.of_user(account.id), audit.events_of(account.id, limit=EVENTS_SHOWN)
+    if wants_json:
+        print_json({**_shown(account), "sessions": list(map(_named, held)), "events": list(map(_named, happened))})
+        return
+    print_one(account, wants_json)
+    click.echo(f"\nlive sessions: {len(held) or 'none'}")
+    for one in held:
+        click.echo(f"  {one.id}  {one.acr}  {one.last_used_at:%Y-%m-%d %H:%M:%S}  {one.ip}  {one.agent}")
+    click.echo(f"\nlast events: {'' if happened else 'none'}")
+    for event in happened:
+        click.echo(f"  {event.at:%Y-%m-%d %H:%M:%S}  {event.event}  {event.ip}")
 
 
 @users_cli.command("verify", short_help="Take the phone number as proven.")
@@ -114,21 +129,6 @@ def lock(who: str, wants_json: bool) -> None:
     All sessions end, and no sign-in succeeds until `flask users unlock`.
     """
     print_one(users.lock(find_user(who).id), wants_json)
-
-
-@users_cli.command("delete", short_help="Delete the user for good.")
-@click.argument("who")
-@click.option("--yes", is_flag=True, help="Do not ask first.")
-def delete(who: str, yes: bool) -> None:
-    """Delete WHO (an id, e-mail address or phone number) and all that is theirs, for good.
-
-    Only the audit events stay. Asks first; without a terminal say --yes.
-    """
-    account = find_user(who)
-    if not yes:
-        click.confirm(f"Delete user {account.id} ({account.email}) for good?", abort=True)
-    users.remove(account.id)
-    click.echo(f"Deleted user {account.id}.")
 
 
 def find_user(who: str) -> Account:
@@ -171,6 +171,10 @@ def _read_password() -> str:
 
 def _ask_password() -> str:
     return str(click.prompt("Password", hide_input=True, confirmation_prompt=True))
+
+
+def _named(value: Held | Event) -> dict[str, Any]:
+    return {camel_case(name): part for name, part in asdict(value).items()}
 
 
 def _shown(account: Account) -> dict[str, Any]:

@@ -66,6 +66,13 @@ class PhoneUnverified(Forbidden):
     title = "Phone verification required."
 
 
+class PhoneUnchanged(Conflict):
+    """The number is the account's already, and proven."""
+
+    code = "phone_unchanged"
+    title = "This is your phone number already."
+
+
 class PhoneNumberMissing(Unprocessable):
     """The account's number was proven by somebody else since, so no code can be sent for it."""
 

@@ -7,6 +7,7 @@ from sqlalchemy import Boolean, ForeignKey, Index, Integer, String, UniqueConstr
 from sqlalchemy.orm import Mapped, mapped_column
 
 from otp_service.core.database import UtcDateTime
+from otp_service.core.sealed_columns import sealed
 from otp_service.extensions import Model
 
 
@@ -68,6 +69,20 @@ class AccountLink(Model):
     created_at: Mapped[datetime] = mapped_column(UtcDateTime)
     expires_at: Mapped[datetime] = mapped_column(UtcDateTime)
     spent_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+
+
+class PhoneChange(Model):
+    """A number that was changed away, while the change can be undone: the token that does it, the number encrypted."""
+
+    __tablename__ = "phone_changes"
+    __table_args__ = (UniqueConstraint("token_hash"),)
+
+    id: Mapped[uuid.UUID] = mapped_column(Uuid, primary_key=True)
+    user_id: Mapped[int] = mapped_column(ForeignKey("users.id", ondelete="CASCADE"), index=True)
+    token_hash: Mapped[str] = mapped_column(String(64))
+    sealed_number: Mapped[str] = mapped_column(String(200), info=sealed("phone_changes.sealed_number"))
+    created_at: Mapped[datetime] = mapped_column(UtcDateTime)
+    expires_at: Mapped[datetime] = mapped_column(UtcDateTime)
 
 
 class LoginThrottle(Model):

@@ -42,6 +42,21 @@ def prove(user_id: int, *, phone_number: str, now: datetime, replaces: bool = Fa
     return Outcome.TAKEN
 
 
+def restore(user_id: int, *, phone_number: str, now: datetime) -> None:
+    """Give the user an earlier, proven number back, in the open transaction. Raises PhoneNumberTaken, UserNotFound.
+
+    Only a proof since stands against it; who just holds the number gives way, as to a proof.
+    """
+    wait_for_turn(phone_number)
+    _, others = _hold(user_id, phone_number)
+    if any(other.phone_verified_at is not None for other in others):
+        raise PhoneNumberTaken
+    for other in others:
+        _dispossess(other, phone_number, now)
+    proven = {"phone_verified_at": now, "held_until": None, "challenges_void_before": now}
+    _give(user_id, phone_number=phone_number, **proven)
+
+
 def queue(account: Account) -> None:
     """Wait for others that prove the number of an account without a proven one, before the open transaction holds it.
 
@@ -90,7 +105,7 @@ def _is_known(user_id: int, phone_number: str) -> bool:
 
 def _hold(user_id: int, phone_number: str) -> tuple[Row[Any] | None, list[Row[Any]]]:
     """The user's row, and those of all others with the number, locked in the one order that all take."""
-    columns = (User.id, User.phone_number, User.held_until)
+    columns = (User.id, User.phone_number, User.phone_verified_at, User.held_until)
     is_concerned = (User.id == user_id) | (User.phone_number == phone_number)
     rows = fetch_all(select(*columns).where(is_concerned).order_by(User.id).with_for_update())
     mine = next((row for row in rows if row.id == user_id), None)

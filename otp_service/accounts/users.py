@@ -241,11 +241,10 @@ def void_challenges(user_id: int, *, now: datetime) -> None:
 
 
 def remove(user_id: int) -> None:
-    """Delete the user and, by foreign keys, all that is theirs; the audit events stay. Raises UserNotFound."""
+    """Delete the user and, by foreign keys, all that is theirs; events and messages stay. Raises UserNotFound."""
     with transaction():
         if execute(delete(User).where(User.id == user_id)).rowcount != 1:
             raise UserNotFound
-        audit.record("user.deleted_by_operator", user_id=user_id, client=audit.COMMAND_LINE, at=clock.now())
 
 
 def _change(user_id: int, event: str, **values: Any) -> Account:

@@ -3,6 +3,7 @@
 import uuid
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import Any
 
 from sqlalchemy import delete, insert, select, update
 
@@ -11,6 +12,7 @@ from otp_service.accounts.errors import UserNotFound
 from otp_service.accounts.users import Account
 from otp_service.auth.models import Challenge
 from otp_service.core.database import execute, fetch_one, transaction
+from otp_service.core.portable import rows_about
 from otp_service.core.secrets import keyring, new_token
 from otp_service.core.settings import settings
 from otp_service.core.tracing import concerns
@@ -87,6 +89,12 @@ def spend(challenge: Open, *, now: datetime) -> None:
 
 def _is_void(account: Account, created_at: datetime) -> bool:
     return account.challenges_void_before is not None and created_at <= account.challenges_void_before
+
+
+def personal_data(user_id: int) -> list[dict[str, Any]]:
+    """The user's challenges, without their tokens."""
+    columns = (Challenge.created_at, Challenge.id, Challenge.expires_at, Challenge.spent_at)
+    return rows_about(Challenge.user_id == user_id, *columns)
 
 
 def forget(before: datetime) -> int:

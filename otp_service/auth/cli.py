@@ -1,10 +1,10 @@
-"""`flask users set-password-link`, `unlock`, `reset-mfa` and `set-phone`: let somebody in again."""
+"""`flask users set-password-link`, `unlock`, `reset-mfa`, `set-phone`: let somebody in again; and `delete`."""
 
 import click
 from flask.cli import with_appcontext
 
 from otp_service.accounts.cli import as_json, find_user, print_json, print_one, read_number
-from otp_service.auth import mfa_reset, password_setting, phone_setting, unlocking
+from otp_service.auth import erasing, mfa_reset, password_setting, phone_setting, unlocking
 from otp_service.core.settings import settings
 
 
@@ -79,3 +79,20 @@ def set_phone(who: str, phone_number: str, verified: bool, wants_json: bool) -> 
     """
     account = find_user(who)
     print_one(phone_setting.set_by_operator(account.id, read_number(phone_number), is_verified=verified), wants_json)
+
+
+@click.command("delete", short_help="Delete the user for good.")
+@with_appcontext
+@click.argument("who")
+@click.option("--yes", is_flag=True, help="Do not ask first.")
+def delete(who: str, yes: bool) -> None:
+    """Delete WHO (an id, e-mail address or phone number) and all that is theirs, for good.
+
+    What stays are the audit events, without anything that tells of the person. The person is told by e-mail.
+    Asks first; without a terminal say --yes.
+    """
+    account = find_user(who)
+    if not yes:
+        click.confirm(f"Delete user {account.id} ({account.email}) for good?", abort=True)
+    erasing.erase_by_operator(account)
+    click.echo(f"Deleted user {account.id}.")

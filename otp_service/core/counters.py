@@ -59,6 +59,11 @@ def clear(name: str, subject: str) -> None:
     execute(delete(Counter).where(Counter.name == name, Counter.subject == subject))
 
 
+def clear_all(subject: str) -> None:
+    """Forget every counter of a subject, in the open transaction."""
+    execute(delete(Counter).where(Counter.subject == subject))
+
+
 def forget(before: datetime) -> int:
     """Delete the counters whose window opened before a time; how many there were. No window is longer than a day."""
     with transaction():

@@ -31,7 +31,7 @@ TEMPLATES = {
     "new_sign_in": _template(),
     "password_changed": _template(),
     "phone_changed": _template("phone_number"),
-    "phone_change_undo": _template("phone_number", "link", "valid_minutes"),
+    "phone_change_undo": _template("phone_number", "token", "valid_minutes", takes=["link"]),
     "email_changed": _template("new_email"),
     "factor_added": _template("factor", takes=["label"]),
     "factor_removed": _template("factor", takes=["label"]),

@@ -2,6 +2,7 @@
 
 from otp_service.sessions.access import Caller, signed_in, token_bearer
 from otp_service.sessions.listing import Device, Held, devices_of, newest, of_user
+from otp_service.sessions.renewal import renew
 from otp_service.sessions.rotation import rotate
 from otp_service.sessions.services import (
     LIVE,
@@ -38,6 +39,7 @@ __all__ = [
     "log_out_everywhere",
     "newest",
     "of_user",
+    "renew",
     "rotate",
     "signed_in",
     "start",

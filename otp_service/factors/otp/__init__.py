@@ -2,9 +2,20 @@
 
 from otp_service.factors.otp.checking import Proof, prove
 from otp_service.factors.otp.destinations import CHANNELS
-from otp_service.factors.otp.ledger import end_codes
+from otp_service.factors.otp.ledger import end_codes, end_of_number
 from otp_service.factors.otp.redeeming import redeem
 from otp_service.factors.otp.sending import Delivery, Recipient, send
 from otp_service.factors.otp.states import Purpose
 
-__all__ = ["CHANNELS", "Delivery", "Proof", "Purpose", "Recipient", "end_codes", "prove", "redeem", "send"]
+__all__ = [
+    "CHANNELS",
+    "Delivery",
+    "Proof",
+    "Purpose",
+    "Recipient",
+    "end_codes",
+    "end_of_number",
+    "prove",
+    "redeem",
+    "send",
+]

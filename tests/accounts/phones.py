@@ -1,0 +1,47 @@
+"""What people do with their numbers through the API."""
+
+from typing import Any
+
+from otp_service.simulator import Simulator
+from tests.api import Api
+from tests.conftest import Time
+from tests.email.letters import letters
+from tests.factories import Person, new_number, sign_in
+
+COOLDOWN = 121
+
+
+def code_at(sinch: Simulator, number: str) -> str:
+    """The newest code that arrived at a number."""
+    return str(sinch.inbox(number)[0]["code"])
+
+
+def ask_for_number(api: Api, token: str, number: str) -> Any:
+    """The answer to a wish for another number."""
+    return api.post("/account/phone", {"phoneNumber": number}, token=token)
+
+
+def confirm_number(api: Api, token: str, code: str) -> Any:
+    """The answer to the code from the new phone."""
+    return api.post("/account/phone/verify", {"otpCode": code}, token=token)
+
+
+def change_number(api: Api, sinch: Simulator, token: str, number: str) -> None:
+    """Ask, and prove."""
+    asked = ask_for_number(api, token, number)
+    assert asked.status_code == 200, asked.json
+    confirmed = confirm_number(api, token, code_at(sinch, number))
+    assert confirmed.status_code == 200, confirmed.json
+
+
+def undo_token(api: Api, person: Person) -> str:
+    """The token of the newest undo link."""
+    return str(letters(api, person.email, "phone_change_undo")[0]["link"]).partition("#token=")[2]
+
+
+def sign_in_and_change(api: Api, sinch: Simulator, time: Time, person: Person) -> tuple[dict[str, Any], str]:
+    """The tokens of a sign-in in which the number was changed, and the new number."""
+    tokens, number = sign_in(api, sinch, person), new_number()
+    time.advance(COOLDOWN)
+    change_number(api, sinch, tokens["token"], number)
+    return tokens, number
