@@ -10,7 +10,7 @@ from otp_service.core import background, clock
 from otp_service.core.settings import settings
 from otp_service.core.tracing import ClientInfo, concerns
 from otp_service.factors import otp
-from otp_service.factors.otp import by_name, destinations
+from otp_service.factors.otp import by_name, fallback
 from otp_service.factors.otp.by_name import Scope
 from otp_service.sinch import Channel
 
@@ -67,7 +67,7 @@ def _send(named: Named, channel: Channel | None, client: ClientInfo) -> otp.Deli
 def _announce(named: Named, channel: Channel, client: ClientInfo) -> Announcement:
     """Count the request by name, and look whose name it is after the answer."""
     if named.phone_number is not None:
-        destinations.check(named.phone_number, channel)
+        channel = fallback.ways(named.phone_number, channel)[0].channel
     by_name.take_send(Scope.PHONE, named.name, ip=client.ip, now=clock.now())
     background.run_later("code", lambda: _send(named, channel, client))
     return Announcement(channel, settings().otp_ttl_seconds, settings().otp_cooldown_seconds)

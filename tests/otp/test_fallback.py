@@ -146,6 +146,13 @@ def test_a_fixed_line_is_called_at_once(api: Api, sinch: Simulator) -> None:
     assert sinch.count("start") == 1
 
 
+def test_while_existence_is_hidden_a_fixed_line_gets_the_same_answer_whose_ever_it_is(make_app: MakeApp) -> None:
+    api = Api(make_app(OTP_FALLBACK_CHANNELS="callout", HIDE_ACCOUNT_EXISTENCE="true"))
+    known, unknown = make_person(api.app, phone_number="+442079460000").phone_number, "+442079460999"
+    answers = [api.post("/auth/request-otp", {"phoneNumber": number}) for number in (known, unknown)]
+    assert [(answer.status_code, answer.json["channel"]) for answer in answers] == [(200, "callout")] * 2
+
+
 def test_a_channel_that_does_not_reach_the_number_is_passed_over(make_app: MakeApp, sinch: Simulator) -> None:
     api = Api(make_app(OTP_FALLBACK_CHANNELS="flashcall,whatsapp"))
     person = make_person(api.app, phone_number="+442079460000")
