@@ -9,7 +9,7 @@ from otp_service.accounts.users import Account
 from otp_service.core import clock
 from otp_service.core.database import transaction, wait_for_turn
 from otp_service.core.tracing import ClientInfo
-from otp_service.factors import otp
+from otp_service.factors import otp, trusted_devices
 from otp_service.sessions import Caller
 from otp_service.sessions.errors import InvalidToken
 from otp_service.sinch import Channel
@@ -51,6 +51,7 @@ def confirm(caller: Caller, *, code: str, client: ClientInfo) -> str:
             raise InvalidToken  # the session ended while the code was checked
         otp.redeem(proof, client=client, now=now)
         users.void_challenges(before.id, now=now)
+        trusted_devices.end_all(before.id, now=now)
         ended = sessions.end_all(before.id, now=now, keep=caller.session_id)
         audit.record("phone.changed", user_id=before.id, client=client, at=now, sessionsEnded=ended)
         _tell(before, proof.phone_number, client, now)
@@ -68,6 +69,7 @@ def undo(token: str, *, client: ClientInfo) -> None:
         numbers.restore(change.user_id, phone_number=change.earlier_number, now=now)
         number_undos.close(change)
         otp.end_of_number(change.earlier_number, owner_id=change.user_id, now=now)
+        trusted_devices.end_all(change.user_id, now=now)
         ended = sessions.end_all(change.user_id, now=now)
         audit.record("phone.change_undone", user_id=change.user_id, client=client, at=now, sessionsEnded=ended)
         notices.notify(change.user_id, "phone_changed", now=now, client=client, phone_number=change.earlier_number)
