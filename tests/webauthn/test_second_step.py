@@ -133,6 +133,17 @@ def test_a_counter_that_went_back_is_told(app: Flask, api: Api, alice: SignedIn,
     assert events(app, alice)[0] == "factor.clone_suspected"
 
 
+def test_what_a_stranger_writes_into_an_answer_does_no_harm_in_the_trail(
+    app: Flask, api: Api, alice: SignedIn, begun: Begun
+) -> None:
+    answer(api, begun.token, begun.key.get(begun.options, Lies(origin="https://\ud800\x00\n\x1b[31m" + "x" * 500)))
+    newest = api.get("/account/events", token=alice.token).json["events"][0]
+    assert newest["event"] == "factor.refused"
+    reason = newest["facts"]["reason"]
+    assert reason.startswith('Unexpected client data origin "https://[31mxxx')
+    assert len(reason) == 200
+
+
 def test_another_persons_passkey_is_refused(app: Flask, api: Api, bob: SignedIn, begun: Begun) -> None:
     foreign = enrolled(api, bob)
     before = rows(app)

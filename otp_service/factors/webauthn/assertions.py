@@ -52,7 +52,7 @@ def prove(assertion: Assertion, errand: Errand, *, client: ClientInfo, now: date
     except Refused as refused:
         user_id = errand.user_id or (passkey.user_id if passkey else None)
         with transaction():
-            facts = {"factor": KIND, "reason": str(refused)[:200]}
+            facts = {"factor": KIND, "reason": refused.reason}
             audit.record(refused.event, user_id=user_id, client=client, at=now, **facts)
         raise PasskeyInvalid from refused
 

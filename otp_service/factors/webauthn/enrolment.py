@@ -52,7 +52,7 @@ def enrol(caller: Caller, attestation: Attestation, *, name: str, client: Client
         enrolled = ceremonies.verify_attestation(attestation, challenge=challenge)
     except Refused as refused:
         with transaction():
-            facts = {"factor": KIND, "reason": str(refused)[:200]}
+            facts = {"factor": KIND, "reason": refused.reason}
             audit.record("factor.enrolment_refused", user_id=caller.user_id, client=client, at=now, **facts)
         raise PasskeyInvalid from refused
     maker = registry.find_code_maker()

@@ -43,6 +43,11 @@ class Refused(Exception):
 
     event = "factor.refused"
 
+    @property
+    def reason(self) -> str:
+        """In a form that can be stored and shown: the library quotes what strangers wrote."""
+        return "".join(filter(str.isprintable, str(self)))[:200]
+
 
 class CloneSuspected(Refused):
     """The counter went back: the key answers in two places (WebAuthn, section 6.1.1)."""
