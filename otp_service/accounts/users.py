@@ -63,6 +63,9 @@ class Account:
 _COLUMNS = [getattr(User, name) for name in Account.__dataclass_fields__]
 _BY_ID = select(*_COLUMNS).where(User.id == bindparam("user_id"))  # made once: it runs with every profile
 
+IS_VERIFIED = select(User.phone_verified_at.is_not(None)).where(User.id == sessions.OWNER).scalar_subquery()
+"""Whether the owner of a session has a proven number, for statements of sessions."""
+
 _WITH_SESSION = _BY_ID.where(sessions.LIVE.exists())
 
 

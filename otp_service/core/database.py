@@ -18,7 +18,7 @@ from sqlalchemy.types import TypeDecorator
 from otp_service.extensions import Base, db
 
 _OPEN = "transaction is open"
-_READ_ONLY = "reads_only"
+_SINGLE = "one_statement_alone"
 SQLITE_WAIT_MILLISECONDS = 10_000
 
 
@@ -77,11 +77,22 @@ def execute(statement: Executable, parameters: Mapping[str, Any] | None = None) 
     return session.connection().execute(statement, parameters)
 
 
+def execute_alone(statement: Executable, parameters: Mapping[str, Any] | None = None) -> Sequence[Row[Any]]:
+    """Run a writing statement that is a transaction by itself, in one round trip; the rows that it returns.
+
+    For what happens most often; whatever has to be written together with something else needs a transaction.
+    """
+    if _is_open():
+        raise RuntimeError("a statement of its own inside a transaction: use `execute`")
+    with _for_single_statements(db.engine).connect() as connection:
+        return connection.execute(statement, parameters).all()
+
+
 def fetch_all(statement: Executable, parameters: Mapping[str, Any] | None = None) -> Sequence[Row[Any]]:
     """All rows: of the open transaction, else by one statement of its own that leaves no connection held."""
     if _is_open():
         return db.session().connection().execute(statement, parameters).all()
-    with _for_reading(db.engine).connect() as connection:
+    with _for_single_statements(db.engine).connect() as connection:
         return connection.execute(statement, parameters).all()
 
 
@@ -133,9 +144,9 @@ def _is_open() -> bool:
 
 
 @lru_cache(maxsize=64)
-def _for_reading(engine: Engine) -> Engine:
-    """No BEGIN and no ROLLBACK around a single read: one round trip on PostgreSQL, no lock on SQLite."""
-    return engine.execution_options(**{_READ_ONLY: True})
+def _for_single_statements(engine: Engine) -> Engine:
+    """No BEGIN and no end around a single statement: one round trip on PostgreSQL, and no lock for a read on SQLite."""
+    return engine.execution_options(**{_SINGLE: True})
 
 
 @event.listens_for(Engine, "connect")
@@ -155,19 +166,18 @@ def _prepare_sqlite(connection: Any, _: ConnectionPoolEntry) -> None:
 
 @event.listens_for(Engine, "begin")
 def _begin(connection: Connection) -> None:
-    reads_only = connection.get_execution_options().get(_READ_ONLY, False)
+    is_single = connection.get_execution_options().get(_SINGLE, False)
     driver_connection: Any = connection.connection.dbapi_connection
     if connection.dialect.name == "postgresql":
-        if reads_only:  # not by SQLAlchemy's isolation level: to end that, psycopg2 asks the server once more
+        if is_single:  # not by SQLAlchemy's isolation level: to end that, psycopg2 asks the server once more
             driver_connection.autocommit = True
-    elif (
-        not reads_only and not driver_connection.in_transaction
-    ):  # as it is where this module, loaded anew, hears twice
+    # In a transaction it is where this module, loaded anew, hears twice.
+    elif not is_single and not driver_connection.in_transaction:
         connection.exec_driver_sql("BEGIN IMMEDIATE")
 
 
 @event.listens_for(Pool, "reset")
-def _end_reading(driver_connection: Any, _: ConnectionPoolEntry, __: PoolResetState) -> None:
+def _end_single_statements(driver_connection: Any, _: ConnectionPoolEntry, __: PoolResetState) -> None:
     """Whoever has the connection next may want a transaction; SQLite's says a number here, and is left alone."""
     if getattr(driver_connection, "autocommit", None) is True:
         driver_connection.autocommit = False

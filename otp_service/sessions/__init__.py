@@ -3,7 +3,7 @@
 from otp_service.sessions.access import Caller, signed_in, token_bearer
 from otp_service.sessions.listing import Device, Held, devices_of, newest, of_user
 from otp_service.sessions.renewal import renew
-from otp_service.sessions.rotation import rotate
+from otp_service.sessions.rotation import OWNER, rotate
 from otp_service.sessions.services import (
     LIVE,
     Grant,
@@ -21,6 +21,7 @@ from otp_service.sessions.tokens import Tokens
 
 __all__ = [
     "LIVE",
+    "OWNER",
     "Caller",
     "Device",
     "Grant",

@@ -28,5 +28,5 @@ def renew(caller: Caller, *, is_verified: bool, now: datetime) -> Tokens:
     if row is None:
         raise InvalidToken
     amr = tuple(row.amr.split())
-    renewed = Refreshed(caller.user_id, caller.session_id, amr, row.acr, row.authenticated_at, token.text)
-    return access_tokens(renewed, is_verified=is_verified)
+    renewed = Refreshed(caller.user_id, caller.session_id, amr, row.acr, row.authenticated_at, token.text, is_verified)
+    return access_tokens(renewed)

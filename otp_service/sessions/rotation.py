@@ -9,14 +9,15 @@ import logging
 import uuid
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import cache
 from typing import Any
 
-from sqlalchemy import ColumnElement, Integer, Row, bindparam, case, or_, select, update
+from sqlalchemy import ColumnElement, Integer, Row, ScalarSelect, bindparam, case, or_, select, update
 from sqlalchemy.sql.dml import ReturningUpdate
 
 from otp_service import audit
 from otp_service.core import clock
-from otp_service.core.database import UtcDateTime, execute, fetch_one, transaction
+from otp_service.core.database import UtcDateTime, execute, execute_alone, fetch_one, transaction
 from otp_service.core.errors import TooMany
 from otp_service.core.settings import settings
 from otp_service.core.tracing import ClientInfo
@@ -25,6 +26,9 @@ from otp_service.sessions.errors import InvalidToken, TokenReused
 from otp_service.sessions.lifetime import idle_since, is_alive, lives_by
 from otp_service.sessions.models import Session
 from otp_service.sessions.refresh_tokens import RefreshToken
+
+OWNER = Session.user_id
+"""For statements about the owner of a session."""
 
 LOST_ANSWER_GRACE = timedelta(seconds=10)
 MINUTE = timedelta(minutes=1)
@@ -47,28 +51,33 @@ class Refreshed:
     acr: str
     authenticated_at: datetime
     refresh_token: str
+    is_verified: bool
 
 
-def rotate(text: str, *, client: ClientInfo) -> Refreshed:
+def rotate(text: str, *, is_verified: ScalarSelect[bool], client: ClientInfo) -> Refreshed:
     """Exchange a refresh token for its successor; the old one is dead.
 
-    Raises InvalidToken, TokenReused after the session was ended for it, TooMany.
+    `is_verified` tells of the owner of a session (see OWNER): the same statement reads it. It is made once, and so is
+    the statement. Raises InvalidToken, TokenReused after the session was ended for it, TooMany.
     """
     now = clock.now()
     token = refresh_tokens.read(text)
     if token is None:
         raise InvalidToken
-    with transaction():
-        row = _advance(token, client, now)
+    row = _advance(token, is_verified, client, now)
     if row is None:
-        row = _find_lost_answer(token, client, now)
+        row = _find_lost_answer(token, is_verified, client, now)
     # Not an audit event: it says no more than `last_used_at`, and comes every few minutes from everybody.
     log.info("session.refreshed", extra={"userId": row.user_id, "sessionId": str(row.id), "ip": client.ip})
     successor = token.successor().text
-    return Refreshed(row.user_id, row.id, tuple(row.amr.split()), row.acr, row.authenticated_at, successor)
+    return Refreshed(
+        row.user_id, row.id, tuple(row.amr.split()), row.acr, row.authenticated_at, successor, bool(row.is_verified)
+    )
 
 
-def _advance(token: RefreshToken, client: ClientInfo, now: datetime) -> Row[Any] | None:
+def _advance(
+    token: RefreshToken, is_verified: ScalarSelect[bool], client: ClientInfo, now: datetime
+) -> Row[Any] | None:
     """Move the family one generation on, if the token is the live one: of many at once, one finds it so."""
     limit = settings().rate_limit_refresh_per_minute if settings().rate_limits_enabled else NO_LIMIT
     values = {
@@ -82,10 +91,12 @@ def _advance(token: RefreshToken, client: ClientInfo, now: datetime) -> Row[Any]
         "from_ip": client.ip,
         "by_agent": client.agent,
     }
-    return execute(_ADVANCE, values).one_or_none()
+    rows = execute_alone(_make_advance(is_verified), values)
+    return rows[0] if rows else None
 
 
-def _make_advance() -> ReturningUpdate[Any]:
+@cache
+def _make_advance(is_verified: ScalarSelect[bool]) -> ReturningUpdate[Any]:
     """The statement of `_advance`, made once: this is the most frequent write of the service."""
     now, minute_ago, used_after = (bindparam(name, type_=UtcDateTime) for name in ("now", "minute_ago", "used_after"))
     is_new_minute = or_(Session.minute_started_at.is_(None), Session.minute_started_at <= minute_ago)
@@ -103,15 +114,14 @@ def _make_advance() -> ReturningUpdate[Any]:
         minute_generation=case((is_new_minute, Session.generation), else_=Session.minute_generation),
         ip=bindparam("from_ip"),
         agent=bindparam("by_agent"),
-    ).returning(*_COLUMNS)
+    ).returning(*_COLUMNS, is_verified.label("is_verified"))
 
 
-_ADVANCE = _make_advance()
-
-
-def _find_lost_answer(token: RefreshToken, client: ClientInfo, now: datetime) -> Row[Any]:
+def _find_lost_answer(
+    token: RefreshToken, is_verified: ScalarSelect[bool], client: ClientInfo, now: datetime
+) -> Row[Any]:
     """The session of a token that did not rotate, if its answer may have got lost; else raises why it did not."""
-    row = fetch_one(select(*_COLUMNS, *_STATE).where(_is_of(token)))
+    row = fetch_one(select(*_COLUMNS, *_STATE, is_verified.label("is_verified")).where(_is_of(token)))
     if row is None or not is_alive(row, now) or token.generation > row.generation:
         raise InvalidToken
     if token.generation == row.generation:

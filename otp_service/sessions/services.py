@@ -55,11 +55,11 @@ def start(grant: Grant, *, client: ClientInfo, now: datetime) -> Tokens:
             )
         )
         audit.record("session.started", user_id=grant.user_id, client=client, at=now, sessionId=str(session_id))
-    started = Refreshed(grant.user_id, session_id, grant.amr, grant.acr, now, refresh_token.text)
-    return access_tokens(started, is_verified=grant.is_verified)
+    started = Refreshed(grant.user_id, session_id, grant.amr, grant.acr, now, refresh_token.text, grant.is_verified)
+    return access_tokens(started)
 
 
-def access_tokens(session: Refreshed, *, is_verified: bool) -> Tokens:
+def access_tokens(session: Refreshed) -> Tokens:
     """Sign the access token that goes with a refresh token."""
     token = tokens.issue(
         user_id=session.user_id,
@@ -67,7 +67,7 @@ def access_tokens(session: Refreshed, *, is_verified: bool) -> Tokens:
         amr=session.amr,
         acr=session.acr,
         auth_time=session.authenticated_at,
-        is_verified=is_verified,
+        is_verified=session.is_verified,
     )
     return Tokens(token, settings().jwt_ttl_seconds, session.refresh_token, session.session_id)
 
