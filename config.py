@@ -15,6 +15,7 @@ from otp_service.core.key_settings import read_keys, refuse_folder
 from otp_service.core.phone import is_country
 from otp_service.core.settings import Reader, decoded_base64, is_loopback, split_address
 from otp_service.factors.otp.settings import CHANNEL_NAMES, DeliverySettings, read_delivery
+from otp_service.factors.settings import FactorSettings, read_factors
 from otp_service.factors.trusted_devices.settings import TrustedDeviceSettings, read_trusted_devices
 from otp_service.factors.webauthn.settings import WebAuthnSettings, read_webauthn
 from otp_service.mail.settings import MailSettings, read_mail
@@ -85,6 +86,7 @@ class Config:
     sinch_breaker_failures: int
     delivery: DeliverySettings
     mail: MailSettings
+    factors: FactorSettings
     trusted_devices: TrustedDeviceSettings
     links: LinkSettings
     existence: ExistenceSettings
@@ -134,6 +136,7 @@ def _read_all(read: Reader) -> dict[str, object]:
     values |= _otp(read)
     values["delivery"] = read_delivery(read, strict=values["security_profile"] == "strict")
     values["mail"] = read_mail(read, production=production)
+    values["factors"] = read_factors(read)
     values["trusted_devices"] = read_trusted_devices(read, strict=values["security_profile"] == "strict")
     values["webauthn"] = read_webauthn(read, production=production)
     values |= _limits(read)

@@ -11,6 +11,7 @@ import pytest
 from config import Config
 from otp_service.accounts.settings import ExistenceSettings, LinkSettings
 from otp_service.factors.otp.settings import DeliverySettings
+from otp_service.factors.settings import FactorSettings
 from otp_service.factors.trusted_devices.settings import TrustedDeviceSettings
 from otp_service.factors.webauthn.settings import WebAuthnSettings
 from otp_service.mail import MailSettings
@@ -61,6 +62,7 @@ DEFAULTS = {
     "delivery": DeliverySettings(fallbacks=(), supplies_code=False, webotp_domain=None, sms_template=None),
     "mail": MailSettings(sender=Address(addr_spec="no-reply@localhost")),
     "existence": ExistenceSettings(hidden=False),
+    "factors": FactorSettings(beyond_phone=False),
     "trusted_devices": TrustedDeviceSettings(days=30),
     "webauthn": WebAuthnSettings(rp_id="localhost", rp_name="localhost", origins=("http://localhost:8000",)),
     "links": LinkSettings(origin="http://127.0.0.1:8000"),

@@ -125,6 +125,9 @@ class VerifiedOut(TokensOut):
 
     message = fields.String(required=True)
     user_id = fields.Integer(required=True)
+    enrolment_required = fields.Boolean(
+        metadata={"description": "The phone is not enough here: set up another factor (MFA_BEYOND_PHONE)."}
+    )
 
 
 class ChallengeIn(Schema):

@@ -8,8 +8,9 @@ from otp_service.auth.session_opening import open_session
 from otp_service.core import clock
 from otp_service.core.database import transaction
 from otp_service.core.tracing import ClientInfo
-from otp_service.factors import trusted_devices
+from otp_service.factors import registry, trusted_devices
 from otp_service.factors.contract import Ask, Factor, Use
+from otp_service.factors.errors import MethodNotEnrolled
 from otp_service.sessions import Tokens
 
 
@@ -20,6 +21,7 @@ class Verified:
     user_id: int
     tokens: Tokens | None = None
     device_token: str | None = None
+    enrolment_required: bool = False
 
 
 def offer(challenge_token: str, factor: Factor, *, client: ClientInfo) -> dict[str, Any]:
@@ -33,18 +35,20 @@ def meet(
 ) -> Verified:
     """Sign the holder of the challenge in with a right answer; `remember` spares this device the next second step.
 
-    Raises InvalidToken and what Factor.prove raises.
+    Raises InvalidToken, MethodNotEnrolled where the phone is not enough, and what Factor.prove raises.
     """
     challenge = challenges.find_open(challenge_token, now=clock.now())
-    user_id = challenge.account.id
+    user_id, acr = challenge.account.id, registry.level_of(factor)
+    if acr != registry.best_level(user_id):
+        raise MethodNotEnrolled
     proof = factor.prove(_ask(challenge, client), answer)
     now = clock.now()
     with transaction():
         challenges.spend(challenge, now=now)
         proof.redeem(client=client, now=now)
-        tokens = open_session(user_id, amr=("pwd", *proof.amr), acr="aal2", client=client, now=now)
+        tokens = open_session(user_id, amr=("pwd", *proof.amr), acr=acr, client=client, now=now)
         device_token = trusted_devices.remember(user_id, client=client, now=now) if remember else None
-        return Verified(user_id, tokens, device_token)
+        return Verified(user_id, tokens, device_token, enrolment_required=acr != "aal2")
 
 
 def _ask(challenge: challenges.Open, client: ClientInfo) -> Ask:

@@ -21,9 +21,8 @@ PASSWORD = "password"  # noqa: S105 - a method
 
 
 def requirement_of(user_id: int) -> Requirement:
-    """Two factors, for everybody who has a second one."""
-    methods = registry.methods(user_id)
-    return Requirement(acr="aal2", methods=methods) if methods else Requirement(acr="aal1", methods=(PASSWORD,))
+    """The best that the user's factors allow; the password for whoever has none."""
+    return Requirement(acr=registry.best_level(user_id), methods=registry.methods(user_id) or (PASSWORD,))
 
 
 def request_code(caller: Caller, *, channel: Channel | None, client: ClientInfo) -> otp.Delivery:
@@ -62,7 +61,7 @@ def step_up(
         proof.redeem(client=client, now=now)
         is_verified = users.get(account.id).is_verified
         amr = (*(("pwd",) if knows_password else ()), *proof.amr)
-        grant = Grant(account.id, amr=amr, acr="aal2", is_verified=is_verified)
+        grant = Grant(account.id, amr=amr, acr=registry.level_of(factor), is_verified=is_verified)
         return sessions.strengthen(caller, grant, client=client, now=now)
 
 

@@ -3,6 +3,7 @@
 from datetime import datetime
 from typing import Any
 
+from otp_service.core.settings import settings
 from otp_service.factors.backup_codes.factor import BACKUP_CODES
 from otp_service.factors.contract import Ask, CodeMaker, Factor, Proof
 from otp_service.factors.errors import MethodNotEnrolled
@@ -21,8 +22,24 @@ WORDS = tuple(word for factor in FACTORS for word in factor.words)
 
 
 def methods(user_id: int) -> tuple[str, ...]:
-    """Every method that the user can prove now."""
+    """Every method that the user can prove now.
+
+    With MFA_BEYOND_PHONE the phone is none of them any more for whoever has set another factor up.
+    """
+    if settings().factors.beyond_phone and chosen(user_id):
+        return beside_the_phone(user_id)
     return _methods_of(FACTORS, user_id)
+
+
+def level_of(factor: Factor) -> str:
+    """What the password and a proof of this factor are worth: `aal2`, or `aal1` while the phone is not enough."""
+    return "aal1" if settings().factors.beyond_phone and factor.kind == PHONE.kind else "aal2"
+
+
+def best_level(user_id: int) -> str:
+    """The highest level that the user can reach now."""
+    factors = [of_word(method) for method in methods(user_id)]
+    return max(map(level_of, factors), default="aal1")
 
 
 def chosen(user_id: int) -> tuple[str, ...]:
@@ -45,10 +62,9 @@ def of_word(word: str) -> Factor:
 
 def of_user(user_id: int, word: str) -> Factor:
     """The same, if the user can prove it. Raises MethodNotEnrolled."""
-    factor = of_word(word)
-    if word not in factor.methods(user_id):
+    if word not in methods(user_id):
         raise MethodNotEnrolled
-    return factor
+    return of_word(word)
 
 
 def prove(ask: Ask, *, method: str, answer: dict[str, Any]) -> Proof:
