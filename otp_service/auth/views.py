@@ -41,7 +41,7 @@ def request_otp(body: dict[str, Any]) -> dict[str, Any]:
 
 @bp.post("/verify-otp")
 @limits.otp
-@api(body=schemas.VerifyOtpIn, out=schemas.VerifiedOut, errors=(400, 401, 403, 404, 502, 503))
+@api(body=schemas.VerifyOtpIn, out=schemas.VerifiedOut, errors=(400, 401, 403, 404, 409, 502, 503))
 def verify_otp(body: dict[str, Any]) -> dict[str, Any]:
     """Prove the phone with the code; the holder of a challenge is signed in."""
     return present_verified(
