@@ -10,8 +10,8 @@ from flask import Flask
 from otp_service.audit import COMMAND_LINE
 from otp_service.core import clock
 from otp_service.factors import otp
+from otp_service.factors.errors import OtpInvalid
 from otp_service.factors.otp import Proof, Purpose
-from otp_service.factors.otp.errors import OtpInvalid
 from otp_service.simulator import Simulator
 from tests.api import Api
 from tests.conftest import MakeApp
