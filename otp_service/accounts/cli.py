@@ -98,10 +98,10 @@ def show(who: str, wants_json: bool) -> None:
     print_one(account, wants_json)
     click.echo(f"\nlive sessions: {len(held) or 'none'}")
     for one in held:
-        click.echo(f"  {one.id}  {one.acr}  {one.last_used_at:%Y-%m-%d %H:%M:%S}  {one.ip}  {one.agent}")
+        click.echo(f"  {one.id}  {one.acr}  {one.last_used_at:%Y-%m-%d %H:%M:%S}  {shown(one.ip)}  {shown(one.agent)}")
     click.echo(f"\nlast events: {'' if happened else 'none'}")
     for event in happened:
-        click.echo(f"  {event.at:%Y-%m-%d %H:%M:%S}  {event.event}  {event.ip}")
+        click.echo(f"  {event.at:%Y-%m-%d %H:%M:%S}  {event.event}  {shown(event.ip)}")
 
 
 @users_cli.command("verify", short_help="Take the phone number as proven.")

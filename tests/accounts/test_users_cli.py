@@ -197,11 +197,23 @@ def test_json_is_the_only_thing_on_standard_output(app: Flask, run: Run) -> None
     person = make_person(app)
     for command in ("show", "verify", "unverify", "lock", "unlock"):
         shown = json.loads(run(command, person.email, "--json").stdout)
-        assert set(shown) == {
+        assert set(shown) - {"sessions", "events"} == {
             "id", "email", "emailVerifiedAt", "phoneNumber", "phoneVerifiedAt", "challengesVoidBefore", "lockedAt",
             "displayName", "locale", "createdAt", "isVerified", "passwordChangedAt", "holdsNumber",
         }  # fmt: skip
     assert [user["id"] for user in json.loads(run("list", "--json").stdout)] == [person.id]
+
+
+def test_show_tells_live_sessions_and_the_last_events(app: Flask, api: Api, sinch: Simulator, run: Run) -> None:
+    person = make_person(app)
+    session_id = sign_in(api, sinch, person)["sessionId"]
+    shown = json.loads(run("show", person.email, "--json").stdout)
+    assert [session["id"] for session in shown["sessions"]] == [session_id]
+    assert shown["events"][0]["event"] == "session.started"
+    text = run("show", person.email).stdout
+    assert "live sessions: 1" in text
+    assert session_id in text
+    assert "session.started" in text
 
 
 def test_no_command_shows_the_password_or_its_hash(app: Flask, run: Run) -> None:
