@@ -25,10 +25,10 @@ class Careful:
         time.advance(120)
         self.code = reset_code(api, sinch, self.person)
 
-    def confirm(self, code: str | None = None, **second: Any) -> tuple[int, str]:
+    def confirm(self, code_on_phone: str | None = None, **second: Any) -> tuple[int, str]:
         """Status and code of an answer."""
         more = {"secondFactor": second} if second else {}
-        response = confirm(self.api, self.person.email, code or self.code, **more)
+        response = confirm(self.api, self.person.email, code_on_phone or self.code, **more)
         return response.status_code, (response.json or {}).get("code", "")
 
 
