@@ -39,6 +39,7 @@ class PhoneChangedOut(Schema):
 
     message = fields.String(required=True)
     phone_number = fields.String(required=True, metadata={"description": "E.164."})
+    notice = fields.String(required=True, metadata={"description": "For people: the risk of codes on the phone."})
 
 
 class UndoIn(Schema):

@@ -12,6 +12,7 @@ from otp_service.auth.schemas import OtpSentOut
 from otp_service.core import limits
 from otp_service.core.api import api
 from otp_service.core.tracing import client_info
+from otp_service.factors.otp.texts import RISK
 from otp_service.sessions import Caller, fresh_sign_in, signed_in
 
 bp = Blueprint("account", __name__, url_prefix="/account")
@@ -44,7 +45,8 @@ def change_phone(body: dict[str, Any], caller: Caller) -> dict[str, Any]:
 def confirm_phone(body: dict[str, Any], caller: Caller) -> dict[str, Any]:
     """Prove the new number: from now on it is the account's. Every other session ends; the person is told."""
     number = phone_change.confirm(caller, code=body["otp_code"], client=client_info())
-    return {"message": "Phone number changed successfully. Other sessions were ended.", "phone_number": number}
+    message = "Phone number changed successfully. Other sessions were ended."
+    return {"message": message, "phone_number": number, "notice": RISK}
 
 
 @bp.post("/phone/undo")

@@ -9,12 +9,14 @@ from otp_service.auth.sign_in import SignIn
 from otp_service.core import phone
 from otp_service.core.errors import ServiceError
 from otp_service.factors import otp
+from otp_service.factors.otp.texts import RISK
 
 
 def present_registered(user_id: int | None) -> dict[str, Any]:
     """The answer to a registration; without the id where nobody may learn whether there is one."""
     message = "User registered successfully. Verify your phone number to complete setup."
-    return {"message": message} if user_id is None else {"message": message, "user_id": user_id}
+    told = {"message": message, "notice": RISK}
+    return told if user_id is None else {**told, "user_id": user_id}
 
 
 def present_sign_in(result: SignIn) -> dict[str, Any]:

@@ -42,6 +42,7 @@ class RegisteredOut(Schema):
 
     message = fields.String(required=True)
     user_id = fields.Integer(metadata={"description": "Absent with HIDE_ACCOUNT_EXISTENCE."})
+    notice = fields.String(required=True, metadata={"description": "For people: the risk of codes on the phone."})
 
 
 class LoginIn(Schema):

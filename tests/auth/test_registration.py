@@ -19,6 +19,7 @@ def test_a_person_registers(api: Api) -> None:
     response = api.post("/auth/register", new_details())
     assert response.status_code == 201
     assert response.json["message"] == "User registered successfully. Verify your phone number to complete setup."
+    assert "authenticator app or a passkey" in response.json["notice"]
     assert isinstance(response.json["userId"], int)
     assert set(response.json) == {"message", "userId"}
 

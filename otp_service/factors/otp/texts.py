@@ -3,6 +3,9 @@
 from otp_service.core.settings import settings
 from otp_service.factors.otp.settings import PLACEHOLDER
 
+RISK = "Codes can be read by whoever takes over this number. Add an authenticator app or a passkey when you can."
+"""What people are told when a number becomes their factor (NIST SP 800-63B-4: a restricted authenticator)."""
+
 _WORDS = {
     "en": f"Your verification code is {PLACEHOLDER}.",
     "de": f"Ihr Bestätigungscode lautet {PLACEHOLDER}.",
