@@ -9,6 +9,7 @@ from flask import Flask
 
 from otp_service.accounts import users
 from otp_service.core.pace import Pace
+from otp_service.factors.otp.texts import RISK
 from otp_service.simulator import Simulator
 from tests.api import Api
 from tests.conftest import MakeApp, Time
@@ -183,7 +184,7 @@ def test_a_registration_tells_nobody_whether_there_was_one(app: Flask, hiding: A
     person = make_person(app)
     answers = [register(hiding), register(hiding, email=person.email), register(hiding, email=person.email.upper())]
     message = "User registered successfully. Verify your phone number to complete setup."
-    assert answers == [(201, {"message": message})] * 3
+    assert answers == [(201, {"message": message, "notice": RISK})] * 3
 
 
 def test_what_is_registered_unseen_can_sign_in(app: Flask, hiding: Api, sinch: Simulator) -> None:
