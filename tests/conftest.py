@@ -200,3 +200,16 @@ def pytest_configure(config: Any) -> None:
     from tests.loopback import close_the_rest
 
     close_the_rest()
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Run what is marked `one_database` on SQLite alone."""
+    twice = [item for item in items if item.get_closest_marker("one_database") and _is_on_postgresql(item)]
+    if twice:
+        config.hook.pytest_deselected(items=twice)
+        items[:] = [item for item in items if item not in set(twice)]
+
+
+def _is_on_postgresql(item: pytest.Item) -> bool:
+    spec = getattr(item, "callspec", None)
+    return spec is not None and spec.params.get("database_url") == "postgresql"

@@ -9,6 +9,8 @@ import pytest
 from tests.api import Api
 from tests.http.refusals import JSON
 
+pytestmark = pytest.mark.one_database
+
 LIMIT = 65_536
 QUICK_SECONDS = 0.1
 

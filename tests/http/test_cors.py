@@ -9,6 +9,8 @@ from tests.api import Api
 from tests.conftest import MakeApp
 from tests.http.refusals import REFUSALS, Refusal
 
+pytestmark = pytest.mark.one_database
+
 ORIGINS = ("https://app.example.com", "http://[::1]:3000")
 STRANGERS = (
     "https://evil.example",

@@ -10,6 +10,8 @@ from tests.api import Api
 from tests.factories import make_person
 from tests.http.refusals import PROBLEM, REFUSALS, Refusal
 
+pytestmark = pytest.mark.one_database
+
 every_refusal = pytest.mark.parametrize("refusal", REFUSALS, ids=lambda refusal: refusal.name)
 
 

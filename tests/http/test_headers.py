@@ -13,6 +13,8 @@ from tests.conftest import MakeApp
 from tests.factories import code_on_phone, log_in, make_person, new_details, sign_in
 from tests.http.refusals import REFUSALS, Refusal
 
+pytestmark = pytest.mark.one_database
+
 SECURITY = {
     "X-Content-Type-Options": "nosniff",
     "X-Frame-Options": "DENY",

@@ -12,6 +12,8 @@ from tests.api import Api
 from tests.factories import make_person
 from tests.http.refusals import REFUSALS, Refusal
 
+pytestmark = pytest.mark.one_database
+
 
 @pytest.mark.parametrize("given", ["a", "0", "-", "A-z-09", "x" * 64, str(uuid.UUID(int=7))])
 def test_a_well_formed_id_of_the_caller_is_kept(api: Api, given: str) -> None:

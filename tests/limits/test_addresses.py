@@ -13,6 +13,8 @@ from tests.api import Api
 from tests.conftest import MakeApp
 from tests.factories import code_on_phone, make_person
 
+pytestmark = pytest.mark.one_database
+
 PROXY = "10.0.0.1"
 
 

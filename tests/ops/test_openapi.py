@@ -15,6 +15,8 @@ from otp_service.ops.openapi import document
 from tests.api import Api
 from tests.factories import new_details
 
+pytestmark = pytest.mark.one_database
+
 CAMEL_CASE = re.compile(r"[a-z][a-zA-Z0-9]*")
 
 

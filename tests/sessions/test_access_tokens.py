@@ -14,6 +14,8 @@ from tests.conftest import Time
 from tests.sessions.conftest import SignedIn
 from tests.sessions.forging import Forge, encode
 
+pytestmark = pytest.mark.one_database
+
 MISSING = ("access_token_required", "Access token required.")
 INVALID = ("invalid_token", "Invalid or expired token.")
 YEAR_2100 = 4_102_444_800

@@ -16,6 +16,8 @@ from tests.conftest import MakeApp
 from tests.factories import make_person, sign_in
 from tests.sessions.pairs import ALGORITHMS, Pairs, parts_of, public_spellings, signed_by, with_signature
 
+pytestmark = pytest.mark.one_database
+
 P256_ORDER = 0xFFFFFFFF00000000FFFFFFFFFFFFFFFFBCE6FAADA7179E84F3B9CAC2FC632551
 ED25519_ORDER = 2**252 + 27742317777372353535851937790883648493
 
