@@ -277,7 +277,7 @@ def interleaved(api: Api, known: Callable[[int], object], unknown: Callable[[int
 def timed(make_app: MakeApp) -> Api:
     """A client of a service that takes its time as a deployed one does, only less of it."""
     app = make_app(HIDE_ACCOUNT_EXISTENCE="true", OTP_COOLDOWN="0", OTP_CHECKS_PER_HOUR="1000")
-    app.extensions["pace"] = Pace(seconds=0.1, places=1)
+    app.extensions["pace"] = Pace(seconds=0.25, places=1)
     return Api(app)
 
 

@@ -153,7 +153,7 @@ def test_a_code_asked_for_before_the_phone_was_proven_is_given_back_as_it_was_ta
     app: Flask, make_app: MakeApp, sinch: Simulator, time: Time
 ) -> None:
     """The send died; it is settled after the phone was proven: nothing is taken off the strangers' part."""
-    from otp_service.accounts import users
+    from otp_service.accounts import numbers
     from otp_service.factors.otp import sweeping
 
     api, person = Api(make_app(**SENDS)), make_person(app)
@@ -161,7 +161,7 @@ def test_a_code_asked_for_before_the_phone_was_proven_is_given_back_as_it_was_ta
     assert answer(api, "/auth/request-otp", {"email": person.email}) == "provider_unavailable"
     sinch.clear_faults()
     with app.app_context():
-        users.verify_by_operator(person.id)
+        numbers.verify_by_operator(person.id)
         assert [answer(api, "/auth/request-otp", {"email": person.email}) for _ in range(3)] == ["200"] * 3
         time.advance(11)
         sweeping.sweep()

@@ -107,7 +107,7 @@ def test_while_the_provider_cannot_be_asked_nothing_else_is_tried(api: Api, sinc
 
 
 def test_a_call_in_place_of_an_sms_takes_the_cooldown_and_the_budget_once(make_app: MakeApp, sinch: Simulator) -> None:
-    settings = {"OTP_FALLBACK_CHANNELS": "callout", "OTP_SENDS_PER_NUMBER_HOUR": "2", "OTP_COOLDOWN": "1"}
+    settings = {"OTP_FALLBACK_CHANNELS": "callout", "OTP_SENDS_PER_NUMBER_HOUR": "2"}
     api = Api(make_app(**settings))
     person = make_person(api.app)
     sinch.set_fault("status", "start", status_code=422, times=1)
