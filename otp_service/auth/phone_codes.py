@@ -9,7 +9,7 @@ from otp_service.auth import challenges
 from otp_service.core import background, clock
 from otp_service.core.settings import settings
 from otp_service.core.tracing import ClientInfo, concerns
-from otp_service.factors import otp
+from otp_service.factors import otp, registry
 from otp_service.factors.otp import by_name, fallback
 from otp_service.factors.otp.by_name import Scope
 from otp_service.sinch import Channel
@@ -44,13 +44,14 @@ class Announcement:
 
 
 def request(named: Named, *, channel: Channel | None, client: ClientInfo) -> otp.Delivery | Announcement:
-    """Send a code. Raises InvalidToken, UserNotFound and what `otp.send` raises.
+    """Send a code. Raises InvalidToken, UserNotFound, MethodNotEnrolled and what `otp.send` raises.
 
     While existence is hidden, an address or a number gets an announcement in any case: then only what is wrong with
     the number itself, and the limits by name, are told.
     """
     if named.challenge_token is not None:
         challenge = challenges.find_open(named.challenge_token, now=clock.now())
+        registry.require_phone(challenge.account.id)
         return otp.send(login_recipient(challenge.account, challenge.id), channel=channel, client=client)
     if settings().existence.hidden:
         return _announce(named, channel or Channel(settings().sinch_method), client)

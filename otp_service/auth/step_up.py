@@ -26,8 +26,9 @@ def requirement_of(user_id: int) -> Requirement:
 
 
 def request_code(caller: Caller, *, channel: Channel | None, client: ClientInfo) -> otp.Delivery:
-    """Send a code that this session alone can use. Raises InvalidToken and what `otp.send` raises."""
+    """Send a code that this session alone can use. Raises InvalidToken, MethodNotEnrolled and what `otp.send` raises."""
     account = _account_of(caller)
+    registry.require_phone(account.id)
     recipient = otp.Recipient(
         account.id, account.reachable_number(), otp.Purpose.STEP_UP, account.locale, challenge_id=caller.session_id
     )

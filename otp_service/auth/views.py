@@ -33,7 +33,7 @@ def login(body: dict[str, Any]) -> dict[str, Any]:
 
 @bp.post("/request-otp")
 @limits.otp
-@api(body=schemas.RequestOtpIn, out=schemas.OtpSentOut, errors=(400, 401, 403, 404, 422, 502, 503))
+@api(body=schemas.RequestOtpIn, out=schemas.OtpSentOut, errors=(400, 401, 403, 404, 409, 422, 502, 503))
 def request_otp(body: dict[str, Any]) -> dict[str, Any]:
     """Send a one-time code."""
     return present_delivery(phone_codes.request(body["named"], channel=body.get("channel"), client=client_info()))
@@ -76,7 +76,7 @@ def logout(caller: Caller) -> None:
 @bp.post("/step-up/request")
 @limits.otp
 @signed_in
-@api(body=step_up_schemas.StepUpCodeIn, out=schemas.OtpSentOut, errors=(401, 403, 422, 502, 503))
+@api(body=step_up_schemas.StepUpCodeIn, out=schemas.OtpSentOut, errors=(401, 403, 409, 422, 502, 503))
 def request_step_up_code(body: dict[str, Any], caller: Caller) -> dict[str, Any]:
     """Send a code for a step-up of this session."""
     return present_delivery(step_up.request_code(caller, channel=body.get("channel"), client=client_info()))

@@ -40,4 +40,5 @@ def run_retention(wants_json: bool) -> None:
         click.echo(orjson.dumps(forgotten, option=orjson.OPT_INDENT_2).decode())
         return
     for rule in retention.RULES:
-        click.echo(f"{rule.name:<32} {forgotten[rule.name]:>8}   kept for {rule.kept_for.days} days")
+        kept = f"kept for {rule.kept_for.days} days" if rule.kept_for else "kept until their own time is over"
+        click.echo(f"{rule.name:<32} {forgotten[rule.name]:>8}   {kept}")

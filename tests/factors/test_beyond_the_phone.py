@@ -52,6 +52,18 @@ def test_whoever_has_another_factor_gets_in_by_no_code_on_the_phone(
     assert (refused.status_code, refused.json["code"]) == (409, "method_not_enrolled")
 
 
+def test_no_code_is_sent_that_would_not_be_taken(app: Flask, strict: Api, sinch: Simulator, time: Time) -> None:
+    person = make_person(app)
+    token = sign_in(strict, sinch, person)["token"]
+    enrol(strict, token)
+    time.advance(120)
+    challenge = log_in(strict, person)["challengeToken"]
+    refused = strict.post("/auth/request-otp", {"challengeToken": challenge})
+    assert (refused.status_code, refused.json["code"]) == (409, "method_not_enrolled")
+    assert strict.post("/auth/step-up/request", {}, token=token).status_code == 409
+    assert sinch.count("start") == 1
+
+
 def test_without_the_setting_the_phone_is_a_second_factor(app: Flask, api: Api, sinch: Simulator) -> None:
     answer = sign_in(api, sinch, make_person(app))
     assert acr_of(answer["token"]) == "aal2"

@@ -30,11 +30,11 @@ def list_codes(who: str | None, state: str | None, limit: int, wants_json: bool)
     if wants_json:
         print_json([_shown(record) for record in found])
         return
-    click.echo(f"{'ID':<36} {'USER':>6} {'STATE':<11} {'VIA':<8} {'TO':<17} {'TRIES':>5} CREATED")
+    click.echo(f"{'ID':<36} {'USER':>6} {'STATE':<11} {'VIA':<9} {'TO':<17} {'TRIES':>5} CREATED")
     for record in found:
         to, created = phone.mask(record.phone_number), f"{record.created_at:%Y-%m-%d %H:%M:%S}"
         start = f"{record.id} {record.user_id:>6} {record.state:<11}"
-        click.echo(f"{start} {record.channel:<8} {to:<17} {record.attempts:>5} {created}")
+        click.echo(f"{start} {record.channel:<9} {to:<17} {record.attempts:>5} {created}")
 
 
 @otp_cli.command("show")

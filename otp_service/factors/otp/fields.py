@@ -24,7 +24,7 @@ class CodeField(fields.String):
             required=True,
             error_messages=dict.fromkeys(("required", "null", "invalid"), CODE_FAULT),
             metadata={
-                "description": "For a flash call the number that rang; other spellings than E.164 are taken.",
+                "description": "For a flash call the number that rang, in E.164.",
                 "pattern": r"[0-9]{4,6}|\+[1-9][0-9]{6,14}",
                 "examples": ["4821", "+18156001234"],
             },
