@@ -26,7 +26,7 @@ def requirement_of(user_id: int) -> Requirement:
 
 
 def request_code(caller: Caller, *, channel: Channel | None, client: ClientInfo) -> otp.Delivery:
-    """Send a code that this session alone can use. Raises InvalidToken, MethodNotEnrolled and what `otp.send` raises."""
+    """Send a code for this session alone. Raises InvalidToken, MethodNotEnrolled and what `otp.send` raises."""
     account = _account_of(caller)
     registry.require_phone(account.id)
     recipient = otp.Recipient(
