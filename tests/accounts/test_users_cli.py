@@ -23,6 +23,8 @@ from tests.conftest import MakeApp
 from tests.factories import PASSWORD, Person, make_person, new_details, new_number, sign_in
 from tests.servers import free_port
 
+pytestmark = pytest.mark.one_database
+
 ROOT = Path(__file__).resolve().parents[2]
 COMMANDS = ("create", "list", "show", "verify", "unverify", "lock", "unlock", "delete")
 ABOUT_ONE = ("show", "verify", "unverify", "lock", "unlock", "delete")

@@ -17,6 +17,8 @@ from tests.factories import Person, code_on_phone, log_in, make_person, new_deta
 from tests.parallel import at_once
 from tests.recovery.resets import events_of, finish, messages_to, told
 
+pytestmark = pytest.mark.one_database
+
 SENT = {
     "message": "If there is such an account, an OTP is on its way via sms.",
     "channel": "sms",

@@ -6,6 +6,8 @@ import pytest
 
 from tests.http.gunicorn import Gunicorn
 
+pytestmark = pytest.mark.one_database
+
 LOGIN = b"POST /api/v1/auth/login HTTP/1.1\r\nContent-Type: application/json\r\n"
 CHUNKED = LOGIN + b"Transfer-Encoding: chunked\r\n"
 CREDENTIALS = b'{"email": "nobody@example.com", "password": "x"}'

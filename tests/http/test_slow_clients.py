@@ -13,6 +13,8 @@ import pytest
 from tests.http.gunicorn import Gunicorn
 from tests.servers.ports import HOST
 
+pytestmark = pytest.mark.one_database
+
 PATIENCE_SECONDS = 20
 HALVES = [
     b"POST /api/v1/auth/login HTT",

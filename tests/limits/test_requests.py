@@ -11,6 +11,8 @@ from tests.factories import make_person
 from tests.http.refusals import PROBLEM, REFUSALS
 from tests.parallel import at_once
 
+pytestmark = pytest.mark.one_database
+
 LIMITS = {"RATE_LIMITS_ENABLED": "true"}
 
 

@@ -8,6 +8,8 @@ from tests.api import Api
 from tests.conftest import MakeApp
 from tests.factories import make_person, new_details, sign_in
 
+pytestmark = pytest.mark.one_database
+
 
 def limited(make_app: MakeApp, **settings: str) -> Api:
     return Api(make_app(RATE_LIMITS_ENABLED="true", **settings))

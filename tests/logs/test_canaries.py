@@ -18,6 +18,8 @@ from otp_service.simulator.credentials import DEMO_SECRET
 from tests.factories import new_details, wrong_code
 from tests.http.gunicorn import Gunicorn
 
+pytestmark = pytest.mark.one_database
+
 PASSWORD, WRONG, WEAK = "Canary-Password-71", "Canary-Wrong-72", "canary-weak-73"
 CANARY = "Canary-Anywhere-74"
 JWT_SECRET = "Canary-jwt-75-1tQz8xWk3vNp6sYb9cRf2mHg"

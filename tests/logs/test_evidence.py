@@ -18,6 +18,8 @@ from tests.api import Api
 from tests.conftest import MakeApp
 from tests.factories import Person, code_on_phone, log_in, make_person, wrong_code
 
+pytestmark = pytest.mark.one_database
+
 FROM = {"environ_overrides": {"REMOTE_ADDR": "192.0.2.7"}, "headers": {"X-Request-ID": "told"}}
 Refuse = Callable[[Api, Person, Simulator], Any]
 

@@ -10,6 +10,8 @@ from otp_service.core.database import transaction
 from tests.conftest import MakeApp
 from tests.environments import PRODUCTION
 
+pytestmark = pytest.mark.one_database
+
 LINK = "https://app.example.com/verify?a=1&b=2#lk_token"
 
 

@@ -11,6 +11,8 @@ from tests.api import Api
 from tests.conftest import MakeApp, Time
 from tests.factories import Person, code_on_phone, log_in, make_person, sign_in, wrong_code
 
+pytestmark = pytest.mark.one_database
+
 CHANNELS = ("sms", "callout", "flashcall", "whatsapp")
 FIXED_LINE = "+442079460000"
 

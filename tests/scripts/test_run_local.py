@@ -17,6 +17,8 @@ import pytest
 from otp_service.simulator.credentials import DEMO_KEY, DEMO_SECRET
 from tests.servers.ports import HOST, free_port, is_open
 
+pytestmark = pytest.mark.one_database
+
 ROOT = Path(__file__).resolve().parents[2]
 LAST_LINE = "Ctrl-C stops everything."
 

@@ -20,6 +20,8 @@ from tests.parallel import at_once
 from tests.sessions.forging import encode
 from tests.sessions.pairs import ALGORITHMS, Pairs, parts_of
 
+pytestmark = pytest.mark.one_database
+
 MakePairs = Callable[..., Pairs]
 
 

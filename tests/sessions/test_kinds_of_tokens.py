@@ -16,6 +16,8 @@ from tests.email.letters import token_sent
 from tests.factories import code_on_phone, log_in, make_person, new_details
 from tests.sessions.conftest import SignedIn
 
+pytestmark = pytest.mark.one_database
+
 NOBODYS_ID = "00000000-0000-4000-8000-000000000000"
 LINKS = ("verification link", "change link", "password link")
 RANDOM = ("random refresh", "random challenge", "random link")

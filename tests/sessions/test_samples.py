@@ -18,6 +18,8 @@ from tests.factories import make_person, sign_in
 from tests.sessions.forging import encode
 from tests.sessions.pairs import ALGORITHMS, Pairs, parts_of, signed_by
 
+pytestmark = pytest.mark.one_database
+
 SAMPLES = Path(__file__).resolve().parents[2] / "docs" / "samples"
 RUNNERS = [[sys.executable, str(SAMPLES / "check_token.py")]]
 if shutil.which("node"):  # the sample for Node is tested where there is a Node

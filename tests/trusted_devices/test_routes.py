@@ -1,9 +1,13 @@
 """GET /devices and the ends of trust."""
 
+import pytest
+
 from tests.api import Api
 from tests.conftest import MakeApp, Time
 from tests.sessions.conftest import SignedIn
 from tests.trusted_devices.conftest import Recognises, Remember, remember_on
+
+pytestmark = pytest.mark.one_database
 
 DAY = 86_400
 SOME_ID = "00000000-0000-4000-8000-000000000000"

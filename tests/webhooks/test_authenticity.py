@@ -11,6 +11,8 @@ from tests.conftest import MakeApp, Time
 from tests.parallel import at_once
 from tests.webhooks.letters import PATH, TYPE, headers_of, in_seconds, post, tell
 
+pytestmark = pytest.mark.one_database
+
 QUESTION = {
     "id": "0190f7c2-1d2e-7a3b-8c4d-5e6f70819203",
     "event": "VerificationRequestEvent",
