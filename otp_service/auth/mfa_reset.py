@@ -5,7 +5,7 @@ from otp_service.accounts import users
 from otp_service.accounts.notices import notify
 from otp_service.core import clock
 from otp_service.core.database import transaction
-from otp_service.factors import registry, throttle, trusted_devices
+from otp_service.factors import registry, throttle
 
 
 def reset(user_id: int) -> dict[str, int]:
@@ -17,7 +17,6 @@ def reset(user_id: int) -> dict[str, int]:
     with transaction():
         users.get(user_id)
         removed = registry.remove_all(user_id, now=now)
-        trusted_devices.end_all(user_id, now=now)
         throttle.enable(user_id)
         users.void_challenges(user_id, now=now)
         sessions.end_all(user_id, now=now)

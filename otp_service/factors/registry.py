@@ -4,6 +4,7 @@ from datetime import datetime
 from typing import Any
 
 from otp_service.core.settings import settings
+from otp_service.factors import trusted_devices
 from otp_service.factors.backup_codes.factor import BACKUP_CODES
 from otp_service.factors.contract import Ask, CodeMaker, Factor, Proof
 from otp_service.factors.errors import MethodNotEnrolled
@@ -89,7 +90,11 @@ def describe(user_id: int) -> list[dict[str, Any]]:
 
 
 def remove_all(user_id: int, *, now: datetime) -> dict[str, int]:
-    """Remove all the user's factors but the phone, in the open transaction; how many of each kind."""
+    """Remove all the user's factors but the phone, in the open transaction; how many of each kind.
+
+    Devices that were trusted beside them are no more, as with the removal of one (see `changes`).
+    """
+    trusted_devices.end_all(user_id, now=now)
     return {factor.kind: factor.remove_all(user_id, now=now) for factor in _beside_the_phone()}
 
 

@@ -58,7 +58,6 @@ def confirm(user_id: int, *, code: str, client: ClientInfo) -> tuple[str, ...]:
         _hold(user_id)
         if not records.confirm(waiting.id, step=step, now=now):
             raise FactorNotFound  # replaced or confirmed while the code was checked
-        throttle.clear(user_id, KIND)
         changes.record_added(user_id, KIND, client=client, now=now)
         return spare.codes if spare and spare.store_first(client=client, now=now) else ()
 

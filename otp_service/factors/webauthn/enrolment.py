@@ -5,12 +5,12 @@ from datetime import datetime
 from typing import Any
 
 from otp_service import audit
-from otp_service.accounts import notices, users
+from otp_service.accounts import users
 from otp_service.accounts.users import Account
 from otp_service.core import clock
 from otp_service.core.database import transaction
 from otp_service.core.tracing import ClientInfo
-from otp_service.factors import registry, trusted_devices
+from otp_service.factors import changes, registry
 from otp_service.factors.webauthn import ceremonies, challenges, credentials, handles
 from otp_service.factors.webauthn.answers import Attestation, Enrolled
 from otp_service.factors.webauthn.assertions import KIND
@@ -61,7 +61,7 @@ def enrol(caller: Caller, attestation: Attestation, *, name: str, client: Client
         account = _hold(caller)
         challenges.spend(challenge_id, now=now)
         passkey = _add(account, enrolled, name, attestation.transports, now)
-        _tell("added", passkey, client, now)
+        changes.record_added(account.id, KIND, client=client, now=now, **_which(passkey))
         is_first = spare is not None and spare.store_first(client=client, now=now)
     return {**passkey.described(), **({"backup_codes": spare.codes} if spare is not None and is_first else {})}
 
@@ -81,8 +81,7 @@ def remove(id: uuid.UUID, *, user_id: int, client: ClientInfo) -> None:
     with transaction():
         passkey = credentials.get(id, user_id=user_id)
         credentials.remove(id, user_id=user_id)
-        trusted_devices.end_all(user_id, now=now)
-        _tell("removed", passkey, client, now)
+        changes.record_removed(user_id, KIND, client=client, now=now, **_which(passkey))
 
 
 def _errand(caller: Caller) -> Errand:
@@ -103,7 +102,6 @@ def _add(account: Account, enrolled: Enrolled, name: str, transports: tuple[str,
     return credentials.add(account.id, enrolled, name=name, transports=transports, now=now)
 
 
-def _tell(what: str, passkey: Passkey, client: ClientInfo, now: datetime) -> None:
-    facts = {"factor": KIND, "passkeyId": str(passkey.id)}
-    audit.record(f"factor.{what}", user_id=passkey.user_id, client=client, at=now, **facts)
-    notices.notify(passkey.user_id, f"factor_{what}", factor=KIND, label=passkey.name, now=now, client=client)
+def _which(passkey: Passkey) -> dict[str, str]:
+    """For the notice and the event."""
+    return {"label": passkey.name, "passkeyId": str(passkey.id)}
