@@ -10,6 +10,7 @@ from otp_service.core.settings import settings
 
 EMAIL_FAULT = "Provide a valid email address."
 PHONE_FAULT = "Provide a valid phone number with its country code, such as +14155552671."
+LONGEST_INPUT = 4_096
 
 
 class EmailField(fields.String):
@@ -47,11 +48,11 @@ class PhoneField(fields.String):
         return number.e164
 
 
-def password(fault: str = "Provide your password.", *, maximum: int = 4_096) -> fields.String:
+def password(fault: str = "Provide your password.", *, is_required: bool = True) -> fields.String:
     """A password as it was typed, of any length that a body can hold; whether it is good is not a matter of shape."""
     return fields.String(
-        required=True,
-        validate=validate.Length(min=1, max=maximum, error=fault),
+        required=is_required,
+        validate=validate.Length(min=1, max=LONGEST_INPUT, error=fault),
         error_messages=dict.fromkeys(("required", "null", "invalid"), fault),
         metadata={"format": "password", "examples": ["Tram-To-Altstetten-7"]},
     )

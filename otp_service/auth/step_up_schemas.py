@@ -2,19 +2,18 @@
 
 from typing import Any
 
-from marshmallow import ValidationError, fields, post_load, validate, validates_schema
+from marshmallow import ValidationError, fields, post_load, validates_schema
 
 from otp_service.accounts.fields import password
 from otp_service.auth.step_up import PASSWORD
 from otp_service.core.schema import Schema
 from otp_service.factors import registry
 from otp_service.factors.otp.fields import channel
-from otp_service.factors.schemas import method
+from otp_service.factors.schemas import AnswerIn, method, method_fault
 
 METHODS = (*registry.WORDS, PASSWORD)
-METHOD_FAULT = f"Provide one of: {', '.join(METHODS)}."
+METHOD_FAULT = method_fault(METHODS)
 PASSWORD_FAULT = "Provide your password."  # noqa: S105 - a sentence
-ANSWER_FIELDS = ("code", "credential")
 
 
 class StepUpCodeIn(Schema):
@@ -29,19 +28,11 @@ class StepUpOptionsIn(Schema):
     method = method()
 
 
-class StepUpIn(Schema):
+class StepUpIn(AnswerIn):
     """Who one is, shown anew: the answer by one of the account's methods, and the password where that is one factor."""
 
-    password = password(PASSWORD_FAULT)
-    method = fields.String(
-        required=True,
-        validate=validate.OneOf(METHODS, error=METHOD_FAULT),
-        error_messages=dict.fromkeys(("required", "null", "invalid"), METHOD_FAULT),
-    )
-    code = fields.Raw(metadata={"type": "string", "examples": ["4821"], "description": "For methods with a code."})
-    credential = fields.Raw(metadata={"type": "object", "description": "For webauthn: the browser's answer."})
-
-    password.required = False
+    password = password(PASSWORD_FAULT, is_required=False)
+    method = method(METHODS)
 
     @validates_schema(skip_on_field_errors=True)
     def _check_password(self, data: dict[str, Any], **_: Any) -> None:
@@ -49,11 +40,9 @@ class StepUpIn(Schema):
             raise ValidationError(PASSWORD_FAULT, "password")
 
     @post_load
-    def _load_answer(self, data: dict[str, Any], **_: Any) -> dict[str, Any]:
-        """What proves the method is checked by the factor's own schema."""
-        given = {name: data.pop(name) for name in ANSWER_FIELDS if name in data}
-        answer = Schema() if data["method"] == PASSWORD else registry.of_word(data["method"]).answer()
-        return {"password": None, **data, "answer": answer.load(given)}
+    def _gather(self, data: dict[str, Any], **_: Any) -> dict[str, Any]:
+        answer = self.load_answer(data, Schema if data["method"] == PASSWORD else None)
+        return {"password": None, **data, "answer": answer}
 
 
 class SteppedUpOut(Schema):

@@ -1,20 +1,40 @@
 """What the routes of all factors take and give."""
 
+from typing import Any
+
 from marshmallow import fields, validate
 
 from otp_service.core.schema import Schema
-from otp_service.factors.registry import WORDS
-
-METHOD_FAULT = f"Provide one of: {', '.join(WORDS)}."
+from otp_service.factors import registry
 
 
-def method() -> fields.String:
+def method(words: tuple[str, ...] = registry.WORDS) -> fields.String:
     """The word for a way to prove who one is."""
+    fault = method_fault(words)
     return fields.String(
         required=True,
-        validate=validate.OneOf(WORDS, error=METHOD_FAULT),
-        error_messages=dict.fromkeys(("required", "null", "invalid"), METHOD_FAULT),
+        validate=validate.OneOf(words, error=fault),
+        error_messages=dict.fromkeys(("required", "null", "invalid"), fault),
     )
+
+
+def method_fault(words: tuple[str, ...]) -> str:
+    """What a client reads about any other word."""
+    return f"Provide one of: {', '.join(words)}."
+
+
+class AnswerIn(Schema):
+    """A method and what proves it; which field goes with it depends on the method."""
+
+    method = method()
+    code = fields.Raw(metadata={"type": "string", "examples": ["287082"], "description": "For methods with a code."})
+    credential = fields.Raw(metadata={"type": "object", "description": "For webauthn: the browser's answer."})
+
+    def load_answer(self, data: dict[str, Any], answer: type[Schema] | None = None) -> dict[str, Any]:
+        """What proves the method, taken out of `data` and checked by the factor's own schema, or by `answer`."""
+        given: dict[str, Any] = {name: data.pop(name) for name in ("code", "credential") if name in data}
+        loaded: dict[str, Any] = (answer or registry.of_word(data["method"]).answer)().load(given)
+        return loaded
 
 
 class DefaultIn(Schema):

@@ -8,9 +8,8 @@ from otp_service.accounts import credentials
 from otp_service.accounts.fields import EmailField, password
 from otp_service.accounts.passwords import check_policy
 from otp_service.core.schema import Schema
-from otp_service.factors import registry
 from otp_service.factors.otp.fields import CodeField
-from otp_service.factors.schemas import method
+from otp_service.factors.schemas import AnswerIn
 from otp_service.recovery.second_step import Answer
 
 
@@ -26,18 +25,12 @@ class PasswordResetOut(Schema):
     message = fields.String(required=True)
 
 
-class SecondFactorIn(Schema):
-    """Another factor than the phone; which field goes with it depends on the method."""
-
-    method = method()
-    code = fields.Raw(metadata={"type": "string", "examples": ["287082"], "description": "For methods with a code."})
-    credential = fields.Raw(metadata={"type": "object", "description": "For webauthn: the browser's answer."})
+class SecondFactorIn(AnswerIn):
+    """Another factor than the phone."""
 
     @post_load
-    def _load_answer(self, data: dict[str, Any], **_: Any) -> Answer:
-        """What proves the method is checked by the factor's own schema."""
-        word = data.pop("method")
-        return Answer(word, registry.of_word(word).answer().load(data))
+    def _gather(self, data: dict[str, Any], **_: Any) -> Answer:
+        return Answer(data["method"], self.load_answer(data))
 
 
 class PasswordResetConfirmIn(Schema):
