@@ -5,7 +5,7 @@ from datetime import datetime, timedelta
 from uuid import UUID
 
 from otp_service import audit, outbox
-from otp_service.accounts import email_owners, links, users
+from otp_service.accounts import callers, email_owners, links
 from otp_service.accounts.errors import EmailAlreadyVerified, EmailLinkLimit, EmailTaken, EmailUnchanged
 from otp_service.accounts.links import LinkPurpose
 from otp_service.accounts.users import Account
@@ -16,7 +16,6 @@ from otp_service.core.secrets import keyring
 from otp_service.core.settings import settings
 from otp_service.core.tracing import ClientInfo
 from otp_service.sessions import Caller
-from otp_service.sessions.errors import InvalidToken
 
 LIFETIME = timedelta(hours=24)
 PAGE = "verify-email"
@@ -49,7 +48,7 @@ def resend(caller: Caller, *, client: ClientInfo) -> None:
     """
     now = clock.now()
     with transaction():
-        account = _hold(caller)
+        account = callers.hold(caller.user_id)
         if account.email_verified:
             raise EmailAlreadyVerified
         for limit in RESENDS:
@@ -77,7 +76,7 @@ def ask_change(caller: Caller, *, email: str, client: ClientInfo) -> None:
 def _ask_change(caller: Caller, email: str, client: ClientInfo, now: datetime) -> bool:
     """False when the address is taken; that is committed, so that asking after addresses is counted."""
     with transaction():
-        account = _hold(caller)
+        account = callers.hold(caller.user_id)
         if account.email == email:
             raise EmailUnchanged
         _take(CHANGES, str(account.id), now)
@@ -88,13 +87,6 @@ def _ask_change(caller: Caller, email: str, client: ClientInfo, now: datetime) -
             _send(account, purpose, to=email, client=client, now=now, session_id=session_id)
             audit.record("email.change_requested", user_id=account.id, client=client, at=now)
     return not is_taken
-
-
-def _hold(caller: Caller) -> Account:
-    account = users.find_and_hold(caller.user_id)
-    if account is None:
-        raise InvalidToken  # locked or deleted since the token was looked at
-    return account
 
 
 def _take(limit: Limit, subject: str, now: datetime) -> None:

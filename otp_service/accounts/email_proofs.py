@@ -4,7 +4,7 @@ from datetime import datetime
 from enum import Enum
 
 from otp_service import audit, sessions
-from otp_service.accounts import email_owners, links, notices, users
+from otp_service.accounts import callers, email_owners, links, notices
 from otp_service.accounts.links import Link, LinkPurpose
 from otp_service.accounts.users import Account
 from otp_service.core import clock
@@ -39,7 +39,7 @@ def prove(token: str, *, client: ClientInfo) -> Proof:
 
 def _verify(token: str, link: Link, client: ClientInfo, now: datetime) -> None:
     with transaction():
-        account = _hold(link)
+        account = callers.hold(link.user_id)
         links.spend(token, LinkPurpose.EMAIL_VERIFICATION, now=now)
         if link.email is None or not email_owners.mark_verified(account.id, email=link.email, now=now):
             raise InvalidToken  # sent to an address that was the account's
@@ -49,7 +49,7 @@ def _verify(token: str, link: Link, client: ClientInfo, now: datetime) -> None:
 def _change(token: str, link: Link, client: ClientInfo, now: datetime) -> None:
     """Give the account its new address, and end what was begun under the old one, save the session that asked."""
     with transaction():
-        account = _hold(link)
+        account = callers.hold(link.user_id)
         if link.email is None or _is_void(link, account):
             raise InvalidToken
         links.spend(token, LinkPurpose.EMAIL_CHANGE, now=now)
@@ -58,13 +58,6 @@ def _change(token: str, link: Link, client: ClientInfo, now: datetime) -> None:
         ended = sessions.end_all(account.id, now=now, keep=link.session_id)
         audit.record("email.changed", user_id=account.id, client=client, at=now, sessionsEnded=ended)
         notices.notify(account.id, "email_changed", now=now, client=client, to=account.email, new_email=link.email)
-
-
-def _hold(link: Link) -> Account:
-    account = users.find_and_hold(link.user_id)
-    if account is None:
-        raise InvalidToken  # locked, or deleted at this moment
-    return account
 
 
 def _is_void(link: Link, account: Account) -> bool:

@@ -1,21 +1,18 @@
 """Erases an account and all that is its own; its address and number are free at once, and inherit nothing."""
 
 from otp_service import audit, outbox
-from otp_service.accounts import credentials, throttle, users
+from otp_service.accounts import callers, credentials, throttle, users
 from otp_service.accounts.users import Account
 from otp_service.audit import personal_data as events
 from otp_service.core import clock, counters
 from otp_service.core.database import transaction
 from otp_service.core.tracing import ClientInfo
 from otp_service.sessions import Caller
-from otp_service.sessions.errors import InvalidToken
 
 
 def erase_own(caller: Caller, *, password: str, client: ClientInfo) -> None:
     """Erase the caller's account. Raises InvalidCredentials, AccountLocked, SlotsBusy, InvalidToken."""
-    account = users.find_by_id(caller.user_id)
-    if account is None:
-        raise InvalidToken  # deleted since the token was looked at
+    account = callers.get(caller.user_id)
     credentials.authenticate(email=account.email, password=password, client=client)
     _erase(account, "user.deleted", client)
 

@@ -1,7 +1,7 @@
 """Changes the password of somebody who knows the old one."""
 
 from otp_service import audit, sessions
-from otp_service.accounts import credentials, notices, users
+from otp_service.accounts import callers, credentials, notices, users
 from otp_service.accounts.errors import InvalidCredentials
 from otp_service.accounts.passwords import check_policy
 from otp_service.accounts.users import Account
@@ -11,7 +11,6 @@ from otp_service.core.errors import InvalidInput
 from otp_service.core.hashing import normalize
 from otp_service.core.tracing import ClientInfo
 from otp_service.sessions import Caller, Tokens
-from otp_service.sessions.errors import InvalidToken
 
 
 def change(caller: Caller, *, current_password: str, new_password: str, client: ClientInfo) -> Tokens:
@@ -19,9 +18,7 @@ def change(caller: Caller, *, current_password: str, new_password: str, client: 
 
     Raises InvalidInput about newPassword, InvalidCredentials, AccountLocked, SlotsBusy, InvalidToken.
     """
-    account = users.find_by_id(caller.user_id)
-    if account is None:
-        raise InvalidToken  # deleted since the token was looked at
+    account = callers.get(caller.user_id)
     _refuse_unfit(account, current_password, new_password)
     credentials.authenticate(email=account.email, password=current_password, client=client)
     password_hash = credentials.hash_password(new_password, field="newPassword")

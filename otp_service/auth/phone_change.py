@@ -3,7 +3,7 @@
 from datetime import datetime
 
 from otp_service import audit, sessions
-from otp_service.accounts import links, notices, number_undos, numbers, users
+from otp_service.accounts import callers, links, notices, number_undos, numbers, users
 from otp_service.accounts.errors import PhoneUnchanged
 from otp_service.accounts.users import Account
 from otp_service.core import clock
@@ -21,9 +21,7 @@ def ask(caller: Caller, *, phone_number: str, channel: Channel | None, client: C
     Whether somebody has the number is not told: a proof decides. Raises PhoneUnchanged, InvalidToken and what
     `otp.send` raises.
     """
-    account = users.find_by_id(caller.user_id)
-    if account is None:
-        raise InvalidToken  # deleted since the token was looked at
+    account = callers.get(caller.user_id)
     if account.is_verified and account.phone_number == phone_number:
         raise PhoneUnchanged
     purpose = otp.Purpose.PHONE_CHANGE

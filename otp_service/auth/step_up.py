@@ -3,7 +3,7 @@
 from typing import Any
 
 from otp_service import sessions
-from otp_service.accounts import credentials, numbers, users
+from otp_service.accounts import callers, credentials, numbers, users
 from otp_service.accounts.errors import InvalidCredentials
 from otp_service.accounts.users import Account
 from otp_service.core import clock
@@ -13,7 +13,6 @@ from otp_service.factors import otp, registry
 from otp_service.factors.contract import Ask, Use
 from otp_service.factors.errors import MethodNotEnrolled
 from otp_service.sessions import Caller, Grant, Requirement, SteppedUp
-from otp_service.sessions.errors import InvalidToken
 from otp_service.sinch import Channel
 
 PASSWORD = "password"  # noqa: S105 - a method
@@ -27,7 +26,7 @@ def requirement_of(user_id: int) -> Requirement:
 
 def request_code(caller: Caller, *, channel: Channel | None, client: ClientInfo) -> otp.Delivery:
     """Send a code for this session alone. Raises InvalidToken, MethodNotEnrolled and what `otp.send` raises."""
-    account = _account_of(caller)
+    account = callers.get(caller.user_id)
     registry.require_phone(account.id)
     recipient = otp.Recipient(
         account.id, account.reachable_number(), otp.Purpose.STEP_UP, account.locale, challenge_id=caller.session_id
@@ -48,7 +47,7 @@ def step_up(
     Raises InvalidCredentials, AccountLocked (the failures count with those of logins), SlotsBusy, MethodNotEnrolled,
     what Factor.prove raises, InvalidToken.
     """
-    account = _account_of(caller)
+    account = callers.get(caller.user_id)
     if method == PASSWORD:
         return _by_password(caller, account, password, client)
     factor = registry.of_user(account.id, method)
@@ -86,16 +85,8 @@ def _check_password(account: Account, password: str | None, client: ClientInfo) 
 
 def _hold(account: Account) -> None:
     numbers.queue(account)
-    if users.find_and_hold(account.id) is None:
-        raise InvalidToken  # locked or deleted meanwhile
+    callers.hold(account.id)
 
 
 def _ask(caller: Caller, client: ClientInfo) -> Ask:
     return Ask(user_id=caller.user_id, use=Use.STEP_UP, bound_to=caller.session_id, client=client)
-
-
-def _account_of(caller: Caller) -> Account:
-    account = users.find_by_id(caller.user_id)
-    if account is None:
-        raise InvalidToken  # deleted since the token was looked at
-    return account

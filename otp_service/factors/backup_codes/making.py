@@ -4,13 +4,12 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from otp_service import audit
-from otp_service.accounts import notices, users
+from otp_service.accounts import callers, notices
 from otp_service.core import clock
 from otp_service.core.database import transaction
 from otp_service.core.tracing import ClientInfo
 from otp_service.factors import throttle
 from otp_service.factors.backup_codes import codes, hashes, records
-from otp_service.sessions.errors import InvalidToken
 
 COUNT = 10
 KIND = "backup_codes"
@@ -50,8 +49,7 @@ def make_anew(user_id: int, *, client: ClientInfo) -> tuple[str, ...]:
     made = make(user_id)
     now = clock.now()
     with transaction():
-        if users.find_and_hold(user_id) is None:  # of two at once one goes first, or both lots would be stored
-            raise InvalidToken
+        callers.hold(user_id)  # of two at once one goes first, or both lots would be stored
         made.store(client=client, now=now)
         notices.notify(user_id, "factor_added", now=now, client=client, factor=KIND)
     return made.codes

@@ -3,8 +3,7 @@
 from dataclasses import dataclass
 from datetime import datetime
 
-from otp_service.accounts import users
-from otp_service.accounts.users import Account
+from otp_service.accounts import callers
 from otp_service.core import clock
 from otp_service.core.database import transaction
 from otp_service.core.settings import settings
@@ -16,7 +15,6 @@ from otp_service.factors.errors import FactorExists, FactorNotFound, OtpInvalid
 from otp_service.factors.totp import codes, provisioning, records
 from otp_service.factors.totp.factor import KIND, TOTP, record_refusal
 from otp_service.factors.totp.records import Authenticator
-from otp_service.sessions.errors import InvalidToken
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,7 +30,7 @@ def begin(user_id: int) -> Begun:
     """Hand out a new secret; an earlier one that was not confirmed is void. Raises FactorExists, InvalidToken."""
     secret = codes.new_secret()
     with transaction():
-        account = _hold(user_id)
+        account = callers.hold(user_id)
         if records.find(user_id):
             raise FactorExists
         records.begin(user_id, secret, now=clock.now())
@@ -55,7 +53,7 @@ def confirm(user_id: int, *, code: str, client: ClientInfo) -> tuple[str, ...]:
         raise OtpInvalid
     spare = _spare_codes(user_id, now)
     with transaction():
-        _hold(user_id)
+        callers.hold(user_id)
         if not records.confirm(waiting.id, step=step, now=now):
             raise FactorNotFound  # replaced or confirmed while the code was checked
         changes.record_added(user_id, KIND, client=client, now=now)
@@ -66,19 +64,11 @@ def remove(user_id: int, *, client: ClientInfo) -> None:
     """Forget the app. Raises FactorNotFound, InvalidToken."""
     now = clock.now()
     with transaction():
-        _hold(user_id)
+        callers.hold(user_id)
         if not records.find(user_id):
             raise FactorNotFound
         TOTP.remove_all(user_id, now=now)
         changes.record_removed(user_id, KIND, client=client, now=now)
-
-
-def _hold(user_id: int) -> Account:
-    """Of parallel changes to one person's factors one goes first."""
-    account = users.find_and_hold(user_id)
-    if account is None:
-        raise InvalidToken  # locked or deleted since the token was looked at
-    return account
 
 
 def _waiting(user_id: int, now: datetime) -> Authenticator:

@@ -5,7 +5,7 @@ from datetime import datetime
 from typing import Any
 
 from otp_service import audit
-from otp_service.accounts import users
+from otp_service.accounts import callers
 from otp_service.accounts.users import Account
 from otp_service.core import clock
 from otp_service.core.database import transaction
@@ -18,7 +18,6 @@ from otp_service.factors.webauthn.challenges import Errand, Purpose
 from otp_service.factors.webauthn.credentials import Passkey
 from otp_service.factors.webauthn.errors import PasskeyInvalid, Refused, TooManyPasskeys
 from otp_service.sessions import Caller
-from otp_service.sessions.errors import InvalidToken
 
 LIMIT = 10
 """Passkeys of one account."""
@@ -27,9 +26,7 @@ LIMIT = 10
 def offer(caller: Caller) -> Any:
     """Options for a new passkey, which this session alone can enrol. Raises PasskeysOff, InvalidToken."""
     ceremonies.rp_id()
-    account = users.find_by_id(caller.user_id)
-    if account is None:
-        raise InvalidToken  # deleted since the token was looked at
+    account = callers.get(caller.user_id)
     return ceremonies.creation_options(
         handle=handles.of_user(account.id),
         name=account.email,
@@ -58,7 +55,7 @@ def enrol(caller: Caller, attestation: Attestation, *, name: str, client: Client
     maker = registry.find_code_maker()
     spare = maker.make_first(caller.user_id) if maker else None  # before the transaction: hashing them takes long
     with transaction():
-        account = _hold(caller)
+        account = callers.hold(caller.user_id)  # so that the limit holds
         challenges.spend(challenge_id, now=now)
         passkey = _add(account, enrolled, name, attestation.transports, now)
         changes.record_added(account.id, KIND, client=client, now=now, **_which(passkey))
@@ -86,14 +83,6 @@ def remove(id: uuid.UUID, *, user_id: int, client: ClientInfo) -> None:
 
 def _errand(caller: Caller) -> Errand:
     return Errand(Purpose.ENROL, caller.user_id, caller.session_id)
-
-
-def _hold(caller: Caller) -> Account:
-    """Of parallel enrolments one goes on at a time, so that the limit holds."""
-    account = users.find_and_hold(caller.user_id)
-    if account is None:
-        raise InvalidToken  # locked or deleted meanwhile
-    return account
 
 
 def _add(account: Account, enrolled: Enrolled, name: str, transports: tuple[str, ...], now: datetime) -> Passkey:
