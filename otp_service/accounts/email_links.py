@@ -1,6 +1,5 @@
 """Sends links that prove an e-mail address: at registration, again when asked, and to an address to change to."""
 
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 from uuid import UUID
 
@@ -9,7 +8,8 @@ from otp_service.accounts import callers, email_owners, links
 from otp_service.accounts.errors import EmailAlreadyVerified, EmailLinkLimit, EmailTaken, EmailUnchanged
 from otp_service.accounts.links import LinkPurpose
 from otp_service.accounts.users import Account
-from otp_service.core import clock, counters
+from otp_service.core import allowances, clock
+from otp_service.core.allowances import HOUR, Allowance
 from otp_service.core.database import transaction
 from otp_service.core.pace import pace
 from otp_service.core.secrets import keyring
@@ -19,21 +19,9 @@ from otp_service.sessions import Caller
 
 LIFETIME = timedelta(hours=24)
 PAGE = "verify-email"
-
-
-@dataclass(frozen=True, slots=True)
-class Limit:
-    """How many links may be asked for in a time."""
-
-    name: str
-    count: int
-    seconds: int
-
-
-RESENDS = (Limit("email resend pause", 1, 120), Limit("email resends", 5, 3_600))
-CHANGES = Limit("email changes", 5, 3_600)
-CHANGES_TO_ONE = Limit("email changes to address", 5, 3_600)
-"""Of all accounts together, so that nobody's mailbox is filled by many of them."""
+PER_HOUR = 5
+PAUSE_SECONDS = 120
+_TO_ONE = "email changes to address"
 
 
 def send_first(account: Account, *, client: ClientInfo) -> None:
@@ -51,8 +39,8 @@ def resend(caller: Caller, *, client: ClientInfo) -> None:
         account = callers.hold(caller.user_id)
         if account.email_verified:
             raise EmailAlreadyVerified
-        for limit in RESENDS:
-            _take(limit, str(account.id), now)
+        for allowance in _resends(account.id):
+            allowances.take(allowance, now=now)
         _send(account, LinkPurpose.EMAIL_VERIFICATION, to=account.email, client=client, now=now)
         audit.record("email.link_sent", user_id=account.id, client=client, at=now)
 
@@ -79,8 +67,8 @@ def _ask_change(caller: Caller, email: str, client: ClientInfo, now: datetime) -
         account = callers.hold(caller.user_id)
         if account.email == email:
             raise EmailUnchanged
-        _take(CHANGES, str(account.id), now)
-        _take(CHANGES_TO_ONE, keyring().digest(email, purpose=CHANGES_TO_ONE.name), now)
+        for allowance in _changes(account.id, email):
+            allowances.take(allowance, now=now)
         is_taken = email_owners.is_taken(email, now=now)
         if not is_taken:
             purpose, session_id = LinkPurpose.EMAIL_CHANGE, caller.session_id
@@ -89,10 +77,20 @@ def _ask_change(caller: Caller, email: str, client: ClientInfo, now: datetime) -
     return not is_taken
 
 
-def _take(limit: Limit, subject: str, now: datetime) -> None:
-    if not counters.take(limit.name, subject, limit=limit.count, window_seconds=limit.seconds, now=now):
-        wait = counters.seconds_until_open(limit.name, subject, window_seconds=limit.seconds, now=now)
-        raise EmailLinkLimit(retry_after_seconds=wait)
+def _resends(user_id: int) -> tuple[Allowance, ...]:
+    return (
+        Allowance("email resend pause", str(user_id), 1, PAUSE_SECONDS, EmailLinkLimit),
+        Allowance("email resends", str(user_id), PER_HOUR, HOUR, EmailLinkLimit),
+    )
+
+
+def _changes(user_id: int, email: str) -> tuple[Allowance, ...]:
+    """To one address for all accounts together, so that nobody's mailbox is filled by many of them."""
+    address = keyring().digest(email, purpose=_TO_ONE)
+    return (
+        Allowance("email changes", str(user_id), PER_HOUR, HOUR, EmailLinkLimit),
+        Allowance(_TO_ONE, address, PER_HOUR, HOUR, EmailLinkLimit),
+    )
 
 
 def _send(

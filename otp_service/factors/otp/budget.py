@@ -4,23 +4,14 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
 
-from otp_service.core import counters
+from otp_service.core import allowances, counters
+from otp_service.core.allowances import DAY, HOUR, Allowance
 from otp_service.core.secrets import keyring
 from otp_service.core.settings import settings
 from otp_service.core.tracing import network_of
 from otp_service.factors.otp.errors import OtpCooldown, OtpSendLimit
 
-HOUR = 3_600
-DAY = 86_400
 MINUTE = 60
-
-
-@dataclass(frozen=True, slots=True)
-class _Allowance:
-    name: str
-    subject: str
-    limit: int
-    window_seconds: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,20 +27,13 @@ class Spending:
 def take(spending: Spending, *, now: datetime) -> None:
     """Take one send in the open transaction. Raises OtpCooldown or OtpSendLimit; the transaction undoes the rest."""
     for allowance in _allowances(spending):
-        parts = (allowance.name, allowance.subject)
-        window = allowance.window_seconds
-        if counters.take(*parts, limit=allowance.limit, window_seconds=window, now=now):
-            continue
-        wait = counters.seconds_until_open(*parts, window_seconds=window, now=now)
-        if allowance.name == "otp-cooldown":
-            raise OtpCooldown(f"Wait {spoken(window)} before requesting another OTP.", retry_after_seconds=wait)
-        raise OtpSendLimit(retry_after_seconds=wait)
+        allowances.take(allowance, now=now)
 
 
 def give_back(spending: Spending, *, taken_at: datetime) -> None:
     """Undo `take`: no message left."""
     for allowance in _allowances(spending):
-        counters.give_back(allowance.name, allowance.subject, taken_at=taken_at)
+        allowances.give_back(allowance, taken_at=taken_at)
 
 
 def give_back_cooldown(user_id: int, *, taken_at: datetime) -> None:
@@ -68,23 +52,34 @@ def part_of(limit: int) -> int:
     return max(1, limit * 3 // 5)
 
 
-def spoken(seconds: int) -> str:
+def cooldown(name: str, subject: str) -> Allowance:
+    """One code, and then a pause."""
+    pause = settings().otp_cooldown_seconds
+    return Allowance(name, subject, 1, pause, OtpCooldown, f"Wait {_spoken(pause)} before requesting another OTP.")
+
+
+def by_address(name: str, ip: str) -> Allowance:
+    """What one client address may have in an hour, whoever is named."""
+    subject = keyring().digest(network_of(ip), purpose="send counter: address")
+    return Allowance(name, subject, settings().otp_sends_per_address_hour, HOUR, OtpSendLimit)
+
+
+def _spoken(seconds: int) -> str:
     """`120` -> `2 minutes`."""
     amount, unit = (seconds // MINUTE, "minute") if seconds % MINUTE == 0 else (seconds, "second")
     return f"{amount} {unit}" if amount == 1 else f"{amount} {unit}s"
 
 
-def _allowances(spending: Spending) -> Iterator[_Allowance]:
+def _allowances(spending: Spending) -> Iterator[Allowance]:
     """In one order, always, so that two sends cannot wait for each other."""
     config = settings()
     number = keyring().digest(spending.phone_number, purpose="send counter: number")
     hour, day = config.otp_sends_per_number_hour, config.otp_sends_per_number_day
-    yield _Allowance("otp-cooldown", str(spending.user_id), 1, config.otp_cooldown_seconds)
-    yield _Allowance("otp-number-hour", number, hour, HOUR)
-    yield _Allowance("otp-number-day", number, day, DAY)
+    yield cooldown("otp-cooldown", str(spending.user_id))
+    yield Allowance("otp-number-hour", number, hour, HOUR, OtpSendLimit)
+    yield Allowance("otp-number-day", number, day, DAY, OtpSendLimit)
     if spending.is_anonymous:
-        yield _Allowance("otp-anonymous-hour", number, part_of(hour), HOUR)
-        yield _Allowance("otp-anonymous-day", number, part_of(day), DAY)
+        yield Allowance("otp-anonymous-hour", number, part_of(hour), HOUR, OtpSendLimit)
+        yield Allowance("otp-anonymous-day", number, part_of(day), DAY, OtpSendLimit)
     if config.rate_limits_enabled:
-        address = keyring().digest(network_of(spending.ip), purpose="send counter: address")
-        yield _Allowance("otp-address-hour", address, config.otp_sends_per_address_hour, HOUR)
+        yield by_address("otp-address-hour", spending.ip)
