@@ -6,7 +6,6 @@ from enum import Enum
 from otp_service import audit, sessions
 from otp_service.accounts import callers, email_owners, links, notices
 from otp_service.accounts.links import Link, LinkPurpose
-from otp_service.accounts.users import Account
 from otp_service.core import clock
 from otp_service.core.database import transaction
 from otp_service.core.tracing import ClientInfo
@@ -50,16 +49,11 @@ def _change(token: str, link: Link, client: ClientInfo, now: datetime) -> None:
     """Give the account its new address, and end what was begun under the old one, save the session that asked."""
     with transaction():
         account = callers.hold(link.user_id)
-        if link.email is None or _is_void(link, account):
-            raise InvalidToken
+        if link.email is None or account.has_voided(link.created_at):
+            raise InvalidToken  # who asked may be who was to be kept out
         links.spend(token, LinkPurpose.EMAIL_CHANGE, now=now)
         email_owners.change(account, email=link.email, now=now)
         links.void_sent(account.id, now=now)
         ended = sessions.end_all(account.id, now=now, keep=link.session_id)
         audit.record("email.changed", user_id=account.id, client=client, at=now, sessionsEnded=ended)
         notices.notify(account.id, "email_changed", now=now, client=client, to=account.email, new_email=link.email)
-
-
-def _is_void(link: Link, account: Account) -> bool:
-    """Whether a password was set, or the account locked, since: who asked may be who was to be kept out."""
-    return account.challenges_void_before is not None and link.created_at <= account.challenges_void_before

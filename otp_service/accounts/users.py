@@ -53,6 +53,10 @@ class Account:
         """Whether the address was proven."""
         return self.email_verified_at is not None
 
+    def has_voided(self, earned_at: datetime) -> bool:
+        """Whether what was earned, or asked for, at that moment opens nothing any more: a lock or a password since."""
+        return self.challenges_void_before is not None and earned_at <= self.challenges_void_before
+
     def reachable_number(self) -> str:
         """Where codes go. Raises PhoneNumberMissing for an account whose number another proved."""
         if self.phone_number is None:

@@ -67,7 +67,7 @@ def find_open(token: str, *, now: datetime) -> Open:
         account = users.get(row.user_id)
     except UserNotFound as error:
         raise InvalidToken from error
-    if account.locked_at is not None or _is_void(account, row.created_at):
+    if account.locked_at is not None or account.has_voided(row.created_at):
         raise InvalidToken
     return Open(row.id, account, row.created_at)
 
@@ -81,14 +81,10 @@ def spend(challenge: Open, *, now: datetime) -> None:
     with transaction():
         numbers.queue(challenge.account)
         account = users.find_and_hold(challenge.account.id)
-        if account is None or _is_void(account, challenge.created_at):
+        if account is None or account.has_voided(challenge.created_at):
             raise InvalidToken
         if execute(update(Challenge).where(is_open).values(spent_at=now)).rowcount != 1:
             raise InvalidToken
-
-
-def _is_void(account: Account, created_at: datetime) -> bool:
-    return account.challenges_void_before is not None and created_at <= account.challenges_void_before
 
 
 def personal_data(user_id: int) -> list[dict[str, Any]]:
