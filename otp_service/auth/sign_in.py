@@ -64,7 +64,7 @@ def login(*, email: str, password: str, client: ClientInfo, device_token: str | 
 def _start_without_factor(user_id: int, client: ClientInfo, started: datetime, now: datetime) -> Tokens:
     with transaction():
         held = users.find_and_hold(user_id)
-        if held is None or (held.challenges_void_before is not None and started <= held.challenges_void_before):
+        if held is None or held.has_voided(started):
             raise InvalidCredentials  # locked, or another password set, while this one was checked
         return open_session(user_id, amr=("pwd",), acr="aal1", client=client, now=now)
 
@@ -81,11 +81,12 @@ def _start_on_device(
 
 def _with_offer(account: Account, challenge: Earned, client: ClientInfo) -> SignIn:
     """Name the ways to go on; when the phone is the default, send the code at once."""
-    default = defaults.of_user(account.id)
+    methods = registry.methods(account.id)
+    default = defaults.of_user(account.id, methods)
     result = SignIn(
         account.id,
         challenge=challenge,
-        methods=registry.methods(account.id),
+        methods=methods,
         default_method=default,
         phone_number=account.phone_number,
     )

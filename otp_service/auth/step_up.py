@@ -21,7 +21,8 @@ PASSWORD = "password"  # noqa: S105 - a method
 
 def requirement_of(user_id: int) -> Requirement:
     """The best that the user's factors allow; the password for whoever has none."""
-    return Requirement(acr=registry.best_level(user_id), methods=registry.methods(user_id) or (PASSWORD,))
+    methods = registry.methods(user_id)
+    return Requirement(acr=registry.best_level(methods), methods=methods or (PASSWORD,))
 
 
 def request_code(caller: Caller, *, channel: Channel | None, client: ClientInfo) -> otp.Delivery:

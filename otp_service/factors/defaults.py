@@ -12,9 +12,9 @@ from otp_service.factors.errors import MethodNotEnrolled
 from otp_service.factors.models import FactorDefault
 
 
-def of_user(user_id: int) -> str | None:
-    """The user's own choice while it can be proven, else the configured channel, else the first there is."""
-    able = [method for method in registry.methods(user_id) if not registry.of_word(method).is_backup]
+def of_user(user_id: int, methods: tuple[str, ...]) -> str | None:
+    """The user's own choice among `methods` (see registry.methods), else the configured channel, else the first."""
+    able = [method for method in methods if not registry.of_word(method).is_backup]
     row = fetch_one(select(FactorDefault.method).where(FactorDefault.user_id == user_id))
     wished = (row.method if row else None, settings().sinch_method, *able)
     return next((method for method in wished if method in able), None)

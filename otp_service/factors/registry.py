@@ -37,10 +37,9 @@ def level_of(factor: Factor) -> str:
     return "aal1" if settings().factors.beyond_phone and factor.kind == PHONE.kind else "aal2"
 
 
-def best_level(user_id: int) -> str:
-    """The highest level that the user can reach now."""
-    factors = [of_word(method) for method in methods(user_id)]
-    return max(map(level_of, factors), default="aal1")
+def best_level(provable: tuple[str, ...]) -> str:
+    """The highest level that some of these methods reach; the password's for none."""
+    return max((level_of(of_word(method)) for method in provable), default="aal1")
 
 
 def chosen(user_id: int) -> tuple[str, ...]:

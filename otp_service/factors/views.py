@@ -18,7 +18,8 @@ bp = Blueprint("factors", __name__)
 @api(out=FactorsOut, errors=(401,))
 def list_factors(caller: Caller) -> dict[str, Any]:
     """List what the signed-in person has enrolled; no secret is ever shown."""
-    return {"factors": registry.describe(caller.user_id), "default_method": defaults.of_user(caller.user_id)}
+    default = defaults.of_user(caller.user_id, registry.methods(caller.user_id))
+    return {"factors": registry.describe(caller.user_id), "default_method": default}
 
 
 @bp.put("/factors/default")
