@@ -27,7 +27,7 @@ class Verified:
 def offer(challenge_token: str, factor: Factor, *, client: ClientInfo) -> dict[str, Any]:
     """What the client needs to answer with this factor. Raises InvalidToken and what Factor.offer raises."""
     challenge = challenges.find_open(challenge_token, now=clock.now())
-    return factor.offer(_ask(challenge, client)) or {}
+    return factor.offer(_ask(challenge, client))
 
 
 def meet(

@@ -37,7 +37,7 @@ def request_code(caller: Caller, *, channel: Channel | None, client: ClientInfo)
 
 def offer(caller: Caller, *, method: str, client: ClientInfo) -> dict[str, Any]:
     """What the client needs to step up by a method. Raises MethodNotEnrolled and what Factor.offer raises."""
-    return registry.of_user(caller.user_id, method).offer(_ask(caller, client)) or {}
+    return registry.of_user(caller.user_id, method).offer(_ask(caller, client))
 
 
 def step_up(

@@ -73,8 +73,8 @@ class Factor(Protocol):
     def methods(self, user_id: int) -> tuple[str, ...]:
         """The words for it in `methods` of a sign-in, the best first; empty when the user has none enrolled."""
 
-    def offer(self, ask: Ask) -> dict[str, Any] | None:
-        """What the client needs before it can answer (options of WebAuthn), in the form of the wire; None: nothing."""
+    def offer(self, ask: Ask) -> dict[str, Any]:
+        """What the client needs before it can answer (options of WebAuthn), in the form of the wire; may be empty."""
 
     def prove(self, ask: Ask, answer: dict[str, Any]) -> Proof:
         """Check what `answer` loaded. Counts the try first (factors.throttle), in a transaction of its own.
@@ -85,7 +85,7 @@ class Factor(Protocol):
     def describe(self, user_id: int) -> list[dict[str, Any]]:
         """What is enrolled, never a secret: `type`, `created_at`, `last_used_at` and what else helps its owner."""
 
-    def remove_all(self, user_id: int, *, now: datetime) -> int:
+    def remove_all(self, user_id: int) -> int:
         """Remove the user's authenticators of this kind in the open transaction; how many there were."""
 
 

@@ -94,7 +94,7 @@ def remove_all(user_id: int, *, now: datetime) -> dict[str, int]:
     Devices that were trusted beside them are no more, as with the removal of one (see `changes`).
     """
     trusted_devices.end_all(user_id, now=now)
-    return {factor.kind: factor.remove_all(user_id, now=now) for factor in _beside_the_phone()}
+    return {factor.kind: factor.remove_all(user_id) for factor in _beside_the_phone()}
 
 
 def _beside_the_phone() -> list[Factor]:

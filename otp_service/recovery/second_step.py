@@ -36,4 +36,4 @@ def prove(user_id: int, answer: Answer | None, *, code_id: uuid.UUID, client: Cl
 def _options(ask: Ask, methods: tuple[str, ...]) -> dict[str, dict[str, Any]]:
     """By method, what the client needs before it can answer."""
     factors = {method: registry.of_word(method) for method in methods}
-    return {method: factor.offer(ask) or {} for method, factor in factors.items() if factor.has_offer}
+    return {method: factor.offer(ask) for method, factor in factors.items() if factor.has_offer}

@@ -58,9 +58,9 @@ class BackupCodesFactor:
         """One word, while a code is left."""
         return self.words if records.standing(user_id).remaining else ()
 
-    def offer(self, ask: Ask) -> dict[str, Any] | None:  # noqa: ARG002 - the codes are on paper
+    def offer(self, ask: Ask) -> dict[str, Any]:  # noqa: ARG002 - the codes are on paper
         """Nothing: the user has the codes."""
-        return None
+        return {}
 
     def prove(self, ask: Ask, answer: dict[str, Any]) -> BackupCodeProof:
         """Compare with the one code that begins so; one hash, whatever was typed.
@@ -97,7 +97,7 @@ class BackupCodesFactor:
             }
         ]
 
-    def remove_all(self, user_id: int, *, now: datetime) -> int:  # noqa: ARG002 - there is nothing to date
+    def remove_all(self, user_id: int) -> int:
         """Forget the codes and the tries."""
         throttle.clear(user_id, KIND)
         return records.remove(user_id)

@@ -53,9 +53,9 @@ class PhoneFactor:
         account = users.find_by_id(user_id)
         return tuple(CHANNELS) if account is not None and account.phone_number else ()
 
-    def offer(self, ask: Ask) -> dict[str, Any] | None:  # noqa: ARG002 - sending has limits and routes of its own
+    def offer(self, ask: Ask) -> dict[str, Any]:  # noqa: ARG002 - sending has limits and routes of its own
         """Nothing: a code is sent on request."""
-        return None
+        return {}
 
     def prove(self, ask: Ask, answer: dict[str, Any]) -> PhoneProof:
         """Ask the provider. Raises OtpInvalid, TooManyAttempts, ProviderUnavailable, ProviderRefused."""
@@ -82,7 +82,7 @@ class PhoneFactor:
             }
         ]
 
-    def remove_all(self, user_id: int, *, now: datetime) -> int:  # noqa: ARG002 - the number belongs to the account
+    def remove_all(self, user_id: int) -> int:  # noqa: ARG002 - the number belongs to the account
         """Nothing: the number goes with the account."""
         return 0
 

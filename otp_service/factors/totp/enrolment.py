@@ -67,7 +67,7 @@ def remove(user_id: int, *, client: ClientInfo) -> None:
         callers.hold(user_id)
         if not records.find(user_id):
             raise FactorNotFound
-        TOTP.remove_all(user_id, now=now)
+        TOTP.remove_all(user_id)
         changes.record_removed(user_id, KIND, client=client, now=now)
 
 

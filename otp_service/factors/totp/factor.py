@@ -57,9 +57,9 @@ class TotpFactor:
         """One word, once the app is confirmed."""
         return self.words if records.find(user_id) else ()
 
-    def offer(self, ask: Ask) -> dict[str, Any] | None:  # noqa: ARG002 - the app needs nothing from us
+    def offer(self, ask: Ask) -> dict[str, Any]:  # noqa: ARG002 - the app needs nothing from us
         """Nothing: the app knows its code."""
-        return None
+        return {}
 
     def prove(self, ask: Ask, answer: dict[str, Any]) -> TotpProof:
         """Find the time step of a code. Raises OtpInvalid, TooManyAttempts, AuthenticatorDisabled."""
@@ -80,7 +80,7 @@ class TotpFactor:
             return []
         return [{"type": self.kind, "created_at": held.confirmed_at, "last_used_at": held.last_used_at}]
 
-    def remove_all(self, user_id: int, *, now: datetime) -> int:  # noqa: ARG002 - there is nothing to date
+    def remove_all(self, user_id: int) -> int:
         """Forget the secret and the tries; an enrolment that waits goes as well."""
         throttle.clear(user_id, KIND)
         return records.remove(user_id)

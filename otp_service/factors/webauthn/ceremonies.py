@@ -122,9 +122,7 @@ def verify_attestation(attestation: Attestation, *, challenge: bytes) -> Enrolle
     )
 
 
-def verify_assertion(
-    assertion: Assertion, *, challenge: bytes, public_key: bytes, needs_verification: bool = False
-) -> Shown:
+def verify_assertion(assertion: Assertion, *, challenge: bytes, public_key: bytes, needs_verification: bool) -> Shown:
     """Check a signature (section 7.2) but for the counter, which is the caller's to compare. Raises Refused."""
     from webauthn import verify_authentication_response
     from webauthn.helpers import bytes_to_base64url, structs

@@ -19,7 +19,7 @@ _HASHED = "webauthn challenge"
 
 
 class Purpose(StrEnum):
-    """What a signature is for."""
+    """What a signature is for: one of contract.Use, a new credential, or a whole sign-in."""
 
     ENROL = "enrol"
     SIGN_IN = "sign_in"

@@ -1,20 +1,17 @@
 """Passkeys and security keys as a second factor: a challenge signed for one sign-in, step-up or recovery."""
 
-from datetime import datetime
 from typing import Any
 
 from otp_service.core import clock
 from otp_service.core.schema import Schema
 from otp_service.core.settings import settings
 from otp_service.factors import throttle
-from otp_service.factors.contract import Ask, Use
+from otp_service.factors.contract import Ask
 from otp_service.factors.errors import MethodNotEnrolled
 from otp_service.factors.webauthn import assertions, ceremonies, challenges, credentials
 from otp_service.factors.webauthn.assertions import KIND, VERIFIED_USES, PasskeyProof
 from otp_service.factors.webauthn.challenges import Errand, Purpose
 from otp_service.factors.webauthn.schemas import PasskeyIn
-
-_PURPOSES = {Use.SIGN_IN: Purpose.SIGN_IN, Use.STEP_UP: Purpose.STEP_UP, Use.RECOVERY: Purpose.RECOVERY}
 
 
 class WebAuthnFactor:
@@ -33,7 +30,7 @@ class WebAuthnFactor:
         has_one = settings().webauthn.rp_id is not None and credentials.count(user_id) > 0
         return self.words if has_one else ()
 
-    def offer(self, ask: Ask) -> dict[str, Any] | None:
+    def offer(self, ask: Ask) -> dict[str, Any]:
         """PublicKeyCredentialRequestOptionsJSON for the user's passkeys. Raises MethodNotEnrolled, PasskeysOff."""
         errand = _errand(ask)
         ceremonies.rp_id()
@@ -58,7 +55,7 @@ class WebAuthnFactor:
         """Each passkey by itself."""
         return [passkey.described() for passkey in credentials.of_user(user_id)]
 
-    def remove_all(self, user_id: int, *, now: datetime) -> int:  # noqa: ARG002 - nothing of it stays
+    def remove_all(self, user_id: int) -> int:
         """Remove every passkey of the user's, and the tries."""
         throttle.clear(user_id, KIND)
         return credentials.remove_all(user_id)
@@ -68,4 +65,4 @@ WEBAUTHN = WebAuthnFactor()
 
 
 def _errand(ask: Ask) -> Errand:
-    return Errand(_PURPOSES[ask.use], ask.user_id, ask.bound_to)
+    return Errand(Purpose(ask.use), ask.user_id, ask.bound_to)
