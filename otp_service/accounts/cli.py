@@ -12,7 +12,6 @@ import orjson
 from otp_service import audit, sessions
 from otp_service.accounts import addresses, credentials, numbers, users
 from otp_service.accounts.import_cli import export, import_users
-from otp_service.accounts.passwords import check_policy
 from otp_service.accounts.users import Account
 from otp_service.audit import COMMAND_LINE, Event
 from otp_service.core import phone
@@ -56,7 +55,7 @@ def create(email: str, phone_number: str, password_stdin: bool, verified: bool, 
     """
     canonical, number = _canonical(email), read_number(phone_number)
     password = _read_password() if password_stdin else _ask_password()
-    faults = check_policy(password, email=canonical, phone_number=number, policy=credentials.policy())
+    faults = credentials.faults_of(password, email=canonical, phone_number=number)
     if faults:
         raise click.ClickException("\n".join(faults))
     account = users.create(

@@ -12,7 +12,7 @@ from otp_service.accounts import notices, throttle, users
 from otp_service.accounts.breached import is_breached
 from otp_service.accounts.errors import InvalidCredentials
 from otp_service.accounts.models import User
-from otp_service.accounts.passwords import PasswordPolicy
+from otp_service.accounts.passwords import PasswordPolicy, check_policy
 from otp_service.accounts.users import Account
 from otp_service.core import clock, hashing
 from otp_service.core.database import execute, fetch_one, transaction
@@ -48,12 +48,24 @@ def refuse_when_full() -> None:
     _slots().refuse_when_full()
 
 
-def policy() -> PasswordPolicy:
-    """What passwords must be, by the settings."""
-    return PasswordPolicy(
+def faults_of(password: str, *, email: str, phone_number: str | None) -> list[str]:
+    """What is wrong with a new password by the settings; see passwords.check_policy."""
+    policy = PasswordPolicy(
         minimum_length=settings().password_minimum_length,
         requires_character_classes=settings().password_requires_classes,
     )
+    return check_policy(password, email=email, phone_number=phone_number, policy=policy)
+
+
+def hash_for(password: str, *, email: str, phone_number: str | None) -> str:
+    """A hash of a new password for the owner of an address and a number.
+
+    Raises InvalidInput about newPassword for one that may not be used, SlotsBusy.
+    """
+    faults = faults_of(password, email=email, phone_number=phone_number)
+    if faults:
+        raise InvalidInput(fields={"newPassword": faults})
+    return hash_password(password, field="newPassword")
 
 
 def authenticate(*, email: str, password: str, client: ClientInfo) -> Account:

@@ -3,7 +3,6 @@
 from otp_service import audit, sessions
 from otp_service.accounts import callers, credentials, notices, users
 from otp_service.accounts.errors import InvalidCredentials
-from otp_service.accounts.passwords import check_policy
 from otp_service.accounts.users import Account
 from otp_service.core import clock
 from otp_service.core.database import transaction
@@ -36,7 +35,7 @@ def change(caller: Caller, *, current_password: str, new_password: str, client: 
 
 
 def _refuse_unfit(account: Account, current: str, new: str) -> None:
-    faults = check_policy(new, email=account.email, phone_number=account.phone_number, policy=credentials.policy())
+    faults = credentials.faults_of(new, email=account.email, phone_number=account.phone_number)
     if not faults and normalize(new) == normalize(current):
         faults = ["Password must be another one than before."]
     if faults:

@@ -5,10 +5,8 @@ from datetime import timedelta
 from otp_service import audit, sessions
 from otp_service.accounts import credentials, links, notices, users
 from otp_service.accounts.links import LinkPurpose
-from otp_service.accounts.passwords import check_policy
 from otp_service.core import clock
 from otp_service.core.database import transaction
-from otp_service.core.errors import InvalidInput
 from otp_service.core.tracing import ClientInfo
 
 LINK_LIFETIME = timedelta(hours=24)
@@ -29,12 +27,7 @@ def set_password(*, token: str, new_password: str, client: ClientInfo) -> None:
     """
     user_id = links.find_owner(token, LinkPurpose.SET_PASSWORD, now=clock.now())
     account = users.get(user_id)
-    faults = check_policy(
-        new_password, email=account.email, phone_number=account.phone_number, policy=credentials.policy()
-    )
-    if faults:
-        raise InvalidInput(fields={"newPassword": faults})
-    password_hash = credentials.hash_password(new_password, field="newPassword")
+    password_hash = credentials.hash_for(new_password, email=account.email, phone_number=account.phone_number)
     now = clock.now()
     with transaction():
         links.spend(token, LinkPurpose.SET_PASSWORD, now=now)

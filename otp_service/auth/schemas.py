@@ -6,7 +6,6 @@ from marshmallow import ValidationError, fields, post_load, validates_schema
 
 from otp_service.accounts import credentials
 from otp_service.accounts.fields import EmailField, PhoneField, password
-from otp_service.accounts.passwords import check_policy
 from otp_service.auth.phone_codes import Named
 from otp_service.core.schema import Flag, OpenOut, Schema, text
 from otp_service.factors.contract import Factor
@@ -32,7 +31,7 @@ class RegisterIn(Schema):
     def _check_password(self, data: dict[str, Any], **_: Any) -> None:
         if "password" in data:
             known = {name: data.get(name, "") for name in ("email", "phone_number")}
-            faults = check_policy(data["password"], policy=credentials.policy(), **known)
+            faults = credentials.faults_of(data["password"], **known)
             if faults:
                 raise ValidationError(faults, "password")
 

@@ -3,10 +3,8 @@
 from otp_service import audit, sessions
 from otp_service.accounts import credentials, notices, users
 from otp_service.accounts.errors import UserNotFound
-from otp_service.accounts.passwords import check_policy
 from otp_service.core import clock
 from otp_service.core.database import transaction
-from otp_service.core.errors import InvalidInput
 from otp_service.core.tracing import ClientInfo
 from otp_service.factors import otp, throttle, trusted_devices
 from otp_service.factors.contract import Proof
@@ -29,7 +27,8 @@ def confirm(*, email: str, code: str, new_password: str, second: Answer | None, 
     """
     account, proof = by_name.check(Scope.RESET, email, lambda: _prove(email, code, client), client=client)
     proof_of_second = second_step.prove(account.user_id, second, code_id=proof.attempt.verification_id, client=client)
-    password_hash = _hash(new_password, account)
+    # Only now: whether it is the account's number can be told only to who holds that phone.
+    password_hash = credentials.hash_for(new_password, email=account.email, phone_number=account.phone_number)
     _set(account, password_hash, (proof, proof_of_second), client)
 
 
@@ -39,16 +38,6 @@ def _prove(email: str, code: str, client: ClientInfo) -> tuple[Recoverable, otp.
         raise UserNotFound
     purpose = otp.Purpose.PASSWORD_RESET
     return account, otp.prove(user_id=account.user_id, code=code, purpose=purpose, client=client, is_anonymous=True)
-
-
-def _hash(new_password: str, account: Recoverable) -> str:
-    """Whether it is the account's number can be told only to who holds that phone."""
-    faults = check_policy(
-        new_password, email=account.email, phone_number=account.phone_number, policy=credentials.policy()
-    )
-    if faults:
-        raise InvalidInput(fields={"newPassword": faults})
-    return credentials.hash_password(new_password, field="newPassword")
 
 
 def _set(account: Recoverable, password_hash: str, proofs: tuple[otp.Proof, Proof | None], client: ClientInfo) -> None:

@@ -6,7 +6,6 @@ from marshmallow import ValidationError, fields, post_load, validates_schema
 
 from otp_service.accounts import credentials
 from otp_service.accounts.fields import EmailField, password
-from otp_service.accounts.passwords import check_policy
 from otp_service.core.schema import Schema
 from otp_service.factors.otp.fields import CodeField
 from otp_service.factors.schemas import AnswerIn
@@ -46,6 +45,6 @@ class PasswordResetConfirmIn(Schema):
         """As far as the request shows it: whose number it must not be is not known here."""
         if "new_password" in data:
             known = {"email": data.get("email", ""), "phone_number": ""}
-            faults = check_policy(data["new_password"], policy=credentials.policy(), **known)
+            faults = credentials.faults_of(data["new_password"], **known)
             if faults:
                 raise ValidationError(faults, "newPassword")
