@@ -6,6 +6,7 @@ from marshmallow import ValidationError, fields, validate
 
 from otp_service.accounts import addresses
 from otp_service.core import phone
+from otp_service.core.schema import one_fault
 from otp_service.core.settings import settings
 
 EMAIL_FAULT = "Provide a valid email address."
@@ -18,7 +19,7 @@ class EmailField(fields.String):
 
     def __init__(self, **options: Any) -> None:
         super().__init__(
-            error_messages=dict.fromkeys(("required", "null", "invalid"), EMAIL_FAULT),
+            error_messages=one_fault(EMAIL_FAULT),
             metadata={"format": "email", "examples": ["ada@example.com"]},
             **options,
         )
@@ -35,7 +36,7 @@ class PhoneField(fields.String):
 
     def __init__(self, **options: Any) -> None:
         super().__init__(
-            error_messages=dict.fromkeys(("required", "null", "invalid"), PHONE_FAULT),
+            error_messages=one_fault(PHONE_FAULT),
             metadata={"description": "In any spelling, with its country code.", "examples": ["+14155552671"]},
             **options,
         )
@@ -53,6 +54,6 @@ def password(fault: str = "Provide your password.", *, is_required: bool = True)
     return fields.String(
         required=is_required,
         validate=validate.Length(min=1, max=LONGEST_INPUT, error=fault),
-        error_messages=dict.fromkeys(("required", "null", "invalid"), fault),
+        error_messages=one_fault(fault),
         metadata={"format": "password", "examples": ["Tram-To-Altstetten-7"]},
     )

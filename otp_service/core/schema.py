@@ -25,7 +25,7 @@ class Flag(fields.Boolean):
     """true or false, and no other spelling of them."""
 
     def __init__(self, fault: str, **options: Any) -> None:
-        super().__init__(error_messages=dict.fromkeys(("required", "null", "invalid"), fault), **options)
+        super().__init__(error_messages=one_fault(fault), **options)
 
     def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> bool:
         if not isinstance(value, bool):
@@ -56,14 +56,18 @@ def load(schema: marshmallow.Schema, data: dict[str, Any]) -> dict[str, Any]:
     return loaded
 
 
+def one_fault(message: str) -> dict[str, Any]:
+    """A field's `error_messages`: whatever is wrong with its shape, the client reads `message`."""
+    return dict.fromkeys(("required", "null", "invalid", "type", "unknown", "validator_failed"), message)
+
+
 def text(message: str, *, maximum: int, **options: Any) -> fields.String:
     """A required text of 1 to `maximum` characters; whatever is wrong with it, the client reads `message`."""
-    problems = dict.fromkeys(("required", "null", "invalid", "validator_failed"), message)
     return fields.String(
         **{
             "required": True,
             "validate": validate.Length(min=1, max=maximum, error=message),
-            "error_messages": problems,
+            "error_messages": one_fault(message),
             **options,
         }
     )

@@ -4,7 +4,7 @@ from typing import Any
 
 from marshmallow import fields, validate
 
-from otp_service.core.schema import Schema
+from otp_service.core.schema import Schema, one_fault
 from otp_service.factors import registry
 
 
@@ -14,7 +14,7 @@ def method(words: tuple[str, ...] = registry.WORDS) -> fields.String:
     return fields.String(
         required=True,
         validate=validate.OneOf(words, error=fault),
-        error_messages=dict.fromkeys(("required", "null", "invalid"), fault),
+        error_messages=one_fault(fault),
     )
 
 

@@ -2,7 +2,7 @@
 
 from marshmallow import fields, validate
 
-from otp_service.core.schema import Schema
+from otp_service.core.schema import Schema, one_fault
 
 CODE_FAULT = "Provide one of your backup codes."
 
@@ -13,7 +13,7 @@ class BackupCodeAnswer(Schema):
     code = fields.String(
         required=True,
         validate=validate.Regexp(r"[ -~]{1,64}\Z", error=CODE_FAULT),
-        error_messages=dict.fromkeys(("required", "null", "invalid"), CODE_FAULT),
+        error_messages=one_fault(CODE_FAULT),
         metadata={"examples": ["7F3K-Q2MZ-X0VB-9TCD"]},
     )
 

@@ -6,6 +6,7 @@ from typing import Any
 from marshmallow import ValidationError, fields, validate
 
 from otp_service.core import phone
+from otp_service.core.schema import one_fault
 from otp_service.core.settings import settings
 from otp_service.factors.otp.destinations import CHANNELS
 from otp_service.sinch import Channel
@@ -22,7 +23,7 @@ class CodeField(fields.String):
     def __init__(self, **options: Any) -> None:
         super().__init__(
             required=True,
-            error_messages=dict.fromkeys(("required", "null", "invalid"), CODE_FAULT),
+            error_messages=one_fault(CODE_FAULT),
             metadata={
                 "description": "For a flash call the number that rang, in E.164.",
                 "pattern": r"[0-9]{4,6}|\+[1-9][0-9]{6,14}",
@@ -48,6 +49,6 @@ def channel() -> fields.Enum[Channel]:
         Channel,
         by_value=fields.String,
         validate=validate.OneOf(CHANNELS, error=CHANNEL_FAULT),
-        error_messages=dict.fromkeys(("unknown", "invalid", "null"), CHANNEL_FAULT),
+        error_messages=one_fault(CHANNEL_FAULT),
         metadata={"examples": ["sms"]},
     )

@@ -2,7 +2,7 @@
 
 from marshmallow import fields, validate
 
-from otp_service.core.schema import Schema
+from otp_service.core.schema import Schema, one_fault
 
 CODE_FAULT = "Provide the code as 6 digits."
 
@@ -13,7 +13,7 @@ class TotpAnswer(Schema):
     code = fields.String(
         required=True,
         validate=validate.Regexp(r"[0-9]{6}\Z", error=CODE_FAULT),
-        error_messages=dict.fromkeys(("required", "null", "invalid"), CODE_FAULT),
+        error_messages=one_fault(CODE_FAULT),
         metadata={"examples": ["492039"]},
     )
 

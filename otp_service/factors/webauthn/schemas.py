@@ -5,7 +5,7 @@ from typing import Any
 
 from marshmallow import EXCLUDE, ValidationError, fields, post_load, validate
 
-from otp_service.core.schema import OpenOut, Schema, text
+from otp_service.core.schema import OpenOut, Schema, one_fault, text
 from otp_service.core.settings import decoded_base64
 from otp_service.factors.webauthn.answers import Assertion, Attestation
 
@@ -13,7 +13,7 @@ CREDENTIAL_FAULT = "Provide the credential as the browser's toJSON() gives it."
 NAME_FAULT = "Provide a name of 1 to 64 printable characters."
 ID_BYTES = 1_023
 _BASE64URL = re.compile(r"[A-Za-z0-9_-]+={0,2}")
-_FAULTS: dict[str, Any] = dict.fromkeys(("required", "null", "invalid", "type"), CREDENTIAL_FAULT)
+_FAULTS: dict[str, Any] = one_fault(CREDENTIAL_FAULT)
 
 
 class Base64UrlField(fields.String):
@@ -113,7 +113,7 @@ class NameIn(Schema):
             validate.Predicate("isprintable", error=NAME_FAULT),
             validate.Predicate("strip", error=NAME_FAULT),
         ],
-        error_messages=dict.fromkeys(("required", "null", "invalid"), NAME_FAULT),
+        error_messages=one_fault(NAME_FAULT),
         metadata={"examples": ["Key on my ring"]},
     )
 
