@@ -49,7 +49,8 @@ def _change(token: str, link: Link, client: ClientInfo, now: datetime) -> None:
     """Give the account its new address, and end what was begun under the old one, save the session that asked."""
     with transaction():
         account = callers.hold(link.user_id)
-        if link.email is None or account.has_voided(link.created_at):
+        was_ended = link.session_id is not None and sessions.was_ended(link.session_id)
+        if link.email is None or was_ended or account.has_voided(link.created_at):
             raise InvalidToken  # who asked may be who was to be kept out
         links.spend(token, LinkPurpose.EMAIL_CHANGE, now=now)
         email_owners.change(account, email=link.email, now=now)

@@ -63,6 +63,11 @@ def close(change: Change) -> None:
     execute(delete(PhoneChange).where(is_later))
 
 
+def close_all(user_id: int) -> None:
+    """Let no change of the user's be undone any more, in the open transaction: an operator has decided."""
+    execute(delete(PhoneChange).where(PhoneChange.user_id == user_id))
+
+
 def earlier_number(change_id: uuid.UUID) -> str:
     """The number from before a change."""
     row = fetch_one(select(PhoneChange.sealed_number).where(PhoneChange.id == change_id))

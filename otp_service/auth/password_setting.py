@@ -8,6 +8,7 @@ from otp_service.accounts.links import LinkPurpose
 from otp_service.core import clock
 from otp_service.core.database import transaction
 from otp_service.core.tracing import ClientInfo
+from otp_service.sessions.errors import InvalidToken
 
 LINK_LIFETIME = timedelta(hours=24)
 
@@ -25,12 +26,17 @@ def set_password(*, token: str, new_password: str, client: ClientInfo) -> None:
 
     Raises InvalidToken, InvalidInput for a password that may not be used (the link stays good), SlotsBusy.
     """
-    user_id = links.find_owner(token, LinkPurpose.SET_PASSWORD, now=clock.now())
+    link = links.find(token, LinkPurpose.SET_PASSWORD, now=clock.now())
+    if link is None:
+        raise InvalidToken
+    user_id = link.user_id
     account = users.get(user_id)
     password_hash = credentials.hash_for(new_password, email=account.email, phone_number=account.phone_number)
     now = clock.now()
     with transaction():
         links.spend(token, LinkPurpose.SET_PASSWORD, now=now)
+        if link.created_at < users.get(user_id).password_changed_at:
+            raise InvalidToken  # another password was set since
         users.set_password_hash(user_id, password_hash, now=now)
         sessions.end_all(user_id, now=now)
         audit.record("password.set_by_link", user_id=user_id, client=client, at=now)

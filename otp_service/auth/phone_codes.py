@@ -31,7 +31,14 @@ class Named:
 
 def login_recipient(account: Account, challenge_id: uuid.UUID) -> otp.Recipient:
     """A code that signs the holder of the challenge in. Raises PhoneNumberMissing."""
-    return otp.Recipient(account.id, account.reachable_number(), otp.Purpose.LOGIN, account.locale, challenge_id)
+    number = account.reachable_number()
+    is_anonymous = _may_be_anothers(account)
+    return otp.Recipient(account.id, number, otp.Purpose.LOGIN, account.locale, challenge_id, is_anonymous)
+
+
+def _may_be_anothers(account: Account) -> bool:
+    """While existence is hidden anybody can register with a number that another has proven."""
+    return settings().existence.hidden and not account.is_verified
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +67,8 @@ def request(named: Named, *, channel: Channel | None, client: ClientInfo) -> otp
 
 def _send(named: Named, channel: Channel | None, client: ClientInfo) -> otp.Delivery:
     account = _account_of(named)
-    purpose, is_anonymous, number = otp.Purpose.PHONE_VERIFICATION, account.is_verified, account.reachable_number()
+    purpose, number = otp.Purpose.PHONE_VERIFICATION, account.reachable_number()
+    is_anonymous = account.is_verified or _may_be_anothers(account)
     recipient = otp.Recipient(account.id, number, purpose, account.locale, is_anonymous=is_anonymous)
     return otp.send(recipient, channel=channel, client=client)
 

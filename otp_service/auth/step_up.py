@@ -22,7 +22,8 @@ PASSWORD = "password"  # noqa: S105 - a method
 def requirement_of(user_id: int) -> Requirement:
     """The best that the user's factors allow; the password for whoever has none."""
     methods = registry.methods(user_id)
-    return Requirement(acr=registry.best_level(methods), methods=methods or (PASSWORD,))
+    level = registry.best_level(methods)
+    return Requirement(acr=level, methods=methods or (PASSWORD,), beyond_password=bool(methods))
 
 
 def request_code(caller: Caller, *, channel: Channel | None, client: ClientInfo) -> otp.Delivery:

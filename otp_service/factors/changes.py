@@ -2,28 +2,34 @@
 
 from datetime import datetime
 
-from otp_service import audit
+from otp_service import audit, sessions
 from otp_service.accounts import notices
 from otp_service.core.tracing import ClientInfo
 from otp_service.factors import throttle, trusted_devices
+from otp_service.sessions import Caller
 
 
 def record_added(
     user_id: int, kind: str, *, client: ClientInfo, now: datetime, label: str | None = None, **facts: str
 ) -> None:
-    """Tell that a factor was added, in the open transaction; wrong tries of its kind are forgotten.
+    """Tell that a factor was added, in the open transaction.
 
-    `label` is what its owner calls it, for the notice; `facts` go into the event.
+    Wrong tries of its kind are forgotten, and so are devices that were trusted without it. `label` is what its owner
+    calls it, for the notice; `facts` go into the event.
     """
     throttle.clear(user_id, kind)
+    trusted_devices.end_all(user_id, now=now)
     audit.record("factor.added", user_id=user_id, client=client, at=now, factor=kind, **facts)
     notices.notify(user_id, "factor_added", now=now, client=client, factor=kind, label=label)
 
 
-def record_removed(
-    user_id: int, kind: str, *, client: ClientInfo, now: datetime, label: str | None = None, **facts: str
-) -> None:
-    """Tell that a factor was removed, in the open transaction; devices that were trusted beside it are no more."""
-    trusted_devices.end_all(user_id, now=now)
-    audit.record("factor.removed", user_id=user_id, client=client, at=now, factor=kind, **facts)
-    notices.notify(user_id, "factor_removed", now=now, client=client, factor=kind, label=label)
+def record_removed(caller: Caller, kind: str, *, client: ClientInfo, now: datetime, **facts: str) -> None:
+    """Tell that the caller removed a factor, in the open transaction; trusted devices and all other sessions end.
+
+    Whoever has the factor may be who it was taken from. `label` in the facts is what its owner called it.
+    """
+    trusted_devices.end_all(caller.user_id, now=now)
+    sessions.end_all(caller.user_id, now=now, keep=caller.session_id)
+    told = {name: fact for name, fact in facts.items() if name != "label"}
+    audit.record("factor.removed", user_id=caller.user_id, client=client, at=now, factor=kind, **told)
+    notices.notify(caller.user_id, "factor_removed", now=now, client=client, factor=kind, label=facts.get("label"))

@@ -38,8 +38,13 @@ def level_of(factor: Factor) -> str:
 
 
 def best_level(provable: tuple[str, ...]) -> str:
-    """The highest level that some of these methods reach; the password's for none."""
-    return max((level_of(of_word(method)) for method in provable), default="aal1")
+    """The highest level that some of these methods reach; the password's for none.
+
+    Backup codes run out: beside another method they raise nothing, or they would shut people out one day.
+    """
+    factors = [of_word(method) for method in provable]
+    lasting = [factor for factor in factors if not factor.is_backup]
+    return max(map(level_of, lasting or factors), default="aal1")
 
 
 def chosen(user_id: int) -> tuple[str, ...]:

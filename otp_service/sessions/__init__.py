@@ -1,7 +1,7 @@
 """Sessions: what a signed-in person holds. They know a user only as an id."""
 
 from otp_service.sessions.access import Caller, signed_in, token_bearer
-from otp_service.sessions.listing import Device, Held, devices_of, newest, of_user
+from otp_service.sessions.listing import Device, Held, devices_of, newest, of_user, was_ended
 from otp_service.sessions.renewal import renew
 from otp_service.sessions.rotation import OWNER, rotate
 from otp_service.sessions.services import (
@@ -46,4 +46,5 @@ __all__ = [
     "start",
     "strengthen",
     "token_bearer",
+    "was_ended",
 ]

@@ -18,12 +18,13 @@ View = Callable[..., Any]
 
 @dataclass(frozen=True, slots=True)
 class Caller:
-    """Who is asking, by a valid access token of a live session; `acr` and `auth_time` (seconds) as the token says."""
+    """Who is asking, by a valid access token of a live session; the last three as the token says (seconds)."""
 
     user_id: int
     session_id: uuid.UUID
     acr: str
     auth_time: int
+    amr: tuple[str, ...] = ()
 
 
 def signed_in(view: View) -> View:
@@ -62,4 +63,4 @@ def _bearer() -> Caller:
         raise AccessTokenRequired
     claims = tokens.read(token)
     concerns(claims.user_id)
-    return Caller(claims.user_id, claims.session_id, claims.acr, claims.auth_time)
+    return Caller(claims.user_id, claims.session_id, claims.acr, claims.auth_time, claims.amr)

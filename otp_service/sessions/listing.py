@@ -45,6 +45,11 @@ def of_user(user_id: int) -> list[Held]:
     return [Held(*row) for row in fetch_all(statement)]
 
 
+def was_ended(session_id: uuid.UUID) -> bool:
+    """Whether somebody ended the session; one that lies unused, or is too old, was not ended."""
+    return bool(fetch_all(select(Session.id).where(Session.id == session_id, Session.ended_at.is_not(None))))
+
+
 def devices_of(user_id: int) -> list[Device]:
     """Those of all the user's sessions that are kept: the live ones, and the ended ones until they are forgotten."""
     statement = select(Session.ip, Session.agent).where(Session.user_id == user_id).distinct()

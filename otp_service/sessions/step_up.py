@@ -28,10 +28,14 @@ LEVELS = ("aal1", "aal2", "aal3")
 
 @dataclass(frozen=True, slots=True)
 class Requirement:
-    """The strongest level that an account can reach, and the methods that lead there."""
+    """The strongest level that an account can reach, and the methods that lead there.
+
+    `beyond_password`: the account has a factor, so that the password alone is never enough, whatever the level.
+    """
 
     acr: str
     methods: tuple[str, ...]
+    beyond_password: bool = False
 
 
 RequirementOf = Callable[[int], Requirement]
@@ -66,7 +70,8 @@ def require_fresh(caller: Caller) -> None:
     requirement = requirement_of(caller.user_id)
     is_recent = clock.now().timestamp() - caller.auth_time <= FRESH_SECONDS
     is_strong = caller.acr in LEVELS and LEVELS.index(caller.acr) >= LEVELS.index(requirement.acr)
-    if not (is_recent and is_strong):
+    has_shown_factor = bool(set(caller.amr) - {"pwd"}) or not requirement.beyond_password
+    if not (is_recent and is_strong and has_shown_factor):
         raise StepUpRequired(extra={"methods": list(requirement.methods), "maxAgeSeconds": FRESH_SECONDS})
 
 

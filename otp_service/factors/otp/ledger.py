@@ -15,7 +15,7 @@ from otp_service.core.settings import settings
 from otp_service.factors.otp import budget
 from otp_service.factors.otp.budget import Spending
 from otp_service.factors.otp.models import Verification
-from otp_service.factors.otp.states import Delivered, State
+from otp_service.factors.otp.states import TO_A_STRANGERS_NUMBER, Delivered, State
 from otp_service.sinch import Channel, Price
 
 
@@ -52,7 +52,8 @@ class Ticket:
 
     def spending(self) -> Spending:
         """What the send used up."""
-        return Spending(self.user_id, self.phone_number, self.ip, is_anonymous=self.is_anonymous)
+        has_part = self.is_anonymous or self.purpose in TO_A_STRANGERS_NUMBER
+        return Spending(self.user_id, self.phone_number, self.ip, is_anonymous=has_part)
 
 
 _GRANTED = (

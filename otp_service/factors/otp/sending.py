@@ -20,7 +20,7 @@ from otp_service.factors.otp.errors import OtpCooldown, from_provider
 from otp_service.factors.otp.fallback import StartFailed, Way
 from otp_service.factors.otp.ledger import Ticket
 from otp_service.factors.otp.models import Verification
-from otp_service.factors.otp.states import Purpose, State
+from otp_service.factors.otp.states import TO_A_STRANGERS_NUMBER, Purpose, State
 from otp_service.sinch import Channel
 
 log = logging.getLogger(__name__)
@@ -43,7 +43,8 @@ class Recipient:
 
     def spending(self, ip: str) -> Spending:
         """What a send to them uses up."""
-        return Spending(self.user_id, self.phone_number, ip, is_anonymous=self.is_anonymous)
+        has_part = self.is_anonymous or self.purpose in TO_A_STRANGERS_NUMBER
+        return Spending(self.user_id, self.phone_number, ip, is_anonymous=has_part)
 
 
 @dataclass(frozen=True, slots=True)

@@ -41,6 +41,10 @@ PROVE_THE_PHONE = (Purpose.LOGIN, Purpose.PHONE_VERIFICATION)
 """What a code may have been sent for to be taken from whoever just names the person."""
 
 
+TO_A_STRANGERS_NUMBER = (Purpose.PHONE_CHANGE,)
+"""What goes to a number that is not the caller's yet: another may have proven it, and needs it to sign in."""
+
+
 class AttemptOutcome(StrEnum):
     """What the provider said of a code; unknown until its answer is recorded."""
 

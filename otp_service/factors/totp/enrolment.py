@@ -15,6 +15,7 @@ from otp_service.factors.errors import FactorExists, FactorNotFound, OtpInvalid
 from otp_service.factors.totp import codes, provisioning, records
 from otp_service.factors.totp.factor import KIND, TOTP, record_refusal
 from otp_service.factors.totp.records import Authenticator
+from otp_service.sessions import Caller
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,15 +61,15 @@ def confirm(user_id: int, *, code: str, client: ClientInfo) -> tuple[str, ...]:
         return spare.codes if spare and spare.store_first(client=client, now=now) else ()
 
 
-def remove(user_id: int, *, client: ClientInfo) -> None:
-    """Forget the app. Raises FactorNotFound, InvalidToken."""
-    now = clock.now()
+def remove(caller: Caller, *, client: ClientInfo) -> None:
+    """Forget the app; every session ends but the caller's. Raises FactorNotFound, InvalidToken."""
+    now, user_id = clock.now(), caller.user_id
     with transaction():
         callers.hold(user_id)
         if not records.find(user_id):
             raise FactorNotFound
         TOTP.remove_all(user_id)
-        changes.record_removed(user_id, KIND, client=client, now=now)
+        changes.record_removed(caller, KIND, client=client, now=now)
 
 
 def _waiting(user_id: int, now: datetime) -> Authenticator:

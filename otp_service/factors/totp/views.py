@@ -36,4 +36,4 @@ def confirm(body: dict[str, Any], caller: Caller) -> dict[str, Any]:
 @api(errors=(401, 403, 404))
 def remove(caller: Caller) -> None:
     """Remove the authenticator app."""
-    enrolment.remove(caller.user_id, client=client_info())
+    enrolment.remove(caller, client=client_info())

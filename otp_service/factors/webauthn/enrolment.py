@@ -72,13 +72,17 @@ def rename(id: uuid.UUID, *, user_id: int, name: str, client: ClientInfo) -> dic
         return credentials.get(id, user_id=user_id).described()
 
 
-def remove(id: uuid.UUID, *, user_id: int, client: ClientInfo) -> None:
-    """Remove a passkey, and the trust in devices that may rest on it. Raises PasskeyNotFound, for another's too."""
-    now = clock.now()
+def remove(id: uuid.UUID, *, caller: Caller, client: ClientInfo) -> None:
+    """Remove a passkey, and the other sessions and the trust in devices that may rest on it.
+
+    Raises PasskeyNotFound, for another's too.
+    """
+    now, user_id = clock.now(), caller.user_id
     with transaction():
+        callers.hold(user_id)
         passkey = credentials.get(id, user_id=user_id)
         credentials.remove(id, user_id=user_id)
-        changes.record_removed(user_id, KIND, client=client, now=now, **_which(passkey))
+        changes.record_removed(caller, KIND, client=client, now=now, **_which(passkey))
 
 
 def _errand(caller: Caller) -> Errand:

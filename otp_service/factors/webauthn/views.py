@@ -45,4 +45,4 @@ def rename(body: dict[str, Any], caller: Caller, id: uuid.UUID) -> dict[str, Any
 @api(errors=(401, 403, 404))
 def remove(caller: Caller, id: uuid.UUID) -> None:
     """Remove a passkey, at once."""
-    enrolment.remove(id, user_id=caller.user_id, client=client_info())
+    enrolment.remove(id, caller=caller, client=client_info())
