@@ -72,10 +72,6 @@ class Taken:
     faults: tuple[Fault, ...]
     release: threading.Event
 
-    def of_phase(self, phase: Phase) -> tuple[Fault, ...]:
-        """Those that bite then."""
-        return tuple(fault for fault in self.faults if fault.phase is phase)
-
 
 class FaultBox:
     """The faults that are set. A call takes every latency it meets and the oldest of the other kinds."""
