@@ -26,5 +26,6 @@ def prove(assertion: Assertion, *, client: ClientInfo) -> PasskeyProof:
     ceremonies.rp_id()
     passkey = credentials.find(assertion.raw_id)
     if passkey is not None:
-        throttle.count(passkey.user_id, KIND, client=client, now=now)
+        # Not in a row: a signature cannot be guessed, and whoever knows the credential's id must not disable it.
+        throttle.count(passkey.user_id, KIND, client=client, now=now, is_in_a_row=False)
     return assertions.prove(assertion, _ERRAND, client=client, now=now)
