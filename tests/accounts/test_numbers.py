@@ -164,7 +164,12 @@ def test_of_20_parallel_proofs_of_one_number_one_owner_comes(app: Flask, api: Ap
 
         answers = at_once(19, race)
         assert answers.count(200) == 1, answers
-        assert set(answers) <= {200, 401, 404}, answers
+        assert set(answers) <= {
+            200,
+            401,
+            404,
+            503,
+        }  # the last: more calls to the provider at once than are let through, answers
         assert len(proven_owners(app, first.phone_number)) == 1
 
 

@@ -21,7 +21,7 @@ def test_a_person_registers(api: Api) -> None:
     assert response.json["message"] == "User registered successfully. Verify your phone number to complete setup."
     assert "authenticator app or a passkey" in response.json["notice"]
     assert isinstance(response.json["userId"], int)
-    assert set(response.json) == {"message", "userId"}
+    assert set(response.json) == {"message", "notice", "userId"}
 
 
 @pytest.mark.parametrize("spelling", ["{}@EXAMPLE.com", "{}@example.COM"])
