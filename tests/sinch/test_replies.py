@@ -41,7 +41,7 @@ def test_the_receipt_of_a_flash_call_has_its_filter(serve: Serve, connect: Conne
     details = {"cliFilter": "(.*)8156(.*)", "interceptionTimeout": 45, "reportTimeout": 75, "denyCallAfter": 0}
     sinch = connect(serve(reply({"id": ID, "method": "flashcall", "flashCall": details})).url)
     found = sinch.start(NUMBER, Channel.FLASHCALL, reference=REFERENCE)
-    assert found == Receipt(ID, Channel.FLASHCALL, 45, "(.*)8156(.*)")
+    assert found == Receipt(ID, Channel.FLASHCALL, 75, "(.*)8156(.*)")
 
 
 def test_a_receipt_needs_no_more_than_an_id(serve: Serve, connect: Connect) -> None:
