@@ -23,13 +23,14 @@ def record_added(
     notices.notify(user_id, "factor_added", now=now, client=client, factor=kind, label=label)
 
 
-def record_removed(caller: Caller, kind: str, *, client: ClientInfo, now: datetime, **facts: str) -> None:
+def record_removed(
+    caller: Caller, kind: str, *, client: ClientInfo, now: datetime, label: str | None = None, **facts: str
+) -> None:
     """Tell that the caller removed a factor, in the open transaction; trusted devices and all other sessions end.
 
-    Whoever has the factor may be who it was taken from. `label` in the facts is what its owner called it.
+    Whoever has the factor may be who it was taken from. `label` and `facts` are those of `record_added`.
     """
     trusted_devices.end_all(caller.user_id, now=now)
     sessions.end_all(caller.user_id, now=now, keep=caller.session_id)
-    told = {name: fact for name, fact in facts.items() if name != "label"}
-    audit.record("factor.removed", user_id=caller.user_id, client=client, at=now, factor=kind, **told)
-    notices.notify(caller.user_id, "factor_removed", now=now, client=client, factor=kind, label=facts.get("label"))
+    audit.record("factor.removed", user_id=caller.user_id, client=client, at=now, factor=kind, **facts)
+    notices.notify(caller.user_id, "factor_removed", now=now, client=client, factor=kind, label=label)

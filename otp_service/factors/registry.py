@@ -65,17 +65,17 @@ def of_word(word: str) -> Factor:
     raise MethodNotEnrolled
 
 
-def require_phone(user_id: int) -> None:
-    """Raise MethodNotEnrolled where a code on the phone would not be taken: before one is sent, and paid for."""
-    if PHONE.methods(user_id) and not set(PHONE.words) & set(methods(user_id)):
-        raise MethodNotEnrolled
-
-
 def of_user(user_id: int, word: str) -> Factor:
     """The same, if the user can prove it. Raises MethodNotEnrolled."""
     if word not in methods(user_id):
         raise MethodNotEnrolled
     return of_word(word)
+
+
+def require_phone(user_id: int) -> None:
+    """Raise MethodNotEnrolled where a code on the phone would not be taken: before one is sent, and paid for."""
+    if PHONE.methods(user_id) and not set(PHONE.words) & set(methods(user_id)):
+        raise MethodNotEnrolled
 
 
 def prove(ask: Ask, *, method: str, answer: dict[str, Any]) -> Proof:
