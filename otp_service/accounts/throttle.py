@@ -5,7 +5,7 @@ It counts by canonical address, known or unknown, so that a wait tells nobody wh
 
 from datetime import datetime, timedelta
 
-from sqlalchemy import ColumnElement, case, delete, literal, or_, select, update
+from sqlalchemy import ColumnElement, bindparam, delete, literal, select, text, update
 
 from otp_service.accounts.errors import AccountLocked
 from otp_service.accounts.models import LoginThrottle
@@ -16,6 +16,20 @@ from otp_service.core.settings import settings
 FIRST_WAIT = timedelta(seconds=30)
 LONGEST_WAIT = timedelta(minutes=15)
 FORGOTTEN_AFTER = timedelta(hours=24)
+
+# As text, since SQLAlchemy compiles a statement with ON CONFLICT anew each time that it runs. Below the limit nobody
+# waits: of parallel tries the one that read the clock first may be counted last.
+_ONE_MORE = text(
+    """
+    INSERT INTO login_throttles AS t (subject, failures, last_failed_at, waits_until) VALUES (:subject, 1, :now, :now)
+    ON CONFLICT (subject) DO UPDATE SET
+        failures = CASE WHEN t.last_failed_at <= :old THEN 1 ELSE t.failures + 1 END,
+        last_failed_at = :now,
+        waits_until = :now
+    WHERE t.failures < :limit OR t.waits_until <= :now
+    RETURNING failures
+    """
+).bindparams(bindparam("now", type_=UtcDateTime), bindparam("old", type_=UtcDateTime))
 
 
 def subject_of(email: str) -> str:
@@ -29,23 +43,16 @@ def count_try(subject: str, *, now: datetime) -> int:
     Returns how many failed in a row, this one included. Raises AccountLocked while a wait runs.
     """
     with transaction():
-        is_old = LoginThrottle.last_failed_at <= now - FORGOTTEN_AFTER
-        failures = case((is_old, 1), else_=LoginThrottle.failures + 1)
-        statement = upsert(LoginThrottle).values(
-            subject=subject, failures=1, last_failed_at=now, waits_until=_wait_end(1, now)
-        )
-        statement = statement.on_conflict_do_update(
-            index_elements=[LoginThrottle.subject],
-            set_={"failures": failures, "last_failed_at": now, "waits_until": _wait_ends(failures, now)},
-            # Below the limit nobody waits: of parallel tries the one that read the clock first may be counted last.
-            where=or_(LoginThrottle.failures < settings().login_failures_before_wait, LoginThrottle.waits_until <= now),
-        )
-        is_counted = execute(statement).rowcount == 1
-        row = fetch_one(select(LoginThrottle.failures, LoginThrottle.waits_until).where(_is(subject)))
-    if row is None or not is_counted:
-        wait = (row.waits_until - now).total_seconds() if row else 1
-        raise AccountLocked(retry_after_seconds=wait)
-    return int(row.failures)
+        limit = settings().login_failures_before_wait
+        values = {"subject": subject, "now": now, "old": now - FORGOTTEN_AFTER, "limit": limit}
+        counted = execute(_ONE_MORE, values).first()
+        if counted is not None and starts_a_wait(counted.failures):
+            wait = {"waits_until": now + _wait(counted.failures)}
+            execute(update(LoginThrottle).where(_is(subject)).values(wait))
+    if counted is None:
+        row = fetch_one(select(LoginThrottle.waits_until).where(_is(subject)))
+        raise AccountLocked(retry_after_seconds=(row.waits_until - now).total_seconds() if row else 1)
+    return int(counted.failures)
 
 
 def give_back(subject: str, *, now: datetime) -> None:
@@ -90,24 +97,9 @@ def _is(subject: str) -> ColumnElement[bool]:
     return LoginThrottle.subject == subject
 
 
-def _wait_end(failures: int, now: datetime) -> datetime:
-    if not starts_a_wait(failures):
-        return now
+def _wait(failures: int) -> timedelta:
     doublings = min(failures - settings().login_failures_before_wait, 10)
-    return now + min(FIRST_WAIT * (1 << doublings), LONGEST_WAIT)
-
-
-def _wait_ends(failures: ColumnElement[int], now: datetime) -> ColumnElement[datetime]:
-    """`_wait_end` as SQL: a table of its few steps."""
-    first = settings().login_failures_before_wait
-    steps = {count: _wait_end(count, now) for count in range(first, first + 6)}
-    longest = literal(_wait_end(first + 6, now), UtcDateTime)
-    start = literal(now, UtcDateTime)
-    return case(
-        (failures < first, start),
-        *((failures == count, literal(end, UtcDateTime)) for count, end in steps.items()),
-        else_=longest,
-    )
+    return min(FIRST_WAIT * (1 << doublings), LONGEST_WAIT)
 
 
 def forget(before: datetime) -> int:

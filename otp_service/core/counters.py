@@ -2,10 +2,10 @@
 
 from datetime import datetime, timedelta
 
-from sqlalchemy import Integer, String, case, delete, or_, select, update
+from sqlalchemy import Integer, String, bindparam, delete, select, text, update
 from sqlalchemy.orm import Mapped, mapped_column
 
-from otp_service.core.database import UtcDateTime, execute, fetch_one, transaction, upsert
+from otp_service.core.database import UtcDateTime, execute, fetch_one, transaction
 from otp_service.extensions import Model
 
 
@@ -20,6 +20,21 @@ class Counter(Model):
     count: Mapped[int] = mapped_column(Integer)
 
 
+# As text, since SQLAlchemy compiles a statement with ON CONFLICT anew each time that it runs.
+_TAKE = text(
+    """
+    INSERT INTO counters AS t (name, subject, window_started_at, count) VALUES (:name, :subject, :now, 1)
+    ON CONFLICT (name, subject) DO UPDATE SET
+        count = CASE
+            WHEN t.window_started_at <= :cutoff OR t.count = 0 THEN 1 ELSE t.count + 1 END,
+        window_started_at = CASE
+            WHEN t.window_started_at <= :cutoff OR t.count = 0 OR t.window_started_at > :now
+            THEN :now ELSE t.window_started_at END
+    WHERE t.window_started_at <= :cutoff OR t.count = 0 OR t.count < :limit
+    """
+).bindparams(bindparam("now", type_=UtcDateTime), bindparam("cutoff", type_=UtcDateTime))
+
+
 def take(name: str, subject: str, *, limit: int, window_seconds: int, now: datetime) -> bool:
     """Count one more, unless `limit` is reached in the window that the first count opened. One statement decides.
 
@@ -27,19 +42,8 @@ def take(name: str, subject: str, *, limit: int, window_seconds: int, now: datet
     relies on that.
     """
     cutoff = now - timedelta(seconds=window_seconds)
-    is_over = or_(Counter.window_started_at <= cutoff, Counter.count == 0)
-    statement = upsert(Counter).values(name=name, subject=subject, window_started_at=now, count=1)
-    statement = statement.on_conflict_do_update(
-        index_elements=[Counter.name, Counter.subject],
-        set_={
-            "count": case((is_over, 1), else_=Counter.count + 1),
-            "window_started_at": case(
-                (is_over | (Counter.window_started_at > now), now), else_=Counter.window_started_at
-            ),
-        },
-        where=or_(is_over, Counter.count < limit),
-    )
-    return execute(statement).rowcount == 1
+    values = {"name": name, "subject": subject, "now": now, "cutoff": cutoff, "limit": limit}
+    return execute(_TAKE, values).rowcount == 1
 
 
 def seconds_until_open(name: str, subject: str, *, window_seconds: int, now: datetime) -> float:

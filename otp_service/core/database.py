@@ -103,7 +103,7 @@ def fetch_one(statement: Executable, parameters: Mapping[str, Any] | None = None
 
 
 def upsert(model: type[Base]) -> Any:
-    """An INSERT that knows ON CONFLICT, for the database in use."""
+    """An INSERT that knows ON CONFLICT, for the database in use. It is compiled each time: on a hot path use `text`."""
     return (postgresql.insert if db.engine.dialect.name == "postgresql" else sqlite.insert)(model)
 
 

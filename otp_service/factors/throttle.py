@@ -5,12 +5,11 @@ answers are counted too; what was not checked after all is given back, and a suc
 """
 
 from datetime import datetime, timedelta
-from typing import Any
 
-from sqlalchemy import ColumnElement, case, delete, or_, select, update
+from sqlalchemy import ColumnElement, bindparam, case, delete, select, text, update
 
 from otp_service import audit
-from otp_service.core.database import execute, fetch_all, fetch_one, transaction, upsert
+from otp_service.core.database import UtcDateTime, execute, fetch_all, fetch_one, transaction
 from otp_service.core.settings import settings
 from otp_service.core.tracing import ClientInfo
 from otp_service.factors.errors import AuthenticatorDisabled, TooManyAttempts
@@ -20,6 +19,23 @@ DISABLED_AT = 100
 """Wrong proofs in a row that disable an authenticator."""
 
 WINDOW = timedelta(hours=1)
+
+# As text, since SQLAlchemy compiles a statement with ON CONFLICT anew each time that it runs. It returns a row only if
+# the try is allowed. A window never starts later than a count in it.
+_ONE_MORE = text(
+    """
+    INSERT INTO factor_throttles AS t (user_id, authenticator, in_a_row, in_window, window_started_at)
+    VALUES (:user_id, :authenticator, :step, 1, :now)
+    ON CONFLICT (user_id, authenticator) DO UPDATE SET
+        in_a_row = t.in_a_row + :step,
+        in_window = CASE WHEN t.window_started_at <= :cutoff OR t.in_window = 0 THEN 1 ELSE t.in_window + 1 END,
+        window_started_at = CASE
+            WHEN t.window_started_at <= :cutoff OR t.in_window = 0 OR t.window_started_at > :now
+            THEN :now ELSE t.window_started_at END
+    WHERE t.in_a_row < :disabled_at AND (t.window_started_at <= :cutoff OR t.in_window = 0 OR t.in_window < :limit)
+    RETURNING in_a_row
+    """
+).bindparams(bindparam("now", type_=UtcDateTime), bindparam("cutoff", type_=UtcDateTime))
 
 
 def count(
@@ -38,7 +54,9 @@ def count(
     """
     limit = per_hour or settings().otp_checks_per_hour
     with transaction():
-        row = execute(_one_more(user_id, authenticator, limit, int(is_in_a_row), now)).first()
+        values = {"user_id": user_id, "authenticator": authenticator, "step": int(is_in_a_row), "now": now}
+        limits = {"cutoff": now - WINDOW, "limit": limit, "disabled_at": DISABLED_AT}
+        row = execute(_ONE_MORE, {**values, **limits}).first()
         if row is None:
             raise _refusal(user_id, authenticator, now)
         if is_in_a_row and row.in_a_row == DISABLED_AT:
@@ -75,24 +93,6 @@ def disabled(user_id: int) -> frozenset[str]:
     """Those of the user's authenticators that take no more tries."""
     is_over = (FactorThrottle.user_id == user_id) & (FactorThrottle.in_a_row >= DISABLED_AT)
     return frozenset(row.authenticator for row in fetch_all(select(FactorThrottle.authenticator).where(is_over)))
-
-
-def _one_more(user_id: int, authenticator: str, limit: int, step: int, now: datetime) -> Any:
-    """The upsert; it returns a row only if the try is allowed. A window never starts later than a count in it."""
-    started = FactorThrottle.window_started_at
-    is_over = or_(started <= now - WINDOW, FactorThrottle.in_window == 0)
-    statement = upsert(FactorThrottle).values(
-        user_id=user_id, authenticator=authenticator, in_a_row=step, in_window=1, window_started_at=now
-    )
-    return statement.on_conflict_do_update(
-        index_elements=[FactorThrottle.user_id, FactorThrottle.authenticator],
-        set_={
-            "in_a_row": FactorThrottle.in_a_row + step,
-            "in_window": case((is_over, 1), else_=FactorThrottle.in_window + 1),
-            "window_started_at": case((is_over | (started > now), now), else_=started),
-        },
-        where=(FactorThrottle.in_a_row < DISABLED_AT) & or_(is_over, FactorThrottle.in_window < limit),
-    ).returning(FactorThrottle.in_a_row)
 
 
 def _refusal(user_id: int, authenticator: str, now: datetime) -> AuthenticatorDisabled | TooManyAttempts:

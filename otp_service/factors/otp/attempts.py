@@ -4,11 +4,11 @@ import uuid
 from dataclasses import dataclass, replace
 from datetime import datetime
 
-from sqlalchemy import ColumnElement, delete, exists, select, update
+from sqlalchemy import ColumnElement, delete, exists, insert, select, update
 
 from otp_service.accounts import users
 from otp_service.core import clock
-from otp_service.core.database import execute, fetch_all, fetch_one, transaction, upsert
+from otp_service.core.database import execute, fetch_all, fetch_one, transaction
 from otp_service.core.secrets import keyring
 from otp_service.core.tracing import ClientInfo
 from otp_service.factors.errors import OtpInvalid, TooManyAttempts
@@ -44,10 +44,11 @@ def count(ticket: Ticket, code: str, *, is_anonymous: bool, client: ClientInfo, 
         if not users.keep(ticket.user_id):
             raise OtpInvalid  # deleted at this moment
         ledger.lock(ticket.id)
-        code_hash = _hash(ticket.id, code)
+        code_hash, is_new = _hash(ticket.id, code)
         attempt = Attempt(ticket.id, ticket.user_id, code_hash, was_known=False, is_anonymous=is_anonymous)
-        is_new = _insert(attempt, now)
-        if not is_new and _join(attempt):
+        if is_new:
+            _insert(attempt, now)
+        elif _join(attempt):
             return replace(attempt, was_known=True)
         _count_on_code(ticket, now)
         guesses.take(ticket.user_id, is_anonymous=is_anonymous, client=client, now=now)
@@ -134,23 +135,24 @@ def refusal(ticket: Ticket, *, now: datetime) -> OtpInvalid | TooManyAttempts:
     return OtpInvalid()
 
 
-def _hash(verification_id: uuid.UUID, code: str) -> str:
-    """The hash under which the code is stored already, else the one under today's key."""
+def _hash(verification_id: uuid.UUID, code: str) -> tuple[str, bool]:
+    """The hash under which the code is stored already, else the one under today's key; and whether it is new."""
     hashes = keyring().digests(f"{verification_id}:{code}", purpose="otp code")
     is_same = (VerificationAttempt.verification_id == verification_id) & VerificationAttempt.code_hash.in_(hashes)
     row = fetch_one(select(VerificationAttempt.code_hash).where(is_same))
-    return str(row.code_hash) if row else hashes[0]
+    return (str(row.code_hash), False) if row else (hashes[0], True)
 
 
-def _insert(attempt: Attempt, now: datetime) -> bool:
-    statement = upsert(VerificationAttempt).values(
-        verification_id=attempt.verification_id,
-        code_hash=attempt.code_hash,
-        outcome=AttemptOutcome.UNKNOWN,
-        is_anonymous=attempt.is_anonymous,
-        tried_at=now,
+def _insert(attempt: Attempt, now: datetime) -> None:
+    execute(
+        insert(VerificationAttempt).values(
+            verification_id=attempt.verification_id,
+            code_hash=attempt.code_hash,
+            outcome=AttemptOutcome.UNKNOWN,
+            is_anonymous=attempt.is_anonymous,
+            tried_at=now,
+        )
     )
-    return execute(statement.on_conflict_do_nothing()).rowcount == 1
 
 
 def _join(attempt: Attempt) -> bool:
