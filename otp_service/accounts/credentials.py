@@ -2,10 +2,10 @@
 
 from collections.abc import Callable
 from datetime import datetime
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from flask import current_app
-from sqlalchemy import select, update
+from sqlalchemy import Select, select, update
 
 from otp_service import audit
 from otp_service.accounts import notices, throttle, users
@@ -18,6 +18,7 @@ from otp_service.core import clock, hashing
 from otp_service.core.database import execute, fetch_one, transaction
 from otp_service.core.errors import InvalidInput
 from otp_service.core.low_priority import LowPriorityThreads
+from otp_service.core.prepared import Given, prepared
 from otp_service.core.settings import settings
 from otp_service.core.slots import HashSlots, SlotsBusy
 from otp_service.core.tracing import ClientInfo, concerns
@@ -77,7 +78,7 @@ def authenticate(*, email: str, password: str, client: ClientInfo) -> Account:
     refuse_when_full()  # under a flood, a refusal writes nothing
     now = clock.now()
     subject = throttle.subject_of(email)
-    row = fetch_one(select(User.id, User.password_hash, User.locked_at).where(User.email == email))
+    row = fetch_one(*_stored(email))
     if row is not None:
         concerns(row.id)
     failures = throttle.count_try(subject, now=now)
@@ -93,6 +94,11 @@ def authenticate(*, email: str, password: str, client: ClientInfo) -> Account:
         raise InvalidCredentials
     _record_success(row.id, subject, row.password_hash, upgraded)
     return users.get(row.id)
+
+
+@prepared
+def _stored(email: Given) -> Select[Any]:
+    return select(User.id, User.password_hash, User.locked_at).where(User.email == email)
 
 
 def _check(password: str, stored: str | None, *, may_upgrade: bool) -> tuple[bool, str | None]:

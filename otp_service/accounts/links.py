@@ -5,13 +5,16 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
 
-from sqlalchemy import ColumnElement, delete, insert, select, update
+from sqlalchemy import ColumnElement, Update, delete, insert, select, update
 
 from otp_service.accounts.models import AccountLink
 from otp_service.core.database import execute, fetch_one, transaction
+from otp_service.core.prepared import Given, prepared
 from otp_service.core.secrets import keyring, new_token
 from otp_service.core.settings import settings
 from otp_service.sessions.errors import InvalidToken
+
+_ADD = insert(AccountLink)
 
 
 class LinkPurpose(StrEnum):
@@ -44,21 +47,25 @@ def issue(
     """A new token; the ones made before for the same purpose are dead."""
     token = new_token("lk")
     with transaction():
-        is_older = (AccountLink.user_id == user_id) & (AccountLink.purpose == purpose)
-        execute(update(AccountLink).where(is_older, AccountLink.spent_at.is_(None)).values(spent_at=now))
-        execute(
-            insert(AccountLink).values(
-                id=uuid.uuid4(),
-                user_id=user_id,
-                purpose=purpose,
-                token_hash=keyring().digest(token, purpose=purpose),
-                email=email,
-                session_id=session_id,
-                created_at=now,
-                expires_at=now + lifetime,
-            )
-        )
+        execute(*_unspent(user_id, purpose, spent_at=now))
+        values = {
+            "id": uuid.uuid4(),
+            "user_id": user_id,
+            "purpose": purpose,
+            "token_hash": keyring().digest(token, purpose=purpose),
+            "email": email,
+            "session_id": session_id,
+            "created_at": now,
+            "expires_at": now + lifetime,
+        }
+        execute(_ADD, values)
     return token
+
+
+@prepared
+def _unspent(user_id: Given, purpose: Given) -> Update:
+    is_it = (AccountLink.user_id == user_id) & (AccountLink.purpose == purpose)
+    return update(AccountLink).where(is_it, AccountLink.spent_at.is_(None))
 
 
 def web_address(page: str, token: str) -> str | None:

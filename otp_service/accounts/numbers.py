@@ -4,7 +4,7 @@ from datetime import datetime
 from enum import Enum
 from typing import Any
 
-from sqlalchemy import Row, select, update
+from sqlalchemy import Row, Select, Update, select, update
 
 from otp_service import audit
 from otp_service.accounts import notices, number_undos, users
@@ -13,6 +13,7 @@ from otp_service.accounts.models import User
 from otp_service.accounts.users import Account
 from otp_service.core import clock
 from otp_service.core.database import execute, fetch_all, fetch_one, transaction, wait_for_turn
+from otp_service.core.prepared import Given, prepared
 
 
 class Outcome(Enum):
@@ -99,18 +100,28 @@ def verify_by_operator(user_id: int) -> Account:
 
 def _is_known(user_id: int, phone_number: str) -> bool:
     """Whether the user holds the number proven already, and then until the open transaction ends."""
+    return fetch_one(*_proven(user_id, phone_number)) is not None
+
+
+@prepared
+def _proven(user_id: Given, phone_number: Given) -> Select[Any]:
     is_theirs = (User.id == user_id) & (User.phone_number == phone_number) & User.holds_number
     statement = select(User.id).where(is_theirs, User.phone_verified_at.is_not(None))
-    return fetch_one(statement.with_for_update(key_share=True)) is not None
+    return statement.with_for_update(key_share=True)
 
 
 def _hold(user_id: int, phone_number: str) -> tuple[Row[Any] | None, list[Row[Any]]]:
     """The user's row, and those of all others with the number, locked in the one order that all take."""
-    columns = (User.id, User.phone_number, User.phone_verified_at, User.held_until)
-    is_concerned = (User.id == user_id) | (User.phone_number == phone_number)
-    rows = fetch_all(select(*columns).where(is_concerned).order_by(User.id).with_for_update())
+    rows = fetch_all(*_concerned(user_id, phone_number))
     mine = next((row for row in rows if row.id == user_id), None)
     return mine, [row for row in rows if row.id != user_id]
+
+
+@prepared
+def _concerned(user_id: Given, phone_number: Given) -> Select[Any]:
+    columns = (User.id, User.phone_number, User.phone_verified_at, User.held_until)
+    is_concerned = (User.id == user_id) | (User.phone_number == phone_number)
+    return select(*columns).where(is_concerned).order_by(User.id).with_for_update()
 
 
 def _dispossess(other: Row[Any], phone_number: str, now: datetime) -> None:
@@ -135,5 +146,10 @@ def _refuse_held(user_id: int, phone_number: str) -> None:
 
 
 def _give(user_id: int, **values: Any) -> None:
-    if execute(update(User).where(User.id == user_id).values(holds_number=True, **values)).rowcount != 1:
+    if execute(*_of_id(user_id, holds_number=True, **values)).rowcount != 1:
         raise UserNotFound
+
+
+@prepared
+def _of_id(user_id: Given) -> Update:
+    return update(User).where(User.id == user_id)

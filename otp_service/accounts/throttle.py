@@ -5,11 +5,12 @@ It counts by canonical address, known or unknown, so that a wait tells nobody wh
 
 from datetime import datetime, timedelta
 
-from sqlalchemy import ColumnElement, bindparam, delete, literal, select, text, update
+from sqlalchemy import ColumnElement, Delete, bindparam, delete, literal, select, text, update
 
 from otp_service.accounts.errors import AccountLocked
 from otp_service.accounts.models import LoginThrottle
 from otp_service.core.database import UtcDateTime, execute, fetch_one, transaction, upsert
+from otp_service.core.prepared import Given, prepared
 from otp_service.core.secrets import keyring
 from otp_service.core.settings import settings
 
@@ -66,7 +67,12 @@ def give_back(subject: str, *, now: datetime) -> None:
 
 def clear(subject: str) -> None:
     """Forget the failures: the password was right."""
-    execute(delete(LoginThrottle).where(_is(subject)))
+    execute(*_delete(subject))
+
+
+@prepared
+def _delete(subject: Given) -> Delete:
+    return delete(LoginThrottle).where(LoginThrottle.subject == subject)
 
 
 def move(old: str, new: str) -> None:

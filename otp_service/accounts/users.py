@@ -1,12 +1,14 @@
 """Finds, makes and changes users."""
 
 import uuid
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import ColumnElement, bindparam, delete, insert, or_, select, update
+from sqlalchemy import ColumnElement, Row, Select, bindparam, delete, insert, or_, select, update
 from sqlalchemy.exc import IntegrityError
+from sqlalchemy.sql.dml import ReturningDelete
 
 from otp_service import audit, outbox, sessions
 from otp_service.accounts import throttle
@@ -21,6 +23,7 @@ from otp_service.core.database import (
     violated_constraint,
     wait_for_turn,
 )
+from otp_service.core.prepared import Given, prepared
 from otp_service.core.tracing import ClientInfo
 
 _TAKEN = {"uq_users_email": EmailTaken, "uq_users_phone_number": PhoneNumberTaken}
@@ -65,6 +68,7 @@ class Account:
 
 
 _COLUMNS = [getattr(User, name) for name in Account.__dataclass_fields__]
+_ADD = insert(User).returning(*_COLUMNS)
 _BY_ID = select(*_COLUMNS).where(User.id == bindparam("user_id"))  # made once: it runs with every profile
 
 IS_VERIFIED = select(User.phone_verified_at.is_not(None)).where(User.id == sessions.OWNER).scalar_subquery()
@@ -108,9 +112,14 @@ def get(user_id: int) -> Account:
 
 def find_and_hold(user_id: int) -> Account | None:
     """The user unless locked, kept from being locked or deleted until the open transaction ends."""
-    statement = select(*_COLUMNS).where(User.id == user_id, User.locked_at.is_(None))
-    row = fetch_one(statement.with_for_update(key_share=True))
+    row = fetch_one(*_held(user_id))
     return Account(*row) if row else None
+
+
+@prepared
+def _held(user_id: Given) -> Select[Any]:
+    statement = select(*_COLUMNS).where(User.id == user_id, User.locked_at.is_(None))
+    return statement.with_for_update(key_share=True)
 
 
 def keep(user_id: int) -> bool:
@@ -118,8 +127,12 @@ def keep(user_id: int) -> bool:
 
     Whoever will write rows that belong to the user, and locks others before, starts here.
     """
-    statement = select(User.id).where(User.id == user_id).with_for_update(read=True, key_share=True)
-    return fetch_one(statement) is not None
+    return fetch_one(*_kept(user_id)) is not None
+
+
+@prepared
+def _kept(user_id: Given) -> Select[Any]:
+    return select(User.id).where(User.id == user_id).with_for_update(read=True, key_share=True)
 
 
 def get_by_recipient(*, email: str | None, phone_number: str | None) -> Account:
@@ -141,27 +154,43 @@ def release_held(*conditions: ColumnElement[bool], now: datetime) -> int:
 def release(*conditions: ColumnElement[bool], now: datetime) -> int:
     """Remove registrations that hold an address or number without proof, and all that is theirs; returns how many."""
     with transaction():
-        released = execute(delete(User).where(User.held_until.is_not(None), *conditions).returning(User.id)).all()
-        for row in released:
-            outbox.forget_user(row.id)
-            audit.record("user.released", user_id=row.id, client=audit.COMMAND_LINE, at=now)
+        is_unproven = User.held_until.is_not(None)
+        released = execute(delete(User).where(is_unproven, *conditions).returning(User.id)).all()
+        _forget(released, now)
     return len(released)
+
+
+def _forget(released: Sequence[Row[Any]], now: datetime) -> None:
+    for row in released:
+        outbox.forget_user(row.id)
+        audit.record("user.released", user_id=row.id, client=audit.COMMAND_LINE, at=now)
+
+
+@prepared
+def _outlived(email: Given, phone_number: Given, now: Given) -> ReturningDelete[Any]:
+    is_in_the_way = (User.email == email) | (User.phone_number == phone_number)
+    return delete(User).where(User.held_until.is_not(None), ~_stands(now), is_in_the_way).returning(User.id)
 
 
 def refuse_taken(*, email: str, phone_number: str) -> None:
     """Raise EmailTaken or PhoneNumberTaken before a hash is spent on a registration that cannot be."""
-    stands = _stands(clock.now())
-    if find(User.email == email, stands):
+    emails = [row.email for row in fetch_all(*_standing(email, phone_number, clock.now()))]
+    if email in emails:
         raise EmailTaken
-    if find(_holds(phone_number), stands):
+    if emails:
         raise PhoneNumberTaken
 
 
-def _holds(phone_number: str | None) -> ColumnElement[bool]:
+@prepared
+def _standing(email: Given, phone_number: Given, now: Given) -> Select[Any]:
+    return select(User.email).where((User.email == email) | _holds(phone_number), _stands(now))
+
+
+def _holds(phone_number: str | Given | None) -> ColumnElement[bool]:
     return (User.phone_number == phone_number) & User.holds_number
 
 
-def _stands(now: datetime) -> ColumnElement[bool]:
+def _stands(now: datetime | Given) -> ColumnElement[bool]:
     """Whether a user keeps address and number: proven, made by an operator, or registered a short time ago."""
     return or_(User.held_until.is_(None), User.held_until > now)
 
@@ -194,12 +223,11 @@ def create(  # noqa: PLR0913 - what a user has at the start
     try:
         with transaction():
             wait_for_turn(phone_number)
-            release_held((User.email == email) | (User.phone_number == phone_number), now=now)
-            is_free = find(_holds(phone_number)) is None
-            statement = insert(User).values(**values, holds_number=is_free or not may_share)
-            user_id: int = execute(statement.returning(User.id)).scalar_one()
-            audit.record("user.registered", user_id=user_id, client=client, at=now)
-            return get(user_id)
+            _forget(execute(*_outlived(email, phone_number, now)).all(), now)
+            holds_number = not may_share or find_by_phone_number(phone_number) is None
+            account = Account(*execute(_ADD, {**values, "holds_number": holds_number}).one())
+            audit.record("user.registered", user_id=account.id, client=client, at=now)
+            return account
     except IntegrityError as error:
         taken = _TAKEN.get(violated_constraint(error) or "")
         if taken is None:

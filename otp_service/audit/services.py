@@ -5,15 +5,17 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import insert, select
+from sqlalchemy import Select, insert, select
 
 from otp_service.audit.models import AuditEvent
 from otp_service.core.database import execute, fetch_all, fetch_one
+from otp_service.core.prepared import Given, prepared
 from otp_service.core.tracing import ClientInfo
 
 log = logging.getLogger("otp_service.audit")
 PAGE = 50
 COMMAND_LINE = ClientInfo(ip="", agent="command line")
+_APPEND = insert(AuditEvent)
 SERVICE = ClientInfo(ip="", agent="service")
 """Nobody: the service did it by itself, or on the word of somebody whom the user must not be shown."""
 
@@ -32,24 +34,27 @@ class Event:
 
 def record(event: str, *, user_id: int | None, client: ClientInfo, at: datetime, **facts: Any) -> None:
     """Append an event inside the open transaction and tell the log. `facts` are JSON values without secrets."""
-    execute(
-        insert(AuditEvent).values(
-            at=at,
-            event=event,
-            user_id=user_id,
-            ip=client.ip,
-            agent=client.agent,
-            request_id=client.request_id,
-            facts=facts,
-        )
-    )
+    values = {
+        "at": at,
+        "event": event,
+        "user_id": user_id,
+        "ip": client.ip,
+        "agent": client.agent,
+        "request_id": client.request_id,
+        "facts": facts,
+    }
+    execute(_APPEND, values)
     log.info(event, extra={"userId": user_id, "ip": client.ip, **facts})
 
 
 def has_happened(event: str, *, user_id: int) -> bool:
     """Whether an event ever happened to the user."""
-    statement = select(AuditEvent.id).where(AuditEvent.user_id == user_id, AuditEvent.event == event).limit(1)
-    return fetch_one(statement) is not None
+    return fetch_one(*_of_user_named(user_id, event)) is not None
+
+
+@prepared
+def _of_user_named(user_id: Given, event: Given) -> Select[Any]:
+    return select(AuditEvent.id).where(AuditEvent.user_id == user_id, AuditEvent.event == event).limit(1)
 
 
 def events_of(user_id: int, *, before: int | None = None, limit: int = PAGE) -> list[Event]:

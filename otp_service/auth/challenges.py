@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import delete, insert, select, update
+from sqlalchemy import Select, Update, delete, insert, select, update
 
 from otp_service.accounts import numbers, users
 from otp_service.accounts.errors import UserNotFound
@@ -13,12 +13,14 @@ from otp_service.accounts.users import Account
 from otp_service.auth.models import Challenge
 from otp_service.core.database import execute, fetch_one, transaction
 from otp_service.core.portable import rows_about
+from otp_service.core.prepared import Given, prepared
 from otp_service.core.secrets import keyring, new_token
 from otp_service.core.settings import settings
 from otp_service.core.tracing import concerns
 from otp_service.sessions.errors import InvalidToken
 
 _PURPOSE = "challenge token"
+_ADD = insert(Challenge)
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,23 +45,20 @@ def issue(user_id: int, *, now: datetime) -> Earned:
     """Make a challenge for a user whose password was right."""
     earned = Earned(uuid.uuid4(), new_token("ch"), settings().challenge_ttl_seconds)
     with transaction():
-        execute(
-            insert(Challenge).values(
-                id=earned.id,
-                user_id=user_id,
-                token_hash=keyring().digest(earned.token, purpose=_PURPOSE),
-                created_at=now,
-                expires_at=now + timedelta(seconds=earned.expires_in),
-            )
-        )
+        values = {
+            "id": earned.id,
+            "user_id": user_id,
+            "token_hash": keyring().digest(earned.token, purpose=_PURPOSE),
+            "created_at": now,
+            "expires_at": now + timedelta(seconds=earned.expires_in),
+        }
+        execute(_ADD, values)
     return earned
 
 
 def find_open(token: str, *, now: datetime) -> Open:
     """The open challenge of a token. Raises InvalidToken: unknown, spent, expired, or void since a lockout."""
-    is_named = Challenge.token_hash.in_(keyring().digests(token, purpose=_PURPOSE))
-    is_open = is_named & Challenge.spent_at.is_(None) & (Challenge.expires_at > now)
-    row = fetch_one(select(Challenge.id, Challenge.user_id, Challenge.created_at).where(is_open))
+    row = fetch_one(*_open(keyring().digests(token, purpose=_PURPOSE), now))
     if row is None:
         raise InvalidToken
     concerns(row.user_id)
@@ -77,14 +76,25 @@ def spend(challenge: Open, *, now: datetime) -> None:
 
     Raises InvalidToken when another was faster, or when the account was locked while the factor was checked.
     """
-    is_open = (Challenge.id == challenge.id) & Challenge.spent_at.is_(None)
     with transaction():
         numbers.queue(challenge.account)
         account = users.find_and_hold(challenge.account.id)
         if account is None or account.has_voided(challenge.created_at):
             raise InvalidToken
-        if execute(update(Challenge).where(is_open).values(spent_at=now)).rowcount != 1:
+        if execute(*_unspent(challenge.id, spent_at=now)).rowcount != 1:
             raise InvalidToken
+
+
+@prepared
+def _open(token_hashes: Given, now: Given) -> Select[Any]:
+    is_open = Challenge.spent_at.is_(None) & (Challenge.expires_at > now)
+    columns = (Challenge.id, Challenge.user_id, Challenge.created_at)
+    return select(*columns).where(Challenge.token_hash.in_(token_hashes), is_open)
+
+
+@prepared
+def _unspent(challenge_id: Given) -> Update:
+    return update(Challenge).where(Challenge.id == challenge_id, Challenge.spent_at.is_(None))
 
 
 def personal_data(user_id: int) -> list[dict[str, Any]]:

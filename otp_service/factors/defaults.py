@@ -1,10 +1,13 @@
 """Which of a user's methods comes first at a sign-in."""
 
-from sqlalchemy import select
+from typing import Any
+
+from sqlalchemy import Select, select
 
 from otp_service import audit
 from otp_service.core import clock
 from otp_service.core.database import execute, fetch_one, transaction, upsert
+from otp_service.core.prepared import Given, prepared
 from otp_service.core.settings import settings
 from otp_service.core.tracing import ClientInfo
 from otp_service.factors import registry
@@ -15,9 +18,14 @@ from otp_service.factors.models import FactorDefault
 def of_user(user_id: int, methods: tuple[str, ...]) -> str | None:
     """The user's own choice among `methods` (see registry.methods), else the configured channel, else the first."""
     able = [method for method in methods if not registry.of_word(method).is_backup]
-    row = fetch_one(select(FactorDefault.method).where(FactorDefault.user_id == user_id))
+    row = fetch_one(*_chosen(user_id))
     wished = (row.method if row else None, settings().sinch_method, *able)
     return next((method for method in wished if method in able), None)
+
+
+@prepared
+def _chosen(user_id: Given) -> Select[Any]:
+    return select(FactorDefault.method).where(FactorDefault.user_id == user_id)
 
 
 def choose(user_id: int, method: str, *, client: ClientInfo) -> None:

@@ -5,11 +5,13 @@ answers are counted too; what was not checked after all is given back, and a suc
 """
 
 from datetime import datetime, timedelta
+from typing import Any
 
-from sqlalchemy import ColumnElement, bindparam, case, delete, select, text, update
+from sqlalchemy import ColumnElement, Delete, Select, bindparam, case, delete, select, text, update
 
 from otp_service import audit
 from otp_service.core.database import UtcDateTime, execute, fetch_all, fetch_one, transaction
+from otp_service.core.prepared import Given, prepared
 from otp_service.core.settings import settings
 from otp_service.core.tracing import ClientInfo
 from otp_service.factors.errors import AuthenticatorDisabled, TooManyAttempts
@@ -75,7 +77,7 @@ def give_back(user_id: int, authenticator: str, *, taken_at: datetime, is_in_a_r
 
 def clear(user_id: int, authenticator: str) -> None:
     """Forget the tries of one authenticator, in the open transaction: it was proven."""
-    execute(delete(FactorThrottle).where(_is(user_id, authenticator)))
+    execute(*_delete(user_id, authenticator))
 
 
 def enable(user_id: int, authenticator: str | None = None) -> None:
@@ -91,8 +93,18 @@ def enable(user_id: int, authenticator: str | None = None) -> None:
 
 def disabled(user_id: int) -> frozenset[str]:
     """Those of the user's authenticators that take no more tries."""
+    return frozenset(row.authenticator for row in fetch_all(*_disabled(user_id)))
+
+
+@prepared
+def _disabled(user_id: Given) -> Select[Any]:
     is_over = (FactorThrottle.user_id == user_id) & (FactorThrottle.in_a_row >= DISABLED_AT)
-    return frozenset(row.authenticator for row in fetch_all(select(FactorThrottle.authenticator).where(is_over)))
+    return select(FactorThrottle.authenticator).where(is_over)
+
+
+@prepared
+def _delete(user_id: Given, authenticator: Given) -> Delete:
+    return delete(FactorThrottle).where(_is(user_id, authenticator))
 
 
 def _refusal(user_id: int, authenticator: str, now: datetime) -> AuthenticatorDisabled | TooManyAttempts:
@@ -104,5 +116,5 @@ def _refusal(user_id: int, authenticator: str, now: datetime) -> AuthenticatorDi
     return TooManyAttempts("Too many wrong codes. Try again later.", retry_after_seconds=wait)
 
 
-def _is(user_id: int, authenticator: str) -> ColumnElement[bool]:
+def _is(user_id: int | Given, authenticator: str | Given) -> ColumnElement[bool]:
     return (FactorThrottle.user_id == user_id) & (FactorThrottle.authenticator == authenticator)

@@ -13,6 +13,7 @@ from otp_service.outbox.announcing import announce_after_commit
 from otp_service.outbox.models import OutboxMessage
 from otp_service.outbox.states import State
 
+_ADD = insert(OutboxMessage)
 Value = str | int | datetime | None
 
 
@@ -27,19 +28,19 @@ def post(
     given = {name: value for name, value in values.items() if value is not None}
     mail.require_values(template, given)
     key = uuid.uuid4()
-    statement = insert(OutboxMessage).values(
-        id=key,
-        template=template,
-        user_id=user_id,
-        locale=locale,
-        sealed_to=sealing.seal_address(key, to),
-        sealed_values=sealing.seal_values(key, {**given, "at": now}),
-        message_id=f"<{key}@{settings().mail.sender.domain}>",
-        state=State.PENDING,
-        attempts=0,
-        created_at=now,
-        next_try_at=now,
-    )
-    execute(statement)
+    columns = {
+        "id": key,
+        "template": template,
+        "user_id": user_id,
+        "locale": locale,
+        "sealed_to": sealing.seal_address(key, to),
+        "sealed_values": sealing.seal_values(key, {**given, "at": now}),
+        "message_id": f"<{key}@{settings().mail.sender.domain}>",
+        "state": State.PENDING,
+        "attempts": 0,
+        "created_at": now,
+        "next_try_at": now,
+    }
+    execute(_ADD, columns)
     announce_after_commit()
     return key

@@ -3,11 +3,13 @@
 import uuid
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
-from sqlalchemy import select
+from sqlalchemy import Select, select
 
 from otp_service.core import clock
 from otp_service.core.database import fetch_all
+from otp_service.core.prepared import Given, prepared
 from otp_service.sessions.lifetime import lives
 from otp_service.sessions.models import Session
 
@@ -52,8 +54,12 @@ def was_ended(session_id: uuid.UUID) -> bool:
 
 def devices_of(user_id: int) -> list[Device]:
     """Those of all the user's sessions that are kept: the live ones, and the ended ones until they are forgotten."""
-    statement = select(Session.ip, Session.agent).where(Session.user_id == user_id).distinct()
-    return [Device(*row) for row in fetch_all(statement)]
+    return [Device(*row) for row in fetch_all(*_devices(user_id))]
+
+
+@prepared
+def _devices(user_id: Given) -> Select[Any]:
+    return select(Session.ip, Session.agent).where(Session.user_id == user_id).distinct()
 
 
 def newest(*, limit: int) -> list[Held]:

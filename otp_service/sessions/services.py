@@ -23,6 +23,7 @@ LIVE = select(Session.id).where(  # made once: it runs with every request that c
     Session.user_id == bindparam("user_id"),
     lives_by(bindparam("now"), bindparam("used_after")),
 )
+_ADD = insert(Session)
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,21 +40,20 @@ def start(grant: Grant, *, client: ClientInfo, now: datetime) -> Tokens:
     """Open a session in the open transaction, or in one of its own."""
     session_id, refresh_token = uuid.uuid4(), refresh_tokens.new_family()
     with transaction():
-        execute(
-            insert(Session).values(
-                id=session_id,
-                user_id=grant.user_id,
-                refresh_hash=refresh_token.family_hash,
-                expires_at=now + timedelta(seconds=settings().refresh_ttl_seconds),
-                amr=" ".join(grant.amr),
-                acr=grant.acr,
-                authenticated_at=now,
-                created_at=now,
-                last_used_at=now,
-                ip=client.ip,
-                agent=client.agent,
-            )
-        )
+        values = {
+            "id": session_id,
+            "user_id": grant.user_id,
+            "refresh_hash": refresh_token.family_hash,
+            "expires_at": now + timedelta(seconds=settings().refresh_ttl_seconds),
+            "amr": " ".join(grant.amr),
+            "acr": grant.acr,
+            "authenticated_at": now,
+            "created_at": now,
+            "last_used_at": now,
+            "ip": client.ip,
+            "agent": client.agent,
+        }
+        execute(_ADD, values)
         audit.record("session.started", user_id=grant.user_id, client=client, at=now, sessionId=str(session_id))
     started = Refreshed(grant.user_id, session_id, grant.amr, grant.acr, now, refresh_token.text, grant.is_verified)
     return access_tokens(started)

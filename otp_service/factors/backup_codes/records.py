@@ -3,10 +3,12 @@
 import uuid
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
-from sqlalchemy import delete, func, insert, select, update
+from sqlalchemy import Select, delete, func, insert, select, update
 
 from otp_service.core.database import execute, fetch_one
+from otp_service.core.prepared import Given, prepared
 from otp_service.factors.backup_codes.models import BackupCode
 
 
@@ -38,10 +40,15 @@ def find(user_id: int, selector: str) -> Stored | None:
 
 def standing(user_id: int) -> Standing:
     """When they were made, when one was used last, how many there were and are."""
+    row = fetch_one(*_standing(user_id))
+    return Standing(*row) if row else Standing(None, None, 0, 0)
+
+
+@prepared
+def _standing(user_id: Given) -> Select[Any]:
     total, used = func.count(), func.count(BackupCode.used_at)
     columns = (func.min(BackupCode.created_at), func.max(BackupCode.used_at), total, total - used)
-    row = fetch_one(select(*columns).where(BackupCode.user_id == user_id))
-    return Standing(*row) if row else Standing(None, None, 0, 0)
+    return select(*columns).where(BackupCode.user_id == user_id)
 
 
 def replace(user_id: int, hashes: dict[str, str], *, now: datetime) -> None:

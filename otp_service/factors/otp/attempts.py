@@ -3,12 +3,14 @@
 import uuid
 from dataclasses import dataclass, replace
 from datetime import datetime
+from typing import Any
 
-from sqlalchemy import ColumnElement, delete, exists, insert, select, update
+from sqlalchemy import ColumnElement, Select, Update, delete, exists, insert, select, update
 
 from otp_service.accounts import users
 from otp_service.core import clock
 from otp_service.core.database import execute, fetch_all, fetch_one, transaction
+from otp_service.core.prepared import Given, prepared
 from otp_service.core.secrets import keyring
 from otp_service.core.tracing import ClientInfo
 from otp_service.factors.errors import OtpInvalid, TooManyAttempts
@@ -16,6 +18,8 @@ from otp_service.factors.otp import budget, guesses, ledger
 from otp_service.factors.otp.ledger import Ticket
 from otp_service.factors.otp.models import Verification, VerificationAttempt
 from otp_service.factors.otp.states import ATTEMPTS_PER_CODE, AttemptOutcome, State
+
+_ADD = insert(VerificationAttempt)
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,7 +101,13 @@ def record_wrong(attempt: Attempt, *, now: datetime, is_verdict: bool = True) ->
 
 def set_outcome(attempt: Attempt, outcome: AttemptOutcome) -> None:
     """Write down what the provider said."""
-    execute(update(VerificationAttempt).where(_is(attempt)).values(outcome=outcome))
+    execute(*_of_code(attempt.verification_id, attempt.code_hash, outcome=outcome))
+
+
+@prepared
+def _of_code(verification_id: Given, code_hash: Given) -> Update:
+    is_same = VerificationAttempt.code_hash == code_hash
+    return update(VerificationAttempt).where(VerificationAttempt.verification_id == verification_id, is_same)
 
 
 def is_only_unknown(attempt: Attempt) -> bool:
@@ -116,14 +126,18 @@ def is_shared(attempt: Attempt) -> bool:
 
 
 def _count_on_code(ticket: Ticket, now: datetime) -> None:
-    is_open = (Verification.id == ticket.id) & (Verification.state == State.SENT) & (Verification.expires_at > now)
-    statement = (
+    if execute(*_one_more(ticket.id, now)).rowcount != 1:
+        raise refusal(ticket, now=now)
+
+
+@prepared
+def _one_more(verification_id: Given, now: Given) -> Update:
+    takes_codes = (Verification.state == State.SENT) & (Verification.attempts < ATTEMPTS_PER_CODE)
+    return (
         update(Verification)
-        .where(is_open, Verification.attempts < ATTEMPTS_PER_CODE)
+        .where(Verification.id == verification_id, takes_codes, Verification.expires_at > now)
         .values(attempts=Verification.attempts + 1)
     )
-    if execute(statement).rowcount != 1:
-        raise refusal(ticket, now=now)
 
 
 def refusal(ticket: Ticket, *, now: datetime) -> OtpInvalid | TooManyAttempts:
@@ -138,21 +152,25 @@ def refusal(ticket: Ticket, *, now: datetime) -> OtpInvalid | TooManyAttempts:
 def _hash(verification_id: uuid.UUID, code: str) -> tuple[str, bool]:
     """The hash under which the code is stored already, else the one under today's key; and whether it is new."""
     hashes = keyring().digests(f"{verification_id}:{code}", purpose="otp code")
-    is_same = (VerificationAttempt.verification_id == verification_id) & VerificationAttempt.code_hash.in_(hashes)
-    row = fetch_one(select(VerificationAttempt.code_hash).where(is_same))
+    row = fetch_one(*_among(verification_id, hashes))
     return (str(row.code_hash), False) if row else (hashes[0], True)
 
 
+@prepared
+def _among(verification_id: Given, hashes: Given) -> Select[Any]:
+    is_same = (VerificationAttempt.verification_id == verification_id) & VerificationAttempt.code_hash.in_(hashes)
+    return select(VerificationAttempt.code_hash).where(is_same)
+
+
 def _insert(attempt: Attempt, now: datetime) -> None:
-    execute(
-        insert(VerificationAttempt).values(
-            verification_id=attempt.verification_id,
-            code_hash=attempt.code_hash,
-            outcome=AttemptOutcome.UNKNOWN,
-            is_anonymous=attempt.is_anonymous,
-            tried_at=now,
-        )
-    )
+    values = {
+        "verification_id": attempt.verification_id,
+        "code_hash": attempt.code_hash,
+        "outcome": AttemptOutcome.UNKNOWN,
+        "is_anonymous": attempt.is_anonymous,
+        "tried_at": now,
+    }
+    execute(_ADD, values)
 
 
 def _join(attempt: Attempt) -> bool:

@@ -3,12 +3,14 @@
 import uuid
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
-from sqlalchemy import ColumnElement, or_
+from sqlalchemy import Select
 
 from otp_service import audit, sinch
 from otp_service.core import clock
 from otp_service.core.database import transaction
+from otp_service.core.prepared import Given, prepared
 from otp_service.core.tracing import ClientInfo
 from otp_service.factors.errors import OtpInvalid
 from otp_service.factors.otp import attempts, ledger, settling
@@ -85,11 +87,22 @@ def prove(
 def _live(user_id: int, purpose: Purpose, challenge_id: uuid.UUID | None, now: datetime) -> list[Ticket]:
     """Newest first. A failed one is among them, since it still says "too many attempts"."""
     purposes = PROVE_THE_PHONE if purpose is Purpose.PHONE_VERIFICATION else (purpose,)
-    is_bound: ColumnElement[bool] = (Verification.expires_at > now) & Verification.purpose.in_(purposes)
-    if challenge_id is not None:
-        is_bound &= Verification.challenge_id == challenge_id
-    states = [Verification.state == state for state in (State.RESERVED, State.SENT, State.FAILED)]
-    return ledger.newest_first(user_id, is_bound, or_(*states))
+    if challenge_id is None:
+        return ledger.read(*_for_purposes(user_id, purposes, now))
+    return ledger.read(*_for_challenge(user_id, purposes, now, challenge_id))
+
+
+@prepared
+def _for_purposes(user_id: Given, purposes: Given, now: Given) -> Select[Any]:
+    is_live = Verification.state.in_((State.RESERVED, State.SENT, State.FAILED)) & (Verification.expires_at > now)
+    return ledger.of_user(user_id).where(is_live, Verification.purpose.in_(purposes))
+
+
+@prepared
+def _for_challenge(user_id: Given, purposes: Given, now: Given, challenge_id: Given) -> Select[Any]:
+    is_live = Verification.state.in_((State.RESERVED, State.SENT, State.FAILED)) & (Verification.expires_at > now)
+    is_bound = Verification.purpose.in_(purposes) & (Verification.challenge_id == challenge_id)
+    return ledger.of_user(user_id).where(is_live, is_bound)
 
 
 def _may_belong_to(ticket: Ticket, code: str) -> bool:

@@ -1,15 +1,16 @@
 """Reads and moves verifications from state to state; every move is one conditional update."""
 
 import uuid
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import ColumnElement, Uuid, delete, insert, literal, or_, select, update
+from sqlalchemy import ColumnElement, Select, Update, Uuid, delete, insert, literal, or_, select, update
 
 from otp_service.core import clock
 from otp_service.core.database import execute, fetch_all, fetch_one, transaction
+from otp_service.core.prepared import Given, prepared
 from otp_service.core.secrets import keyring
 from otp_service.core.settings import settings
 from otp_service.factors.otp import budget
@@ -69,13 +70,29 @@ _GRANTED = (
     "expires_at",
 )
 _COLUMNS = [getattr(Verification, name) for name in Ticket.__dataclass_fields__]
+_IS_LIVE = Verification.state.in_((State.RESERVED, State.SENT))
+_ADD = insert(Verification).returning(*_COLUMNS)
+
+
+def reserve(**values: Any) -> Ticket:
+    """Add a verification that is about to be started, in the open transaction; `values` by column."""
+    return Ticket(*execute(_ADD, {**values, "state": State.RESERVED, "attempts": 0}).one())
 
 
 def newest_first(user_id: int, *conditions: ColumnElement[bool]) -> list[Ticket]:
     """The user's verifications that meet the conditions."""
-    statement = select(*_COLUMNS).where(Verification.user_id == user_id, *conditions)
-    rows = fetch_all(statement.order_by(Verification.created_at.desc(), Verification.id))
-    return [Ticket(*row) for row in rows]
+    return read(of_user(user_id).where(*conditions))
+
+
+def of_user(user_id: int | Given) -> Select[Any]:
+    """A statement for `read`, to be narrowed down: the user's verifications, the newest first."""
+    statement = select(*_COLUMNS).where(Verification.user_id == user_id)
+    return statement.order_by(Verification.created_at.desc(), Verification.id)
+
+
+def read(statement: Select[Any], parameters: Mapping[str, Any] | None = None) -> list[Ticket]:
+    """The verifications that a statement made of `of_user` finds."""
+    return [Ticket(*row) for row in fetch_all(statement, parameters)]
 
 
 def oldest_first(condition: ColumnElement[bool], *, limit: int) -> list[Ticket]:
@@ -89,7 +106,12 @@ def lock(verification_id: uuid.UUID) -> bool:
 
     In one order for all, parallel checks of one code cannot deadlock. SQLite queues all writers anyway.
     """
-    return bool(fetch_all(select(Verification.id).where(Verification.id == verification_id).with_for_update()))
+    return bool(fetch_all(*_locked(verification_id)))
+
+
+@prepared
+def _locked(verification_id: Given) -> Select[Any]:
+    return select(Verification.id).where(Verification.id == verification_id).with_for_update()
 
 
 def get(verification_id: uuid.UUID) -> Ticket:
@@ -111,12 +133,14 @@ def mark_sent(
     ends = sent_at + timedelta(seconds=settings().otp_ttl_seconds if ttl_seconds is None else ttl_seconds)
     with transaction():
         if move(ticket.id, (State.RESERVED,), State.SENT, provider_id=sealed, sent_at=sent_at, expires_at=ends):
-            is_older = (Verification.created_at <= ticket.created_at) & (Verification.id != ticket.id)
-            execute(
-                update(Verification)
-                .where(Verification.user_id == ticket.user_id, Verification.state == State.SENT, is_older)
-                .values(state=State.SUPERSEDED, settled_at=now)
-            )
+            superseded = {"state": State.SUPERSEDED, "settled_at": now}
+            execute(*_sent_before(ticket.user_id, ticket.id, ticket.created_at, **superseded))
+
+
+@prepared
+def _sent_before(user_id: Given, verification_id: Given, created_at: Given) -> Update:
+    is_older = (Verification.created_at <= created_at) & (Verification.id != verification_id)
+    return update(Verification).where(Verification.user_id == user_id, Verification.state == State.SENT, is_older)
 
 
 def mark_undelivered(ticket: Ticket, *, now: datetime) -> None:
@@ -154,9 +178,13 @@ def give_back(ticket: Ticket, *, now: datetime) -> None:
 
 def move(verification_id: uuid.UUID, origins: Iterable[State], target: State, **values: Any) -> bool:
     """Move it if it still is in one of the origins; whether this call did it."""
-    is_there = (Verification.id == verification_id) & Verification.state.in_(list(origins))
     with transaction():
-        return execute(update(Verification).where(is_there).values(state=target, **values)).rowcount == 1
+        return execute(*_in_states(verification_id, list(origins), state=target, **values)).rowcount == 1
+
+
+@prepared
+def _in_states(verification_id: Given, states: Given) -> Update:
+    return update(Verification).where(Verification.id == verification_id, Verification.state.in_(states))
 
 
 def end_of_number(phone_number: str, *, owner_id: int, now: datetime) -> None:
@@ -164,9 +192,14 @@ def end_of_number(phone_number: str, *, owner_id: int, now: datetime) -> None:
 
     Nor one for the owner to an earlier number.
     """
+    execute(*_live_besides(phone_number, owner_id, state=State.SUPERSEDED, settled_at=now))
+
+
+@prepared
+def _live_besides(phone_number: Given, owner_id: Given) -> Update:
     is_to_it = Verification.phone_number == phone_number
     is_owners = Verification.user_id == owner_id
-    end_live(or_(is_to_it & ~is_owners, is_owners & ~is_to_it), now=now)
+    return update(Verification).where(_IS_LIVE, or_(is_to_it & ~is_owners, is_owners & ~is_to_it))
 
 
 def end_codes(user_id: int) -> None:
@@ -176,9 +209,8 @@ def end_codes(user_id: int) -> None:
 
 def end_live(*conditions: ColumnElement[bool], now: datetime) -> None:
     """Let no code that meets the conditions work any more, in the open transaction."""
-    is_live = Verification.state.in_((State.RESERVED, State.SENT))
     values = {"state": State.SUPERSEDED, "settled_at": now}
-    execute(update(Verification).where(is_live, *conditions).values(values))
+    execute(update(Verification).where(_IS_LIVE, *conditions).values(values))
 
 
 def set_price(verification_id: uuid.UUID, price: Price) -> None:

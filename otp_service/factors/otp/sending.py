@@ -6,11 +6,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from sqlalchemy import insert
-
 from otp_service import audit, sinch
 from otp_service.core import clock
-from otp_service.core.database import execute, transaction
+from otp_service.core.database import transaction
 from otp_service.core.errors import ServiceError
 from otp_service.core.settings import settings
 from otp_service.core.tracing import ClientInfo
@@ -91,30 +89,25 @@ def _reserve_or_settle(recipient: Recipient, way: Way, client: ClientInfo, now: 
 
 
 def _reserve(recipient: Recipient, way: Way, client: ClientInfo, now: datetime) -> Ticket:
-    verification_id = uuid.uuid4()
     with transaction():
         guesses.refuse_disabled(recipient.user_id, is_anonymous=recipient.is_anonymous)
         budget.take(recipient.spending(client.ip), now=now)
-        execute(
-            insert(Verification).values(
-                id=verification_id,
-                user_id=recipient.user_id,
-                challenge_id=recipient.challenge_id,
-                purpose=recipient.purpose,
-                channel=way.channel,
-                phone_number=recipient.phone_number,
-                country=way.country,
-                ip=client.ip,
-                is_anonymous=recipient.is_anonymous,
-                state=State.RESERVED,
-                attempts=0,
-                created_at=now,
-                expires_at=now + timedelta(seconds=settings().otp_ttl_seconds),
-            )
+        ticket = ledger.reserve(
+            id=uuid.uuid4(),
+            user_id=recipient.user_id,
+            challenge_id=recipient.challenge_id,
+            purpose=recipient.purpose,
+            channel=way.channel,
+            phone_number=recipient.phone_number,
+            country=way.country,
+            ip=client.ip,
+            is_anonymous=recipient.is_anonymous,
+            created_at=now,
+            expires_at=now + timedelta(seconds=settings().otp_ttl_seconds),
         )
         facts = {"channel": way.channel, "country": way.country}
         audit.record("otp.requested", user_id=recipient.user_id, client=client, at=now, **facts)
-        return ledger.get(verification_id)
+        return ticket
 
 
 def _deliver(ticket: Ticket, others: Sequence[Way], locale: str | None, client: ClientInfo) -> Delivery:

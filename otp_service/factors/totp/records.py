@@ -5,9 +5,10 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import ColumnElement, delete, insert, or_, select, update
+from sqlalchemy import ColumnElement, Select, delete, insert, or_, select, update
 
 from otp_service.core.database import execute, fetch_one, transaction
+from otp_service.core.prepared import Given, prepared
 from otp_service.core.secrets import keyring
 from otp_service.factors.totp.models import TotpAuthenticator
 
@@ -38,14 +39,20 @@ _IS_CONFIRMED = TotpAuthenticator.confirmed_at.is_not(None)
 
 def find(user_id: int) -> Authenticator | None:
     """The user's confirmed authenticator."""
-    return _find(TotpAuthenticator.user_id == user_id, _IS_CONFIRMED)
+    row = fetch_one(*_confirmed(user_id))
+    return Authenticator(*row) if row else None
+
+
+@prepared
+def _confirmed(user_id: Given) -> Select[Any]:
+    return select(*_COLUMNS).where(TotpAuthenticator.user_id == user_id, _IS_CONFIRMED)
 
 
 def find_unconfirmed(user_id: int, *, now: datetime) -> Authenticator | None:
     """The user's enrolment that waits to be confirmed, while it can be."""
-    return _find(
-        TotpAuthenticator.user_id == user_id, ~_IS_CONFIRMED, TotpAuthenticator.created_at > now - ENROLMENT_TTL
-    )
+    is_open = ~_IS_CONFIRMED & (TotpAuthenticator.created_at > now - ENROLMENT_TTL)
+    row = fetch_one(select(*_COLUMNS).where(TotpAuthenticator.user_id == user_id, is_open))
+    return Authenticator(*row) if row else None
 
 
 def begin(user_id: int, secret: str, *, now: datetime) -> None:
@@ -78,11 +85,6 @@ def forget(before: datetime) -> int:
     with transaction():
         statement = delete(TotpAuthenticator).where(~_IS_CONFIRMED, TotpAuthenticator.created_at < before)
         return int(execute(statement).rowcount)
-
-
-def _find(*conditions: ColumnElement[bool]) -> Authenticator | None:
-    row = fetch_one(select(*_COLUMNS).where(*conditions))
-    return Authenticator(*row) if row else None
 
 
 def _update(authenticator_id: uuid.UUID, condition: ColumnElement[bool], **values: Any) -> bool:

@@ -5,10 +5,11 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, delete, func, insert, select, update
+from sqlalchemy import ColumnElement, Select, delete, func, insert, select, update
 from sqlalchemy.exc import IntegrityError
 
 from otp_service.core.database import execute, fetch_all, fetch_one, transaction, violated_constraint
+from otp_service.core.prepared import Given, prepared
 from otp_service.factors.webauthn.answers import Enrolled, Shown
 from otp_service.factors.webauthn.ceremonies import TRANSPORTS, Known
 from otp_service.factors.webauthn.errors import PasskeyNotFound, PasskeyTaken
@@ -58,8 +59,12 @@ def of_user(user_id: int) -> list[Passkey]:
 
 def count(user_id: int) -> int:
     """How many the user has."""
-    statement = select(func.count()).select_from(WebAuthnCredential).where(WebAuthnCredential.user_id == user_id)
-    return int(fetch_all(statement)[0][0])
+    return int(fetch_all(*_count(user_id))[0][0])
+
+
+@prepared
+def _count(user_id: Given) -> Select[Any]:
+    return select(func.count()).select_from(WebAuthnCredential).where(WebAuthnCredential.user_id == user_id)
 
 
 def find(credential_id: bytes) -> Passkey | None:
