@@ -4,16 +4,18 @@ import fcntl
 import logging
 import os
 import threading
-import time
 import weakref
 from collections import deque
 from collections.abc import Callable, Iterator
+from concurrent.futures import Future
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from typing import Literal, overload
 
 from otp_service.core.errors import Unavailable
 
-_POLL_SECONDS = 0.005
+GiveBack = Callable[[], None]
+_Turn = Future[GiveBack]
 _log = logging.getLogger(__name__)
 _known: "weakref.WeakSet[HashSlots]" = weakref.WeakSet()
 
@@ -29,8 +31,8 @@ class HashSlots:
     """Every slot is a file: who holds its flock holds the slot, and the kernel takes it back from the dead.
 
     Make it before the workers are forked, or one in each. A lock belongs to an open file, so each holder opens its
-    own: an inherited one would let a child in beside its parent. In a process callers queue in order and only the
-    first looks at the files, so that waiting costs next to nothing; among processes it is luck who looks first.
+    own: an inherited one would let a child in beside its parent. In a process callers queue in order; among processes
+    those who wait for a slot get it in turn.
     Where the directory cannot be used each process counts its own slots, and the log says so once.
     """
 
@@ -67,50 +69,72 @@ class HashSlots:
 
     def _start_afresh(self) -> None:
         self._lock = threading.Lock()
-        self._queue: deque[threading.Event] = deque()
+        self._queue: deque[_Turn] = deque()
+        self._sought: set[Path] = set()
         self._local = threading.Semaphore(len(self._files))
 
-    def _enter(self) -> Callable[[], None]:
-        turn = threading.Event()
+    def _enter(self) -> GiveBack:
+        turn: _Turn = Future()
         with self._lock:
             if not self._queue and (give_back := self._try()):
                 return give_back
             if len(self._queue) >= self._max_waiting:
                 raise SlotsBusy
+            self._seek()
             self._queue.append(turn)
-            self._queue[0].set()
-        try:
-            return self._wait(turn)
-        finally:
+        with suppress(TimeoutError):
+            return turn.result(self._wait_seconds)  # a real wait, whatever a clock set by hand says
+        with self._lock:
+            if turn.done():  # at the last moment
+                return turn.result()
+            self._queue.remove(turn)
+        raise SlotsBusy
+
+    def _try(self) -> GiveBack | None:
+        for path in self._files:
+            if give_back := self._take(path, is_patient=False):
+                return give_back
+        return None
+
+    def _seek(self) -> None:
+        """Have a thread for every slot wait for it: only a thread of its own can wait for a lock that has no time-out.
+
+        Waiting in the kernel costs nothing, ends at the moment of the release, and is in turn among processes.
+        """
+        for path in self._files:
+            if path not in self._sought:
+                threading.Thread(target=self._serve, args=(path,), daemon=True, name=f"seeks {path.stem}").start()
+                self._sought.add(path)
+
+    def _serve(self, path: Path) -> None:
+        """Hand a slot to those who wait, as often as it can be had, until nobody waits."""
+        while True:
+            give_back = self._take(path, is_patient=True)
             with self._lock:
-                self._queue.remove(turn)
-                if self._queue:
-                    self._queue[0].set()
+                if not self._queue:
+                    self._sought.discard(path)
+                    break
+                self._queue.popleft().set_result(give_back)
+        give_back()
 
-    def _wait(self, turn: threading.Event) -> Callable[[], None]:
-        deadline = time.monotonic() + self._wait_seconds  # a real wait, whatever a clock set by hand says
-        if not turn.wait(self._wait_seconds):
-            raise SlotsBusy
-        while (give_back := self._try()) is None:
-            if time.monotonic() >= deadline:
-                raise SlotsBusy
-            time.sleep(_POLL_SECONDS)  # no wake-up at a release: it would favour this process over the others
-        return give_back
-
-    def _try(self) -> Callable[[], None] | None:
+    @overload
+    def _take(self, path: Path, *, is_patient: Literal[True]) -> GiveBack: ...
+    @overload
+    def _take(self, path: Path, *, is_patient: Literal[False]) -> GiveBack | None: ...
+    def _take(self, path: Path, *, is_patient: bool) -> GiveBack | None:
         try:
-            return next(filter(None, map(_lock_file, self._files)), None)
+            return _lock_file(path, is_patient=is_patient)
         except OSError as error:
             if not self._has_warned:
                 self._has_warned = True
                 _log.warning("hash slots unusable, each process counts its own", extra={"reason": str(error)})
-            return self._local.release if self._local.acquire(blocking=False) else None
+            return self._local.release if self._local.acquire(blocking=is_patient) else None
 
 
-def _lock_file(path: Path) -> Callable[[], None] | None:
+def _lock_file(path: Path, *, is_patient: bool) -> GiveBack | None:
     file = os.open(path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
     try:
-        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        fcntl.flock(file, fcntl.LOCK_EX | (0 if is_patient else fcntl.LOCK_NB))
     except OSError as error:
         os.close(file)
         if isinstance(error, BlockingIOError):
