@@ -19,7 +19,7 @@ log = logging.getLogger(__name__)
 def create_app(config: "Config") -> Flask:
     """The application: settings, extensions, error handlers, blueprints, commands. Opens no connection."""
     from otp_service import cli, jobs, mail_page
-    from otp_service.core import http, limits, problems
+    from otp_service.core import database, http, limits, problems
     from otp_service.core import logging as logs
 
     app = Flask(__name__, instance_path=str(config.instance_dir.absolute()), static_folder=None)
@@ -29,6 +29,7 @@ def create_app(config: "Config") -> Flask:
     http.init_http(app, config)
     limits.init_limits(app, config)
     db.init_app(app)
+    database.init_engine(app)
     migrate.init_app(app, db, directory=str(MIGRATIONS), render_as_batch=True)
     jwt.init_app(app)
     problems.register_error_handlers(app)

@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 from functools import lru_cache
 from typing import Any
 
+from flask import Flask
 from sqlalchemy import DateTime, Dialect, Engine, Executable, Index, Row, UniqueConstraint, event, func, select
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.engine import Connection, CursorResult
@@ -84,7 +85,7 @@ def execute_alone(statement: Executable, parameters: Mapping[str, Any] | None = 
     """
     if _is_open():
         raise RuntimeError("a statement of its own inside a transaction: use `execute`")
-    with _for_single_statements(db.engine).connect() as connection:
+    with _connection_for_one() as connection:
         return connection.execute(statement, parameters).all()
 
 
@@ -92,7 +93,7 @@ def fetch_all(statement: Executable, parameters: Mapping[str, Any] | None = None
     """All rows: of the open transaction, else by one statement of its own that leaves no connection held."""
     if _is_open():
         return db.session().connection().execute(statement, parameters).all()
-    with _for_single_statements(db.engine).connect() as connection:
+    with _connection_for_one() as connection:
         return connection.execute(statement, parameters).all()
 
 
@@ -143,6 +144,16 @@ def _is_open() -> bool:
     return db.session.registry.has() and _OPEN in db.session().info
 
 
+@contextmanager
+def _connection_for_one() -> Iterator[Connection]:
+    with _for_single_statements(db.engine).connect() as connection:
+        if connection.dialect.name == "postgresql":
+            # Not by SQLAlchemy's isolation level: to end that, psycopg2 asks the server once more.
+            driver_connection: Any = connection.connection.dbapi_connection
+            driver_connection.autocommit = True
+        yield connection
+
+
 @lru_cache(maxsize=64)
 def _for_single_statements(engine: Engine) -> Engine:
     """No BEGIN and no end around a single statement: one round trip on PostgreSQL, and no lock for a read on SQLite."""
@@ -164,15 +175,15 @@ def _prepare_sqlite(connection: Any, _: ConnectionPoolEntry) -> None:
         connection.execute(f"PRAGMA {pragma}")
 
 
-@event.listens_for(Engine, "begin")
-def _begin(connection: Connection) -> None:
-    is_single = connection.get_execution_options().get(_SINGLE, False)
-    driver_connection: Any = connection.connection.dbapi_connection
-    if connection.dialect.name == "postgresql":
-        if is_single:  # not by SQLAlchemy's isolation level: to end that, psycopg2 asks the server once more
-            driver_connection.autocommit = True
-    # In a transaction it is where this module, loaded anew, hears twice.
-    elif not is_single and not driver_connection.in_transaction:
+def init_engine(app: Flask) -> None:
+    """Have SQLite begin its transactions; PostgreSQL's driver does. A listener would make every statement slower."""
+    with app.app_context():
+        if db.engine.dialect.name == "sqlite":
+            event.listen(db.engine, "begin", _begin_on_sqlite)
+
+
+def _begin_on_sqlite(connection: Connection) -> None:
+    if not connection.get_execution_options().get(_SINGLE, False):
         connection.exec_driver_sql("BEGIN IMMEDIATE")
 
 
