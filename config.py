@@ -175,7 +175,6 @@ def _profile(read: Reader) -> dict[str, object]:
         "password_hash_concurrency": read.integer(
             "PASSWORD_HASH_CONCURRENCY", default=os.cpu_count() or 1, low=1, high=256
         ),
-        "password_hash_waiting": read.integer("PASSWORD_HASH_QUEUE", default=4, low=0, high=1_000),
         "password_hash_wait_seconds": read.integer("PASSWORD_HASH_WAIT_MS", default=800, low=0, high=5_000) / 1000,
         "refresh_ttl_seconds": read.duration(
             "REFRESH_TTL", default=86_400 if strict else 30 * 86_400, low=60, high=400 * 86_400
@@ -191,6 +190,7 @@ def _server(read: Reader, *, production: bool) -> dict[str, object]:
         if read.flag(name, default=False):
             read.fault(name, "is on", "be off in production")
     origins = _origins(read)
+    threads = read.integer("GUNICORN_THREADS", default=32, low=1, high=256)
     return {
         "trusted_proxy_count": read.integer("TRUSTED_PROXY_COUNT", default=0, low=0, high=10),
         "frontend_origins": origins,
@@ -198,7 +198,10 @@ def _server(read: Reader, *, production: bool) -> dict[str, object]:
         "ops_token": read.secret("OPS_TOKEN", default=None, minimum=16),
         "log_level": read.choice("LOG_LEVEL", ("DEBUG", "INFO", "WARNING", "ERROR"), default="INFO", fold=str.upper),
         "log_format": read.choice("LOG_FORMAT", ("json", "text"), default="json" if production else "text"),
-        "threads": read.integer("GUNICORN_THREADS", default=8, low=1, high=256),
+        "threads": threads,
+        # Who is refused at once may ask again at once, and takes the processor from the hashes: it is cheaper to let
+        # many wait, in threads that cost nothing meanwhile. The rest of the threads serves everything else.
+        "password_hash_waiting": read.integer("PASSWORD_HASH_QUEUE", default=threads * 5 // 8, low=0, high=1_000),
         "workers": read.integer("WEB_CONCURRENCY", default=os.cpu_count() or 1, low=1, high=1024),
     }
 

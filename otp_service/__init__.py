@@ -106,8 +106,8 @@ def _add_clients(app: Flask, config: "Config") -> None:
     )
     app.extensions["hash_threads"] = LowPriorityThreads(config.password_hash_concurrency)
     app.extensions["background"] = Background(app)
-    # Half of the threads at most are kept waiting, so that the rest is served.
-    app.extensions["pace"] = Pace(seconds=config.existence.answer_seconds, places=max(1, config.threads // 2))
+    # With five eighths for hashes, an eighth of the threads is always there for everything else.
+    app.extensions["pace"] = Pace(seconds=config.existence.answer_seconds, places=max(1, config.threads // 4))
     app.extensions["sinch"] = SinchClient(_sinch_settings(config), before_call=assert_no_transaction)
 
 

@@ -24,7 +24,7 @@ DEFAULTS = {
     "PORT": "8000",
     "SIMULATOR_PORT": "8090",
     "WEB_CONCURRENCY": "1",  # without Redis, request limits are counted in the process
-    "GUNICORN_THREADS": "16",
+    "GUNICORN_THREADS": "32",
     "MIGRATE_ON_START": "true",
     "RATE_LIMIT_REGISTER_PER_HOUR": "1000",  # so that a demonstration is not stopped
 }

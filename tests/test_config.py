@@ -114,6 +114,7 @@ def test_blank_is_not_set(tmp_path: Path) -> None:
         ("LOG_LEVEL", "debug", "log_level", "DEBUG"),
         ("LOG_FORMAT", "JSON", "log_format", "json"),
         ("GUNICORN_THREADS", "4", "threads", 4),
+        ("GUNICORN_THREADS", "16", "password_hash_waiting", 10),
         ("WEB_CONCURRENCY", "3", "workers", 3),
         ("REDIS_URL", "rediss://cache:6380/1", "redis_url", "rediss://cache:6380/1"),
         ("REDIS_URL", "unix:///run/valkey.sock", "redis_url", "unix:///run/valkey.sock"),
