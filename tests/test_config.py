@@ -39,7 +39,7 @@ DEFAULTS = {
     "breach_lookup_url": None,
     "password_requires_classes": True,
     "password_hash_concurrency": os.cpu_count(),
-    "password_hash_waiting": 4,
+    "password_hash_waiting": 20,
     "password_hash_wait_seconds": 0.8,
     "mfa_policy": "always",
     "challenge_ttl_seconds": 600,
@@ -74,7 +74,7 @@ DEFAULTS = {
     "rate_limit_refresh_per_minute": 30,
     "rate_limit_otp_per_minute": 60,
     "workers": os.cpu_count(),
-    "threads": 8,
+    "threads": 32,
 }
 MADE = {"instance_dir", "jwt_keys_dir", "database_url", "jwt_secret", "encryption_keys", "warnings"}
 
