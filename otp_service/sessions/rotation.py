@@ -5,7 +5,6 @@ one before the live one may come again within ten seconds, because its answer ma
 successor, so that at no moment two of them are live.
 """
 
-import logging
 import uuid
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -20,7 +19,7 @@ from otp_service.core import clock
 from otp_service.core.database import UtcDateTime, execute, execute_alone, fetch_one, transaction
 from otp_service.core.errors import TooMany
 from otp_service.core.settings import settings
-from otp_service.core.tracing import ClientInfo
+from otp_service.core.tracing import ClientInfo, concerns
 from otp_service.sessions import refresh_tokens
 from otp_service.sessions.errors import InvalidToken, TokenReused
 from otp_service.sessions.lifetime import idle_since, is_alive, lives_by
@@ -33,7 +32,6 @@ OWNER = Session.user_id
 LOST_ANSWER_GRACE = timedelta(seconds=10)
 MINUTE = timedelta(minutes=1)
 NO_LIMIT = 2**30
-log = logging.getLogger(__name__)
 _COLUMNS = (Session.id, Session.user_id, Session.amr, Session.acr, Session.authenticated_at)
 _STATE = (
     Session.generation, Session.rotated_at, Session.minute_started_at,
@@ -67,8 +65,8 @@ def rotate(text: str, *, is_verified: ScalarSelect[bool], client: ClientInfo) ->
     row = _advance(token, is_verified, client, now)
     if row is None:
         row = _find_lost_answer(token, is_verified, client, now)
-    # Not an audit event: it says no more than `last_used_at`, and comes every few minutes from everybody.
-    log.info("session.refreshed", extra={"userId": row.user_id, "sessionId": str(row.id), "ip": client.ip})
+    # No event: it says no more than `last_used_at` and the log's line on the request, and comes from everybody.
+    concerns(row.user_id)
     successor = token.successor().text
     return Refreshed(
         row.user_id, row.id, tuple(row.amr.split()), row.acr, row.authenticated_at, successor, bool(row.is_verified)
@@ -80,9 +78,9 @@ def _advance(
 ) -> Row[Any] | None:
     """Move the family one generation on, if the token is the live one: of many at once, one finds it so."""
     limit = settings().rate_limit_refresh_per_minute if settings().rate_limits_enabled else NO_LIMIT
+    hashes = token.family_hashes
     values = {
-        "hashes": token.family_hashes,
-        "first_hash": token.family_hash,
+        "first_hash": hashes[0],
         "of_generation": token.generation,
         "now": now,
         "used_after": idle_since(now),
@@ -91,8 +89,10 @@ def _advance(
         "from_ip": client.ip,
         "by_agent": client.agent,
     }
-    rows = execute_alone(_make_advance(is_verified), values)
-    return rows[0] if rows else None
+    for stored_hash in hashes:  # one, unless keys are being exchanged
+        if rows := execute_alone(_make_advance(is_verified), values | {"stored_hash": stored_hash}):
+            return rows[0]
+    return None
 
 
 @cache
@@ -103,11 +103,11 @@ def _make_advance(is_verified: ScalarSelect[bool]) -> ReturningUpdate[Any]:
     is_within_limit = Session.generation - Session.minute_generation < bindparam("minute_limit", type_=Integer)
     is_live = (Session.generation == bindparam("of_generation")) & lives_by(now, used_after)
     statement = update(Session).where(
-        Session.refresh_hash.in_(bindparam("hashes", expanding=True)), is_live, or_(is_new_minute, is_within_limit)
+        Session.refresh_hash == bindparam("stored_hash"), is_live, or_(is_new_minute, is_within_limit)
     )
     return statement.values(
         generation=Session.generation + 1,
-        refresh_hash=bindparam("first_hash"),  # under the first key, when keys are being exchanged
+        refresh_hash=bindparam("first_hash"),
         rotated_at=now,
         last_used_at=now,
         minute_started_at=case((is_new_minute, now), else_=Session.minute_started_at),

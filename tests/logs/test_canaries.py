@@ -190,7 +190,6 @@ def require_silence(story: Story, log: str) -> None:
     assert {
         "login.failed",
         "otp.verified",
-        "session.refreshed",
         "email.verified",
         "email.changed",
         "sinch.call",
