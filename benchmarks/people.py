@@ -1,6 +1,7 @@
 """Makes people that no other run has, and takes them through the API as a client would."""
 
 import itertools
+import json
 from dataclasses import dataclass
 from typing import Any
 
@@ -64,8 +65,29 @@ def read_code(simulator: Connection, person: Person) -> str:
 
 def verify(connection: Connection, challenge_token: str, code: str) -> str:
     """The access token."""
+    return str(_signed_in(connection, challenge_token, code)["token"])
+
+
+def sign_in(service: Connection, simulator: Connection, person: Person) -> tuple[str, bytes]:
+    """The access token of somebody who is registered, and the request of the first refresh."""
+    challenge_token, _ = log_in(service, person)
+    said = _signed_in(service, challenge_token, read_code(simulator, person))
+    return str(said["token"]), _refresh(said)
+
+
+def refresh_again(body: bytes) -> bytes:
+    """The request of the next refresh, by the answer to the one before."""
+    return _refresh(json.loads(body))
+
+
+def _signed_in(connection: Connection, challenge_token: str, code: str) -> dict[str, Any]:
     body = {"challengeToken": challenge_token, "otpCode": code}
-    return str(connection.post(f"{API}/auth/verify-otp", body).expect(200)["token"])
+    said: dict[str, Any] = connection.post(f"{API}/auth/verify-otp", body).expect(200)
+    return said
+
+
+def _refresh(said: dict[str, Any]) -> bytes:
+    return request("POST", f"{API}/auth/refresh", body={"refreshToken": said["refreshToken"]})
 
 
 def look_at_profile(connection: Connection, person: Person, token: str) -> None:

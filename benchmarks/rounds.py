@@ -26,6 +26,7 @@ RATIOS = {  # name: a route, and the one beside it
     "profile / bare": ("/profile", "bare"),
     "profile / bare with SELECT": ("/profile", "bare with SELECT"),
     "health / bare with SELECT": ("/health", "bare with SELECT"),
+    "profile / refresh": ("/profile", "/auth/refresh"),
 }
 
 
@@ -129,17 +130,23 @@ def _measure_routes(stack: Stack, plan: Plan) -> dict[str, list[Rate]]:
 
 
 def _routes(stack: Stack) -> list[Route]:
-    person = people.new_person()
-    with Connection(stack.service_port) as service, Connection(stack.simulator_port) as simulator:
-        people.register(service, person)
-        challenge_token, _ = people.log_in(service, person)
-        token = people.verify(service, challenge_token, people.read_code(simulator, person))
-    profile = request("GET", f"{people.API}/profile", token=token)
+    """Of /auth/refresh each client has a session of its own: a session's tokens follow from each other."""
+    crowd = _register_crowd(stack, saturation.CLIENTS)
+
+    def sign_in(person: Person) -> tuple[str, bytes]:
+        with Connection(stack.service_port) as service, Connection(stack.simulator_port) as simulator:
+            return people.sign_in(service, simulator, person)
+
+    with ThreadPoolExecutor(FLOW_CLIENTS) as pool:
+        signed_in = list(pool.map(sign_in, crowd))
+    profile = request("GET", f"{people.API}/profile", token=signed_in[0][0])
+    refreshes = [first for _, first in signed_in]
     return [
-        Route("bare", stack.bare_port, request("GET", "/bare"), b'"bare"'),
-        Route("/health", stack.service_port, request("GET", "/health"), b'"UP"'),
-        Route("bare with SELECT", stack.bare_port, request("GET", "/bare-select"), b'"one":1'),
-        Route("/profile", stack.service_port, profile, person.email.encode()),
+        saturation.always("bare", stack.bare_port, request("GET", "/bare"), b'"bare"'),
+        saturation.always("/health", stack.service_port, request("GET", "/health"), b'"UP"'),
+        saturation.always("bare with SELECT", stack.bare_port, request("GET", "/bare-select"), b'"one":1'),
+        saturation.always("/profile", stack.service_port, profile, crowd[0].email.encode()),
+        Route("/auth/refresh", stack.service_port, refreshes, b'"refreshToken"', people.refresh_again),
     ]
 
 

@@ -3,6 +3,7 @@
 import selectors
 import socket
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from benchmarks.wire import UnexpectedAnswer, connect, parse
@@ -13,12 +14,16 @@ WARM_UP_SECONDS = 0.2
 
 @dataclass(frozen=True, slots=True)
 class Route:
-    """A request and a piece of text that the body of every answer has."""
+    """The next request of each client, and a piece of text that the body of every answer has.
+
+    With `follow`, an answer's body makes the client's next request.
+    """
 
     name: str
     port: int
-    request: bytes
+    requests: list[bytes]
     expected: bytes
+    follow: Callable[[bytes], bytes] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,17 +34,23 @@ class Rate:
     generator_share: float
 
 
+def always(name: str, port: int, request: bytes, expected: bytes) -> Route:
+    """A route of which all clients ask the same, again and again."""
+    return Route(name, port, [request] * CLIENTS, expected)
+
+
 def measure(route: Route, seconds: float) -> Rate:
     """Ask on all connections, each as soon as it has its answer. Raises UnexpectedAnswer."""
     with selectors.DefaultSelector() as selector:
         sockets = [connect(route.port) for _ in range(CLIENTS)]
-        for connection in sockets:
-            selector.register(connection, selectors.EVENT_READ)
-            connection.sendall(route.request)
+        for client, connection in enumerate(sockets):
+            selector.register(connection, selectors.EVENT_READ, client)
+            connection.sendall(route.requests[client])
         _ask(route, selector, WARM_UP_SECONDS)
         started, own_start = time.perf_counter(), time.process_time()
         count = _ask(route, selector, seconds)
         elapsed, own = time.perf_counter() - started, time.process_time() - own_start
+        _read_the_last(route, selector)
     for connection in sockets:
         connection.close()
     return Rate(count / elapsed, own / elapsed)
@@ -49,18 +60,42 @@ def _ask(route: Route, selector: selectors.BaseSelector, seconds: float) -> int:
     count, end = 0, time.perf_counter() + seconds
     halves: dict[socket.socket, bytes] = {}
     while time.perf_counter() < end or halves:
-        ready = selector.select(5)
-        if not ready:
-            raise UnexpectedAnswer(f"{route.name}: no answer for 5 s")
-        for key, _ in ready:
+        for key, _ in _ready(route, selector):
             connection: socket.socket = key.fileobj  # type: ignore[assignment]
             received = halves.pop(connection, b"") + connection.recv(65_536)
-            answer = parse(received)
-            if answer is None and received:
+            if not _is_whole(route, key.data, received):
                 halves[connection] = received
                 continue
-            if answer is None or answer.status != 200 or route.expected not in answer.body:
-                raise UnexpectedAnswer(f"{route.name}: {received[:700]!r}")
-            connection.send(route.request)
+            connection.send(route.requests[key.data])
             count += 1
     return count
+
+
+def _read_the_last(route: Route, selector: selectors.BaseSelector) -> None:
+    """Every client has one answer to come; what follows from it must not be lost."""
+    halves: dict[int, bytes] = {}
+    while selector.get_map():
+        for key, _ in _ready(route, selector):
+            connection: socket.socket = key.fileobj  # type: ignore[assignment]
+            halves[key.data] = halves.get(key.data, b"") + connection.recv(65_536)
+            if _is_whole(route, key.data, halves[key.data]):
+                selector.unregister(connection)
+
+
+def _ready(route: Route, selector: selectors.BaseSelector) -> list[tuple[selectors.SelectorKey, int]]:
+    ready = selector.select(5)
+    if not ready:
+        raise UnexpectedAnswer(f"{route.name}: no answer for 5 s")
+    return ready
+
+
+def _is_whole(route: Route, client: int, received: bytes) -> bool:
+    """Whether all of the answer is there; then the client's next request is. Raises UnexpectedAnswer."""
+    answer = parse(received)
+    if answer is None and received:
+        return False
+    if answer is None or answer.status != 200 or route.expected not in answer.body:
+        raise UnexpectedAnswer(f"{route.name}: {received[:700]!r}")
+    if route.follow:
+        route.requests[client] = route.follow(answer.body)
+    return True
