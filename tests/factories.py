@@ -6,7 +6,7 @@ from typing import Any
 
 from flask import Flask
 
-from otp_service.accounts import credentials, users
+from otp_service.accounts import credentials, registrations
 from otp_service.audit import COMMAND_LINE
 from otp_service.simulator import Simulator
 from tests.api import Api
@@ -47,7 +47,7 @@ def make_person(app: Flask, *, is_verified: bool = False, phone_number: str | No
     """Register somebody."""
     details = new_details(**({"phoneNumber": phone_number} if phone_number else {}))
     with app.app_context():
-        account = users.create(
+        account = registrations.create(
             email=details["email"],
             phone_number=details["phoneNumber"],
             password_hash=credentials.hash_password(PASSWORD),

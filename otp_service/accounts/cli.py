@@ -10,7 +10,7 @@ import click
 import orjson
 
 from otp_service import audit, sessions
-from otp_service.accounts import addresses, credentials, numbers, users
+from otp_service.accounts import addresses, credentials, numbers, registrations, users
 from otp_service.accounts.import_cli import export, import_users
 from otp_service.accounts.users import Account
 from otp_service.audit import COMMAND_LINE, Event
@@ -58,7 +58,7 @@ def create(email: str, phone_number: str, password_stdin: bool, verified: bool, 
     faults = credentials.faults_of(password, email=canonical, phone_number=number)
     if faults:
         raise click.ClickException("\n".join(faults))
-    account = users.create(
+    account = registrations.create(
         email=canonical,
         phone_number=number,
         password_hash=credentials.hash_password(password),

@@ -6,7 +6,7 @@ from sqlalchemy import ColumnElement, or_, select, update
 from sqlalchemy.exc import IntegrityError
 
 from otp_service import audit
-from otp_service.accounts import notices, throttle, users
+from otp_service.accounts import notices, registrations, throttle, users
 from otp_service.accounts.errors import EmailTaken
 from otp_service.accounts.models import User
 from otp_service.accounts.users import Account
@@ -48,7 +48,7 @@ def change(account: Account, *, email: str, now: datetime) -> None:
 
     A registration that holds the address without proof goes, and all that is theirs.
     """
-    users.release(User.email == email, _gives_way(now), now=now)
+    registrations.release(User.email == email, _gives_way(now), now=now)
     values = {"email": email, "email_verified_at": now, "challenges_void_before": now}
     try:
         execute(update(User).where(User.id == account.id).values(**values))

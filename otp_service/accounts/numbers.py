@@ -7,7 +7,7 @@ from typing import Any
 from sqlalchemy import Row, Select, Update, select, update
 
 from otp_service import audit
-from otp_service.accounts import notices, number_undos, users
+from otp_service.accounts import notices, number_undos, registrations, users
 from otp_service.accounts.errors import PhoneNumberTaken, UserNotFound
 from otp_service.accounts.models import User
 from otp_service.accounts.users import Account
@@ -75,7 +75,7 @@ def set_by_operator(user_id: int, phone_number: str, *, is_verified: bool) -> Ac
     now = clock.now()
     with transaction():
         wait_for_turn(phone_number)
-        users.release_held(User.phone_number == phone_number, now=now)
+        registrations.release_held(User.phone_number == phone_number, now=now)
         _refuse_held(user_id, phone_number)
         proven = {"phone_verified_at": now, "held_until": None} if is_verified else {"phone_verified_at": None}
         _give(user_id, phone_number=phone_number, challenges_void_before=now, **proven)
@@ -126,7 +126,7 @@ def _concerned(user_id: Given, phone_number: Given) -> Select[Any]:
 
 def _dispossess(other: Row[Any], phone_number: str, now: datetime) -> None:
     if other.held_until is not None:
-        users.release(User.id == other.id, now=now)
+        registrations.release(User.id == other.id, now=now)
         return
     values = {
         "phone_number": None,

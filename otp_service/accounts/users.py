@@ -1,32 +1,19 @@
-"""Finds, makes and changes users."""
+"""Finds and changes users."""
 
 import uuid
-from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, Row, Select, bindparam, delete, insert, or_, select, update
-from sqlalchemy.exc import IntegrityError
-from sqlalchemy.sql.dml import ReturningDelete
+from sqlalchemy import ColumnElement, Select, bindparam, delete, select, update
 
-from otp_service import audit, outbox, sessions
+from otp_service import audit, sessions
 from otp_service.accounts import throttle
-from otp_service.accounts.errors import EmailTaken, PhoneNumberMissing, PhoneNumberTaken, UserNotFound
+from otp_service.accounts.errors import PhoneNumberMissing, UserNotFound
 from otp_service.accounts.models import User
 from otp_service.core import clock
-from otp_service.core.database import (
-    execute,
-    fetch_all,
-    fetch_one,
-    transaction,
-    violated_constraint,
-    wait_for_turn,
-)
+from otp_service.core.database import execute, fetch_all, fetch_one, transaction
 from otp_service.core.prepared import Given, prepared
-from otp_service.core.tracing import ClientInfo
-
-_TAKEN = {"uq_users_email": EmailTaken, "uq_users_phone_number": PhoneNumberTaken}
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,9 +54,8 @@ class Account:
         return self.phone_number
 
 
-_COLUMNS = [getattr(User, name) for name in Account.__dataclass_fields__]
-_ADD = insert(User).returning(*_COLUMNS)
-_BY_ID = select(*_COLUMNS).where(User.id == bindparam("user_id"))  # made once: it runs with every profile
+COLUMNS = [getattr(User, name) for name in Account.__dataclass_fields__]
+_BY_ID = select(*COLUMNS).where(User.id == bindparam("user_id"))  # made once: it runs with every profile
 
 IS_VERIFIED = select(User.phone_verified_at.is_not(None)).where(User.id == sessions.OWNER).scalar_subquery()
 """Whether the owner of a session has a proven number, for statements of sessions."""
@@ -79,7 +65,7 @@ _WITH_SESSION = _BY_ID.where(sessions.LIVE.exists())
 
 def find(*conditions: ColumnElement[bool]) -> Account | None:
     """The user that meets the conditions."""
-    row = fetch_one(select(*_COLUMNS).where(*conditions))
+    row = fetch_one(select(*COLUMNS).where(*conditions))
     return Account(*row) if row else None
 
 
@@ -90,7 +76,7 @@ def find_by_email(email: str) -> Account | None:
 
 def find_by_phone_number(phone_number: str) -> Account | None:
     """The user who holds an E.164 number."""
-    return find(_holds(phone_number))
+    return find(holds(phone_number))
 
 
 def find_by_id(user_id: int) -> Account | None:
@@ -118,7 +104,7 @@ def find_and_hold(user_id: int) -> Account | None:
 
 @prepared
 def _held(user_id: Given) -> Select[Any]:
-    statement = select(*_COLUMNS).where(User.id == user_id, User.locked_at.is_(None))
+    statement = select(*COLUMNS).where(User.id == user_id, User.locked_at.is_(None))
     return statement.with_for_update(key_share=True)
 
 
@@ -137,102 +123,18 @@ def _kept(user_id: Given) -> Select[Any]:
 
 def get_by_recipient(*, email: str | None, phone_number: str | None) -> Account:
     """The unlocked user with a canonical address, or who holds an E.164 number. Raises UserNotFound."""
-    condition = User.email == email if email is not None else _holds(phone_number)
+    condition = User.email == email if email is not None else holds(phone_number)
     return _present(find(condition, User.locked_at.is_(None)))
 
 
 def list_all(*, limit: int) -> list[Account]:
     """The newest users."""
-    return [Account(*row) for row in fetch_all(select(*_COLUMNS).order_by(User.id.desc()).limit(limit))]
+    return [Account(*row) for row in fetch_all(select(*COLUMNS).order_by(User.id.desc()).limit(limit))]
 
 
-def release_held(*conditions: ColumnElement[bool], now: datetime) -> int:
-    """Remove registrations that were not proven in time, and all that is theirs; returns how many."""
-    return release(~_stands(now), *conditions, now=now)
-
-
-def release(*conditions: ColumnElement[bool], now: datetime) -> int:
-    """Remove registrations that hold an address or number without proof, and all that is theirs; returns how many."""
-    with transaction():
-        is_unproven = User.held_until.is_not(None)
-        released = execute(delete(User).where(is_unproven, *conditions).returning(User.id)).all()
-        _forget(released, now)
-    return len(released)
-
-
-def _forget(released: Sequence[Row[Any]], now: datetime) -> None:
-    for row in released:
-        outbox.forget_user(row.id)
-        audit.record("user.released", user_id=row.id, client=audit.COMMAND_LINE, at=now)
-
-
-@prepared
-def _outlived(email: Given, phone_number: Given, now: Given) -> ReturningDelete[Any]:
-    is_in_the_way = (User.email == email) | (User.phone_number == phone_number)
-    return delete(User).where(User.held_until.is_not(None), ~_stands(now), is_in_the_way).returning(User.id)
-
-
-def refuse_taken(*, email: str, phone_number: str) -> None:
-    """Raise EmailTaken or PhoneNumberTaken before a hash is spent on a registration that cannot be."""
-    emails = [row.email for row in fetch_all(*_standing(email, phone_number, clock.now()))]
-    if email in emails:
-        raise EmailTaken
-    if emails:
-        raise PhoneNumberTaken
-
-
-@prepared
-def _standing(email: Given, phone_number: Given, now: Given) -> Select[Any]:
-    return select(User.email).where((User.email == email) | _holds(phone_number), _stands(now))
-
-
-def _holds(phone_number: str | Given | None) -> ColumnElement[bool]:
+def holds(phone_number: str | Given | None) -> ColumnElement[bool]:
+    """Whether a user is the one who holds an E.164 number."""
     return (User.phone_number == phone_number) & User.holds_number
-
-
-def _stands(now: datetime | Given) -> ColumnElement[bool]:
-    """Whether a user keeps address and number: proven, made by an operator, or registered a short time ago."""
-    return or_(User.held_until.is_(None), User.held_until > now)
-
-
-def create(  # noqa: PLR0913 - what a user has at the start
-    *,
-    email: str,
-    phone_number: str,
-    password_hash: str,
-    client: ClientInfo,
-    is_verified: bool = False,
-    hold: timedelta | None = None,
-    may_share: bool = False,
-) -> Account:
-    """Add a user who holds the number. Raises EmailTaken or PhoneNumberTaken, under any number of parallel tries.
-
-    With `hold` the user is gone unless the number is proven in that time; who is gone so makes room here. With
-    `may_share` a number that another holds is no obstacle: the user exists without holding it, and gets it by proof.
-    """
-    now = clock.now()
-    values = {
-        "email": email,
-        "phone_number": phone_number,
-        "password_hash": password_hash,
-        "password_changed_at": now,
-        "created_at": now,
-        "phone_verified_at": now if is_verified else None,
-        "held_until": now + hold if hold else None,
-    }
-    try:
-        with transaction():
-            wait_for_turn(phone_number)
-            _forget(execute(*_outlived(email, phone_number, now)).all(), now)
-            holds_number = not may_share or find_by_phone_number(phone_number) is None
-            account = Account(*execute(_ADD, {**values, "holds_number": holds_number}).one())
-            audit.record("user.registered", user_id=account.id, client=client, at=now)
-            return account
-    except IntegrityError as error:
-        taken = _TAKEN.get(violated_constraint(error) or "")
-        if taken is None:
-            raise
-        raise taken from error
 
 
 def unverify_by_operator(user_id: int) -> Account:

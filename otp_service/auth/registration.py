@@ -2,7 +2,7 @@
 
 from datetime import timedelta
 
-from otp_service.accounts import credentials, email_links, email_owners, users
+from otp_service.accounts import credentials, email_links, email_owners, registrations
 from otp_service.accounts.errors import EmailTaken
 from otp_service.core import clock
 from otp_service.core.database import transaction
@@ -24,7 +24,7 @@ def register(*, email: str, password: str, phone_number: str, client: ClientInfo
         with pace().even():
             _register_unseen(email, password, phone_number, client)
         return None
-    users.refuse_taken(email=email, phone_number=phone_number)
+    registrations.refuse_taken(email=email, phone_number=phone_number)
     password_hash = credentials.hash_password(password)
     return _add(email, password_hash, phone_number, client)
 
@@ -39,7 +39,7 @@ def _register_unseen(email: str, password: str, phone_number: str, client: Clien
 
 def _add(email: str, password_hash: str, phone_number: str, client: ClientInfo, *, may_share: bool = False) -> int:
     with transaction():
-        account = users.create(
+        account = registrations.create(
             email=email,
             phone_number=phone_number,
             password_hash=password_hash,

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from otp_service import outbox
-from otp_service.accounts import links, number_undos, throttle, users
+from otp_service.accounts import links, number_undos, registrations, throttle
 from otp_service.auth import challenges
 from otp_service.core import clock, counters
 from otp_service.factors.otp import ledger
@@ -25,7 +25,7 @@ class Rule:
 
 
 RULES = (
-    Rule("unproven registrations", timedelta(0), lambda time: users.release_held(now=time)),
+    Rule("unproven registrations", timedelta(0), lambda time: registrations.release_held(now=time)),
     Rule("challenges", timedelta(days=1), challenges.forget),
     Rule("unconfirmed authenticator apps", totp.ENROLMENT_TTL, totp.forget),
     Rule("links", timedelta(days=7), links.forget),

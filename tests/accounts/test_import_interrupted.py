@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from flask import Flask
 
-from otp_service.accounts import importing, users
+from otp_service.accounts import importing, registrations
 from otp_service.accounts.importing import Fault, Plan, SourceError
 from otp_service.audit import COMMAND_LINE
 from tests.accounts.moving import HASH, csv_of, emails, events, report_of, row, stored
@@ -89,7 +89,9 @@ def test_kill_9_leaves_nothing(app: Flask, environment: dict[str, str], tmp_path
 
 def test_who_registers_between_check_and_writing_stops_the_import(app: Flask, tmp_path: Path) -> None:
     def register() -> None:
-        users.create(email="p2@example.com", phone_number="+447400123456", password_hash=HASH, client=COMMAND_LINE)
+        registrations.create(
+            email="p2@example.com", phone_number="+447400123456", password_hash=HASH, client=COMMAND_LINE
+        )
 
     with pytest.raises(SourceError, match="meanwhile somebody has registered"):
         import_two(app, tmp_path, Newcomer(register))

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule, run_state_machine_as_test
 from sqlalchemy import select
 
-from otp_service.accounts import credentials, users
+from otp_service.accounts import credentials, registrations, users
 from otp_service.accounts.models import User
 from otp_service.audit import COMMAND_LINE
 from otp_service.auth.registration import UNPROVEN_FOR
@@ -98,7 +98,7 @@ class LifeOfNumbers(RuleBasedStateMachine):
             free = sorted({soul.email for soul in self.gone} - {soul.email for soul in self.alive})
             email = free[0] if anew and free else new_details()["email"]
             with self.app.app_context():
-                made = users.create(
+                made = registrations.create(
                     email=email,
                     phone_number=phone_number,
                     password_hash=credentials.hash_password(PASSWORD),

@@ -6,7 +6,7 @@ import pytest
 from flask import Flask
 from sqlalchemy import func, select
 
-from otp_service.accounts import credentials, numbers, users
+from otp_service.accounts import credentials, numbers, registrations, users
 from otp_service.accounts.errors import EmailTaken, PhoneNumberTaken
 from otp_service.accounts.models import User
 from otp_service.accounts.users import Account
@@ -27,7 +27,7 @@ def make_claimant(app: Flask, phone_number: str) -> Person:
     """Somebody who registered with a number that another may have, where nobody is told so."""
     email = new_details()["email"]
     with app.app_context():
-        account = users.create(
+        account = registrations.create(
             email=email,
             phone_number=phone_number,
             password_hash=credentials.hash_password(PASSWORD),
@@ -210,9 +210,9 @@ def test_sharing_is_only_for_numbers(app: Flask) -> None:
     same_address = {"email": person.email, "phone_number": new_number(), "password_hash": "x", "client": COMMAND_LINE}
     with app.app_context():
         with pytest.raises(EmailTaken):
-            users.create(**same_address, may_share=True)
+            registrations.create(**same_address, may_share=True)
         with pytest.raises(PhoneNumberTaken):
-            users.create(**{**same_address, "email": "else@example.com", "phone_number": person.phone_number})
+            registrations.create(**{**same_address, "email": "else@example.com", "phone_number": person.phone_number})
 
 
 def test_an_operator_sets_a_number(app: Flask, api: Api, sinch: Simulator) -> None:

@@ -4,7 +4,7 @@ from typing import Any
 
 from flask import Flask
 
-from otp_service.accounts import users
+from otp_service.accounts import registrations
 from otp_service.core import clock
 from otp_service.simulator import Simulator
 from tests.api import Api
@@ -53,7 +53,7 @@ def test_users_made_by_an_operator_stay(app: Flask, api: Api, time: Time) -> Non
     time.advance(2 * DAY)
     assert register(api, email=person.email)[0] == 409
     with app.app_context():
-        assert users.release_held(now=clock.now()) == 0
+        assert registrations.release_held(now=clock.now()) == 0
 
 
 def test_an_operator_can_add_whom_an_unproven_registration_held(app: Flask, api: Api, time: Time) -> None:

@@ -1,0 +1,107 @@
+"""Registrations: they hold an address and a number for a time, and are gone unless the number is proven in it."""
+
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+from typing import Any
+
+from sqlalchemy import ColumnElement, Row, Select, delete, insert, or_, select
+from sqlalchemy.exc import IntegrityError
+from sqlalchemy.sql.dml import ReturningDelete
+
+from otp_service import audit, outbox
+from otp_service.accounts import users
+from otp_service.accounts.errors import EmailTaken, PhoneNumberTaken
+from otp_service.accounts.models import User
+from otp_service.accounts.users import Account
+from otp_service.core import clock
+from otp_service.core.database import execute, fetch_all, transaction, violated_constraint, wait_for_turn
+from otp_service.core.prepared import Given, prepared
+from otp_service.core.tracing import ClientInfo
+
+_ADD = insert(User).returning(*users.COLUMNS)
+_TAKEN = {"uq_users_email": EmailTaken, "uq_users_phone_number": PhoneNumberTaken}
+
+
+def refuse_taken(*, email: str, phone_number: str) -> None:
+    """Raise EmailTaken or PhoneNumberTaken before a hash is spent on a registration that cannot be."""
+    emails = [row.email for row in fetch_all(*_standing(email, phone_number, clock.now()))]
+    if email in emails:
+        raise EmailTaken
+    if emails:
+        raise PhoneNumberTaken
+
+
+@prepared
+def _standing(email: Given, phone_number: Given, now: Given) -> Select[Any]:
+    return select(User.email).where((User.email == email) | users.holds(phone_number), _stands(now))
+
+
+def create(  # noqa: PLR0913 - what a user has at the start
+    *,
+    email: str,
+    phone_number: str,
+    password_hash: str,
+    client: ClientInfo,
+    is_verified: bool = False,
+    hold: timedelta | None = None,
+    may_share: bool = False,
+) -> Account:
+    """Add a user who holds the number. Raises EmailTaken or PhoneNumberTaken, under any number of parallel tries.
+
+    With `hold` the user is gone unless the number is proven in that time; who is gone so makes room here. With
+    `may_share` a number that another holds is no obstacle: the user exists without holding it, and gets it by proof.
+    """
+    now = clock.now()
+    values = {
+        "email": email,
+        "phone_number": phone_number,
+        "password_hash": password_hash,
+        "password_changed_at": now,
+        "created_at": now,
+        "phone_verified_at": now if is_verified else None,
+        "held_until": now + hold if hold else None,
+    }
+    try:
+        with transaction():
+            wait_for_turn(phone_number)
+            _forget(execute(*_outlived(email, phone_number, now)).all(), now)
+            holds_number = not may_share or users.find_by_phone_number(phone_number) is None
+            account = Account(*execute(_ADD, {**values, "holds_number": holds_number}).one())
+            audit.record("user.registered", user_id=account.id, client=client, at=now)
+            return account
+    except IntegrityError as error:
+        taken = _TAKEN.get(violated_constraint(error) or "")
+        if taken is None:
+            raise
+        raise taken from error
+
+
+def release_held(*conditions: ColumnElement[bool], now: datetime) -> int:
+    """Remove registrations that were not proven in time, and all that is theirs; returns how many."""
+    return release(~_stands(now), *conditions, now=now)
+
+
+def release(*conditions: ColumnElement[bool], now: datetime) -> int:
+    """Remove registrations that hold an address or number without proof, and all that is theirs; returns how many."""
+    with transaction():
+        is_unproven = User.held_until.is_not(None)
+        released = execute(delete(User).where(is_unproven, *conditions).returning(User.id)).all()
+        _forget(released, now)
+    return len(released)
+
+
+def _forget(released: Sequence[Row[Any]], now: datetime) -> None:
+    for row in released:
+        outbox.forget_user(row.id)
+        audit.record("user.released", user_id=row.id, client=audit.COMMAND_LINE, at=now)
+
+
+@prepared
+def _outlived(email: Given, phone_number: Given, now: Given) -> ReturningDelete[Any]:
+    is_in_the_way = (User.email == email) | (User.phone_number == phone_number)
+    return delete(User).where(User.held_until.is_not(None), ~_stands(now), is_in_the_way).returning(User.id)
+
+
+def _stands(now: datetime | Given) -> ColumnElement[bool]:
+    """Whether a user keeps address and number: proven, made by an operator, or registered a short time ago."""
+    return or_(User.held_until.is_(None), User.held_until > now)
