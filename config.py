@@ -200,8 +200,8 @@ def _server(read: Reader, *, production: bool) -> dict[str, object]:
         "log_format": read.choice("LOG_FORMAT", ("json", "text"), default="json" if production else "text"),
         "threads": threads,
         # Who is refused at once may ask again at once, and takes the processor from the hashes: it is cheaper to let
-        # many wait, in threads that cost nothing meanwhile. The rest of the threads serves everything else.
-        "password_hash_waiting": read.integer("PASSWORD_HASH_QUEUE", default=threads * 5 // 8, low=0, high=1_000),
+        # many wait, in threads that cost nothing meanwhile.
+        "password_hash_waiting": read.integer("PASSWORD_HASH_QUEUE", default=max(1, threads // 2), low=0, high=1_000),
         "workers": read.integer("WEB_CONCURRENCY", default=os.cpu_count() or 1, low=1, high=1024),
     }
 
@@ -219,9 +219,12 @@ def _stores(read: Reader, instance_dir: Path, *, production: bool) -> dict[str, 
     parts = split_address(redis_url)
     if redis_url and (parts is None or parts.scheme not in {"redis", "rediss", "unix"}):
         read.fault("REDIS_URL", "is no Redis address", "hold redis://host:port/0, rediss://... or unix:///path")
+    database_url = read_database_url(read, instance_dir, production=production)
+    # SQLite's connections are open files, and its writers keep theirs while they wait for each other.
+    pool_size = 64 if database_url.startswith("sqlite") else 16
     return {
-        "database_url": read_database_url(read, instance_dir, production=production),
-        "database_pool_size": read.integer("DATABASE_POOL_SIZE", default=16, low=1, high=200),
+        "database_url": database_url,
+        "database_pool_size": read.integer("DATABASE_POOL_SIZE", default=pool_size, low=1, high=200),
         "redis_url": redis_url or None,
     }
 

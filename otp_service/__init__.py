@@ -106,7 +106,7 @@ def _add_clients(app: Flask, config: "Config") -> None:
     )
     app.extensions["hash_threads"] = LowPriorityThreads(config.password_hash_concurrency)
     app.extensions["background"] = Background(app)
-    # With five eighths for hashes, an eighth of the threads is always there for everything else.
+    # Half of the threads may wait for a hash, a quarter here: the rest hashes, and serves everything else.
     app.extensions["pace"] = Pace(seconds=config.existence.answer_seconds, places=max(1, config.threads // 4))
     app.extensions["sinch"] = SinchClient(_sinch_settings(config), before_call=assert_no_transaction)
 

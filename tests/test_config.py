@@ -21,7 +21,7 @@ from tests.environments import PRODUCTION, load, refuse
 DEFAULTS = {
     "app_env": "development",
     "security_profile": "standard",
-    "database_pool_size": 16,
+    "database_pool_size": 64,
     "redis_url": None,
     "trusted_proxy_count": 0,
     "frontend_origins": (),
@@ -39,7 +39,7 @@ DEFAULTS = {
     "breach_lookup_url": None,
     "password_requires_classes": True,
     "password_hash_concurrency": os.cpu_count(),
-    "password_hash_waiting": 20,
+    "password_hash_waiting": 16,
     "password_hash_wait_seconds": 0.8,
     "mfa_policy": "always",
     "challenge_ttl_seconds": 600,
@@ -79,6 +79,10 @@ DEFAULTS = {
 MADE = {"instance_dir", "jwt_keys_dir", "database_url", "jwt_secret", "encryption_keys", "warnings"}
 
 
+def test_on_postgresql_a_worker_has_fewer_connections(tmp_path: Path) -> None:
+    assert load(tmp_path, DATABASE_URL="postgresql://h/d").database_pool_size == 16
+
+
 def test_without_any_setting_development_has_its_defaults(tmp_path: Path) -> None:
     config = load(tmp_path)
     assert {name: getattr(config, name) for name in DEFAULTS} == DEFAULTS
@@ -114,7 +118,7 @@ def test_blank_is_not_set(tmp_path: Path) -> None:
         ("LOG_LEVEL", "debug", "log_level", "DEBUG"),
         ("LOG_FORMAT", "JSON", "log_format", "json"),
         ("GUNICORN_THREADS", "4", "threads", 4),
-        ("GUNICORN_THREADS", "16", "password_hash_waiting", 10),
+        ("GUNICORN_THREADS", "16", "password_hash_waiting", 8),
         ("WEB_CONCURRENCY", "3", "workers", 3),
         ("REDIS_URL", "rediss://cache:6380/1", "redis_url", "rediss://cache:6380/1"),
         ("REDIS_URL", "unix:///run/valkey.sock", "redis_url", "unix:///run/valkey.sock"),

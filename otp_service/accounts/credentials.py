@@ -75,7 +75,7 @@ def authenticate(*, email: str, password: str, client: ClientInfo) -> Account:
     A canonical address that nobody has, a wrong password and an account locked by an operator cost the same hash
     and give the same error.
     """
-    refuse_when_full()  # under a flood, a refusal writes nothing
+    refuse_when_full()  # who finds the queue full writes nothing
     now = clock.now()
     subject = throttle.subject_of(email)
     row = fetch_one(*_stored(email))

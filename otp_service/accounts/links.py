@@ -5,16 +5,16 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
 
-from sqlalchemy import ColumnElement, Update, delete, insert, select, update
+from sqlalchemy import ColumnElement, Update, delete, select, update
 
 from otp_service.accounts.models import AccountLink
 from otp_service.core.database import execute, fetch_one, transaction
-from otp_service.core.prepared import Given, prepared
+from otp_service.core.prepared import Given, prepared, prepared_insert
 from otp_service.core.secrets import keyring, new_token
 from otp_service.core.settings import settings
 from otp_service.sessions.errors import InvalidToken
 
-_ADD = insert(AccountLink)
+_add = prepared_insert(AccountLink)
 
 
 class LinkPurpose(StrEnum):
@@ -48,17 +48,18 @@ def issue(
     token = new_token("lk")
     with transaction():
         execute(*_unspent(user_id, purpose, spent_at=now))
-        values = {
-            "id": uuid.uuid4(),
-            "user_id": user_id,
-            "purpose": purpose,
-            "token_hash": keyring().digest(token, purpose=purpose),
-            "email": email,
-            "session_id": session_id,
-            "created_at": now,
-            "expires_at": now + lifetime,
-        }
-        execute(_ADD, values)
+        execute(
+            *_add(
+                id=uuid.uuid4(),
+                user_id=user_id,
+                purpose=purpose,
+                token_hash=keyring().digest(token, purpose=purpose),
+                email=email,
+                session_id=session_id,
+                created_at=now,
+                expires_at=now + lifetime,
+            )
+        )
     return token
 
 

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import ColumnElement, Row, Select, delete, insert, or_, select
+from sqlalchemy import ColumnElement, Row, Select, delete, or_, select
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.sql.dml import ReturningDelete
 
@@ -15,10 +15,10 @@ from otp_service.accounts.models import User
 from otp_service.accounts.users import Account
 from otp_service.core import clock
 from otp_service.core.database import execute, fetch_all, transaction, violated_constraint, wait_for_turn
-from otp_service.core.prepared import Given, prepared
+from otp_service.core.prepared import Given, prepared, prepared_insert
 from otp_service.core.tracing import ClientInfo
 
-_ADD = insert(User).returning(*users.COLUMNS)
+_add = prepared_insert(User, *users.COLUMNS)
 _TAKEN = {"uq_users_email": EmailTaken, "uq_users_phone_number": PhoneNumberTaken}
 
 
@@ -66,7 +66,7 @@ def create(  # noqa: PLR0913 - what a user has at the start
             wait_for_turn(phone_number)
             _forget(execute(*_outlived(email, phone_number, now)).all(), now)
             holds_number = not may_share or users.find_by_phone_number(phone_number) is None
-            account = Account(*execute(_ADD, {**values, "holds_number": holds_number}).one())
+            account = Account(*execute(*_add(**values, holds_number=holds_number)).one())
             audit.record("user.registered", user_id=account.id, client=client, at=now)
             return account
     except IntegrityError as error:

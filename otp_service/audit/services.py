@@ -5,17 +5,17 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Select, insert, select
+from sqlalchemy import Select, select
 
 from otp_service.audit.models import AuditEvent
 from otp_service.core.database import execute, fetch_all, fetch_one
-from otp_service.core.prepared import Given, prepared
+from otp_service.core.prepared import Given, prepared, prepared_insert
 from otp_service.core.tracing import ClientInfo
 
 log = logging.getLogger("otp_service.audit")
 PAGE = 50
 COMMAND_LINE = ClientInfo(ip="", agent="command line")
-_APPEND = insert(AuditEvent)
+_append = prepared_insert(AuditEvent)
 SERVICE = ClientInfo(ip="", agent="service")
 """Nobody: the service did it by itself, or on the word of somebody whom the user must not be shown."""
 
@@ -34,16 +34,17 @@ class Event:
 
 def record(event: str, *, user_id: int | None, client: ClientInfo, at: datetime, **facts: Any) -> None:
     """Append an event inside the open transaction and tell the log. `facts` are JSON values without secrets."""
-    values = {
-        "at": at,
-        "event": event,
-        "user_id": user_id,
-        "ip": client.ip,
-        "agent": client.agent,
-        "request_id": client.request_id,
-        "facts": facts,
-    }
-    execute(_APPEND, values)
+    execute(
+        *_append(
+            at=at,
+            event=event,
+            user_id=user_id,
+            ip=client.ip,
+            agent=client.agent,
+            request_id=client.request_id,
+            facts=facts,
+        )
+    )
     log.info(event, extra={"userId": user_id, "ip": client.ip, **facts})
 
 

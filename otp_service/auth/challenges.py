@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import Select, Update, delete, insert, select, update
+from sqlalchemy import Select, Update, delete, select, update
 
 from otp_service.accounts import numbers, users
 from otp_service.accounts.errors import UserNotFound
@@ -13,14 +13,14 @@ from otp_service.accounts.users import Account
 from otp_service.auth.models import Challenge
 from otp_service.core.database import execute, fetch_one, transaction
 from otp_service.core.portable import rows_about
-from otp_service.core.prepared import Given, prepared
+from otp_service.core.prepared import Given, prepared, prepared_insert
 from otp_service.core.secrets import keyring, new_token
 from otp_service.core.settings import settings
 from otp_service.core.tracing import concerns
 from otp_service.sessions.errors import InvalidToken
 
 _PURPOSE = "challenge token"
-_ADD = insert(Challenge)
+_add = prepared_insert(Challenge)
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,14 +45,15 @@ def issue(user_id: int, *, now: datetime) -> Earned:
     """Make a challenge for a user whose password was right."""
     earned = Earned(uuid.uuid4(), new_token("ch"), settings().challenge_ttl_seconds)
     with transaction():
-        values = {
-            "id": earned.id,
-            "user_id": user_id,
-            "token_hash": keyring().digest(earned.token, purpose=_PURPOSE),
-            "created_at": now,
-            "expires_at": now + timedelta(seconds=earned.expires_in),
-        }
-        execute(_ADD, values)
+        execute(
+            *_add(
+                id=earned.id,
+                user_id=user_id,
+                token_hash=keyring().digest(earned.token, purpose=_PURPOSE),
+                created_at=now,
+                expires_at=now + timedelta(seconds=earned.expires_in),
+            )
+        )
     return earned
 
 

@@ -5,7 +5,11 @@ from functools import cache, wraps
 from inspect import signature
 from typing import Any, TypeVar
 
-from sqlalchemy import BindParameter, Executable, bindparam
+from sqlalchemy import BindParameter, Executable, Insert, bindparam, insert
+from sqlalchemy.orm import InstrumentedAttribute
+from sqlalchemy.sql.dml import ReturningInsert
+
+from otp_service.extensions import Base
 
 Given = BindParameter[Any]
 """A value that comes when the statement runs. It has the type of the column that it is compared with or stored in."""
@@ -16,8 +20,9 @@ S = TypeVar("S", bound=Executable)
 def prepared(build: Callable[..., S]) -> Callable[..., tuple[S, dict[str, Any]]]:
     """Make of a function that builds a statement one that takes the values: `fetch_one(*_by_email(email))`.
 
-    The parameters of `build` are called with Given's, once. Values that are no parameters, given by name, are what an
-    UPDATE sets. None equals nothing, as in SQL: `==` with a value that may be None wants `is_not_distinct_from`.
+    The parameters of `build` are called with Given's, once. Values given by name are no parameters of it, but what an
+    UPDATE sets: `execute(*_of_id(user_id, locked_at=now))`. Raises TypeError for what is no column.
+    None equals nothing, as in SQL: a value that may be None wants `is_not_distinct_from`.
     """
     names = tuple(f"given_{name}" for name in signature(build).parameters)
 
@@ -27,6 +32,30 @@ def prepared(build: Callable[..., S]) -> Callable[..., tuple[S, dict[str, Any]]]
 
     @wraps(build)
     def with_values(*values: Any, **columns: Any) -> tuple[S, dict[str, Any]]:
+        if columns:
+            _refuse_unknown(columns, statement())
         return statement(), dict(zip(names, values, strict=True)) | columns
 
     return with_values
+
+
+def prepared_insert(
+    model: type[Base], *returning: InstrumentedAttribute[Any]
+) -> Callable[..., tuple[Insert | ReturningInsert[Any], dict[str, Any]]]:
+    """Make an INSERT that takes the values by their columns' names: `execute(*_add(id=key, user_id=user_id))`.
+
+    Raises TypeError for what is no column.
+    """
+    statement = insert(model).returning(*returning) if returning else insert(model)
+
+    def with_values(**columns: Any) -> tuple[Insert | ReturningInsert[Any], dict[str, Any]]:
+        _refuse_unknown(columns, statement)
+        return statement, columns
+
+    return with_values
+
+
+def _refuse_unknown(columns: dict[str, Any], statement: Any) -> None:
+    """SQLAlchemy leaves out what is given beside a statement and is no column of its table, without a word."""
+    if unknown := columns.keys() - statement.table.c.keys():
+        raise TypeError(f"no columns of {statement.table.name}: {', '.join(sorted(unknown))}")

@@ -31,9 +31,9 @@ class HashSlots:
     """Every slot is a file: who holds its flock holds the slot, and the kernel takes it back from the dead.
 
     Make it before the workers are forked, or one in each. A lock belongs to an open file, so each holder opens its
-    own: an inherited one would let a child in beside its parent. In a process callers queue in order; among processes
-    those who wait for a slot get it in turn.
-    Where the directory cannot be used each process counts its own slots, and the log says so once.
+    own: an inherited one would let a child in beside its parent. In a process callers queue in order; of the processes
+    that wait for a slot each gets it in turn.
+    A file that cannot be used counts in each process by itself, and the log says so once.
     """
 
     def __init__(self, directory: Path, *, slots: int, max_waiting: int, wait_seconds: float = 0.8) -> None:
@@ -71,7 +71,7 @@ class HashSlots:
         self._lock = threading.Lock()
         self._queue: deque[_Turn] = deque()
         self._sought: set[Path] = set()
-        self._local = threading.Semaphore(len(self._files))
+        self._stand_ins = {path: threading.Lock() for path in self._files}
 
     def _enter(self) -> GiveBack:
         turn: _Turn = Future()
@@ -82,13 +82,24 @@ class HashSlots:
                 raise SlotsBusy
             self._seek()
             self._queue.append(turn)
-        with suppress(TimeoutError):
+        try:
             return turn.result(self._wait_seconds)  # a real wait, whatever a clock set by hand says
+        except TimeoutError as error:
+            if give_back := self._leave(turn):  # at the last moment
+                return give_back
+            raise SlotsBusy from error
+        except BaseException:
+            if give_back := self._leave(turn):
+                give_back()
+            raise
+
+    def _leave(self, turn: _Turn) -> GiveBack | None:
+        """Wait no more; what was handed over already, if anything was."""
         with self._lock:
-            if turn.done():  # at the last moment
+            if turn.done():
                 return turn.result()
             self._queue.remove(turn)
-        raise SlotsBusy
+            return None
 
     def _try(self) -> GiveBack | None:
         for path in self._files:
@@ -103,7 +114,11 @@ class HashSlots:
         """
         for path in self._files:
             if path not in self._sought:
-                threading.Thread(target=self._serve, args=(path,), daemon=True, name=f"seeks {path.stem}").start()
+                thread = threading.Thread(target=self._serve, args=(path,), daemon=True, name=f"seeks {path.stem}")
+                try:
+                    thread.start()
+                except RuntimeError as error:  # the machine has no more threads
+                    raise SlotsBusy from error
                 self._sought.add(path)
 
     def _serve(self, path: Path) -> None:
@@ -128,7 +143,8 @@ class HashSlots:
             if not self._has_warned:
                 self._has_warned = True
                 _log.warning("hash slots unusable, each process counts its own", extra={"reason": str(error)})
-            return self._local.release if self._local.acquire(blocking=is_patient) else None
+            stand_in = self._stand_ins[path]
+            return stand_in.release if stand_in.acquire(blocking=is_patient) else None
 
 
 def _lock_file(path: Path, *, is_patient: bool) -> GiveBack | None:

@@ -3,17 +3,16 @@
 import uuid
 from datetime import datetime
 
-from sqlalchemy import insert
-
 from otp_service import mail
 from otp_service.core.database import execute
+from otp_service.core.prepared import prepared_insert
 from otp_service.core.settings import settings
 from otp_service.outbox import sealing
 from otp_service.outbox.announcing import announce_after_commit
 from otp_service.outbox.models import OutboxMessage
 from otp_service.outbox.states import State
 
-_ADD = insert(OutboxMessage)
+_add = prepared_insert(OutboxMessage)
 Value = str | int | datetime | None
 
 
@@ -28,19 +27,20 @@ def post(
     given = {name: value for name, value in values.items() if value is not None}
     mail.require_values(template, given)
     key = uuid.uuid4()
-    columns = {
-        "id": key,
-        "template": template,
-        "user_id": user_id,
-        "locale": locale,
-        "sealed_to": sealing.seal_address(key, to),
-        "sealed_values": sealing.seal_values(key, {**given, "at": now}),
-        "message_id": f"<{key}@{settings().mail.sender.domain}>",
-        "state": State.PENDING,
-        "attempts": 0,
-        "created_at": now,
-        "next_try_at": now,
-    }
-    execute(_ADD, columns)
+    execute(
+        *_add(
+            id=key,
+            template=template,
+            user_id=user_id,
+            locale=locale,
+            sealed_to=sealing.seal_address(key, to),
+            sealed_values=sealing.seal_values(key, {**given, "at": now}),
+            message_id=f"<{key}@{settings().mail.sender.domain}>",
+            state=State.PENDING,
+            attempts=0,
+            created_at=now,
+            next_try_at=now,
+        )
+    )
     announce_after_commit()
     return key

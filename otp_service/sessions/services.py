@@ -4,11 +4,12 @@ import uuid
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from sqlalchemy import ColumnElement, bindparam, insert, select, update
+from sqlalchemy import ColumnElement, bindparam, select, update
 
 from otp_service import audit
 from otp_service.core import clock
 from otp_service.core.database import execute, fetch_one, transaction
+from otp_service.core.prepared import prepared_insert
 from otp_service.core.settings import settings
 from otp_service.core.tracing import ClientInfo
 from otp_service.sessions import refresh_tokens, tokens
@@ -23,7 +24,7 @@ LIVE = select(Session.id).where(  # made once: it runs with every request that c
     Session.user_id == bindparam("user_id"),
     lives_by(bindparam("now"), bindparam("used_after")),
 )
-_ADD = insert(Session)
+_add = prepared_insert(Session)
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,20 +41,21 @@ def start(grant: Grant, *, client: ClientInfo, now: datetime) -> Tokens:
     """Open a session in the open transaction, or in one of its own."""
     session_id, refresh_token = uuid.uuid4(), refresh_tokens.new_family()
     with transaction():
-        values = {
-            "id": session_id,
-            "user_id": grant.user_id,
-            "refresh_hash": refresh_token.family_hash,
-            "expires_at": now + timedelta(seconds=settings().refresh_ttl_seconds),
-            "amr": " ".join(grant.amr),
-            "acr": grant.acr,
-            "authenticated_at": now,
-            "created_at": now,
-            "last_used_at": now,
-            "ip": client.ip,
-            "agent": client.agent,
-        }
-        execute(_ADD, values)
+        execute(
+            *_add(
+                id=session_id,
+                user_id=grant.user_id,
+                refresh_hash=refresh_token.family_hash,
+                expires_at=now + timedelta(seconds=settings().refresh_ttl_seconds),
+                amr=" ".join(grant.amr),
+                acr=grant.acr,
+                authenticated_at=now,
+                created_at=now,
+                last_used_at=now,
+                ip=client.ip,
+                agent=client.agent,
+            )
+        )
         audit.record("session.started", user_id=grant.user_id, client=client, at=now, sessionId=str(session_id))
     started = Refreshed(grant.user_id, session_id, grant.amr, grant.acr, now, refresh_token.text, grant.is_verified)
     return access_tokens(started)

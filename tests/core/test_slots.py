@@ -3,6 +3,7 @@
 import json
 import logging
 import os
+import signal
 import subprocess
 import sys
 import threading
@@ -319,3 +320,29 @@ def test_who_asks_before_queueing_is_refused_only_while_the_queue_is_full(tmp_pa
         with pytest.raises(SlotsBusy):
             slots.refuse_when_full()
     waiting.join()
+
+
+def test_with_one_unusable_file_no_more_hash_at_once_than_there_are_slots(tmp_path: Path) -> None:
+    (tmp_path / "hash-slot-1.lock").symlink_to(tmp_path / "elsewhere")  # O_NOFOLLOW refuses it
+    slots = HashSlots(tmp_path, slots=3, max_waiting=0)
+    with slots.hold(), slots.hold(), slots.hold():
+        assert not is_free(slots)
+    assert is_free(slots)
+
+
+def test_a_waiter_that_is_interrupted_leaves_the_slot_to_others(tmp_path: Path) -> None:
+    slots = HashSlots(tmp_path, slots=1, max_waiting=1, wait_seconds=LONG_SECONDS)
+
+    def interrupt(*_: object) -> None:
+        raise InterruptedError
+
+    before = signal.signal(signal.SIGALRM, interrupt)
+    try:
+        with slots.hold():
+            signal.setitimer(signal.ITIMER_REAL, 0.05)
+            with pytest.raises(InterruptedError), slots.hold():
+                pass
+    finally:
+        signal.signal(signal.SIGALRM, before)
+    assert slots.waiting == 0
+    assert is_free(HashSlots(tmp_path, slots=1, max_waiting=1, wait_seconds=LONG_SECONDS))

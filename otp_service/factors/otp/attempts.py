@@ -5,12 +5,12 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, Select, Update, delete, exists, insert, select, update
+from sqlalchemy import ColumnElement, Select, Update, delete, exists, select, update
 
 from otp_service.accounts import users
 from otp_service.core import clock
 from otp_service.core.database import execute, fetch_all, fetch_one, transaction
-from otp_service.core.prepared import Given, prepared
+from otp_service.core.prepared import Given, prepared, prepared_insert
 from otp_service.core.secrets import keyring
 from otp_service.core.tracing import ClientInfo
 from otp_service.factors.errors import OtpInvalid, TooManyAttempts
@@ -19,7 +19,7 @@ from otp_service.factors.otp.ledger import Ticket
 from otp_service.factors.otp.models import Verification, VerificationAttempt
 from otp_service.factors.otp.states import ATTEMPTS_PER_CODE, AttemptOutcome, State
 
-_ADD = insert(VerificationAttempt)
+_add = prepared_insert(VerificationAttempt)
 
 
 @dataclass(frozen=True, slots=True)
@@ -163,14 +163,15 @@ def _among(verification_id: Given, hashes: Given) -> Select[Any]:
 
 
 def _insert(attempt: Attempt, now: datetime) -> None:
-    values = {
-        "verification_id": attempt.verification_id,
-        "code_hash": attempt.code_hash,
-        "outcome": AttemptOutcome.UNKNOWN,
-        "is_anonymous": attempt.is_anonymous,
-        "tried_at": now,
-    }
-    execute(_ADD, values)
+    execute(
+        *_add(
+            verification_id=attempt.verification_id,
+            code_hash=attempt.code_hash,
+            outcome=AttemptOutcome.UNKNOWN,
+            is_anonymous=attempt.is_anonymous,
+            tried_at=now,
+        )
+    )
 
 
 def _join(attempt: Attempt) -> bool:

@@ -22,6 +22,7 @@ from otp_service.factors.otp.sending import ANSWER_WITHIN_SECONDS
 from otp_service.factors.otp.states import PROVE_THE_PHONE, Purpose, State
 from otp_service.sinch import Channel, VerificationStatus
 
+_HAS_AN_ANSWER = Verification.state.in_((State.RESERVED, State.SENT, State.FAILED))
 _ENDED = {VerificationStatus.ABORTED: State.SUPERSEDED, VerificationStatus.FAIL: State.EXPIRED}
 
 
@@ -94,15 +95,14 @@ def _live(user_id: int, purpose: Purpose, challenge_id: uuid.UUID | None, now: d
 
 @prepared
 def _for_purposes(user_id: Given, purposes: Given, now: Given) -> Select[Any]:
-    is_live = Verification.state.in_((State.RESERVED, State.SENT, State.FAILED)) & (Verification.expires_at > now)
-    return ledger.of_user(user_id).where(is_live, Verification.purpose.in_(purposes))
+    is_fitting = Verification.purpose.in_(purposes) & (Verification.expires_at > now)
+    return ledger.of_user(user_id).where(_HAS_AN_ANSWER, is_fitting)
 
 
 @prepared
 def _for_challenge(user_id: Given, purposes: Given, now: Given, challenge_id: Given) -> Select[Any]:
-    is_live = Verification.state.in_((State.RESERVED, State.SENT, State.FAILED)) & (Verification.expires_at > now)
-    is_bound = Verification.purpose.in_(purposes) & (Verification.challenge_id == challenge_id)
-    return ledger.of_user(user_id).where(is_live, is_bound)
+    is_fitting = Verification.purpose.in_(purposes) & (Verification.expires_at > now)
+    return ledger.of_user(user_id).where(_HAS_AN_ANSWER, is_fitting, Verification.challenge_id == challenge_id)
 
 
 def _may_belong_to(ticket: Ticket, code: str) -> bool:

@@ -10,7 +10,7 @@ from sqlalchemy import ColumnElement, Select, Update, Uuid, delete, insert, lite
 
 from otp_service.core import clock
 from otp_service.core.database import execute, fetch_all, fetch_one, transaction
-from otp_service.core.prepared import Given, prepared
+from otp_service.core.prepared import Given, prepared, prepared_insert
 from otp_service.core.secrets import keyring
 from otp_service.core.settings import settings
 from otp_service.factors.otp import budget
@@ -71,12 +71,12 @@ _GRANTED = (
 )
 _COLUMNS = [getattr(Verification, name) for name in Ticket.__dataclass_fields__]
 _IS_LIVE = Verification.state.in_((State.RESERVED, State.SENT))
-_ADD = insert(Verification).returning(*_COLUMNS)
+_add = prepared_insert(Verification, *_COLUMNS)
 
 
 def reserve(**values: Any) -> Ticket:
     """Add a verification that is about to be started, in the open transaction; `values` by column."""
-    return Ticket(*execute(_ADD, {**values, "state": State.RESERVED, "attempts": 0}).one())
+    return Ticket(*execute(*_add(**values, state=State.RESERVED, attempts=0)).one())
 
 
 def newest_first(user_id: int, *conditions: ColumnElement[bool]) -> list[Ticket]:
