@@ -22,7 +22,7 @@ def create_app(config: "Config") -> Flask:
     from otp_service.core import database, http, limits, problems
     from otp_service.core import logging as logs
 
-    app = Flask(__name__, instance_path=str(config.instance_dir.absolute()), static_folder=None)
+    app = http.SynchronousFlask(__name__, instance_path=str(config.instance_dir.absolute()), static_folder=None)
     is_command = click.get_current_context(silent=True) is not None
     logs.configure_logging(level="WARNING" if is_command else config.log_level, form=config.log_format)
     _configure(app, config)

@@ -3,7 +3,8 @@
 import logging
 import re
 import time
-from typing import TYPE_CHECKING
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
 
 from flask import Flask, Response, g, request
 from werkzeug.middleware.proxy_fix import ProxyFix
@@ -26,6 +27,14 @@ SECURITY_HEADERS = {
     "Content-Security-Policy": "default-src 'none'; frame-ancestors 'none'; base-uri 'none'; form-action 'none'",
 }
 HSTS = "max-age=31536000; includeSubDomains"
+
+
+class SynchronousFlask(Flask):
+    """Flask for views and hooks that are plain functions: it need not look at each of them with every request."""
+
+    def ensure_sync(self, func: Callable[..., Any]) -> Callable[..., Any]:
+        """The function as it is."""
+        return func
 
 
 def init_http(app: Flask, config: "Config") -> None:
@@ -72,21 +81,20 @@ def _start() -> None:
 
 
 def _finish(response: Response) -> Response:
-    named = {name.lower() for name, _ in response.headers}
+    headers, asked = response.headers, request._get_current_object()  # type: ignore[attr-defined]
+    named = {name.lower() for name, _ in headers}
     for name, value in SECURITY_HEADERS.items():  # not by setdefault, for which werkzeug makes an error of each miss
         if name.lower() not in named:
-            response.headers.add(name, value)
-    if request.is_secure:
-        response.headers["Strict-Transport-Security"] = HSTS
-    response.headers["X-Request-ID"] = request_id() or ""
+            headers.add(name, value)
+    if asked.is_secure:
+        headers["Strict-Transport-Security"] = HSTS
+    headers["X-Request-ID"] = request_id() or ""
     log.log(
-        logging.DEBUG if request.endpoint in UNLIMITED else logging.INFO,
+        logging.DEBUG if asked.endpoint in UNLIMITED else logging.INFO,
         "request",
         extra={
-            "method": request.method,
-            "route": request.url_rule.rule
-            if request.url_rule
-            else "unknown",  # never the raw path: it may hold anything
+            "method": asked.method,
+            "route": asked.url_rule.rule if asked.url_rule else "unknown",  # never the raw path: it may hold anything
             "status": response.status_code,
             "ip": client_address(),
             "ms": round((time.perf_counter() - g.get("started", time.perf_counter())) * 1000, 1),

@@ -5,6 +5,7 @@ import re
 import sys
 from collections.abc import Mapping
 from datetime import UTC, datetime
+from functools import lru_cache
 from typing import Any
 
 import orjson
@@ -67,10 +68,15 @@ def facts(record: logging.LogRecord) -> dict[str, Any]:
     return told
 
 
+@lru_cache(maxsize=1_024)
+def _is_private(name: str) -> bool:
+    return _PRIVATE_FIELD.search(name) is not None
+
+
 def _shown(name: str, value: Any) -> Any:
     if isinstance(value, Mapping):
         return {str(key): _shown(str(key), item) for key, item in value.items()}
-    if _PRIVATE_FIELD.search(name):
+    if _is_private(name):
         return "[secret]"
     if isinstance(value, list | tuple | set | frozenset):
         return [_shown(name, item) for item in value]

@@ -98,7 +98,8 @@ def request_id() -> str | None:
     """The id of the current request: the caller's `X-Request-ID` when it is well formed, else a new one."""
     if not has_request_context():
         return None
-    if "request_id" not in g:
+    known: str | None = g.get("request_id")
+    if known is None:
         given = request.headers.get("X-Request-ID", "")
-        g.request_id = given if _REQUEST_ID.fullmatch(given) else str(uuid.uuid4())
-    return str(g.request_id)
+        g.request_id = known = given if _REQUEST_ID.fullmatch(given) else str(uuid.uuid4())
+    return known
