@@ -1,29 +1,55 @@
 """What a person is shown of their account."""
 
+from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
-from otp_service import audit
+from sqlalchemy import bindparam, select
+
+from otp_service import audit, sessions
 from otp_service.accounts import users
 from otp_service.accounts.errors import PhoneUnverified
-from otp_service.accounts.users import Account
+from otp_service.accounts.models import User
 from otp_service.core import clock
-from otp_service.core.database import transaction
+from otp_service.core.database import fetch_one, transaction
 from otp_service.core.tracing import ClientInfo
 from otp_service.sessions import Caller
 from otp_service.sessions.errors import InvalidToken
 
 
-def show(caller: Caller) -> Account:
-    """The account of the bearer of a token, once its number is proven. Raises PhoneUnverified, InvalidToken."""
-    account = users.find_with_session(caller.user_id, caller.session_id, now=clock.now())
-    if account is None:
+@dataclass(frozen=True, slots=True)
+class Profile:
+    """A user, to that user."""
+
+    id: int
+    email: str
+    email_verified: bool
+    phone_number: str | None
+    is_verified: bool
+    display_name: str | None
+    locale: str | None
+    created_at: datetime
+
+
+# Made once, and with no column more than is shown: it runs most often of all. It checks the session as well.
+_OWN = select(
+    User.id, User.email, User.email_verified_at.is_not(None), User.phone_number, User.phone_verified_at.is_not(None),
+    User.display_name, User.locale, User.created_at,
+).where(User.id == bindparam("user_id"), sessions.LIVE.exists())  # fmt: skip
+
+
+def show(caller: Caller) -> Profile:
+    """The profile of the bearer of a token, once the number is proven. Raises PhoneUnverified, InvalidToken."""
+    row = fetch_one(_OWN, sessions.live_parameters(caller.session_id, user_id=caller.user_id, now=clock.now()))
+    if row is None:
         raise InvalidToken  # the session is over, or the account deleted
-    if not account.is_verified:
+    profile = Profile(*row)
+    if not profile.is_verified:
         raise PhoneUnverified
-    return account
+    return profile
 
 
-def edit(caller: Caller, changes: dict[str, str | None], *, client: ClientInfo) -> Account:
+def edit(caller: Caller, changes: dict[str, str | None], *, client: ClientInfo) -> Profile:
     """Change display name or locale. Raises PhoneUnverified, InvalidToken."""
     show(caller)
     with transaction():

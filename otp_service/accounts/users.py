@@ -55,7 +55,7 @@ class Account:
 
 
 COLUMNS = [getattr(User, name) for name in Account.__dataclass_fields__]
-_BY_ID = select(*COLUMNS).where(User.id == bindparam("user_id"))  # made once: it runs with every profile
+_BY_ID = select(*COLUMNS).where(User.id == bindparam("user_id"))
 
 IS_VERIFIED = select(User.phone_verified_at.is_not(None)).where(User.id == sessions.OWNER).scalar_subquery()
 """Whether the owner of a session has a proven number, for statements of sessions."""
