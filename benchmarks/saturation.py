@@ -3,7 +3,7 @@
 import selectors
 import socket
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 from benchmarks.wire import UnexpectedAnswer, connect, parse
@@ -58,15 +58,10 @@ def measure(route: Route, seconds: float) -> Rate:
 
 def _ask(route: Route, selector: selectors.BaseSelector, seconds: float) -> int:
     count, end = 0, time.perf_counter() + seconds
-    halves: dict[socket.socket, bytes] = {}
+    halves: dict[int, bytes] = {}
     while time.perf_counter() < end or halves:
-        for key, _ in _ready(route, selector):
-            connection: socket.socket = key.fileobj  # type: ignore[assignment]
-            received = halves.pop(connection, b"") + connection.recv(65_536)
-            if not _is_whole(route, key.data, received):
-                halves[connection] = received
-                continue
-            connection.send(route.requests[key.data])
+        for client, connection in _answered(route, selector, halves):
+            connection.send(route.requests[client])
             count += 1
     return count
 
@@ -75,18 +70,24 @@ def _read_the_last(route: Route, selector: selectors.BaseSelector) -> None:
     """Every client has one answer to come; what follows from it must not be lost."""
     halves: dict[int, bytes] = {}
     while selector.get_map():
-        for key, _ in _ready(route, selector):
-            connection: socket.socket = key.fileobj  # type: ignore[assignment]
-            halves[key.data] = halves.get(key.data, b"") + connection.recv(65_536)
-            if _is_whole(route, key.data, halves[key.data]):
-                selector.unregister(connection)
+        for _, connection in _answered(route, selector, halves):
+            selector.unregister(connection)
 
 
-def _ready(route: Route, selector: selectors.BaseSelector) -> list[tuple[selectors.SelectorKey, int]]:
+def _answered(
+    route: Route, selector: selectors.BaseSelector, halves: dict[int, bytes]
+) -> Iterator[tuple[int, socket.socket]]:
+    """Clients whose answer is there now; of the others what has come is kept in `halves`. Raises UnexpectedAnswer."""
     ready = selector.select(5)
     if not ready:
         raise UnexpectedAnswer(f"{route.name}: no answer for 5 s")
-    return ready
+    for key, _ in ready:
+        connection: socket.socket = key.fileobj  # type: ignore[assignment]
+        received = halves.pop(key.data, b"") + connection.recv(65_536)
+        if _is_whole(route, key.data, received):
+            yield key.data, connection
+        else:
+            halves[key.data] = received
 
 
 def _is_whole(route: Route, client: int, received: bytes) -> bool:

@@ -72,7 +72,7 @@ def clear(subject: str) -> None:
 
 @prepared
 def _delete(subject: Given) -> Delete:
-    return delete(LoginThrottle).where(LoginThrottle.subject == subject)
+    return delete(LoginThrottle).where(_is(subject))
 
 
 def move(old: str, new: str) -> None:
@@ -99,7 +99,7 @@ def starts_a_wait(failures: int) -> bool:
     return failures >= settings().login_failures_before_wait
 
 
-def _is(subject: str) -> ColumnElement[bool]:
+def _is(subject: str | Given) -> ColumnElement[bool]:
     return LoginThrottle.subject == subject
 
 

@@ -85,16 +85,14 @@ def execute_alone(statement: Executable, parameters: Mapping[str, Any] | None = 
     """
     if _is_open():
         raise RuntimeError("a statement of its own inside a transaction: use `execute`")
-    with _connection_for_one() as connection:
-        return connection.execute(statement, parameters).all()
+    return _run_alone(statement, parameters)
 
 
 def fetch_all(statement: Executable, parameters: Mapping[str, Any] | None = None) -> Sequence[Row[Any]]:
     """All rows: of the open transaction, else by one statement of its own that leaves no connection held."""
     if _is_open():
         return db.session().connection().execute(statement, parameters).all()
-    with _connection_for_one() as connection:
-        return connection.execute(statement, parameters).all()
+    return _run_alone(statement, parameters)
 
 
 def fetch_one(statement: Executable, parameters: Mapping[str, Any] | None = None) -> Row[Any] | None:
@@ -144,14 +142,13 @@ def _is_open() -> bool:
     return db.session.registry.has() and _OPEN in db.session().info
 
 
-@contextmanager
-def _connection_for_one() -> Iterator[Connection]:
+def _run_alone(statement: Executable, parameters: Mapping[str, Any] | None) -> Sequence[Row[Any]]:
     with _for_single_statements(db.engine).connect() as connection:
         if connection.dialect.name == "postgresql":
             # Not by SQLAlchemy's isolation level: to end that, psycopg2 asks the server once more.
             driver_connection: Any = connection.connection.dbapi_connection
             driver_connection.autocommit = True
-        yield connection
+        return connection.execute(statement, parameters).all()
 
 
 @lru_cache(maxsize=64)

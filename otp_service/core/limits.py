@@ -70,7 +70,7 @@ def store_state() -> str:
 
 @limiter.request_filter
 def _is_exempt() -> bool:
-    return request.endpoint in UNLIMITED | SIGNED or not settings().rate_limits_enabled
+    return request.endpoint in UNLIMITED | SIGNED
 
 
 def _per_address(text: Callable[["Config"], str], scope: str, **options: Any) -> Callable[[View], View]:
