@@ -38,6 +38,17 @@ def states(app: Flask, person: Person) -> list[str]:
         return [row.state for row in fetch_all(statement.order_by(Verification.created_at))]
 
 
+def prices(app: Flask) -> dict[str, Decimal | None]:
+    """What we believe each verification cost, by reference."""
+    with app.app_context():
+        return {str(row.id): row.price_amount for row in fetch_all(select(Verification.id, Verification.price_amount))}
+
+
+def bill(app: Flask, sinch: Simulator) -> dict[str, Decimal]:
+    """What the provider says our verifications cost, by reference."""
+    return {line.reference: line.price for line in sinch.invoice() if line.reference in prices(app)}
+
+
 def forget_the_receipt(app: Flask, person: Person) -> None:
     """As if the process had died between the provider's answer and its record."""
     with app.app_context(), transaction():
@@ -118,12 +129,25 @@ def test_after_the_sweep_our_prices_are_the_providers_bill(app: Flask, api: Api,
     verify(api, american, code_on_phone(sinch, american))
     time.advance(301)
     assert sweep(app).priced == 2
-    billed = {line.reference: line.price for line in sinch.invoice()}
-    with app.app_context():
-        ours = {str(row.id): row.price_amount for row in fetch_all(select(Verification.id, Verification.price_amount))}
-    assert ours == {reference: price for reference, price in billed.items() if reference in ours}
-    assert all(isinstance(price, Decimal) for price in ours.values())
+    assert prices(app) == bill(app, sinch)
+    assert all(isinstance(price, Decimal) for price in prices(app).values())
     assert sweep(app) == Swept()
+
+
+def test_a_code_that_another_replaced_before_anybody_knew_of_it_has_its_price(
+    app: Flask, api: Api, sinch: Simulator, time: Time
+) -> None:
+    person = make_person(app)
+    sinch.set_fault("reset", "start", phase="after", times=1)
+    sinch.set_fault("status", "status", status_code=500)
+    assert send(api, person) == 503
+    sinch.clear_faults()
+    assert send(api, person) == 200
+    time.advance(301)
+    assert sweep(app).settled == 1
+    assert states(app, person) == ["superseded", "expired"]
+    assert len(prices(app)) == 2
+    assert prices(app) == bill(app, sinch)
 
 
 def test_a_sweep_without_the_provider_leaves_the_rest_for_the_next(

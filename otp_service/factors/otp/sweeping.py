@@ -37,11 +37,10 @@ def sweep(*, limit: int = 1_000) -> Swept:
     now, swept = clock.now(), Swept()
     is_lost = (Verification.state == State.RESERVED) & (Verification.created_at <= now - settling.IN_FLIGHT)
     is_old = (Verification.state == State.SENT) & (Verification.expires_at <= now)
-    is_unpriced = Verification.price_amount.is_(None) & Verification.provider_id.is_not(None)
-    is_recent = Verification.created_at > now - PRICES_ASKED_FOR
+    is_unpriced = Verification.price_amount.is_(None) & (Verification.created_at > now - PRICES_ASKED_FOR)
     _each(is_lost, limit, swept, lambda ticket: _settle(ticket, now, swept))
     _each(is_old, limit, swept, lambda ticket: _close(ticket, now, swept))
-    _each(Verification.state.in_(_ENDED) & is_unpriced & is_recent, limit, swept, lambda ticket: _price(ticket, swept))
+    _each(Verification.state.in_(_ENDED) & is_unpriced, limit, swept, lambda ticket: _price(ticket, swept))
     return swept
 
 
@@ -65,13 +64,16 @@ def _close(ticket: Ticket, now: datetime, swept: Swept) -> None:
 
 
 def _price(ticket: Ticket, swept: Swept) -> VerificationStatus | None:
-    """Write down the price if the provider names it; what it says of the verification, None if it forgot it."""
+    """Write down the price if the provider names it; what it says of the verification, None if it does not know it.
+
+    By our reference: what was started may be billed although its answer, and so the provider's id, never came.
+    """
     try:
-        status = sinch.get_client().status(ticket.opened_provider_id())
-    except sinch.VerificationNotFound:
-        return None
+        status = sinch.get_client().find_started(ticket.reference)
     except sinch.SinchError as error:
         raise from_provider(error) from error
+    if status is None:
+        return None
     if status.price is not None:
         ledger.set_price(ticket.id, status.price)
         swept.priced += 1
