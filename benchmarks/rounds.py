@@ -5,6 +5,7 @@ import platform
 import time
 from collections import Counter, defaultdict
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
 from dataclasses import dataclass
 from itertools import pairwise
 from statistics import median
@@ -14,7 +15,7 @@ from benchmarks.figures import Latency, latency, spread
 from benchmarks.flood import Flood, Manners
 from benchmarks.people import Person
 from benchmarks.results import FloodFigures, FlowFigures, Machine, Results, RouteFigures
-from benchmarks.saturation import Rate, Route
+from benchmarks.saturation import Count, Crowd, Route
 from benchmarks.stack import Stack
 from benchmarks.wire import Connection, request
 from otp_service.core import clock
@@ -32,7 +33,7 @@ RATIOS = {  # name: a route, and the one beside it
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """How many rounds, and the seconds of each measurement in one."""
+    """How many rounds, and the seconds of each measurement in one; of routes, how many turns each has in a round."""
 
     flow_rounds: int
     flow_seconds: float
@@ -40,12 +41,13 @@ class Plan:
     flood_rounds: int
     flood_seconds: float
     route_rounds: int
-    route_seconds: float
+    route_turns: int
     is_quick: bool
 
 
-FULL = Plan(6, 9, 2, 3, 6, 14, 0.8, is_quick=False)
-QUICK = Plan(1, 6, 2, 1, 3, 3, 0.4, is_quick=True)
+FULL = Plan(6, 9, 2, 3, 6, 12, 10, is_quick=False)
+QUICK = Plan(1, 6, 2, 1, 3, 3, 8, is_quick=True)
+TURN_SECONDS = 0.15
 
 
 def measure(stack: Stack, plan: Plan) -> Results:
@@ -57,13 +59,13 @@ def measure(stack: Stack, plan: Plan) -> Results:
     _say("/health under floods of sign-ins")
     idle, floods = _measure_floods(stack, plan, flow_figures.hashes_per_second.median)
     _say("routes beside bare ones")
-    rates = _measure_routes(stack, plan)
+    counts = _measure_routes(stack, plan)
     routes = {
-        name: RouteFigures(spread([r.per_second for r in found]), median(r.generator_share for r in found))
-        for name, found in rates.items()
+        name: RouteFigures(spread([c.per_second for c in found]), median(c.generator_share for c in found))
+        for name, found in counts.items()
     }
     ratios = {
-        name: spread([a.per_second / b.per_second for a, b in zip(rates[one], rates[other], strict=True)])
+        name: spread([a.per_second / b.per_second for a, b in zip(counts[one], counts[other], strict=True)])
         for name, (one, other) in RATIOS.items()
     }
     return Results(machine, flow_figures, idle, floods, routes, ratios)
@@ -119,14 +121,27 @@ def _register_crowd(stack: Stack, size: int) -> list[Person]:
     return crowd
 
 
-def _measure_routes(stack: Stack, plan: Plan) -> dict[str, list[Rate]]:
-    """Forwards and backwards in turn, so that a machine that grows slower favours none."""
-    routes = _routes(stack)
-    found: dict[str, list[Rate]] = {route.name: [] for route in routes}
-    for number in range(plan.route_rounds):
-        for route in routes if number % 2 else reversed(routes):
-            found[route.name].append(saturation.measure(route, plan.route_seconds))
+def _measure_routes(stack: Stack, plan: Plan) -> dict[str, list[Count]]:
+    """Turns so short that a machine's better and worse seconds fall on all routes alike; a round is several of them.
+
+    Forwards and backwards, so that a machine that grows slower favours none.
+    """
+    found: dict[str, list[Count]] = defaultdict(list)
+    with ExitStack() as hanging_up:
+        crowds = {route.name: hanging_up.enter_context(Crowd(route)) for route in _routes(stack)}
+        _take_turns(crowds, 2)  # whatever is made at first use
+        for _ in range(plan.route_rounds):
+            for name, count in _take_turns(crowds, plan.route_turns).items():
+                found[name].append(count)
     return found
+
+
+def _take_turns(crowds: dict[str, Crowd], turns: int) -> dict[str, Count]:
+    total = dict.fromkeys(crowds, Count())
+    for turn in range(turns):
+        for name in crowds if turn % 2 else reversed(crowds):
+            total[name] += crowds[name].ask(TURN_SECONDS)
+    return total
 
 
 def _routes(stack: Stack) -> list[Route]:

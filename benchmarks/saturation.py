@@ -5,11 +5,12 @@ import socket
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from types import TracebackType
+from typing import Self
 
 from benchmarks.wire import UnexpectedAnswer, connect, parse
 
 CLIENTS = 32
-WARM_UP_SECONDS = 0.2
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,11 +28,29 @@ class Route:
 
 
 @dataclass(frozen=True, slots=True)
-class Rate:
-    """Requests a second, and the share of a core that asking took."""
+class Count:
+    """Answered requests, the seconds that they took, and how many of these the asking itself used of one core."""
 
-    per_second: float
-    generator_share: float
+    requests: int = 0
+    seconds: float = 0.0
+    generator_seconds: float = 0.0
+
+    def __add__(self, other: "Count") -> "Count":
+        return Count(
+            self.requests + other.requests,
+            self.seconds + other.seconds,
+            self.generator_seconds + other.generator_seconds,
+        )
+
+    @property
+    def per_second(self) -> float:
+        """The rate."""
+        return self.requests / self.seconds
+
+    @property
+    def generator_share(self) -> float:
+        """The share of a core that asking took."""
+        return self.generator_seconds / self.seconds
 
 
 def always(name: str, port: int, request: bytes, expected: bytes) -> Route:
@@ -39,64 +58,69 @@ def always(name: str, port: int, request: bytes, expected: bytes) -> Route:
     return Route(name, port, [request] * CLIENTS, expected)
 
 
-def measure(route: Route, seconds: float) -> Rate:
-    """Ask on all connections, each as soon as it has its answer. Raises UnexpectedAnswer."""
-    with selectors.DefaultSelector() as selector:
-        sockets = [connect(route.port) for _ in range(CLIENTS)]
-        for client, connection in enumerate(sockets):
-            selector.register(connection, selectors.EVENT_READ, client)
-            connection.sendall(route.requests[client])
-        _ask(route, selector, WARM_UP_SECONDS)
+class Crowd:
+    """The clients of a route, whose connections stay open between turns, so that a turn can be short."""
+
+    def __init__(self, route: Route) -> None:
+        self._route = route
+        self._selector = selectors.DefaultSelector()
+
+    def __enter__(self) -> Self:
+        for client in range(CLIENTS):
+            self._selector.register(connect(self._route.port), selectors.EVENT_READ, client)
+        return self
+
+    def __exit__(self, *_: type[BaseException] | BaseException | TracebackType | None) -> None:
+        for key in list(self._selector.get_map().values()):
+            _socket(key).close()
+        self._selector.close()
+
+    def ask(self, seconds: float) -> Count:
+        """Each client asks again as soon as it has its answer, until the time is over and all are answered.
+
+        Raises UnexpectedAnswer.
+        """
         started, own_start = time.perf_counter(), time.process_time()
-        count = _ask(route, selector, seconds)
-        elapsed, own = time.perf_counter() - started, time.process_time() - own_start
-        _read_the_last(route, selector)
-    for connection in sockets:
-        connection.close()
-    return Rate(count / elapsed, own / elapsed)
+        for key in self._selector.get_map().values():
+            self._send(key)
+        waiting, count, halves = CLIENTS, 0, dict[int, bytes]()
+        while waiting:
+            for key in self._answered(halves):
+                count += 1
+                if time.perf_counter() - started < seconds:
+                    self._send(key)
+                else:
+                    waiting -= 1
+        return Count(count, time.perf_counter() - started, time.process_time() - own_start)
+
+    def _send(self, key: selectors.SelectorKey) -> None:
+        _socket(key).sendall(self._route.requests[key.data])
+
+    def _answered(self, halves: dict[int, bytes]) -> Iterator[selectors.SelectorKey]:
+        """Clients whose answer is there now; what has come for the others is kept. Raises UnexpectedAnswer."""
+        ready = self._selector.select(5)
+        if not ready:
+            raise UnexpectedAnswer(f"{self._route.name}: no answer for 5 s")
+        for key, _ in ready:
+            received = halves.pop(key.data, b"") + _socket(key).recv(65_536)
+            if self._is_whole(key.data, received):
+                yield key
+            else:
+                halves[key.data] = received
+
+    def _is_whole(self, client: int, received: bytes) -> bool:
+        """Whether all of the answer is there; then the client's next request is. Raises UnexpectedAnswer."""
+        route, answer = self._route, parse(received)
+        if answer is None and received:
+            return False
+        if answer is None or answer.status != 200 or route.expected not in answer.body:
+            raise UnexpectedAnswer(f"{route.name}: {received[:700]!r}")
+        if route.follow:
+            route.requests[client] = route.follow(answer.body)
+        return True
 
 
-def _ask(route: Route, selector: selectors.BaseSelector, seconds: float) -> int:
-    count, end = 0, time.perf_counter() + seconds
-    halves: dict[int, bytes] = {}
-    while time.perf_counter() < end or halves:
-        for client, connection in _answered(route, selector, halves):
-            connection.send(route.requests[client])
-            count += 1
-    return count
-
-
-def _read_the_last(route: Route, selector: selectors.BaseSelector) -> None:
-    """Every client has one answer to come; what follows from it must not be lost."""
-    halves: dict[int, bytes] = {}
-    while selector.get_map():
-        for _, connection in _answered(route, selector, halves):
-            selector.unregister(connection)
-
-
-def _answered(
-    route: Route, selector: selectors.BaseSelector, halves: dict[int, bytes]
-) -> Iterator[tuple[int, socket.socket]]:
-    """Clients whose answer is there now; of the others what has come is kept in `halves`. Raises UnexpectedAnswer."""
-    ready = selector.select(5)
-    if not ready:
-        raise UnexpectedAnswer(f"{route.name}: no answer for 5 s")
-    for key, _ in ready:
-        connection: socket.socket = key.fileobj  # type: ignore[assignment]
-        received = halves.pop(key.data, b"") + connection.recv(65_536)
-        if _is_whole(route, key.data, received):
-            yield key.data, connection
-        else:
-            halves[key.data] = received
-
-
-def _is_whole(route: Route, client: int, received: bytes) -> bool:
-    """Whether all of the answer is there; then the client's next request is. Raises UnexpectedAnswer."""
-    answer = parse(received)
-    if answer is None and received:
-        return False
-    if answer is None or answer.status != 200 or route.expected not in answer.body:
-        raise UnexpectedAnswer(f"{route.name}: {received[:700]!r}")
-    if route.follow:
-        route.requests[client] = route.follow(answer.body)
-    return True
+def _socket(key: selectors.SelectorKey) -> socket.socket:
+    if not isinstance(key.fileobj, socket.socket):
+        raise TypeError(key.fileobj)
+    return key.fileobj

@@ -35,7 +35,7 @@ def read_json_bytes() -> bytes:
 def parse_object(raw: bytes) -> dict[str, Any]:
     """The JSON object in `raw`. Raises MalformedJson."""
     try:
-        value = json.loads(raw.decode("utf-8"), object_pairs_hook=_unique_keys, parse_constant=_no_constant)
+        value = _DECODER.decode(raw.decode("utf-8"))
         _refuse_unstorable(value)
     except (ValueError, RecursionError) as error:
         raise MalformedJson from error
@@ -67,6 +67,9 @@ def _unique_keys(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
 
 def _no_constant(name: str) -> Any:
     raise ValueError(f"{name} is no JSON")
+
+
+_DECODER = json.JSONDecoder(object_pairs_hook=_unique_keys, parse_constant=_no_constant)
 
 
 def _refuse_unstorable(value: Any, depth: int = 0) -> None:

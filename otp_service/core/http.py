@@ -12,21 +12,13 @@ from werkzeug.middleware.proxy_fix import ProxyFix
 from otp_service.core import arrival
 from otp_service.core.body import BODY_LIMIT_BYTES
 from otp_service.core.limits import UNLIMITED
+from otp_service.core.security_headers import with_security_headers
 from otp_service.core.tracing import client_address, request_id, use_plain_addresses
 
 if TYPE_CHECKING:
     from config import Config
 
 log = logging.getLogger("otp_service.access")
-SECURITY_HEADERS = {
-    "X-Content-Type-Options": "nosniff",
-    "X-Frame-Options": "DENY",
-    "Referrer-Policy": "no-referrer",
-    "Permissions-Policy": "geolocation=(), microphone=(), camera=()",
-    "Cross-Origin-Resource-Policy": "same-site",
-    "Content-Security-Policy": "default-src 'none'; frame-ancestors 'none'; base-uri 'none'; form-action 'none'",
-}
-HSTS = "max-age=31536000; includeSubDomains"
 
 
 class SynchronousFlask(Flask):
@@ -41,7 +33,7 @@ def init_http(app: Flask, config: "Config") -> None:
     """Bound the body, trust as many proxies as told, and decorate every answer."""
     app.config["MAX_CONTENT_LENGTH"] = BODY_LIMIT_BYTES + 1  # a chunked body is cut off there without an error
     app.url_map.merge_slashes = False  # werkzeug's redirect to a tidier path is built from the Host header
-    app.wsgi_app = use_plain_addresses(app.wsgi_app)  # type: ignore[method-assign, assignment]
+    app.wsgi_app = with_security_headers(use_plain_addresses(app.wsgi_app))  # type: ignore[method-assign, assignment]
     if config.trusted_proxy_count:
         hops = config.trusted_proxy_count
         app.wsgi_app = ProxyFix(app.wsgi_app, x_for=hops, x_proto=hops)  # type: ignore[method-assign]
@@ -76,19 +68,14 @@ def _vary_by_origin(response: Response) -> Response:
 
 def _start() -> None:
     g.started = time.perf_counter()
-    if not request.content_length and "Transfer-Encoding" not in request.headers:
+    environ = request.environ
+    if environ.get("CONTENT_LENGTH", "") in {"", "0"} and "HTTP_TRANSFER_ENCODING" not in environ:
         arrival.is_complete()
 
 
 def _finish(response: Response) -> Response:
-    headers, asked = response.headers, request._get_current_object()  # type: ignore[attr-defined]
-    named = {name.lower() for name, _ in headers}
-    for name, value in SECURITY_HEADERS.items():  # not by setdefault, for which werkzeug makes an error of each miss
-        if name.lower() not in named:
-            headers.add(name, value)
-    if asked.is_secure:
-        headers["Strict-Transport-Security"] = HSTS
-    headers["X-Request-ID"] = request_id() or ""
+    asked = request._get_current_object()  # type: ignore[attr-defined]
+    response.headers["X-Request-ID"] = request_id() or ""
     log.log(
         logging.DEBUG if asked.endpoint in UNLIMITED else logging.INFO,
         "request",
