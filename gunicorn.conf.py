@@ -7,7 +7,7 @@ from typing import Any
 
 from dotenv import dotenv_values
 from gunicorn.glogging import Logger
-from gunicorn.workers.gthread import ThreadWorker
+from gunicorn.workers.gthread import TConn, ThreadWorker
 
 from config import ROOT, Config, ConfigError
 from otp_service.core.arrival import Watch
@@ -34,12 +34,14 @@ RECEIVE_SECONDS = 5
 
 
 class BoundedWorker(ThreadWorker):
-    """gunicorn's threads, in which no request may take for ever to arrive (ADR 9)."""
+    """gunicorn's threads, in which no request may take for ever to arrive, or to begin (ADR 9)."""
 
     watch = Watch(RECEIVE_SECONDS)
 
-    def handle(self, conn: Any) -> Any:
-        """Read a request, answer it."""
+    def handle(self, conn: TConn) -> Any:
+        """Read a request, answer it. Until its first byte has come, a connection waits outside of the threads."""
+        if not conn.initialized:
+            conn.wait_for_data = lambda _seconds: TConn.wait_for_data(conn, 0)
         with self.watch.over(conn.sock):
             return super().handle(conn)
 

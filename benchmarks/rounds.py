@@ -122,25 +122,24 @@ def _register_crowd(stack: Stack, size: int) -> list[Person]:
 
 
 def _measure_routes(stack: Stack, plan: Plan) -> dict[str, list[Count]]:
-    """Turns so short that a machine's better and worse seconds fall on all routes alike; a round is several of them.
-
-    Forwards and backwards, so that a machine that grows slower favours none.
-    """
+    """Turns so short that a machine's better and worse seconds fall on all routes alike; a round is several of them."""
     found: dict[str, list[Count]] = defaultdict(list)
-    with ExitStack() as hanging_up:
-        crowds = {route.name: hanging_up.enter_context(Crowd(route)) for route in _routes(stack)}
-        _take_turns(crowds, 2)  # whatever is made at first use
-        for _ in range(plan.route_rounds):
-            for name, count in _take_turns(crowds, plan.route_turns).items():
-                found[name].append(count)
+    routes = _routes(stack)
+    _take_turns(routes, 1)  # whatever is made at first use
+    for _ in range(plan.route_rounds):
+        for name, count in _take_turns(routes, plan.route_turns).items():
+            found[name].append(count)
     return found
 
 
-def _take_turns(crowds: dict[str, Crowd], turns: int) -> dict[str, Count]:
-    total = dict.fromkeys(crowds, Count())
-    for turn in range(turns):
-        for name in crowds if turn % 2 else reversed(crowds):
-            total[name] += crowds[name].ask(TURN_SECONDS)
+def _take_turns(routes: list[Route], turns: int) -> dict[str, Count]:
+    """Forwards and backwards, so that a machine that grows slower favours none; all on connections of their own."""
+    total = {route.name: Count() for route in routes}
+    with ExitStack() as hanging_up:
+        crowds = {route.name: hanging_up.enter_context(Crowd(route)) for route in routes}
+        for turn in range(turns):
+            for name in crowds if turn % 2 else reversed(crowds):
+                total[name] += crowds[name].ask(TURN_SECONDS)
     return total
 
 

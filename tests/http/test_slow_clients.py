@@ -5,7 +5,7 @@ import socket
 import threading
 import time as real_time
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import suppress
+from contextlib import ExitStack, suppress
 from pathlib import Path
 
 import pytest
@@ -33,6 +33,25 @@ def test_half_a_request_holds_no_thread_for_ever(tmp_path: Path) -> None:
         for connection in held:
             assert_ended(connection)
         assert server.send(b"GET /health HTTP/1.1\r\n").status == 200
+
+
+def test_connections_that_say_nothing_keep_nobody_waiting(tmp_path: Path) -> None:
+    with Gunicorn(tmp_path, GUNICORN_THREADS="2") as server, ExitStack() as hanging_up:
+        for _ in range(20):
+            hanging_up.enter_context(socket.create_connection((HOST, server.port)))
+        started = real_time.monotonic()
+        assert server.send(b"GET /health HTTP/1.1\r\n").status == 200
+        assert real_time.monotonic() - started < 3
+
+
+def test_a_connection_may_take_its_time_to_begin(tmp_path: Path) -> None:
+    """As load balancers do, which open some before there is a request."""
+    with Gunicorn(tmp_path, GUNICORN_THREADS="2") as server:
+        connection = socket.create_connection((HOST, server.port), timeout=PATIENCE_SECONDS)
+        real_time.sleep(6)
+        connection.sendall(b"GET /health HTTP/1.1\r\nHost: localhost\r\n\r\n")
+        assert connection.recv(65_536).startswith(b"HTTP/1.1 200")
+        connection.close()
 
 
 @pytest.mark.parametrize("half", [HALVES[1], HALVES[2].replace(b"99", b"65000")])
