@@ -45,7 +45,7 @@ class Plan:
     is_quick: bool
 
 
-FULL = Plan(6, 9, 2, 3, 6, 12, 10, is_quick=False)
+FULL = Plan(6, 9, 2, 3, 6, 20, 10, is_quick=False)
 QUICK = Plan(1, 6, 2, 1, 3, 3, 8, is_quick=True)
 TURN_SECONDS = 0.15
 
