@@ -49,7 +49,7 @@ audit: .installed-dev ## Look for known vulnerabilities in the locked requiremen
 	$(PYTHON) -m pip_audit --strict --require-hashes --disable-pip --requirement requirements.txt
 
 .PHONY: bench
-bench: .installed-dev ## Measure against the machine's own limits, 4 minutes (ARGS=--quick for a short look)
+bench: .installed-dev ## Measure against the machine's own limits, 6 minutes (ARGS=--quick for a short look)
 	$(PYTHON) -m benchmarks $(ARGS)
 
 ##@ Maintain
