@@ -13,21 +13,41 @@ from otp_service.ops.openapi import document
 LONGEST_BODY = 20_000  # longer ones are not looked into: some tests measure how long an answer takes
 
 
+class Described:
+    """An application's document, and what checks bodies by it."""
+
+    def __init__(self, app: Flask) -> None:
+        self._document = document(app, version="test")
+        self._validators: dict[str, Draft202012Validator] = {}
+
+    def operation(self, path: str, method: str) -> dict[str, Any] | None:
+        """What is said of a route and method."""
+        found: dict[str, Any] | None = self._document["paths"].get(path, {}).get(method.lower())
+        return found
+
+    def faults(self, schema: dict[str, Any], body: Any) -> Iterator[str]:
+        """How a body departs from a schema of the document."""
+        key = repr(schema)
+        if key not in self._validators:
+            self._validators[key] = Draft202012Validator({**schema, "components": self._document["components"]})
+        return (f": {error.json_path} {error.message}" for error in self._validators[key].iter_errors(body))
+
+
 class Conformity:
     """Notes every answer that the document does not name: its status, its type, the shape of its body."""
 
     def __init__(self) -> None:
-        # By application, not by its id: that of one which is gone becomes another's.
-        self._documents = WeakKeyDictionary[Flask, dict[str, Any]]()
-        self._validators = WeakKeyDictionary[Flask, dict[str, Draft202012Validator]]()
+        # By application, not by its id: that of one which is gone becomes another's. Most have the same routes.
+        self._by_app = WeakKeyDictionary[Flask, Described]()
+        self._by_routes: dict[tuple[Any, ...], Described] = {}
         self._strangers: set[str] = set()
 
     def watch(self, response: Response) -> Response:
         """Look at one answer."""
         if request.url_rule is not None:
-            described = self._document()
+            described = self._described()
             path = re.sub(r"<(?:\w+:)?(\w+)>", r"{\1}", request.url_rule.rule)
-            operation = described["paths"].get(path, {}).get(request.method.lower())
+            operation = described.operation(path, request.method)
             if operation is not None:
                 told = f"{request.method} {path} answered {response.status_code}"
                 self._strangers |= {f"{told}{fault}" for fault in self._faults(described, operation, response)}
@@ -40,7 +60,7 @@ class Conformity:
         found, self._strangers = self._strangers, set()
         assert not found, sorted(found)
 
-    def _faults(self, described: dict[str, Any], operation: dict[str, Any], response: Response) -> Iterator[str]:
+    def _faults(self, described: Described, operation: dict[str, Any], response: Response) -> Iterator[str]:
         answer = operation["responses"].get(str(response.status_code))
         if answer is None:
             yield ", which is not documented"
@@ -53,22 +73,19 @@ class Conformity:
         elif content and response.mimetype not in content:
             yield f" as {response.mimetype}, which is not documented"
         elif content and len(response.get_data()) <= LONGEST_BODY:
-            validator = self._validator(described, content[response.mimetype]["schema"])
-            yield from (f": {error.json_path} {error.message}" for error in validator.iter_errors(response.json))
+            yield from described.faults(content[response.mimetype]["schema"], response.json)
 
-    def _validator(self, described: dict[str, Any], schema: dict[str, Any]) -> Draft202012Validator:
-        made = self._validators.setdefault(_application(), {})
-        key = repr(schema)
-        if key not in made:
-            made[key] = Draft202012Validator({**schema, "components": described["components"]})
-        return made[key]
-
-    def _document(self) -> dict[str, Any]:
-        app = _application()
-        if app not in self._documents:
-            self._documents[app] = document(app, version="test")
-        return self._documents[app]
+    def _described(self) -> Described:
+        app: Flask = current_app._get_current_object()  # type: ignore[attr-defined]
+        if app not in self._by_app:
+            routes = _routes(app)
+            if routes not in self._by_routes:
+                self._by_routes[routes] = Described(app)
+            self._by_app[app] = self._by_routes[routes]
+        return self._by_app[app]
 
 
-def _application() -> Flask:
-    return current_app._get_current_object()  # type: ignore[attr-defined,no-any-return]
+def _routes(app: Flask) -> tuple[Any, ...]:
+    """What the document follows from: the views with their contracts, and where they are."""
+    rules = sorted(app.url_map.iter_rules(), key=lambda rule: (rule.rule, rule.endpoint))
+    return tuple((rule.rule, *sorted(rule.methods or ()), app.view_functions[rule.endpoint]) for rule in rules)
