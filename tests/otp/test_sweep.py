@@ -4,6 +4,7 @@ import json
 import uuid
 from datetime import timedelta
 from decimal import Decimal
+from itertools import pairwise
 
 from flask import Flask
 from sqlalchemy import select, update
@@ -13,9 +14,10 @@ from otp_service.core.database import execute, fetch_all, transaction
 from otp_service.factors.otp import sweeping
 from otp_service.factors.otp.models import Verification
 from otp_service.factors.otp.sweeping import Swept
-from otp_service.simulator import Simulator
+from otp_service.simulator import Simulator, SimulatorSettings, running
+from otp_service.simulator.credentials import DEMO_KEY, DEMO_SECRET
 from tests.api import Api
-from tests.conftest import Time
+from tests.conftest import MakeApp, Time
 from tests.factories import Person, code_on_phone, make_person, wrong_code
 
 
@@ -194,6 +196,25 @@ def test_operators_see_verifications_without_codes_or_whole_numbers(app: Flask, 
     for text in (listed.stdout, shown.stdout, runner.invoke(args=["otp", "list"]).stdout):
         assert person.phone_number not in text
     assert runner.invoke(args=["otp", "show", str(uuid.uuid4())]).exit_code == 1
+
+
+def test_a_missing_price_is_asked_for_ever_more_seldom(make_app: MakeApp, time: Time) -> None:
+    late = SimulatorSettings(DEMO_KEY, DEMO_SECRET, timestamp_tolerance_seconds=10**9, price_delay_seconds=900)
+    with running(late) as sinch:
+        app = make_app(SINCH_BASE_URL=sinch.base_url)
+        person = make_person(app)
+        send(Api(app), person)
+        verify(Api(app), person, code_on_phone(sinch, person))
+        priced, asked = 0, []
+        for minute in range(1, 36):
+            time.advance(60)
+            sinch.advance(60)
+            sinch.clear_calls()
+            priced += sweep(app).priced
+            asked += [minute] * sinch.count("status")
+    assert priced == 1
+    assert len(asked) >= 4
+    assert all(later >= 2 * earlier for earlier, later in pairwise(asked))
 
 
 def test_prices_are_not_asked_for_for_ever(app: Flask, api: Api, sinch: Simulator, time: Time) -> None:

@@ -228,6 +228,13 @@ def set_first_price(verification_id: uuid.UUID, price: Price) -> bool:
         return execute(update(Verification).where(is_unpriced).values(**values)).rowcount == 1
 
 
+def put_price_off(ticket: Ticket, *, now: datetime) -> None:
+    """The provider names no price yet: ask again when the verification is twice as old."""
+    with transaction():
+        due_at = now + (now - ticket.created_at)
+        execute(update(Verification).where(Verification.id == ticket.id).values(price_due_at=due_at))
+
+
 def set_delivery(verification_id: uuid.UUID, *, has_arrived: bool) -> bool:
     """Note whether the message arrived; what has arrived stays so. Whether this call changed anything."""
     told = Delivered.YES if has_arrived else Delivered.NO

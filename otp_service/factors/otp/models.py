@@ -17,6 +17,7 @@ class Verification(Model):
     """One code on its way to one phone. `id` is also Sinch's `reference`; `provider_id` is encrypted.
 
     `is_anonymous`: asked for by a caller who only named a person whose phone was proven already.
+    `price_due_at`: when a missing price is asked for again.
     """
 
     __tablename__ = "verifications"
@@ -46,6 +47,7 @@ class Verification(Model):
     given_back_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
     price_amount: Mapped[Decimal | None] = mapped_column(Numeric(12, 4))
     price_currency: Mapped[str | None] = mapped_column(String(3))
+    price_due_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
 
 
 class VerificationAttempt(Model):

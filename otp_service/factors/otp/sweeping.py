@@ -17,7 +17,7 @@ from otp_service.factors.otp.states import State
 from otp_service.sinch import VerificationStatus
 
 PRICES_ASKED_FOR = timedelta(days=2)
-"""How long a missing price is asked for: the provider names it with a delay."""
+"""How long a missing price is asked for, ever more seldom: the provider names it with a delay, or never."""
 
 _ENDED = (State.VERIFIED, State.FAILED, State.EXPIRED, State.SUPERSEDED)
 
@@ -38,9 +38,11 @@ def sweep(*, limit: int = 1_000) -> Swept:
     is_lost = (Verification.state == State.RESERVED) & (Verification.created_at <= now - settling.IN_FLIGHT)
     is_old = (Verification.state == State.SENT) & (Verification.expires_at <= now)
     is_unpriced = Verification.price_amount.is_(None) & (Verification.created_at > now - PRICES_ASKED_FOR)
+    is_due = Verification.price_due_at.is_(None) | (Verification.price_due_at <= now)
     _each(is_lost, limit, swept, lambda ticket: _settle(ticket, now, swept))
     _each(is_old, limit, swept, lambda ticket: _close(ticket, now, swept))
-    _each(Verification.state.in_(_ENDED) & is_unpriced, limit, swept, lambda ticket: _price(ticket, swept))
+    lacks_price = Verification.state.in_(_ENDED) & is_unpriced & is_due
+    _each(lacks_price, limit, swept, lambda ticket: _price(ticket, now, swept))
     return swept
 
 
@@ -58,12 +60,12 @@ def _settle(ticket: Ticket, now: datetime, swept: Swept) -> None:
 
 def _close(ticket: Ticket, now: datetime, swept: Swept) -> None:
     """Its time is over, whatever the provider says: nobody can redeem it any more."""
-    status = _price(ticket, swept)
+    status = _price(ticket, now, swept)
     ended = State.SUPERSEDED if status is VerificationStatus.ABORTED else State.EXPIRED
     swept.closed += ledger.move(ticket.id, (State.SENT,), ended, settled_at=now)
 
 
-def _price(ticket: Ticket, swept: Swept) -> VerificationStatus | None:
+def _price(ticket: Ticket, now: datetime, swept: Swept) -> VerificationStatus | None:
     """Write down the price if the provider names it; what it says of the verification, None if it does not know it.
 
     By our reference: what was started may be billed although its answer, and so the provider's id, never came.
@@ -72,9 +74,9 @@ def _price(ticket: Ticket, swept: Swept) -> VerificationStatus | None:
         status = sinch.get_client().find_started(ticket.reference)
     except sinch.SinchError as error:
         raise from_provider(error) from error
-    if status is None:
-        return None
-    if status.price is not None:
+    if status is None or status.price is None:
+        ledger.put_price_off(ticket, now=now)
+    else:
         ledger.set_price(ticket.id, status.price)
         swept.priced += 1
-    return status.status
+    return status.status if status else None
