@@ -1,7 +1,8 @@
 # `make help` lists the targets. Each installs what it needs, the first time and when a lock has changed.
 PYTHON := .venv/bin/python
 ARGS ?=
-WORKERS ?= auto
+# One more than there are cores: tests wait for clocks, disks and processes as often as they compute.
+WORKERS ?= $(shell echo $$(($$(getconf _NPROCESSORS_ONLN) + 1)))
 
 .DEFAULT_GOAL := help
 
