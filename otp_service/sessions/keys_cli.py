@@ -55,7 +55,7 @@ def rotate() -> None:
     click.echo(f"{entry.kid} signs from now on. No restart is needed.")
 
 
-@keys_cli.command("retire")
+@keys_cli.command("retire", context_settings={"ignore_unknown_options": True})  # one id in 64 begins with a dash
 @click.argument("kid", required=False)
 def retire(kid: str | None) -> None:
     """Delete the key KID at once, whatever it signed; without KID all that no token needs any more."""

@@ -24,7 +24,7 @@ HALVES = [
 
 
 def test_half_a_request_holds_no_thread_for_ever(tmp_path: Path) -> None:
-    with Gunicorn(tmp_path, GUNICORN_THREADS="2") as server:
+    with Gunicorn(tmp_path, GUNICORN_THREADS="6") as server:
         held = [
             socket.create_connection((HOST, server.port), timeout=PATIENCE_SECONDS) for _ in range(2) for _ in HALVES
         ]

@@ -127,6 +127,8 @@ def test_retiring_a_key_by_its_id_refuses_its_tokens_at_once(pairs: Pairs, sinch
     [
         (["retire", "current"], "That key signs now."),
         (["retire", "unknown"], "There is no key"),
+        (["retire", "-begins-with-a-dash"], "There is no key -begins-with-a-dash"),
+        (["retire", "--with-two"], "There is no key --with-two"),
         (["generate"], "next"),
     ],
 )
