@@ -1,8 +1,7 @@
 # `make help` lists the targets. Each installs what it needs, the first time and when a lock has changed.
 PYTHON := .venv/bin/python
 ARGS ?=
-# One more than there are cores: tests wait for clocks, disks and processes as often as they compute.
-WORKERS ?= $(shell echo $$(($$(getconf _NPROCESSORS_ONLN) + 1)))
+WORKERS ?= auto
 
 .DEFAULT_GOAL := help
 
