@@ -17,15 +17,23 @@ _ENDED = {VerificationStatus.ABORTED: State.SUPERSEDED, VerificationStatus.FAIL:
 
 def settle(ticket: Ticket, *, now: datetime) -> Ticket:
     """The verification after the provider was asked about it. Raises ProviderUnavailable, ProviderRefused."""
-    try:
-        status = sinch.get_client().find_started(ticket.reference)
-    except sinch.SinchError as error:
-        raise from_provider(error) from error
+    status = ask(ticket)
     if status is not None:
         _record(ticket, status, now)
     elif now - ticket.created_at >= IN_FLIGHT:
         ledger.mark_undelivered(ticket, now=now)
     return ledger.get(ticket.id)
+
+
+def ask(ticket: Ticket) -> Status | None:
+    """What the provider says of it, by our reference; None when it never saw it.
+
+    Raises ProviderUnavailable, ProviderRefused.
+    """
+    try:
+        return sinch.get_client().find_started(ticket.reference)
+    except sinch.SinchError as error:
+        raise from_provider(error) from error
 
 
 def _record(ticket: Ticket, status: Status, now: datetime) -> None:

@@ -6,11 +6,9 @@ from datetime import datetime, timedelta
 
 from sqlalchemy import ColumnElement
 
-from otp_service import sinch
 from otp_service.core import clock
 from otp_service.core.errors import ServiceError
 from otp_service.factors.otp import ledger, settling
-from otp_service.factors.otp.errors import from_provider
 from otp_service.factors.otp.ledger import Ticket
 from otp_service.factors.otp.models import Verification
 from otp_service.factors.otp.states import State
@@ -70,10 +68,7 @@ def _price(ticket: Ticket, now: datetime, swept: Swept) -> VerificationStatus | 
 
     By our reference: what was started may be billed although its answer, and so the provider's id, never came.
     """
-    try:
-        status = sinch.get_client().find_started(ticket.reference)
-    except sinch.SinchError as error:
-        raise from_provider(error) from error
+    status = settling.ask(ticket)
     if status is None or status.price is None:
         ledger.put_price_off(ticket, now=now)
     else:
