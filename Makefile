@@ -29,7 +29,7 @@ test-browser: .installed-dev ## Make passkeys in a real browser (Debian's chromi
 
 .PHONY: chaos
 chaos: .installed-dev ## 10,000 verifications with faults of every kind (CHAOS_VERIFICATIONS)
-	CHAOS_VERIFICATIONS=$${CHAOS_VERIFICATIONS:-10000} $(PYTHON) -m pytest tests/otp/test_chaos.py $(ARGS)
+	CHAOS_VERIFICATIONS=$${CHAOS_VERIFICATIONS:-10000} $(PYTHON) -m pytest tests/verifications/test_chaos.py $(ARGS)
 
 .PHONY: check
 check: .installed-dev ## Check form, types, import directions and migrations

@@ -10,9 +10,9 @@ from gunicorn.glogging import Logger
 from gunicorn.workers.gthread import TConn, ThreadWorker
 
 from config import ROOT, Config, ConfigError
-from otp_service.core.arrival import Watch
 from otp_service.core.logging import JsonFormatter, TextFormatter
 from otp_service.core.settings import Reader
+from otp_service.core.web.slow_requests import Watch
 
 _config = Config.load()
 _read = Reader({**{k: v or "" for k, v in dotenv_values(ROOT / ".env").items()}, **os.environ})

@@ -7,7 +7,7 @@ from flask import current_app
 from sqlalchemy import text
 from sqlalchemy.engine import Connection
 
-from otp_service.core.database import UtcDateTime
+from otp_service.core.database.transactions import UtcDateTime
 
 LOCK = 7_402_851_936_114_207  # any number, as long as nobody else takes it on this database
 

@@ -18,18 +18,20 @@ log = logging.getLogger(__name__)
 
 def create_app(config: "Config") -> Flask:
     """The application: settings, extensions, error handlers, blueprints, commands. Opens no connection."""
-    from otp_service import cli, jobs, mail_page
-    from otp_service.core import database, http, limits, problems
+    from otp_service import jobs, mail_page
     from otp_service.core import logging as logs
+    from otp_service.core.database import transactions
+    from otp_service.core.web import http, problems, request_limits
+    from otp_service.operators import commands
 
     app = http.SynchronousFlask(__name__, instance_path=str(config.instance_dir.absolute()), static_folder=None)
     is_command = click.get_current_context(silent=True) is not None
     logs.configure_logging(level="WARNING" if is_command else config.log_level, form=config.log_format)
     _configure(app, config)
     http.init_http(app, config)
-    limits.init_limits(app, config)
+    request_limits.init_limits(app, config)
     db.init_app(app)
-    database.init_engine(app)
+    transactions.init_engine(app)
     migrate.init_app(app, db, directory=str(MIGRATIONS), render_as_batch=True)
     jwt.init_app(app)
     problems.register_error_handlers(app)
@@ -38,7 +40,7 @@ def create_app(config: "Config") -> Flask:
     _register_blueprints(app)
     jobs.init_waking(app)
     mail_page.init_page(app, config)
-    cli.register_commands(app)
+    commands.register_commands(app)
     _tell(config)
     return app
 
@@ -87,11 +89,11 @@ def _add_clients(app: Flask, config: "Config") -> None:
     """What services reach through the application: the provider, the keys, the bound on password hashes."""
     from otp_service.auth.step_up import requirement_of
     from otp_service.core.background import Background
-    from otp_service.core.database import assert_no_transaction
-    from otp_service.core.low_priority import LowPriorityThreads
-    from otp_service.core.pace import Pace
-    from otp_service.core.secrets import Keyring
-    from otp_service.core.slots import HashSlots
+    from otp_service.core.crypto.hash_slots import HashSlots
+    from otp_service.core.crypto.low_priority import LowPriorityThreads
+    from otp_service.core.crypto.secrets import Keyring
+    from otp_service.core.database.transactions import assert_no_transaction
+    from otp_service.core.web.even_timing import Pace
     from otp_service.sessions import signing_keys
     from otp_service.sinch import SinchClient
 
@@ -144,13 +146,10 @@ def _require_keys(app: Flask) -> None:
 
 
 def _register_blueprints(app: Flask) -> None:
-    from otp_service.accounts.email_views import bp as email
-    from otp_service.accounts.views import bp as accounts
-    from otp_service.auth.account_views import bp as account
     from otp_service.auth.mfa_views import bp as mfa
     from otp_service.auth.passkey_views import bp as passkeys
     from otp_service.auth.views import bp as auth
-    from otp_service.core.problems import API_PREFIX
+    from otp_service.core.web.problems import API_PREFIX
     from otp_service.factors.backup_codes.views import bp as backup_codes
     from otp_service.factors.totp.views import bp as totp
     from otp_service.factors.trusted_devices.views import bp as trusted_devices
@@ -158,6 +157,9 @@ def _register_blueprints(app: Flask) -> None:
     from otp_service.factors.webauthn.views import bp as webauthn
     from otp_service.ops.views import bp as ops
     from otp_service.recovery.views import bp as recovery
+    from otp_service.selfservice.email_views import bp as email
+    from otp_service.selfservice.profile_views import bp as accounts
+    from otp_service.selfservice.views import bp as account
     from otp_service.sessions.key_views import bp as keys
     from otp_service.sessions.views import bp as sessions
     from otp_service.webhooks.views import bp as webhooks

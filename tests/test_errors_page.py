@@ -8,7 +8,7 @@ from collections.abc import Iterator
 import otp_service
 from config import ROOT
 from otp_service.core.errors import ServiceError
-from otp_service.core.problems import _HTTP_CODES, HttpError
+from otp_service.core.web.problems import _HTTP_CODES, HttpError
 
 ROW = re.compile(r"^\| `(?P<code>[a-z_]+)` \| (?P<status>\d{3}|any) \| (?P<message>[^|]+) \| [^|]+ \| [^|]+ \|$", re.M)
 ANY_OTHER = ("http_error", "any", "the standard phrase of the status")

@@ -7,7 +7,7 @@ import time
 import requests
 from urllib3.exceptions import HTTPError
 
-from otp_service.core.hashing import normalize
+from otp_service.core.crypto.hashing import normalize
 
 _PREFIX_LENGTH = 5  # all that leaves this machine: the start of the SHA-1, shared by a thousand breached passwords
 _LARGEST_ANSWER = 256 * 1024  # bytes; above the 64 KiB for other hosts, since padded ranges come near that

@@ -14,14 +14,15 @@ from otp_service.accounts.errors import InvalidCredentials
 from otp_service.accounts.models import User
 from otp_service.accounts.passwords import PasswordPolicy, check_policy
 from otp_service.accounts.users import Account
-from otp_service.core import clock, hashing
-from otp_service.core.database import execute, fetch_one, transaction
+from otp_service.core import clock
+from otp_service.core.crypto import hashing
+from otp_service.core.crypto.hash_slots import HashSlots, SlotsBusy
+from otp_service.core.crypto.low_priority import LowPriorityThreads
+from otp_service.core.database.prepared import Given, prepared
+from otp_service.core.database.transactions import execute, fetch_one, transaction
 from otp_service.core.errors import InvalidInput
-from otp_service.core.low_priority import LowPriorityThreads
-from otp_service.core.prepared import Given, prepared
 from otp_service.core.settings import settings
-from otp_service.core.slots import HashSlots, SlotsBusy
-from otp_service.core.tracing import ClientInfo, concerns
+from otp_service.core.web.tracing import ClientInfo, concerns
 
 T = TypeVar("T")
 

@@ -10,11 +10,11 @@ from otp_service.accounts.links import LinkPurpose
 from otp_service.accounts.users import Account
 from otp_service.core import allowances, clock
 from otp_service.core.allowances import HOUR, Allowance
-from otp_service.core.database import transaction
-from otp_service.core.pace import pace
-from otp_service.core.secrets import keyring
+from otp_service.core.crypto.secrets import keyring
+from otp_service.core.database.transactions import transaction
 from otp_service.core.settings import settings
-from otp_service.core.tracing import ClientInfo
+from otp_service.core.web.even_timing import pace
+from otp_service.core.web.tracing import ClientInfo
 from otp_service.sessions import Caller
 
 LIFETIME = timedelta(hours=24)

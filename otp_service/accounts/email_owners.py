@@ -12,8 +12,8 @@ from otp_service.accounts.models import User
 from otp_service.accounts.users import Account
 from otp_service.core import counters
 from otp_service.core.allowances import DAY
-from otp_service.core.database import execute, fetch_one, transaction, violated_constraint
-from otp_service.core.tracing import ClientInfo
+from otp_service.core.database.transactions import execute, fetch_one, transaction, violated_constraint
+from otp_service.core.web.tracing import ClientInfo
 
 _TOLD = "already-registered"
 

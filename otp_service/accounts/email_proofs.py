@@ -7,8 +7,8 @@ from otp_service import audit, sessions
 from otp_service.accounts import callers, email_owners, links, notices
 from otp_service.accounts.links import Link, LinkPurpose
 from otp_service.core import clock
-from otp_service.core.database import transaction
-from otp_service.core.tracing import ClientInfo
+from otp_service.core.database.transactions import transaction
+from otp_service.core.web.tracing import ClientInfo
 from otp_service.sessions.errors import InvalidToken
 
 

@@ -11,7 +11,7 @@ from otp_service import audit
 from otp_service.accounts.importing.columns import ALL, SPELLED
 from otp_service.accounts.models import User
 from otp_service.core import clock
-from otp_service.core.database import fetch_all, transaction
+from otp_service.core.database.transactions import fetch_all, transaction
 
 BATCH = 1_000
 

@@ -6,8 +6,8 @@ from marshmallow import ValidationError, fields, validate
 
 from otp_service.accounts import addresses
 from otp_service.core import phone
-from otp_service.core.schema import one_fault
 from otp_service.core.settings import settings
+from otp_service.core.web.schema import one_fault
 
 EMAIL_FAULT = "Provide a valid email address."
 PHONE_FAULT = "Provide a valid phone number with its country code, such as +14155552671."

@@ -8,9 +8,9 @@ from enum import StrEnum
 from sqlalchemy import ColumnElement, Update, delete, select, update
 
 from otp_service.accounts.models import AccountLink
-from otp_service.core.database import execute, fetch_one, transaction
-from otp_service.core.prepared import Given, prepared, prepared_insert
-from otp_service.core.secrets import keyring, new_token
+from otp_service.core.crypto.secrets import keyring, new_token
+from otp_service.core.database.prepared import Given, prepared, prepared_insert
+from otp_service.core.database.transactions import execute, fetch_one, transaction
 from otp_service.core.settings import settings
 from otp_service.sessions.errors import InvalidToken
 

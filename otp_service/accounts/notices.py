@@ -4,7 +4,7 @@ from datetime import datetime
 
 from otp_service import outbox
 from otp_service.accounts import users
-from otp_service.core.tracing import ClientInfo
+from otp_service.core.web.tracing import ClientInfo
 
 
 def notify(

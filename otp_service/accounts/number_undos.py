@@ -7,8 +7,8 @@ from datetime import datetime, timedelta
 from sqlalchemy import delete, insert, select
 
 from otp_service.accounts.models import PhoneChange
-from otp_service.core.database import execute, fetch_one, transaction
-from otp_service.core.secrets import keyring, new_token
+from otp_service.core.crypto.secrets import keyring, new_token
+from otp_service.core.database.transactions import execute, fetch_one, transaction
 from otp_service.sessions.errors import InvalidToken
 
 LIFETIME = timedelta(hours=72)

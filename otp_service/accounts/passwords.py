@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from otp_service.accounts.blocklist import is_common
-from otp_service.core.hashing import LONGEST_PASSWORD, normalize
+from otp_service.core.crypto.hashing import LONGEST_PASSWORD, normalize
 
 _SERVICE_NAME = "otpservice"
 _LONGEST_COUNTRY_CODE = 3

@@ -4,7 +4,7 @@ from typing import Any
 
 from otp_service.accounts import number_undos
 from otp_service.accounts.models import AccountLink, PhoneChange, User
-from otp_service.core.portable import rows_about
+from otp_service.core.database.portable import rows_about
 
 
 def profile(user_id: int) -> dict[str, Any]:

@@ -11,8 +11,8 @@ from otp_service.accounts import users
 from otp_service.accounts.errors import PhoneUnverified
 from otp_service.accounts.models import User
 from otp_service.core import clock
-from otp_service.core.database import fetch_one, transaction
-from otp_service.core.tracing import ClientInfo
+from otp_service.core.database.transactions import fetch_one, transaction
+from otp_service.core.web.tracing import ClientInfo
 from otp_service.sessions import Caller
 from otp_service.sessions.errors import InvalidToken
 

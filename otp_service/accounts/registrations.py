@@ -14,9 +14,9 @@ from otp_service.accounts.errors import EmailTaken, PhoneNumberTaken
 from otp_service.accounts.models import User
 from otp_service.accounts.users import Account
 from otp_service.core import clock
-from otp_service.core.database import execute, fetch_all, transaction, violated_constraint, wait_for_turn
-from otp_service.core.prepared import Given, prepared, prepared_insert
-from otp_service.core.tracing import ClientInfo
+from otp_service.core.database.prepared import Given, prepared, prepared_insert
+from otp_service.core.database.transactions import execute, fetch_all, transaction, violated_constraint, wait_for_turn
+from otp_service.core.web.tracing import ClientInfo
 
 _add = prepared_insert(User, *users.COLUMNS)
 _TAKEN = {"uq_users_email": EmailTaken, "uq_users_phone_number": PhoneNumberTaken}

@@ -2,8 +2,8 @@
 
 from marshmallow import ValidationError, fields, validate
 
-from otp_service.core.schema import Schema
 from otp_service.core.text import steers
+from otp_service.core.web.schema import Schema
 
 LOCALE_FAULT = "Provide a language tag such as en or pt-BR (RFC 5646)."
 CONTROL_FAULT = "Provide a name without control characters."

@@ -9,9 +9,9 @@ from sqlalchemy import ColumnElement, Delete, bindparam, delete, literal, select
 
 from otp_service.accounts.errors import AccountLocked
 from otp_service.accounts.models import LoginThrottle
-from otp_service.core.database import UtcDateTime, execute, fetch_one, transaction, upsert
-from otp_service.core.prepared import Given, prepared
-from otp_service.core.secrets import keyring
+from otp_service.core.crypto.secrets import keyring
+from otp_service.core.database.prepared import Given, prepared
+from otp_service.core.database.transactions import UtcDateTime, execute, fetch_one, transaction, upsert
 from otp_service.core.settings import settings
 
 FIRST_WAIT = timedelta(seconds=30)

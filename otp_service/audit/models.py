@@ -6,7 +6,7 @@ from typing import Any
 from sqlalchemy import JSON, BigInteger, Integer, String
 from sqlalchemy.orm import Mapped, mapped_column
 
-from otp_service.core.database import UtcDateTime
+from otp_service.core.database.transactions import UtcDateTime
 from otp_service.extensions import Model
 
 

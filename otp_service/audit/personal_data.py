@@ -5,8 +5,8 @@ from typing import Any
 from sqlalchemy import update
 
 from otp_service.audit.models import AuditEvent
-from otp_service.core.database import execute
-from otp_service.core.portable import rows_about
+from otp_service.core.database.portable import rows_about
+from otp_service.core.database.transactions import execute
 
 
 def events(user_id: int) -> list[dict[str, Any]]:

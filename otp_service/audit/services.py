@@ -8,9 +8,9 @@ from typing import Any
 from sqlalchemy import Select, select
 
 from otp_service.audit.models import AuditEvent
-from otp_service.core.database import execute, fetch_all, fetch_one
-from otp_service.core.prepared import Given, prepared, prepared_insert
-from otp_service.core.tracing import ClientInfo
+from otp_service.core.database.prepared import Given, prepared, prepared_insert
+from otp_service.core.database.transactions import execute, fetch_all, fetch_one
+from otp_service.core.web.tracing import ClientInfo
 
 log = logging.getLogger("otp_service.audit")
 PAGE = 50

@@ -11,12 +11,12 @@ from otp_service.accounts import numbers, users
 from otp_service.accounts.errors import UserNotFound
 from otp_service.accounts.users import Account
 from otp_service.auth.models import Challenge
-from otp_service.core.database import execute, fetch_one, transaction
-from otp_service.core.portable import rows_about
-from otp_service.core.prepared import Given, prepared, prepared_insert
-from otp_service.core.secrets import keyring, new_token
+from otp_service.core.crypto.secrets import keyring, new_token
+from otp_service.core.database.portable import rows_about
+from otp_service.core.database.prepared import Given, prepared, prepared_insert
+from otp_service.core.database.transactions import execute, fetch_one, transaction
 from otp_service.core.settings import settings
-from otp_service.core.tracing import concerns
+from otp_service.core.web.tracing import concerns
 from otp_service.sessions.errors import InvalidToken
 
 _PURPOSE = "challenge token"

@@ -6,9 +6,9 @@ from flask import Blueprint
 
 from otp_service.auth import schemas, second_step
 from otp_service.auth.presenters import present_signed_in
-from otp_service.core import limits
-from otp_service.core.api import View, api
-from otp_service.core.tracing import client_info
+from otp_service.core.web import request_limits
+from otp_service.core.web.api import View, api
+from otp_service.core.web.tracing import client_info
 from otp_service.factors.contract import Factor
 from otp_service.factors.registry import FACTORS
 
@@ -16,7 +16,7 @@ bp = Blueprint("mfa", __name__, url_prefix="/auth")
 
 
 def _answer_route(factor: Factor) -> View:
-    @limits.otp
+    @request_limits.otp
     @api(body=schemas.answer_to_challenge(factor), out=schemas.VerifiedOut, errors=(400, 401, 403, 409, 503))
     def answer(body: dict[str, Any]) -> dict[str, Any]:
         challenge_token, remember = body.pop("challenge_token"), body.pop("remember_device")
@@ -29,7 +29,7 @@ def _answer_route(factor: Factor) -> View:
 
 
 def _offer_route(factor: Factor) -> View:
-    @limits.otp
+    @request_limits.otp
     @api(body=schemas.ChallengeIn, out=schemas.OfferOut, errors=(400, 401, 409))
     def offer(body: dict[str, Any]) -> dict[str, Any]:
         return second_step.offer(body["challenge_token"], factor, client=client_info())

@@ -7,16 +7,16 @@ from flask import Blueprint
 from otp_service.auth import passkeys
 from otp_service.auth.presenters import present_signed_in
 from otp_service.auth.schemas import VerifiedOut
-from otp_service.core import limits
-from otp_service.core.api import api
-from otp_service.core.tracing import client_info
+from otp_service.core.web import request_limits
+from otp_service.core.web.api import api
+from otp_service.core.web.tracing import client_info
 from otp_service.factors.webauthn.schemas import PasskeyIn, RequestOptionsOut
 
 bp = Blueprint("passkeys", __name__, url_prefix="/auth")
 
 
 @bp.post("/passkey/options")
-@limits.otp
+@request_limits.otp
 @api(out=RequestOptionsOut, errors=(409,))
 def offer() -> Any:
     """Get what the browser needs to let the person choose a passkey."""
@@ -24,7 +24,7 @@ def offer() -> Any:
 
 
 @bp.post("/passkey")
-@limits.failed_login
+@request_limits.failed_login
 @api(body=PasskeyIn, out=VerifiedOut, errors=(401, 403, 409))
 def sign_in(body: dict[str, Any]) -> dict[str, Any]:
     """Sign in with a passkey alone; it must have checked PIN or biometrics."""

@@ -6,8 +6,8 @@ from otp_service.accounts import users
 from otp_service.auth.second_step import Verified
 from otp_service.auth.session_opening import open_session
 from otp_service.core import clock
-from otp_service.core.database import transaction
-from otp_service.core.tracing import ClientInfo
+from otp_service.core.database.transactions import transaction
+from otp_service.core.web.tracing import ClientInfo
 from otp_service.factors.webauthn import sole
 from otp_service.factors.webauthn.answers import Assertion
 from otp_service.factors.webauthn.errors import PasskeyInvalid

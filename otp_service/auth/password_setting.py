@@ -6,8 +6,8 @@ from otp_service import audit, sessions
 from otp_service.accounts import credentials, links, notices, users
 from otp_service.accounts.links import LinkPurpose
 from otp_service.core import clock
-from otp_service.core.database import transaction
-from otp_service.core.tracing import ClientInfo
+from otp_service.core.database.transactions import transaction
+from otp_service.core.web.tracing import ClientInfo
 from otp_service.sessions.errors import InvalidToken
 
 LINK_LIFETIME = timedelta(hours=24)

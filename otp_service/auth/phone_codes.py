@@ -3,16 +3,17 @@
 import uuid
 from dataclasses import dataclass
 
+from otp_service import verifications
 from otp_service.accounts import users
 from otp_service.accounts.users import Account
 from otp_service.auth import challenges
 from otp_service.core import background, clock
 from otp_service.core.settings import settings
-from otp_service.core.tracing import ClientInfo, concerns
-from otp_service.factors import otp, registry
-from otp_service.factors.otp import by_name, fallback
-from otp_service.factors.otp.by_name import Scope
+from otp_service.core.web.tracing import ClientInfo, concerns
+from otp_service.factors import registry
 from otp_service.sinch import Channel
+from otp_service.verifications import by_name, fallback
+from otp_service.verifications.by_name import Scope
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,11 +30,13 @@ class Named:
         return self.email or self.phone_number or ""
 
 
-def login_recipient(account: Account, challenge_id: uuid.UUID) -> otp.Recipient:
+def login_recipient(account: Account, challenge_id: uuid.UUID) -> verifications.Recipient:
     """A code that signs the holder of the challenge in. Raises PhoneNumberMissing."""
     number = account.reachable_number()
     is_anonymous = _may_be_anothers(account)
-    return otp.Recipient(account.id, number, otp.Purpose.LOGIN, account.locale, challenge_id, is_anonymous)
+    return verifications.Recipient(
+        account.id, number, verifications.Purpose.LOGIN, account.locale, challenge_id, is_anonymous
+    )
 
 
 def _may_be_anothers(account: Account) -> bool:
@@ -50,7 +53,7 @@ class Announcement:
     resend_after: int
 
 
-def request(named: Named, *, channel: Channel | None, client: ClientInfo) -> otp.Delivery | Announcement:
+def request(named: Named, *, channel: Channel | None, client: ClientInfo) -> verifications.Delivery | Announcement:
     """Send a code. Raises InvalidToken, UserNotFound, MethodNotEnrolled and what `otp.send` raises.
 
     While existence is hidden, an address or a number gets an announcement in any case: then only what is wrong with
@@ -59,18 +62,18 @@ def request(named: Named, *, channel: Channel | None, client: ClientInfo) -> otp
     if named.challenge_token is not None:
         challenge = challenges.find_open(named.challenge_token, now=clock.now())
         registry.require_phone(challenge.account.id)
-        return otp.send(login_recipient(challenge.account, challenge.id), channel=channel, client=client)
+        return verifications.send(login_recipient(challenge.account, challenge.id), channel=channel, client=client)
     if settings().existence.hidden:
         return _announce(named, channel or Channel(settings().sinch_method), client)
     return _send(named, channel, client)
 
 
-def _send(named: Named, channel: Channel | None, client: ClientInfo) -> otp.Delivery:
+def _send(named: Named, channel: Channel | None, client: ClientInfo) -> verifications.Delivery:
     account = _account_of(named)
-    purpose, number = otp.Purpose.PHONE_VERIFICATION, account.reachable_number()
+    purpose, number = verifications.Purpose.PHONE_VERIFICATION, account.reachable_number()
     is_anonymous = account.is_verified or _may_be_anothers(account)
-    recipient = otp.Recipient(account.id, number, purpose, account.locale, is_anonymous=is_anonymous)
-    return otp.send(recipient, channel=channel, client=client)
+    recipient = verifications.Recipient(account.id, number, purpose, account.locale, is_anonymous=is_anonymous)
+    return verifications.send(recipient, channel=channel, client=client)
 
 
 def _announce(named: Named, channel: Channel, client: ClientInfo) -> Announcement:
@@ -95,14 +98,14 @@ def verify_phone(named: Named, *, code: str, client: ClientInfo) -> int:
 
 def _verify(named: Named, code: str, client: ClientInfo) -> int:
     account = _account_of(named)
-    proof = otp.prove(
+    proof = verifications.prove(
         user_id=account.id,
         code=code,
-        purpose=otp.Purpose.PHONE_VERIFICATION,
+        purpose=verifications.Purpose.PHONE_VERIFICATION,
         client=client,
         is_anonymous=account.is_verified,
     )
-    otp.redeem(proof, client=client, now=clock.now())
+    verifications.redeem(proof, client=client, now=clock.now())
     return account.id
 
 

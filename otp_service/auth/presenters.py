@@ -3,13 +3,13 @@
 from dataclasses import asdict
 from typing import Any
 
+from otp_service import verifications
 from otp_service.auth.phone_codes import Announcement
 from otp_service.auth.second_step import Verified
 from otp_service.auth.sign_in import SignIn
 from otp_service.core import phone
 from otp_service.core.errors import ServiceError
-from otp_service.factors import otp
-from otp_service.factors.otp.texts import RISK
+from otp_service.verifications.texts import RISK
 
 
 def present_registered(user_id: int | None) -> dict[str, Any]:
@@ -55,7 +55,7 @@ def _failed(error: ServiceError) -> dict[str, Any]:
     return told if wait is None else {**told, "retry_after": wait}
 
 
-def present_delivery(delivery: otp.Delivery | Announcement) -> dict[str, Any]:
+def present_delivery(delivery: verifications.Delivery | Announcement) -> dict[str, Any]:
     """The answer to a sent code, or to one that is sent if there is an account."""
     if isinstance(delivery, Announcement):
         message = f"If there is such an account, an OTP is on its way via {delivery.channel}."

@@ -5,10 +5,10 @@ from datetime import timedelta
 from otp_service.accounts import credentials, email_links, email_owners, registrations
 from otp_service.accounts.errors import EmailTaken
 from otp_service.core import clock
-from otp_service.core.database import transaction
-from otp_service.core.pace import pace
+from otp_service.core.database.transactions import transaction
 from otp_service.core.settings import settings
-from otp_service.core.tracing import ClientInfo
+from otp_service.core.web.even_timing import pace
+from otp_service.core.web.tracing import ClientInfo
 
 UNPROVEN_FOR = timedelta(hours=24)
 """How long a registration holds its address and number before the number is proven."""

@@ -7,9 +7,9 @@ from marshmallow import ValidationError, fields, post_load, validates_schema
 from otp_service.accounts import credentials
 from otp_service.accounts.fields import EmailField, PhoneField, password
 from otp_service.auth.phone_codes import Named
-from otp_service.core.schema import Flag, OpenOut, Schema, text
+from otp_service.core.web.schema import Flag, OpenOut, Schema, text
 from otp_service.factors.contract import Factor
-from otp_service.factors.otp.fields import CodeField, channel
+from otp_service.factors.phone.fields import CodeField, channel
 
 NAME_FAULT = "Provide exactly one of challengeToken, email and phoneNumber."
 TOKEN_LENGTH = 200

@@ -6,8 +6,8 @@ from typing import Any
 from otp_service.auth import challenges
 from otp_service.auth.session_opening import open_session
 from otp_service.core import clock
-from otp_service.core.database import transaction
-from otp_service.core.tracing import ClientInfo
+from otp_service.core.database.transactions import transaction
+from otp_service.core.web.tracing import ClientInfo
 from otp_service.factors import registry, trusted_devices
 from otp_service.factors.contract import Ask, Factor, Use
 from otp_service.factors.errors import MethodNotEnrolled

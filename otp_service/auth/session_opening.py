@@ -5,7 +5,7 @@ from datetime import datetime
 from otp_service import sessions
 from otp_service.accounts import users
 from otp_service.auth import sign_in_notices
-from otp_service.core.tracing import ClientInfo
+from otp_service.core.web.tracing import ClientInfo
 from otp_service.sessions import Grant, Tokens
 
 

@@ -3,7 +3,7 @@
 from dataclasses import dataclass, replace
 from datetime import datetime
 
-from otp_service import audit, sessions
+from otp_service import audit, sessions, verifications
 from otp_service.accounts import credentials, users
 from otp_service.accounts.errors import InvalidCredentials, PhoneNumberMissing
 from otp_service.accounts.users import Account
@@ -13,12 +13,12 @@ from otp_service.auth.phone_codes import Named, login_recipient
 from otp_service.auth.second_step import Verified
 from otp_service.auth.session_opening import open_session
 from otp_service.core import clock
-from otp_service.core.database import transaction
+from otp_service.core.database.transactions import transaction
 from otp_service.core.errors import ServiceError
 from otp_service.core.settings import settings
-from otp_service.core.tracing import ClientInfo
-from otp_service.factors import defaults, otp, registry, trusted_devices
-from otp_service.factors.otp.factor import PHONE
+from otp_service.core.web.tracing import ClientInfo
+from otp_service.factors import defaults, registry, trusted_devices
+from otp_service.factors.phone.factor import PHONE
 from otp_service.sessions import Tokens
 from otp_service.sinch import Channel
 
@@ -92,11 +92,11 @@ def _with_offer(account: Account, challenge: Earned, client: ClientInfo) -> Sign
     )
     if default is None:
         return replace(result, otp_error=PhoneNumberMissing())
-    if default not in otp.CHANNELS:
+    if default not in verifications.CHANNELS:
         return result
     channel = Channel(default)
     try:
-        channel = otp.send(login_recipient(account, challenge.id), channel=channel, client=client).channel
+        channel = verifications.send(login_recipient(account, challenge.id), channel=channel, client=client).channel
     except ServiceError as refused:
         return replace(result, channel=channel, otp_error=refused)
     return replace(result, channel=channel)

@@ -10,7 +10,7 @@ from datetime import datetime
 
 from otp_service import audit, sessions
 from otp_service.accounts import notices
-from otp_service.core.tracing import ClientInfo
+from otp_service.core.web.tracing import ClientInfo
 from otp_service.sessions import Device
 
 _BROWSERS = ("Edg", "OPR", "SamsungBrowser", "Firefox", "FxiOS", "CriOS", "Chrome", "Safari")

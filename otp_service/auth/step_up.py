@@ -2,14 +2,14 @@
 
 from typing import Any
 
-from otp_service import sessions
+from otp_service import sessions, verifications
 from otp_service.accounts import callers, credentials, numbers, users
 from otp_service.accounts.errors import InvalidCredentials
 from otp_service.accounts.users import Account
 from otp_service.core import clock
-from otp_service.core.database import transaction
-from otp_service.core.tracing import ClientInfo
-from otp_service.factors import otp, registry
+from otp_service.core.database.transactions import transaction
+from otp_service.core.web.tracing import ClientInfo
+from otp_service.factors import registry
 from otp_service.factors.contract import Ask, Use
 from otp_service.factors.errors import MethodNotEnrolled
 from otp_service.sessions import Caller, Grant, Requirement, SteppedUp
@@ -26,14 +26,18 @@ def requirement_of(user_id: int) -> Requirement:
     return Requirement(acr=level, methods=methods or (PASSWORD,), beyond_password=bool(methods))
 
 
-def request_code(caller: Caller, *, channel: Channel | None, client: ClientInfo) -> otp.Delivery:
+def request_code(caller: Caller, *, channel: Channel | None, client: ClientInfo) -> verifications.Delivery:
     """Send a code for this session alone. Raises InvalidToken, MethodNotEnrolled and what `otp.send` raises."""
     account = callers.get(caller.user_id)
     registry.require_phone(account.id)
-    recipient = otp.Recipient(
-        account.id, account.reachable_number(), otp.Purpose.STEP_UP, account.locale, challenge_id=caller.session_id
+    recipient = verifications.Recipient(
+        account.id,
+        account.reachable_number(),
+        verifications.Purpose.STEP_UP,
+        account.locale,
+        challenge_id=caller.session_id,
     )
-    return otp.send(recipient, channel=channel, client=client)
+    return verifications.send(recipient, channel=channel, client=client)
 
 
 def offer(caller: Caller, *, method: str, client: ClientInfo) -> dict[str, Any]:

@@ -6,9 +6,9 @@ from marshmallow import ValidationError, fields, post_load, validates_schema
 
 from otp_service.accounts.fields import password
 from otp_service.auth.step_up import PASSWORD
-from otp_service.core.schema import Schema
+from otp_service.core.web.schema import Schema
 from otp_service.factors import registry
-from otp_service.factors.otp.fields import channel
+from otp_service.factors.phone.fields import channel
 from otp_service.factors.schemas import AnswerIn, method, method_fault
 
 METHODS = (*registry.WORDS, PASSWORD)

@@ -7,16 +7,16 @@ from flask import Blueprint
 from otp_service import sessions
 from otp_service.auth import password_setting, phone_codes, registration, schemas, sign_in, step_up, step_up_schemas
 from otp_service.auth.presenters import present_delivery, present_registered, present_sign_in, present_verified
-from otp_service.core import limits
-from otp_service.core.api import api
-from otp_service.core.tracing import client_info
+from otp_service.core.web import request_limits
+from otp_service.core.web.api import api
+from otp_service.core.web.tracing import client_info
 from otp_service.sessions import Caller, SteppedUp, Tokens, signed_in
 
 bp = Blueprint("auth", __name__, url_prefix="/auth")
 
 
 @bp.post("/register")
-@limits.register
+@request_limits.register
 @api(body=schemas.RegisterIn, out=schemas.RegisteredOut, status=201, errors=(400, 409, 503))
 def register(body: dict[str, Any]) -> dict[str, Any]:
     """Register with e-mail, password and phone."""
@@ -24,7 +24,7 @@ def register(body: dict[str, Any]) -> dict[str, Any]:
 
 
 @bp.post("/login")
-@limits.failed_login
+@request_limits.failed_login
 @api(body=schemas.LoginIn, out=schemas.LoginOut, errors=(400, 401, 503))
 def login(body: dict[str, Any]) -> dict[str, Any]:
     """Check the password; a second factor, where one is due, is asked for and its code sent."""
@@ -32,7 +32,7 @@ def login(body: dict[str, Any]) -> dict[str, Any]:
 
 
 @bp.post("/request-otp")
-@limits.otp
+@request_limits.otp
 @api(body=schemas.RequestOtpIn, out=schemas.OtpSentOut, errors=(400, 401, 403, 404, 409, 422, 502, 503))
 def request_otp(body: dict[str, Any]) -> dict[str, Any]:
     """Send a one-time code."""
@@ -40,7 +40,7 @@ def request_otp(body: dict[str, Any]) -> dict[str, Any]:
 
 
 @bp.post("/verify-otp")
-@limits.otp
+@request_limits.otp
 @api(body=schemas.VerifyOtpIn, out=schemas.VerifiedOut, errors=(400, 401, 403, 404, 409, 502, 503))
 def verify_otp(body: dict[str, Any]) -> dict[str, Any]:
     """Prove the phone with the code; the holder of a challenge is signed in."""
@@ -50,7 +50,7 @@ def verify_otp(body: dict[str, Any]) -> dict[str, Any]:
 
 
 @bp.post("/set-password")
-@limits.otp
+@request_limits.otp
 @api(body=schemas.SetPasswordIn, errors=(401, 503))
 def set_password(body: dict[str, Any]) -> None:
     """Set a password with a link from an operator; all sessions end, nobody is signed in."""
@@ -58,7 +58,7 @@ def set_password(body: dict[str, Any]) -> None:
 
 
 @bp.post("/refresh")
-@limits.refresh
+@request_limits.refresh
 @api(body=schemas.RefreshIn, out=schemas.TokensOut, errors=(400, 401))
 def refresh(body: dict[str, Any]) -> Tokens:
     """Exchange a refresh token for new tokens; the old one is dead."""
@@ -74,7 +74,7 @@ def logout(caller: Caller) -> None:
 
 
 @bp.post("/step-up/request")
-@limits.otp
+@request_limits.otp
 @signed_in
 @api(body=step_up_schemas.StepUpCodeIn, out=schemas.OtpSentOut, errors=(401, 403, 409, 422, 502, 503))
 def request_step_up_code(body: dict[str, Any], caller: Caller) -> dict[str, Any]:
@@ -83,7 +83,7 @@ def request_step_up_code(body: dict[str, Any], caller: Caller) -> dict[str, Any]
 
 
 @bp.post("/step-up/options")
-@limits.otp
+@request_limits.otp
 @signed_in
 @api(body=step_up_schemas.StepUpOptionsIn, out=schemas.OfferOut, errors=(401, 409))
 def step_up_options(body: dict[str, Any], caller: Caller) -> dict[str, Any]:
@@ -92,7 +92,7 @@ def step_up_options(body: dict[str, Any], caller: Caller) -> dict[str, Any]:
 
 
 @bp.post("/step-up")
-@limits.failed_login
+@request_limits.failed_login
 @signed_in
 @api(body=step_up_schemas.StepUpIn, out=step_up_schemas.SteppedUpOut, errors=(401, 403, 409, 502, 503))
 def confirm_step_up(body: dict[str, Any], caller: Caller) -> SteppedUp:

@@ -9,7 +9,7 @@ from concurrent.futures import Future, ThreadPoolExecutor, wait
 from flask import Flask, current_app
 
 from otp_service.core.errors import ServiceError
-from otp_service.core.tracing import request_id
+from otp_service.core.web.tracing import request_id
 
 THREADS = 4
 CAPACITY = 64

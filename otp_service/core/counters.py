@@ -5,7 +5,7 @@ from datetime import datetime, timedelta
 from sqlalchemy import Integer, String, bindparam, delete, select, text, update
 from sqlalchemy.orm import Mapped, mapped_column
 
-from otp_service.core.database import UtcDateTime, execute, fetch_one, transaction
+from otp_service.core.database.transactions import UtcDateTime, execute, fetch_one, transaction
 from otp_service.extensions import Model
 
 

@@ -11,7 +11,7 @@ from typing import Any
 import orjson
 
 from otp_service.core.phone import mask
-from otp_service.core.tracing import concerned_user_id, request_id
+from otp_service.core.web.tracing import concerned_user_id, request_id
 
 _STANDARD = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime", "taskName"}
 _NUMBER = re.compile(r"(?:\+|%2[Bb])([1-9](?:[ ().-]{0,2}[0-9]){6,})")

@@ -4,7 +4,7 @@ from datetime import datetime
 
 from otp_service import audit, sessions
 from otp_service.accounts import notices
-from otp_service.core.tracing import ClientInfo
+from otp_service.core.web.tracing import ClientInfo
 from otp_service.factors import throttle, trusted_devices
 from otp_service.sessions import Caller
 

@@ -6,8 +6,8 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any, Protocol, runtime_checkable
 
-from otp_service.core.schema import Schema
-from otp_service.core.tracing import ClientInfo
+from otp_service.core.web.schema import Schema
+from otp_service.core.web.tracing import ClientInfo
 
 
 class Use(StrEnum):

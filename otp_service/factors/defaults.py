@@ -6,10 +6,10 @@ from sqlalchemy import Select, select
 
 from otp_service import audit
 from otp_service.core import clock
-from otp_service.core.database import execute, fetch_one, transaction, upsert
-from otp_service.core.prepared import Given, prepared
+from otp_service.core.database.prepared import Given, prepared
+from otp_service.core.database.transactions import execute, fetch_one, transaction, upsert
 from otp_service.core.settings import settings
-from otp_service.core.tracing import ClientInfo
+from otp_service.core.web.tracing import ClientInfo
 from otp_service.factors import registry
 from otp_service.factors.errors import MethodNotEnrolled
 from otp_service.factors.models import FactorDefault

@@ -8,7 +8,7 @@ from otp_service.factors import trusted_devices
 from otp_service.factors.backup_codes.factor import BACKUP_CODES
 from otp_service.factors.contract import Ask, CodeMaker, Factor, Proof
 from otp_service.factors.errors import MethodNotEnrolled
-from otp_service.factors.otp.factor import PHONE
+from otp_service.factors.phone.factor import PHONE
 from otp_service.factors.totp.factor import TOTP
 from otp_service.factors.webauthn.factor import WEBAUTHN
 

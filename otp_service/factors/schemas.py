@@ -4,7 +4,7 @@ from typing import Any
 
 from marshmallow import fields, validate
 
-from otp_service.core.schema import Schema, one_fault
+from otp_service.core.web.schema import Schema, one_fault
 from otp_service.factors import registry
 
 

@@ -10,10 +10,10 @@ from typing import Any
 from sqlalchemy import ColumnElement, Delete, Select, bindparam, case, delete, select, text, update
 
 from otp_service import audit
-from otp_service.core.database import UtcDateTime, execute, fetch_all, fetch_one, transaction
-from otp_service.core.prepared import Given, prepared
+from otp_service.core.database.prepared import Given, prepared
+from otp_service.core.database.transactions import UtcDateTime, execute, fetch_all, fetch_one, transaction
 from otp_service.core.settings import settings
-from otp_service.core.tracing import ClientInfo
+from otp_service.core.web.tracing import ClientInfo
 from otp_service.factors.errors import AuthenticatorDisabled, TooManyAttempts
 from otp_service.factors.models import FactorThrottle
 

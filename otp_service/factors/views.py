@@ -4,8 +4,8 @@ from typing import Any
 
 from flask import Blueprint
 
-from otp_service.core.api import api
-from otp_service.core.tracing import client_info
+from otp_service.core.web.api import api
+from otp_service.core.web.tracing import client_info
 from otp_service.factors import defaults, registry
 from otp_service.factors.schemas import DefaultIn, FactorsOut
 from otp_service.sessions import Caller, signed_in

@@ -4,8 +4,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from otp_service import outbox
-from otp_service.factors.otp import sweeping
 from otp_service.jobs import retention
+from otp_service.verifications import sweeping
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator
 from urllib.parse import urlsplit
 
 from otp_service import sinch
-from otp_service.core import hashing
+from otp_service.core.crypto import hashing
 from otp_service.core.settings import settings
 from otp_service.ops.findings import Finding, failed, ok, warning
 from otp_service.ops.store_checks import check_database, check_redis

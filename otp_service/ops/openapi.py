@@ -11,7 +11,7 @@ from flask import Flask
 from marshmallow import Schema, fields, validate
 from werkzeug.routing import Rule
 
-from otp_service.core.api import EMPTY, Contract
+from otp_service.core.web.api import EMPTY, Contract
 
 TITLE = "otp_service"
 _METHODS = {"GET", "POST", "PUT", "PATCH", "DELETE"}

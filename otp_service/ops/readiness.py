@@ -9,8 +9,8 @@ from sqlalchemy import text
 from sqlalchemy.exc import SQLAlchemyError
 
 from otp_service import sinch
-from otp_service.core import limits
-from otp_service.core.database import fetch_all
+from otp_service.core.database.transactions import fetch_all
+from otp_service.core.web import request_limits
 from otp_service.extensions import MIGRATIONS
 
 _AHEAD = "ahead: a newer version migrated"
@@ -24,7 +24,7 @@ def check() -> dict[str, Any]:
     checks = {
         "database": database,
         "migrations": migrations,
-        "limiter_store": limits.store_state(),
+        "limiter_store": request_limits.store_state(),
         "provider_breaker": sinch.get_client().state().value,
     }
     is_ready = all(checks[name] in good for name, good in _GOOD.items())

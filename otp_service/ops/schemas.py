@@ -2,7 +2,7 @@
 
 from marshmallow import fields
 
-from otp_service.core.schema import Schema
+from otp_service.core.web.schema import Schema
 
 
 class HealthOut(Schema):

@@ -9,7 +9,7 @@ from sqlalchemy import text
 from sqlalchemy.exc import SQLAlchemyError
 
 from otp_service.core import clock
-from otp_service.core.database import fetch_all, fetch_one, transaction
+from otp_service.core.database.transactions import fetch_all, fetch_one, transaction
 from otp_service.core.settings import settings
 from otp_service.extensions import db
 from otp_service.ops.findings import Finding, failed, ok, warning

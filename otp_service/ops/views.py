@@ -6,7 +6,7 @@ import orjson
 from flask import Blueprint, Response, current_app
 
 from otp_service.core import clock
-from otp_service.core.api import api
+from otp_service.core.web.api import api
 from otp_service.ops import readiness
 from otp_service.ops.openapi import document
 from otp_service.ops.schemas import HealthOut, ReadyOut

@@ -15,8 +15,8 @@ from sqlalchemy import Row, select, update
 
 from otp_service import mail
 from otp_service.core import clock
-from otp_service.core.database import assert_no_transaction, execute, fetch_all, transaction
-from otp_service.core.secrets import Unreadable
+from otp_service.core.crypto.secrets import Unreadable
+from otp_service.core.database.transactions import assert_no_transaction, execute, fetch_all, transaction
 from otp_service.core.settings import settings
 from otp_service.mail import NotDelivered, Trouble
 from otp_service.outbox import sealing

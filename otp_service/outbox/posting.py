@@ -4,8 +4,8 @@ import uuid
 from datetime import datetime
 
 from otp_service import mail
-from otp_service.core.database import execute
-from otp_service.core.prepared import prepared_insert
+from otp_service.core.database.prepared import prepared_insert
+from otp_service.core.database.transactions import execute
 from otp_service.core.settings import settings
 from otp_service.outbox import sealing
 from otp_service.outbox.announcing import announce_after_commit

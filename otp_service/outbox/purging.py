@@ -4,7 +4,7 @@ from datetime import datetime
 
 from sqlalchemy import delete
 
-from otp_service.core.database import execute, transaction
+from otp_service.core.database.transactions import execute, transaction
 from otp_service.outbox.models import OutboxMessage
 from otp_service.outbox.states import State
 

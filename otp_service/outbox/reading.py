@@ -6,8 +6,8 @@ from uuid import UUID
 
 from sqlalchemy import select
 
-from otp_service.core.database import fetch_all
-from otp_service.core.secrets import Unreadable
+from otp_service.core.crypto.secrets import Unreadable
+from otp_service.core.database.transactions import fetch_all
 from otp_service.mail import Message
 from otp_service.outbox.delivering import written
 from otp_service.outbox.models import OutboxMessage

@@ -7,7 +7,7 @@ from uuid import UUID
 from sqlalchemy import ColumnElement, select, update
 
 from otp_service.core import clock
-from otp_service.core.database import execute, fetch_all, transaction
+from otp_service.core.database.transactions import execute, fetch_all, transaction
 from otp_service.outbox.models import OutboxMessage
 from otp_service.outbox.states import State
 

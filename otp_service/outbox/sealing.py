@@ -5,7 +5,7 @@ from uuid import UUID
 
 import orjson
 
-from otp_service.core.secrets import keyring
+from otp_service.core.crypto.secrets import keyring
 
 
 def seal_address(message_id: UUID, address: str) -> str:

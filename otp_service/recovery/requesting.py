@@ -2,17 +2,16 @@
 
 import logging
 
-from otp_service import audit
+from otp_service import audit, verifications
 from otp_service.core import background, clock
-from otp_service.core.database import transaction
+from otp_service.core.database.transactions import transaction
 from otp_service.core.errors import TooMany
-from otp_service.core.tracing import ClientInfo
-from otp_service.factors import otp
-from otp_service.factors.otp import by_name, destinations
-from otp_service.factors.otp.by_name import Scope
-from otp_service.factors.otp.errors import DestinationNotAllowed
+from otp_service.core.web.tracing import ClientInfo
 from otp_service.recovery import recoverable
 from otp_service.sinch import Channel
+from otp_service.verifications import by_name, destinations
+from otp_service.verifications.by_name import Scope
+from otp_service.verifications.errors import DestinationNotAllowed
 
 log = logging.getLogger(__name__)
 
@@ -36,10 +35,10 @@ def _send(email: str, client: ClientInfo) -> None:
         return
     with transaction():
         audit.record("password.reset_requested", user_id=account.user_id, client=client, at=clock.now())
-    recipient = otp.Recipient(
-        account.user_id, account.phone_number, otp.Purpose.PASSWORD_RESET, account.locale, is_anonymous=True
+    recipient = verifications.Recipient(
+        account.user_id, account.phone_number, verifications.Purpose.PASSWORD_RESET, account.locale, is_anonymous=True
     )
-    otp.send(recipient, channel=_channel(account.phone_number), client=client)
+    verifications.send(recipient, channel=_channel(account.phone_number), client=client)
 
 
 def _channel(phone_number: str) -> Channel:

@@ -1,19 +1,19 @@
 """Sets a forgotten password: the code on the phone, a second factor where there is one, then all at once."""
 
-from otp_service import audit, sessions
+from otp_service import audit, sessions, verifications
 from otp_service.accounts import credentials, notices, users
 from otp_service.accounts.errors import UserNotFound
 from otp_service.core import clock
-from otp_service.core.database import transaction
-from otp_service.core.tracing import ClientInfo
-from otp_service.factors import otp, throttle, trusted_devices
+from otp_service.core.database.transactions import transaction
+from otp_service.core.web.tracing import ClientInfo
+from otp_service.factors import throttle, trusted_devices
 from otp_service.factors.contract import Proof
 from otp_service.factors.errors import OtpInvalid
-from otp_service.factors.otp import by_name
-from otp_service.factors.otp.by_name import Scope
 from otp_service.recovery import recoverable, second_step
 from otp_service.recovery.recoverable import Recoverable
 from otp_service.recovery.second_step import Answer
+from otp_service.verifications import by_name
+from otp_service.verifications.by_name import Scope
 
 
 def confirm(*, email: str, code: str, new_password: str, second: Answer | None, client: ClientInfo) -> None:
@@ -32,15 +32,19 @@ def confirm(*, email: str, code: str, new_password: str, second: Answer | None, 
     _set(account, password_hash, (proof, proof_of_second), client)
 
 
-def _prove(email: str, code: str, client: ClientInfo) -> tuple[Recoverable, otp.Proof]:
+def _prove(email: str, code: str, client: ClientInfo) -> tuple[Recoverable, verifications.Proof]:
     account = recoverable.find(email)
     if account is None:
         raise UserNotFound
-    purpose = otp.Purpose.PASSWORD_RESET
-    return account, otp.prove(user_id=account.user_id, code=code, purpose=purpose, client=client, is_anonymous=True)
+    purpose = verifications.Purpose.PASSWORD_RESET
+    return account, verifications.prove(
+        user_id=account.user_id, code=code, purpose=purpose, client=client, is_anonymous=True
+    )
 
 
-def _set(account: Recoverable, password_hash: str, proofs: tuple[otp.Proof, Proof | None], client: ClientInfo) -> None:
+def _set(
+    account: Recoverable, password_hash: str, proofs: tuple[verifications.Proof, Proof | None], client: ClientInfo
+) -> None:
     """All of it or nothing. The code was for the number that it was sent to, which must still be the account's."""
     now = clock.now()
     proof, proof_of_second = proofs
@@ -49,7 +53,7 @@ def _set(account: Recoverable, password_hash: str, proofs: tuple[otp.Proof, Proo
         current = recoverable.of(held) if held is not None else None
         if current is None or current.phone_number != proof.phone_number:
             raise OtpInvalid
-        otp.redeem(proof, client=client, now=now)
+        verifications.redeem(proof, client=client, now=now)
         if proof_of_second is not None:
             proof_of_second.redeem(client=client, now=now)
         users.set_password_hash(account.user_id, password_hash, now=now)

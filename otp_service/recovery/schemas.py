@@ -6,8 +6,8 @@ from marshmallow import ValidationError, fields, post_load, validates_schema
 
 from otp_service.accounts import credentials
 from otp_service.accounts.fields import EmailField, password
-from otp_service.core.schema import Schema
-from otp_service.factors.otp.fields import CodeField
+from otp_service.core.web.schema import Schema
+from otp_service.factors.phone.fields import CodeField
 from otp_service.factors.schemas import AnswerIn
 from otp_service.recovery.second_step import Answer
 

@@ -4,7 +4,7 @@ import uuid
 from dataclasses import dataclass
 from typing import Any
 
-from otp_service.core.tracing import ClientInfo
+from otp_service.core.web.tracing import ClientInfo
 from otp_service.factors import registry
 from otp_service.factors.contract import Ask, Proof, Use
 from otp_service.recovery.errors import SecondFactorRequired

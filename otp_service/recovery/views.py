@@ -4,9 +4,9 @@ from typing import Any
 
 from flask import Blueprint
 
-from otp_service.core import limits
-from otp_service.core.api import api
-from otp_service.core.tracing import client_info
+from otp_service.core.web import request_limits
+from otp_service.core.web.api import api
+from otp_service.core.web.tracing import client_info
 from otp_service.recovery import requesting, resetting, schemas
 
 bp = Blueprint("recovery", __name__, url_prefix="/auth")
@@ -14,7 +14,7 @@ REQUESTED = "If this address belongs to an account with a verified phone, a code
 
 
 @bp.post("/password-reset")
-@limits.otp
+@request_limits.otp
 @api(body=schemas.PasswordResetIn, out=schemas.PasswordResetOut, status=202)
 def request_reset(body: dict[str, Any]) -> dict[str, Any]:
     """Have a code sent for a new password; the answer is the same whether or not there is an account."""
@@ -23,7 +23,7 @@ def request_reset(body: dict[str, Any]) -> dict[str, Any]:
 
 
 @bp.post("/password-reset/confirm")
-@limits.otp
+@request_limits.otp
 @api(body=schemas.PasswordResetConfirmIn, errors=(401, 403, 502))
 def confirm_reset(body: dict[str, Any]) -> None:
     """Set a new password with the code; all sessions end, nobody is signed in."""

@@ -9,7 +9,7 @@ from typing import Any
 from flask import request
 
 from otp_service.core import clock
-from otp_service.core.tracing import concerns
+from otp_service.core.web.tracing import concerns
 from otp_service.sessions import services, tokens
 from otp_service.sessions.errors import AccessTokenRequired, InvalidToken
 

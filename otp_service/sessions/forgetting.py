@@ -4,7 +4,7 @@ from datetime import datetime
 
 from sqlalchemy import delete, or_
 
-from otp_service.core.database import execute, transaction
+from otp_service.core.database.transactions import execute, transaction
 from otp_service.sessions.models import Session
 
 

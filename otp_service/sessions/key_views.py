@@ -3,7 +3,7 @@
 import orjson
 from flask import Blueprint, Response
 
-from otp_service.core.api import api
+from otp_service.core.web.api import api
 from otp_service.sessions.schemas import KeysOut
 from otp_service.sessions.signing_keys import signing_keys
 

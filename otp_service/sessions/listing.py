@@ -8,8 +8,8 @@ from typing import Any
 from sqlalchemy import Select, select
 
 from otp_service.core import clock
-from otp_service.core.database import fetch_all
-from otp_service.core.prepared import Given, prepared
+from otp_service.core.database.prepared import Given, prepared
+from otp_service.core.database.transactions import fetch_all
 from otp_service.sessions.lifetime import lives
 from otp_service.sessions.models import Session
 

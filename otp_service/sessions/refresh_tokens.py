@@ -9,7 +9,7 @@ import hmac
 import re
 from dataclasses import dataclass
 
-from otp_service.core.secrets import keyring, new_token
+from otp_service.core.crypto.secrets import keyring, new_token
 
 _FAMILY = "refresh token"
 _GENERATION = "refresh token generation"

@@ -4,7 +4,7 @@ from datetime import datetime
 
 from sqlalchemy import update
 
-from otp_service.core.database import execute
+from otp_service.core.database.transactions import execute
 from otp_service.sessions import refresh_tokens
 from otp_service.sessions.access import Caller
 from otp_service.sessions.errors import InvalidToken

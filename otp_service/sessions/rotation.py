@@ -16,10 +16,10 @@ from sqlalchemy.sql.dml import ReturningUpdate
 
 from otp_service import audit
 from otp_service.core import clock
-from otp_service.core.database import UtcDateTime, execute, execute_alone, fetch_one, transaction
+from otp_service.core.database.transactions import UtcDateTime, execute, execute_alone, fetch_one, transaction
 from otp_service.core.errors import TooMany
 from otp_service.core.settings import settings
-from otp_service.core.tracing import ClientInfo, concerns
+from otp_service.core.web.tracing import ClientInfo, concerns
 from otp_service.sessions import refresh_tokens
 from otp_service.sessions.errors import InvalidToken, TokenReused
 from otp_service.sessions.lifetime import idle_since, is_alive, lives_by

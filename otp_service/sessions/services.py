@@ -8,10 +8,10 @@ from sqlalchemy import ColumnElement, bindparam, select, update
 
 from otp_service import audit
 from otp_service.core import clock
-from otp_service.core.database import execute, fetch_one, transaction
-from otp_service.core.prepared import prepared_insert
+from otp_service.core.database.prepared import prepared_insert
+from otp_service.core.database.transactions import execute, fetch_one, transaction
 from otp_service.core.settings import settings
-from otp_service.core.tracing import ClientInfo
+from otp_service.core.web.tracing import ClientInfo
 from otp_service.sessions import refresh_tokens, tokens
 from otp_service.sessions.errors import SessionNotFound
 from otp_service.sessions.lifetime import idle_since, lives, lives_by

@@ -11,9 +11,9 @@ from sqlalchemy import update
 
 from otp_service import audit
 from otp_service.core import clock
-from otp_service.core.database import execute, transaction
+from otp_service.core.database.transactions import execute, transaction
 from otp_service.core.settings import settings
-from otp_service.core.tracing import ClientInfo
+from otp_service.core.web.tracing import ClientInfo
 from otp_service.sessions import tokens
 from otp_service.sessions.access import Caller, View, signed_in
 from otp_service.sessions.errors import InvalidToken, StepUpRequired

@@ -6,8 +6,8 @@ from typing import Any
 
 from flask import Blueprint
 
-from otp_service.core.api import api
-from otp_service.core.tracing import client_info
+from otp_service.core.web.api import api
+from otp_service.core.web.tracing import client_info
 from otp_service.sessions import listing, services
 from otp_service.sessions.access import Caller, signed_in
 from otp_service.sessions.schemas import SessionsOut

@@ -6,13 +6,13 @@ from datetime import datetime
 from typing import Any
 
 from otp_service.core import clock, counters
-from otp_service.core.body import parse_object
-from otp_service.core.database import transaction
+from otp_service.core.database.transactions import transaction
 from otp_service.core.settings import settings
-from otp_service.core.tracing import ClientInfo
-from otp_service.factors.otp import answering, news
+from otp_service.core.web.body import parse_object
+from otp_service.core.web.tracing import ClientInfo
 from otp_service.sinch import SignedRequest, is_fresh, verify_signature
 from otp_service.sinch.events import DeliveryEvent, Event, RequestEvent, ResultEvent, parse_event
+from otp_service.verifications import callback_answers, callbacks
 from otp_service.webhooks.errors import EventNotAccepted
 
 REMEMBERED_SECONDS = 660
@@ -53,13 +53,13 @@ def _require_new(signed: SignedRequest, now: datetime) -> None:
 def _answer(event: Event | None, client: ClientInfo, now: datetime) -> dict[str, Any] | None:
     name = type(event).__name__ if event else "unknown"
     if isinstance(event, RequestEvent):
-        reply = answering.answer(event)
+        reply = callback_answers.answer(event)
         log.info("webhook.received", extra={"kind": name, "answer": reply["action"]})
         return reply
     is_applied = False
     if isinstance(event, ResultEvent):
-        is_applied = news.take_result(event, client=client, now=now)
+        is_applied = callbacks.take_result(event, client=client, now=now)
     elif isinstance(event, DeliveryEvent):
-        is_applied = news.take_delivery(event, client=client, now=now)
+        is_applied = callbacks.take_delivery(event, client=client, now=now)
     log.info("webhook.received", extra={"kind": name, "applied": is_applied})
     return None

@@ -4,10 +4,10 @@ from typing import Any
 
 from flask import Blueprint, request
 
-from otp_service.core import limits
-from otp_service.core.api import api
-from otp_service.core.body import read_json_bytes
-from otp_service.core.tracing import client_info
+from otp_service.core.web import request_limits
+from otp_service.core.web.api import api
+from otp_service.core.web.body import read_json_bytes
+from otp_service.core.web.tracing import client_info
 from otp_service.sinch import SignedRequest
 from otp_service.webhooks import receiving
 from otp_service.webhooks.schemas import ReplyOut
@@ -16,7 +16,7 @@ bp = Blueprint("webhooks", __name__)
 
 
 @bp.post("/webhooks/sinch/verification")
-@limits.refused_only
+@request_limits.refused_only
 @api(out=ReplyOut, may_be_empty=True, errors=(400, 401, 413, 415))
 def verification_event() -> dict[str, Any] | None:
     """Take an event that Sinch has signed: the question before a start, the news after it."""

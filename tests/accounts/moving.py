@@ -11,7 +11,7 @@ from sqlalchemy import delete, select
 
 from otp_service.accounts.models import User
 from otp_service.audit.models import AuditEvent
-from otp_service.core.database import execute, fetch_all, transaction
+from otp_service.core.database.transactions import execute, fetch_all, transaction
 from tests.factories import PASSWORD
 
 HEADER = "email,phoneNumber,passwordHash"

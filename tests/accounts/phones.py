@@ -3,9 +3,9 @@
 from typing import Any
 
 from otp_service.simulator import Simulator
+from tests.accounts.email.letters import letters
 from tests.api import Api
 from tests.conftest import Time
-from tests.email.letters import letters
 from tests.factories import Person, new_number, sign_in
 
 COOLDOWN = 121

@@ -5,9 +5,9 @@ from sqlalchemy import func, select
 
 from otp_service.accounts import users
 from otp_service.audit.models import AuditEvent
-from otp_service.auth import erasing
-from otp_service.core.database import fetch_all
+from otp_service.core.database.transactions import fetch_all
 from otp_service.extensions import db
+from otp_service.selfservice import erasing
 from otp_service.simulator import Simulator
 from tests.api import Api
 from tests.factories import Person, log_in, make_person, new_details, sign_in

@@ -8,15 +8,15 @@ from flask import Flask
 from sqlalchemy import select
 
 from otp_service.audit.models import AuditEvent
-from otp_service.auth import exports
-from otp_service.core.database import fetch_all
+from otp_service.core.database.transactions import fetch_all
 from otp_service.extensions import db
+from otp_service.selfservice import exporting
 from otp_service.simulator import Simulator
+from tests.accounts.email.letters import letters
 from tests.accounts.moving import flask_users
 from tests.accounts.phones import sign_in_and_change
 from tests.api import Api
 from tests.conftest import Time
-from tests.email.letters import letters
 from tests.factories import PASSWORD, Person, log_in, make_person, new_details, sign_in
 
 
@@ -122,10 +122,10 @@ def test_other_people_lose_nothing(app: Flask, api: Api, sinch: Simulator, ada: 
 
 def test_every_table_about_people_is_exported_or_says_why_not() -> None:
     about_people = {name for name, table in db.metadata.tables.items() if "user_id" in table.columns} | {"users"}
-    exported = {part.table for part in exports.PARTS}
-    assert about_people == exported | set(exports.EXEMPT)
-    assert not exported & set(exports.EXEMPT)
-    assert all(len(reason) > 20 for reason in exports.EXEMPT.values())
+    exported = {part.table for part in exporting.PARTS}
+    assert about_people == exported | set(exporting.EXEMPT)
+    assert not exported & set(exporting.EXEMPT)
+    assert all(len(reason) > 20 for reason in exporting.EXEMPT.values())
 
 
 def test_an_export_tells_everything_about_its_person_alone(
@@ -139,7 +139,7 @@ def test_an_export_tells_everything_about_its_person_alone(
     assert response.status_code == 200
     assert response.headers["Cache-Control"] == "no-store"
     told = response.json
-    assert set(told) == {"exportedAt", *(part.name for part in exports.PARTS)}
+    assert set(told) == {"exportedAt", *(part.name for part in exporting.PARTS)}
     assert (told["profile"]["email"], told["profile"]["phoneNumber"]) == (ada.email, new)
     assert [change["earlierNumber"] for change in told["phoneChanges"]] == [ada.phone_number]
     assert tokens["sessionId"] in {session["id"] for session in told["sessions"]}

@@ -11,7 +11,7 @@ import bcrypt
 import pytest
 from flask import Flask
 
-from otp_service.core import hashing
+from otp_service.core.crypto import hashing
 from tests.accounts.moving import (
     HASH,
     csv_of,

@@ -7,7 +7,7 @@ import pytest
 
 from otp_service.accounts.importing.checks import Checker
 from otp_service.accounts.importing.records import Fault, NewUser, Place, Record
-from otp_service.core import hashing
+from otp_service.core.crypto import hashing
 from tests.accounts.moving import HASH
 from tests.factories import PASSWORD
 

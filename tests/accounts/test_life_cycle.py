@@ -17,7 +17,7 @@ from otp_service.accounts import credentials, registrations, users
 from otp_service.accounts.models import User
 from otp_service.audit import COMMAND_LINE
 from otp_service.auth.registration import UNPROVEN_FOR
-from otp_service.core.database import fetch_all
+from otp_service.core.database.transactions import fetch_all
 from otp_service.extensions import db
 from otp_service.jobs import retention
 from otp_service.simulator import Simulator

@@ -13,7 +13,7 @@ from otp_service.accounts.users import Account
 from otp_service.audit import COMMAND_LINE
 from otp_service.auth.registration import UNPROVEN_FOR
 from otp_service.core import clock
-from otp_service.core.database import fetch_all, transaction
+from otp_service.core.database.transactions import fetch_all, transaction
 from otp_service.outbox.models import OutboxMessage
 from otp_service.simulator import Simulator
 from tests.accounts.moving import events, flask_users, json_of, remove_all, row, stored

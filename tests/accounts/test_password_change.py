@@ -6,11 +6,11 @@ import pytest
 from flask import Flask
 
 from otp_service.simulator import Simulator
+from tests.accounts.email.letters import letters
 from tests.accounts.moving import events
 from tests.accounts.phones import COOLDOWN
 from tests.api import Api
 from tests.conftest import Time
-from tests.email.letters import letters
 from tests.factories import PASSWORD, Person, code_on_phone, log_in, make_person, sign_in
 from tests.parallel import at_once
 

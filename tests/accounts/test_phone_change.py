@@ -6,9 +6,10 @@ from sqlalchemy import select
 
 from otp_service.accounts import users
 from otp_service.accounts.models import PhoneChange
-from otp_service.core.database import fetch_all
+from otp_service.core.database.transactions import fetch_all
 from otp_service.jobs import retention
 from otp_service.simulator import Simulator
+from tests.accounts.email.letters import letters
 from tests.accounts.moving import events
 from tests.accounts.phones import (
     COOLDOWN,
@@ -21,7 +22,6 @@ from tests.accounts.phones import (
 )
 from tests.api import Api
 from tests.conftest import Time
-from tests.email.letters import letters
 from tests.factories import Person, code_on_phone, log_in, make_person, new_details, new_number, sign_in, wrong_code
 from tests.parallel import at_once
 

@@ -10,7 +10,7 @@ from sqlalchemy import delete, update
 
 from otp_service.accounts import numbers, profiles, users
 from otp_service.accounts.models import User
-from otp_service.core.database import execute, transaction
+from otp_service.core.database.transactions import execute, transaction
 from otp_service.sessions import Caller
 from otp_service.sessions.errors import InvalidToken
 from otp_service.simulator import Simulator

@@ -2,16 +2,17 @@
 
 from flask import Flask
 
-from otp_service.auth import password_setting, phone_setting
+from otp_service.auth import password_setting
+from otp_service.operators import phone_setting
 from otp_service.simulator import Simulator
+from tests.accounts.email.test_change import ask_for_link, new_address, prove
 from tests.accounts.phones import COOLDOWN, ask_for_number, change_number, undo_token
 from tests.accounts.test_phone_change import number_of, undo
 from tests.api import Api
 from tests.conftest import MakeApp, Time
-from tests.email.test_change import ask_for_link, new_address, prove
 from tests.factories import PASSWORD, code_on_phone, log_in, make_person, new_details, new_number, sign_in
-from tests.totp.authenticator import enrol, sign_in_with
-from tests.trusted_devices.test_sign_in import log_in_on, sign_in_and_remember
+from tests.factors.totp.authenticator import enrol, sign_in_with
+from tests.factors.trusted_devices.test_sign_in import log_in_on, sign_in_and_remember
 
 SEND_LIMITS = {"OTP_SENDS_PER_NUMBER_HOUR": "5", "OTP_SENDS_PER_NUMBER_DAY": "10", "OTP_COOLDOWN": "0"}
 

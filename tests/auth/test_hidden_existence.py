@@ -8,9 +8,9 @@ import pytest
 from flask import Flask
 
 from otp_service.accounts import users
-from otp_service.core.pace import Pace
-from otp_service.factors.otp.texts import RISK
+from otp_service.core.web.even_timing import Pace
 from otp_service.simulator import Simulator
+from otp_service.verifications.texts import RISK
 from tests.api import Api
 from tests.conftest import MakeApp, Time
 from tests.factories import Person, code_on_phone, log_in, make_person, new_details, wrong_code

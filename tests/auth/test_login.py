@@ -137,7 +137,7 @@ def test_an_imported_bcrypt_hash_is_upgraded_at_login(app: Flask, api: Api) -> N
     from sqlalchemy import select, update
 
     from otp_service.accounts.models import User
-    from otp_service.core.database import execute, fetch_one, transaction
+    from otp_service.core.database.transactions import execute, fetch_one, transaction
 
     person = make_person(app)
     with app.app_context():

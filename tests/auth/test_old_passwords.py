@@ -7,8 +7,9 @@ from typing import Any
 from flask import Flask
 
 from otp_service.accounts import users
-from otp_service.core import clock, hashing
-from otp_service.core.database import transaction
+from otp_service.core import clock
+from otp_service.core.crypto import hashing
+from otp_service.core.database.transactions import transaction
 from otp_service.simulator import Simulator
 from tests.api import Api
 from tests.conftest import MakeApp

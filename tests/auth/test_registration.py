@@ -103,7 +103,7 @@ def test_a_password_is_stored_as_a_bcrypt_sha256_hash(app: Flask, api: Api) -> N
     from sqlalchemy import select
 
     from otp_service.accounts.models import User
-    from otp_service.core.database import fetch_one
+    from otp_service.core.database.transactions import fetch_one
 
     person = make_person(app)
     with app.app_context():

@@ -171,7 +171,7 @@ def test_of_50_parallel_wrong_codes_at_most_five_reach_the_provider(
 def sessions_of(app: Flask, person: Person) -> int:
     from sqlalchemy import func, select
 
-    from otp_service.core.database import fetch_all
+    from otp_service.core.database.transactions import fetch_all
     from otp_service.sessions.models import Session
 
     with app.app_context():
@@ -181,8 +181,8 @@ def sessions_of(app: Flask, person: Person) -> int:
 def attempts_of(app: Flask, person: Person) -> int:
     from sqlalchemy import select
 
-    from otp_service.core.database import fetch_all
-    from otp_service.factors.otp.models import Verification
+    from otp_service.core.database.transactions import fetch_all
+    from otp_service.verifications.models import Verification
 
     with app.app_context():
         return sum(

@@ -8,9 +8,9 @@ import pytest
 from flask import Flask, current_app
 
 from otp_service.core.background import HEAD_START_SECONDS, Background
+from otp_service.core.crypto.hash_slots import SlotsBusy
 from otp_service.core.errors import Forbidden
-from otp_service.core.pace import Pace
-from otp_service.core.slots import SlotsBusy
+from otp_service.core.web.even_timing import Pace
 
 Logs = pytest.LogCaptureFixture
 

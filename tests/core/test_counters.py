@@ -7,7 +7,7 @@ import pytest
 from flask import Flask
 
 from otp_service.core import counters
-from otp_service.core.database import transaction
+from otp_service.core.database.transactions import transaction
 from tests.parallel import at_once
 
 NOON = datetime(2026, 7, 1, 12, 0, tzinfo=UTC)

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from otp_service.core.hashing import LONGEST_PASSWORD, Verification, hash_password, normalize, verify_password
+from otp_service.core.crypto.hashing import LONGEST_PASSWORD, Verification, hash_password, normalize, verify_password
 
 ANY_TEXT = st.text(st.characters(codec=None), max_size=100)  # lone surrogates and NUL among them
 LONG = "abc123" * 12  # 72 bytes

@@ -5,7 +5,7 @@ import threading
 
 import pytest
 
-from otp_service.core.low_priority import NICENESS, LowPriorityThreads
+from otp_service.core.crypto.low_priority import NICENESS, LowPriorityThreads
 
 
 def niceness() -> int:

@@ -9,8 +9,8 @@ from sqlalchemy import Select, Update, select, update
 
 from otp_service.accounts.models import LoginThrottle, User
 from otp_service.core import clock
-from otp_service.core.database import execute, fetch_all, fetch_one, transaction
-from otp_service.core.prepared import Given, prepared, prepared_insert
+from otp_service.core.database.prepared import Given, prepared, prepared_insert
+from otp_service.core.database.transactions import execute, fetch_all, fetch_one, transaction
 from tests.factories import make_person
 
 _add = prepared_insert(LoginThrottle, LoginThrottle.failures)

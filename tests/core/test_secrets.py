@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from otp_service.core.secrets import Keyring, Unreadable, new_token
+from otp_service.core.crypto.secrets import Keyring, Unreadable, new_token
 
 OLD, NEW, STRANGE = (bytes([number]) * 32 for number in (1, 2, 3))
 CONTEXT = "verifications.provider_id:1"

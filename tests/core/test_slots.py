@@ -16,7 +16,7 @@ from typing import Any
 
 import pytest
 
-from otp_service.core.slots import HashSlots, SlotsBusy
+from otp_service.core.crypto.hash_slots import HashSlots, SlotsBusy
 
 ROOT = Path(__file__).resolve().parents[2]
 LONG_SECONDS = 60  # longer than any test should take; nothing here depends on how long
@@ -24,7 +24,7 @@ HEADER = """
 import json, os, sys, threading, time
 from contextlib import ExitStack
 from pathlib import Path
-from otp_service.core.slots import HashSlots, SlotsBusy
+from otp_service.core.crypto.hash_slots import HashSlots, SlotsBusy
 directory = Path(sys.argv[1])
 """
 HOLDER = """

@@ -8,7 +8,7 @@ from otp_service.simulator import Simulator
 from tests.api import Api
 from tests.conftest import MakeApp, Time
 from tests.factories import code_on_phone, log_in, make_person, sign_in
-from tests.totp.authenticator import enrol
+from tests.factors.totp.authenticator import enrol
 
 
 @pytest.fixture

@@ -6,15 +6,15 @@ import pytest
 from flask import Flask
 
 from otp_service.audit import COMMAND_LINE
-from otp_service.auth import mfa_reset
 from otp_service.core import clock
 from otp_service.factors import throttle
 from otp_service.factors.throttle import DISABLED_AT
+from otp_service.operators import mfa_reset
 from tests.api import Api
+from tests.factors.totp import authenticator as app_of
+from tests.factors.trusted_devices.conftest import recognises_on, remember_on
+from tests.factors.webauthn.conftest import enrolled
 from tests.sessions.conftest import SignedIn, alice
-from tests.totp import authenticator as app_of
-from tests.trusted_devices.conftest import recognises_on, remember_on
-from tests.webauthn.conftest import enrolled
 
 __all__ = ["alice"]
 

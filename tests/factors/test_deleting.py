@@ -24,9 +24,9 @@ FACTORS = {
 """The words for each factor in those files, and what goes with its folder: signing in with a passkey alone."""
 
 OTHERS = {
-    "totp": ("tests/backup_codes/test_sign_in.py", "tests/trusted_devices/test_sign_in.py"),
-    "backup_codes": ("tests/totp/test_codes.py", "tests/totp/test_sign_in.py"),
-    "webauthn": ("tests/totp/test_sign_in.py", "tests/factors/test_overview.py"),
+    "totp": ("tests/factors/backup_codes/test_sign_in.py", "tests/factors/trusted_devices/test_sign_in.py"),
+    "backup_codes": ("tests/factors/totp/test_codes.py", "tests/factors/totp/test_sign_in.py"),
+    "webauthn": ("tests/factors/totp/test_sign_in.py", "tests/factors/test_overview.py"),
 }
 QUICK = "sqlite and not parallel and not own_count_alone"
 """Not the races; nor the one test that is about two factors."""

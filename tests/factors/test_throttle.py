@@ -10,7 +10,7 @@ from flask import Flask
 from otp_service.accounts import users
 from otp_service.audit import COMMAND_LINE, events_of
 from otp_service.core import clock
-from otp_service.core.database import transaction
+from otp_service.core.database.transactions import transaction
 from otp_service.core.errors import ServiceError
 from otp_service.factors import throttle
 from otp_service.factors.throttle import DISABLED_AT

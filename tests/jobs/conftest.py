@@ -11,7 +11,7 @@ from flask import Flask
 
 from otp_service import outbox
 from otp_service.core import clock
-from otp_service.core.database import transaction
+from otp_service.core.database.transactions import transaction
 from tests.conftest import MakeApp
 from tests.mail.mailbox import Mailbox
 

@@ -11,17 +11,17 @@ from otp_service.audit import COMMAND_LINE
 from otp_service.auth.models import Challenge
 from otp_service.core import clock
 from otp_service.core.counters import Counter
-from otp_service.core.database import fetch_all, transaction
+from otp_service.core.database.transactions import fetch_all, transaction
 from otp_service.extensions import Base
 from otp_service.factors import trusted_devices
-from otp_service.factors.otp import sweeping
-from otp_service.factors.otp.models import Verification, VerificationAttempt
 from otp_service.factors.totp.models import TotpAuthenticator
 from otp_service.factors.trusted_devices.models import TrustedDevice
 from otp_service.factors.webauthn.models import WebAuthnChallenge
 from otp_service.jobs import retention
 from otp_service.sessions.models import Session
 from otp_service.simulator import Simulator
+from otp_service.verifications import sweeping
+from otp_service.verifications.models import Verification, VerificationAttempt
 from tests.api import Api
 from tests.conftest import Time
 from tests.factories import make_person, new_details, sign_in

@@ -6,7 +6,7 @@ from flask.testing import FlaskClient
 
 from otp_service import outbox
 from otp_service.core import clock
-from otp_service.core.database import transaction
+from otp_service.core.database.transactions import transaction
 from tests.conftest import MakeApp
 from tests.environments import PRODUCTION
 

@@ -6,8 +6,8 @@ import pytest
 from flask import Flask, Response
 from marshmallow import fields
 
-from otp_service.core.api import api as contract
-from otp_service.core.schema import Schema
+from otp_service.core.web.api import api as contract
+from otp_service.core.web.schema import Schema
 from tests.contract import Conformity
 
 

@@ -10,7 +10,7 @@ from flask import Flask
 from jsonschema import Draft202012Validator
 from openapi_spec_validator import OpenAPIV31SpecValidator, validate
 
-from otp_service.core.api import api as contract
+from otp_service.core.web.api import api as contract
 from otp_service.ops.openapi import document
 from tests.api import Api
 from tests.factories import new_details
@@ -174,7 +174,7 @@ def test_what_the_document_allows_for_a_code_is_what_the_route_allows(api: Api, 
 
 
 def test_only_channels_that_exist_are_documented(described: dict[str, Any]) -> None:
-    from otp_service.factors.otp import CHANNELS
+    from otp_service.verifications import CHANNELS
 
     shape = dict(body_schemas(described))["/api/v1/auth/request-otp"]["properties"]["channel"]
     assert shape["enum"] == [str(channel) for channel in CHANNELS]

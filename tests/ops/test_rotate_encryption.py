@@ -12,16 +12,17 @@ from flask import Flask
 from sqlalchemy import select, update
 
 from otp_service import outbox
-from otp_service.core import clock, resealing
-from otp_service.core.database import execute, fetch_all, transaction
-from otp_service.core.sealed_columns import SealedColumn, all_sealed
+from otp_service.core import clock
+from otp_service.core.database import resealing
+from otp_service.core.database.sealed_columns import SealedColumn, all_sealed
+from otp_service.core.database.transactions import execute, fetch_all, transaction
 from otp_service.extensions import db
 from otp_service.simulator import Simulator
 from tests.api import Api
 from tests.conftest import MakeApp, Time
 from tests.factories import Person, code_on_phone, log_in, make_person, sign_in
+from tests.factors.totp.authenticator import AuthenticatorApp, enrol, sign_in_with
 from tests.parallel import at_once
-from tests.totp.authenticator import AuthenticatorApp, enrol, sign_in_with
 
 OLD, NEW, STRANGE = (base64.b64encode(bytes([number]) * 32).decode() for number in (11, 12, 13))
 

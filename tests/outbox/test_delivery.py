@@ -9,7 +9,7 @@ from sqlalchemy import select
 
 from otp_service import outbox
 from otp_service.core import clock
-from otp_service.core.database import fetch_all
+from otp_service.core.database.transactions import fetch_all
 from otp_service.outbox import Delivered, records
 from otp_service.outbox.delivering import LEASE, TRIES, pause_after
 from otp_service.outbox.models import OutboxMessage

@@ -6,7 +6,7 @@ from sqlalchemy import select
 
 from otp_service import outbox
 from otp_service.core import clock
-from otp_service.core.database import fetch_all, transaction
+from otp_service.core.database.transactions import fetch_all, transaction
 from otp_service.extensions import db
 from otp_service.outbox import records
 from otp_service.outbox.models import OutboxMessage

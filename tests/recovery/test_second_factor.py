@@ -9,9 +9,9 @@ from otp_service.simulator import Simulator
 from tests.api import Api
 from tests.conftest import Time
 from tests.factories import PASSWORD, Person, make_person, sign_in, wrong_code
+from tests.factors.totp.authenticator import STEP, AuthenticatorApp, enrol
 from tests.parallel import at_once
 from tests.recovery.resets import NEW, can_sign_in, confirm, reset_code
-from tests.totp.authenticator import STEP, AuthenticatorApp, enrol
 
 
 class Careful:
@@ -90,7 +90,7 @@ def test_a_factor_that_wrong_codes_had_disabled_works_again_after_the_recovery(
     careful: Careful, app: Flask, time: Time
 ) -> None:
     from otp_service.core import clock
-    from otp_service.core.tracing import ClientInfo
+    from otp_service.core.web.tracing import ClientInfo
     from otp_service.factors import throttle
 
     with app.app_context():

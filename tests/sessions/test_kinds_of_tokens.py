@@ -9,10 +9,10 @@ from flask import Flask
 from werkzeug.test import TestResponse
 
 from otp_service.auth import password_setting
-from otp_service.core.secrets import new_token
+from otp_service.core.crypto.secrets import new_token
 from otp_service.simulator import Simulator
+from tests.accounts.email.letters import token_sent
 from tests.api import Api
-from tests.email.letters import token_sent
 from tests.factories import code_on_phone, log_in, make_person, new_details
 from tests.sessions.conftest import SignedIn
 

@@ -10,7 +10,7 @@ from otp_service.accounts import users
 from otp_service.audit import COMMAND_LINE
 from otp_service.audit.models import AuditEvent
 from otp_service.core import clock
-from otp_service.core.database import fetch_all
+from otp_service.core.database.transactions import fetch_all
 from otp_service.sessions import Grant
 from tests.api import Api
 from tests.parallel import at_once

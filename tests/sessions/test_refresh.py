@@ -10,7 +10,7 @@ from sqlalchemy import select, update
 
 from otp_service.accounts import users
 from otp_service.accounts.models import User
-from otp_service.core.database import execute, fetch_all, transaction
+from otp_service.core.database.transactions import execute, fetch_all, transaction
 from otp_service.extensions import db
 from otp_service.simulator import Simulator
 from tests.api import Api

@@ -8,8 +8,8 @@ from flask import Flask
 from sqlalchemy import event, select, update
 
 from otp_service.audit.models import AuditEvent
-from otp_service.core.database import execute, fetch_all, fetch_one, transaction
-from otp_service.core.secrets import Keyring
+from otp_service.core.crypto.secrets import Keyring
+from otp_service.core.database.transactions import execute, fetch_all, fetch_one, transaction
 from otp_service.extensions import db
 from otp_service.sessions.models import Session
 from tests.api import Api

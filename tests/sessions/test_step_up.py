@@ -11,8 +11,8 @@ from otp_service.accounts import users
 from otp_service.audit import COMMAND_LINE
 from otp_service.auth.step_up_schemas import METHOD_FAULT
 from otp_service.core import clock
-from otp_service.core.api import api as contract
-from otp_service.factors.otp.fields import CODE_FAULT
+from otp_service.core.web.api import api as contract
+from otp_service.factors.phone.fields import CODE_FAULT
 from otp_service.sessions import Caller, Grant, fresh_sign_in
 from otp_service.simulator import Simulator
 from tests.api import Api

@@ -7,10 +7,10 @@ import pytest
 from flask import Flask
 from sqlalchemy import select
 
-from otp_service.core.database import fetch_all
-from otp_service.factors.otp import sweeping
-from otp_service.factors.otp.models import Verification
+from otp_service.core.database.transactions import fetch_all
 from otp_service.simulator import Simulator
+from otp_service.verifications import sweeping
+from otp_service.verifications.models import Verification
 from tests.api import Api
 from tests.conftest import Time
 from tests.factories import Person, code_on_phone, log_in, make_person, sign_in, wrong_code

@@ -10,7 +10,7 @@ from otp_service.accounts import addresses
 from otp_service.accounts.importing import columns, hash_formats
 from otp_service.accounts.importing.records import Fault, NewUser, Record
 from otp_service.core import phone
-from otp_service.core.schema import camel_case
+from otp_service.core.web.schema import camel_case
 
 LONGEST_DISPLAY_NAME = 100
 _LONGEST_TEXT = 320  # of a number, a hash or a locale, before anything looks at it

@@ -1,6 +1,6 @@
 """The columns of a file of users: what they are called, which must be there, and in which order an export has them."""
 
-from otp_service.core.schema import camel_case
+from otp_service.core.web.schema import camel_case
 
 REQUIRED = ("email", "phone_number", "password_hash")
 MAY_BE_EMPTY = ("phone_number",)

@@ -2,7 +2,7 @@
 
 import re
 
-from otp_service.core.hashing import HIGHEST_COST, LOWEST_COST
+from otp_service.core.crypto.hashing import HIGHEST_COST, LOWEST_COST
 
 _SALT = r"[./A-Za-z0-9]{21}[.Oeu]"  # the salt: its last character carries two bits only
 _PLAIN = re.compile(rf"\$2[aby]\$(?P<cost>[0-9]{{2}})\${_SALT}[./A-Za-z0-9]{{31}}")

@@ -9,7 +9,7 @@ from sqlalchemy import select
 from otp_service.accounts.importing.checks import Checker
 from otp_service.accounts.importing.records import Fault, NewUser, Place, Record
 from otp_service.accounts.models import User
-from otp_service.core.database import fetch_all
+from otp_service.core.database.transactions import fetch_all
 
 BATCH = 1_000
 

@@ -11,7 +11,7 @@ from otp_service import audit
 from otp_service.accounts.importing.records import NewUser, SourceError
 from otp_service.accounts.importing.spool import Spool
 from otp_service.accounts.models import User
-from otp_service.core.database import transaction
+from otp_service.core.database.transactions import transaction
 
 BATCH = 1_000
 

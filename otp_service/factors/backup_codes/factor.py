@@ -8,10 +8,10 @@ from typing import Any
 from otp_service import audit
 from otp_service.accounts import credentials, notices
 from otp_service.core import clock
-from otp_service.core.database import transaction
-from otp_service.core.schema import Schema
-from otp_service.core.slots import SlotsBusy
-from otp_service.core.tracing import ClientInfo
+from otp_service.core.crypto.hash_slots import SlotsBusy
+from otp_service.core.database.transactions import transaction
+from otp_service.core.web.schema import Schema
+from otp_service.core.web.tracing import ClientInfo
 from otp_service.factors import throttle
 from otp_service.factors.backup_codes import codes, hashes, making, records
 from otp_service.factors.backup_codes.making import KIND, Made

@@ -1,7 +1,7 @@
 """Hashes backup codes and compares with them, in the bounded numbers of all password hashes."""
 
 from otp_service.accounts import credentials
-from otp_service.core import hashing
+from otp_service.core.crypto import hashing
 from otp_service.core.settings import settings
 from otp_service.factors.backup_codes.codes import Code
 

@@ -6,8 +6,8 @@ from datetime import datetime
 from otp_service import audit
 from otp_service.accounts import callers, notices
 from otp_service.core import clock
-from otp_service.core.database import transaction
-from otp_service.core.tracing import ClientInfo
+from otp_service.core.database.transactions import transaction
+from otp_service.core.web.tracing import ClientInfo
 from otp_service.factors import throttle
 from otp_service.factors.backup_codes import codes, hashes, records
 

@@ -7,8 +7,8 @@ from typing import Any
 
 from sqlalchemy import Select, delete, func, insert, select, update
 
-from otp_service.core.database import execute, fetch_one
-from otp_service.core.prepared import Given, prepared
+from otp_service.core.database.prepared import Given, prepared
+from otp_service.core.database.transactions import execute, fetch_one
 from otp_service.factors.backup_codes.models import BackupCode
 
 

@@ -2,7 +2,7 @@
 
 from marshmallow import fields, validate
 
-from otp_service.core.schema import Schema, one_fault
+from otp_service.core.web.schema import Schema, one_fault
 
 CODE_FAULT = "Provide one of your backup codes."
 

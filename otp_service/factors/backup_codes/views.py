@@ -4,8 +4,8 @@ from typing import Any
 
 from flask import Blueprint
 
-from otp_service.core.api import api
-from otp_service.core.tracing import client_info
+from otp_service.core.web.api import api
+from otp_service.core.web.tracing import client_info
 from otp_service.factors.backup_codes import making
 from otp_service.factors.backup_codes.schemas import BackupCodesOut
 from otp_service.sessions import Caller, fresh_sign_in

@@ -5,10 +5,10 @@ from datetime import datetime
 
 from otp_service.accounts import callers
 from otp_service.core import clock
-from otp_service.core.database import transaction
+from otp_service.core.crypto.hash_slots import SlotsBusy
+from otp_service.core.database.transactions import transaction
 from otp_service.core.settings import settings
-from otp_service.core.slots import SlotsBusy
-from otp_service.core.tracing import ClientInfo
+from otp_service.core.web.tracing import ClientInfo
 from otp_service.factors import changes, registry, throttle
 from otp_service.factors.contract import NewCodes
 from otp_service.factors.errors import FactorExists, FactorNotFound, OtpInvalid

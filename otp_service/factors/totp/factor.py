@@ -7,9 +7,9 @@ from typing import Any
 
 from otp_service import audit
 from otp_service.core import clock
-from otp_service.core.database import transaction
-from otp_service.core.schema import Schema
-from otp_service.core.tracing import ClientInfo
+from otp_service.core.database.transactions import transaction
+from otp_service.core.web.schema import Schema
+from otp_service.core.web.tracing import ClientInfo
 from otp_service.factors import throttle
 from otp_service.factors.contract import Ask
 from otp_service.factors.errors import OtpInvalid

@@ -6,8 +6,8 @@ from datetime import datetime
 from sqlalchemy import BigInteger, ForeignKey, String, UniqueConstraint, Uuid
 from sqlalchemy.orm import Mapped, mapped_column
 
-from otp_service.core.database import UtcDateTime
-from otp_service.core.sealed_columns import sealed
+from otp_service.core.database.sealed_columns import sealed
+from otp_service.core.database.transactions import UtcDateTime
 from otp_service.extensions import Model
 
 

@@ -8,10 +8,10 @@ from sqlalchemy import insert, update
 
 from otp_service import audit
 from otp_service.accounts import notices, users
-from otp_service.core.database import execute, transaction
-from otp_service.core.secrets import keyring, new_token
+from otp_service.core.crypto.secrets import keyring, new_token
+from otp_service.core.database.transactions import execute, transaction
 from otp_service.core.settings import settings
-from otp_service.core.tracing import ClientInfo
+from otp_service.core.web.tracing import ClientInfo
 from otp_service.factors.trusted_devices.models import TrustedDevice
 from otp_service.factors.trusted_devices.trust import is_trusted, version_of
 

@@ -9,8 +9,8 @@ from sqlalchemy import ColumnElement, delete, select
 from otp_service import audit
 from otp_service.accounts import users
 from otp_service.core import clock
-from otp_service.core.database import execute, fetch_all, transaction
-from otp_service.core.tracing import ClientInfo
+from otp_service.core.database.transactions import execute, fetch_all, transaction
+from otp_service.core.web.tracing import ClientInfo
 from otp_service.factors.trusted_devices.errors import DeviceNotFound
 from otp_service.factors.trusted_devices.models import TrustedDevice
 from otp_service.factors.trusted_devices.trust import is_trusted

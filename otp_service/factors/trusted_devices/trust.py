@@ -5,7 +5,7 @@ from datetime import datetime, timedelta
 from sqlalchemy import ColumnElement, false
 
 from otp_service.accounts.users import Account
-from otp_service.core.secrets import keyring
+from otp_service.core.crypto.secrets import keyring
 from otp_service.core.settings import settings
 from otp_service.factors.trusted_devices.models import TrustedDevice
 

@@ -5,8 +5,8 @@ from typing import Any
 
 from flask import Blueprint
 
-from otp_service.core.api import api
-from otp_service.core.tracing import client_info
+from otp_service.core.web.api import api
+from otp_service.core.web.tracing import client_info
 from otp_service.factors.trusted_devices import records
 from otp_service.factors.trusted_devices.schemas import DevicesOut
 from otp_service.sessions import Caller, signed_in

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from otp_service import audit
-from otp_service.core.database import transaction
-from otp_service.core.tracing import ClientInfo
+from otp_service.core.database.transactions import transaction
+from otp_service.core.web.tracing import ClientInfo
 from otp_service.factors import throttle
 from otp_service.factors.webauthn import ceremonies, challenges, credentials, handles
 from otp_service.factors.webauthn.answers import Assertion, Shown

@@ -8,8 +8,8 @@ from enum import StrEnum
 
 from sqlalchemy import delete, insert, select, update
 
-from otp_service.core.database import execute, fetch_one, transaction
-from otp_service.core.secrets import keyring
+from otp_service.core.crypto.secrets import keyring
+from otp_service.core.database.transactions import execute, fetch_one, transaction
 from otp_service.factors.webauthn.ceremonies import CHALLENGE_BYTES
 from otp_service.factors.webauthn.errors import PasskeyInvalid, Refused
 from otp_service.factors.webauthn.models import WebAuthnChallenge

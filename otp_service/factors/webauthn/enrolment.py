@@ -8,8 +8,8 @@ from otp_service import audit
 from otp_service.accounts import callers
 from otp_service.accounts.users import Account
 from otp_service.core import clock
-from otp_service.core.database import transaction
-from otp_service.core.tracing import ClientInfo
+from otp_service.core.database.transactions import transaction
+from otp_service.core.web.tracing import ClientInfo
 from otp_service.factors import changes, registry
 from otp_service.factors.webauthn import ceremonies, challenges, credentials, handles
 from otp_service.factors.webauthn.answers import Attestation, Enrolled

@@ -3,8 +3,8 @@
 from typing import Any
 
 from otp_service.core import clock
-from otp_service.core.schema import Schema
 from otp_service.core.settings import settings
+from otp_service.core.web.schema import Schema
 from otp_service.factors import throttle
 from otp_service.factors.contract import Ask
 from otp_service.factors.errors import MethodNotEnrolled

@@ -4,7 +4,7 @@ import secrets
 
 from sqlalchemy import select
 
-from otp_service.core.database import execute, fetch_one, transaction, upsert
+from otp_service.core.database.transactions import execute, fetch_one, transaction, upsert
 from otp_service.factors.webauthn.models import WebAuthnHandle
 
 HANDLE_BYTES = 64

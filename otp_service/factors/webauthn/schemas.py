@@ -5,8 +5,8 @@ from typing import Any
 
 from marshmallow import EXCLUDE, ValidationError, fields, post_load, validate
 
-from otp_service.core.schema import OpenOut, Schema, one_fault, text
 from otp_service.core.settings import decoded_base64
+from otp_service.core.web.schema import OpenOut, Schema, one_fault, text
 from otp_service.factors.webauthn.answers import Assertion, Attestation
 
 CREDENTIAL_FAULT = "Provide the credential as the browser's toJSON() gives it."

@@ -3,7 +3,7 @@
 from typing import Any
 
 from otp_service.core import clock
-from otp_service.core.tracing import ClientInfo
+from otp_service.core.web.tracing import ClientInfo
 from otp_service.factors import throttle
 from otp_service.factors.webauthn import assertions, ceremonies, challenges, credentials
 from otp_service.factors.webauthn.answers import Assertion

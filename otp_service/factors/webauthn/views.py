@@ -5,9 +5,9 @@ from typing import Any
 
 from flask import Blueprint
 
-from otp_service.core import limits
-from otp_service.core.api import api
-from otp_service.core.tracing import client_info
+from otp_service.core.web import request_limits
+from otp_service.core.web.api import api
+from otp_service.core.web.tracing import client_info
 from otp_service.factors.webauthn import enrolment, schemas
 from otp_service.sessions import Caller, fresh_sign_in
 
@@ -15,7 +15,7 @@ bp = Blueprint("webauthn", __name__, url_prefix="/factors/webauthn")
 
 
 @bp.post("/options")
-@limits.otp
+@request_limits.otp
 @fresh_sign_in
 @api(out=schemas.CreationOptionsOut, errors=(401, 403, 409))
 def offer(caller: Caller) -> Any:
@@ -24,7 +24,7 @@ def offer(caller: Caller) -> Any:
 
 
 @bp.post("")
-@limits.otp
+@request_limits.otp
 @fresh_sign_in
 @api(body=schemas.EnrolIn, out=schemas.EnrolledOut, status=201, errors=(401, 403, 409, 503))
 def enrol(body: dict[str, Any], caller: Caller) -> dict[str, Any]:

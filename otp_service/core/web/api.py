@@ -1,0 +1,87 @@
+"""The decorator that states a route's contract beside the route, keeps it, and lets the OpenAPI document tell it."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from functools import wraps
+from types import MappingProxyType
+from typing import Any
+
+import marshmallow
+import orjson
+from flask import Response, request
+
+from otp_service.core.web.body import read_json_object
+from otp_service.core.web.schema import load
+
+View = Callable[..., Any]
+EMPTY = 204
+
+
+@dataclass(frozen=True, slots=True)
+class Contract:
+    """What a route takes and gives. `errors` are the statuses it may answer beside the ones that any route may.
+
+    `others` are statuses whose answers are no errors in our form, and the schemas of those answers.
+    """
+
+    body: marshmallow.Schema | None
+    query: marshmallow.Schema | None
+    out: marshmallow.Schema | None
+    status: int
+    errors: tuple[int, ...]
+    others: Mapping[int, marshmallow.Schema]
+    personal: bool
+    may_be_empty: bool
+
+
+def api(  # noqa: PLR0913 - a contract has as many parts as it has
+    *,
+    out: type[marshmallow.Schema] | None = None,
+    body: type[marshmallow.Schema] | None = None,
+    query: type[marshmallow.Schema] | None = None,
+    status: int = 200,
+    errors: tuple[int, ...] = (),
+    others: Mapping[int, type[marshmallow.Schema]] = MappingProxyType({}),
+    personal: bool = True,
+    may_be_empty: bool = False,
+) -> Callable[[View], View]:
+    """Load the body by `body`, or the query by `query`, for the view's first argument; dump what it returns by `out`.
+
+    `personal` answers carry `Cache-Control: no-store`. With `may_be_empty`, None is answered without a body.
+    The schemas are made once, at import.
+    """
+    made = {other: schema() for other, schema in others.items()}
+    contract = Contract(_make(body), _make(query), _make(out), status, errors, made, personal, may_be_empty)
+
+    def decorate(view: View) -> View:
+        @wraps(view)
+        def wrapped(*args: Any, **kwargs: Any) -> Response:
+            if contract.body is not None:
+                args = (load(contract.body, read_json_object()), *args)
+            if contract.query is not None:
+                args = (load(contract.query, request.args.to_dict()), *args)
+            return _answer(contract, view(*args, **kwargs))
+
+        wrapped.contract = contract  # type: ignore[attr-defined]
+        return wrapped
+
+    return decorate
+
+
+def _make(schema: type[marshmallow.Schema] | None) -> marshmallow.Schema | None:
+    return schema() if schema else None
+
+
+def _answer(contract: Contract, result: Any) -> Response:
+    if isinstance(result, Response):
+        return result
+    if contract.out is None or (contract.may_be_empty and result is None):
+        response = Response(status=contract.status if contract.out else EMPTY)
+        del response.headers["Content-Type"]  # of nothing
+    else:
+        response = Response(
+            orjson.dumps(contract.out.dump(result)), status=contract.status, mimetype="application/json"
+        )
+    if contract.personal:
+        response.headers["Cache-Control"] = "no-store"
+    return response

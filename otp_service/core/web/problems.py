@@ -1,0 +1,160 @@
+"""Renders every error, ours and the framework's, in one of two formats: our JSON or RFC 9457 problem details."""
+
+import logging
+import sqlite3
+from typing import Any
+
+import orjson
+from flask import Flask, Response, request
+from flask_limiter import RateLimitExceeded
+from sqlalchemy.exc import DBAPIError, IntegrityError, InterfaceError, OperationalError
+from sqlalchemy.exc import TimeoutError as PoolTimeout
+from werkzeug.exceptions import HTTPException
+
+from otp_service.core.errors import NotFound, ServiceError, TooMany, Unavailable
+from otp_service.core.web.tracing import client_address, request_id
+
+API_PREFIX = "/api/v1"
+PROBLEM_TYPE = "application/problem+json"
+log = logging.getLogger(__name__)
+
+_HTTP_CODES = {
+    400: ("bad_request", "The request cannot be understood."),
+    405: ("method_not_allowed", "This method is not allowed here."),
+    408: ("request_timeout", "The request took too long to arrive."),
+    413: ("body_too_large", "The request body is larger than 64 KiB."),
+    415: ("unsupported_media_type", "Send JSON, with Content-Type: application/json."),
+}
+
+_OVERTAKEN_ON_POSTGRESQL = ("23503", "23505")  # foreign_key_violation, unique_violation
+
+
+class EndpointNotFound(NotFound):
+    """No route has this path."""
+
+    code = "endpoint_not_found"
+    title = "API endpoint not found"
+
+
+class HttpError(ServiceError):
+    """An error that the framework raised, in our terms."""
+
+    def __init__(self, error: HTTPException) -> None:
+        status = error.code or 500
+        code, title = _HTTP_CODES.get(status, ("http_error", error.name))
+        allowed = getattr(error, "valid_methods", None)
+        super().__init__(title, headers={"Allow": ", ".join(sorted(allowed))} if allowed else None)
+        self.code = code  # type: ignore[misc]
+        self.status_code = status  # type: ignore[misc]
+
+
+class DatabaseUnavailable(Unavailable):
+    """The database is away or too busy; nothing was changed."""
+
+    code = "database_unavailable"
+
+
+def register_error_handlers(app: Flask) -> None:
+    """Every error leaves through `render`."""
+    app.register_error_handler(ServiceError, render)
+    app.register_error_handler(RateLimitExceeded, _render_rate_limit)
+    app.register_error_handler(HTTPException, _render_http)
+    app.register_error_handler(DBAPIError, _render_database)
+    app.register_error_handler(PoolTimeout, _render_database)
+    app.register_error_handler(Exception, _render_unexpected)
+
+
+def render(error: ServiceError) -> Response:
+    """The answer to an error. `application/problem+json` is spoken to those who ask for it."""
+    wants_problem = _wants_problem()
+    body = _problem(error) if wants_problem else _envelope(error)
+    response = Response(
+        orjson.dumps(body), status=error.status_code, mimetype=PROBLEM_TYPE if wants_problem else "application/json"
+    )
+    response.headers.update(error.headers)
+    response.headers["Cache-Control"] = "no-store"
+    log.info("request.refused", extra={"code": error.code, "status": error.status_code, "ip": client_address()})
+    return response
+
+
+def _wants_problem() -> bool:
+    """Whether the client names problem details, and likes plain JSON no better (RFC 9110, section 12.5.1)."""
+    named = {kind.partition(";")[0].strip().lower(): quality for kind, quality in request.accept_mimetypes}
+    return named.get(PROBLEM_TYPE, 0) > 0 and named[PROBLEM_TYPE] >= named.get("application/json", 0)
+
+
+def _envelope(error: ServiceError) -> dict[str, Any]:
+    return {
+        "status": "error",
+        "statusCode": error.status_code,
+        "code": error.code,
+        "message": error.detail,
+        **error.extra,
+        "requestId": request_id(),
+    }
+
+
+def _problem(error: ServiceError) -> dict[str, Any]:
+    return {
+        "type": f"urn:otp-service:problem:{error.code}",
+        "title": error.title if type(error).title != ServiceError.title else error.detail,
+        "status": error.status_code,
+        "detail": error.detail,
+        "instance": f"urn:otp-service:request:{request_id()}",
+        "code": error.code,
+        **error.extra,
+        "requestId": request_id(),
+    }
+
+
+def _render_rate_limit(error: RateLimitExceeded) -> Response:
+    from otp_service.core.web.request_limits import seconds_until_reset
+
+    limit = str(error.limit.limit) if error.limit else "unknown"
+    log.warning("limit.reached", extra={"limit": limit, "ip": client_address()})
+    return render(TooMany(retry_after_seconds=seconds_until_reset()))
+
+
+def _render_http(error: HTTPException) -> Response:
+    if error.response is not None and isinstance(error.response, Response):
+        return error.response  # an answer that a view chose to raise, a redirect for instance
+    return render(EndpointNotFound() if error.code == NotFound.status_code else HttpError(error))
+
+
+def _render_database(error: Exception) -> Response:
+    """Faults of the statement are ours (500); a database that is away, restarting or too busy is 503.
+
+    So is a row that went or came between two statements, an account just deleted for instance: nothing was changed.
+    """
+    if not (_is_overtaken(error) if isinstance(error, IntegrityError) else _is_away(error)):
+        return _render_unexpected(error)
+    log.error("database.unavailable", extra={"error": type(error).__name__, "reason": _reason(error)})
+    return render(DatabaseUnavailable(retry_after_seconds=2))
+
+
+def _is_overtaken(error: IntegrityError) -> bool:
+    """Whether a key is missing or there twice: the next try sees what is so."""
+    code = getattr(error.orig, "pgcode", None) or getattr(error.orig, "sqlite_errorcode", None)
+    return code in {
+        *_OVERTAKEN_ON_POSTGRESQL,
+        sqlite3.SQLITE_CONSTRAINT_FOREIGNKEY,
+        sqlite3.SQLITE_CONSTRAINT_UNIQUE,
+        sqlite3.SQLITE_CONSTRAINT_PRIMARYKEY,
+    }
+
+
+def _is_away(error: Exception) -> bool:
+    """SQLite's driver has one class for a wrong statement and a locked file; their codes differ."""
+    if getattr(getattr(error, "orig", None), "sqlite_errorcode", None) == sqlite3.SQLITE_ERROR:
+        return False
+    lost = isinstance(error, DBAPIError) and error.connection_invalidated
+    return lost or isinstance(error, PoolTimeout | OperationalError | InterfaceError)
+
+
+def _reason(error: Exception) -> str:
+    return " ".join(str(getattr(error, "orig", None) or error).split())
+
+
+def _render_unexpected(error: Exception) -> Response:
+    log.error("request.failed", exc_info=error)
+    return render(ServiceError())

@@ -1,0 +1,54 @@
+"""How the channel and the proof of a one-time code are written in a request."""
+
+import re
+from typing import Any
+
+from marshmallow import ValidationError, fields, validate
+
+from otp_service.core import phone
+from otp_service.core.settings import settings
+from otp_service.core.web.schema import one_fault
+from otp_service.sinch import Channel
+from otp_service.verifications.destinations import CHANNELS
+
+CODE_FAULT = "Provide the code as 4 to 6 digits, or for a flash call the number that rang."
+CHANNEL_FAULT = f"Provide one of: {', '.join(CHANNELS)}."
+LONGEST_SPELLING = 64
+_DIGITS = re.compile(r"[0-9]{4,6}")
+
+
+class CodeField(fields.String):
+    """Loads 4 to 6 ASCII digits, or the E.164 form of a number, so that every spelling of it is one guess."""
+
+    def __init__(self, **options: Any) -> None:
+        super().__init__(
+            required=True,
+            error_messages=one_fault(CODE_FAULT),
+            metadata={
+                "description": "For a flash call the number that rang, in E.164.",
+                "pattern": r"[0-9]{4,6}|\+[1-9][0-9]{6,14}",
+                "examples": ["4821", "+18156001234"],
+            },
+            **options,
+        )
+
+    def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> str:
+        text = str(super()._deserialize(value, attr, data, **kwargs))
+        if _DIGITS.fullmatch(text):
+            return text
+        region = settings().phone_default_region
+        number = phone.parse_caller(text, default_region=region) if len(text) <= LONGEST_SPELLING else None
+        if number is None:
+            raise ValidationError(CODE_FAULT)
+        return number
+
+
+def channel() -> fields.Enum[Channel]:
+    """One of the channels, where a request chooses one."""
+    return fields.Enum(
+        Channel,
+        by_value=fields.String,
+        validate=validate.OneOf(CHANNELS, error=CHANNEL_FAULT),
+        error_messages=one_fault(CHANNEL_FAULT),
+        metadata={"examples": ["sms"]},
+    )

@@ -1,0 +1,1 @@
+"""The command line: `flask users`, `sessions`, `otp`, `keys`, `doctor` and their like."""

@@ -1,0 +1,42 @@
+"""Changes the password of somebody who knows the old one."""
+
+from otp_service import audit, sessions
+from otp_service.accounts import callers, credentials, notices, users
+from otp_service.accounts.errors import InvalidCredentials
+from otp_service.accounts.users import Account
+from otp_service.core import clock
+from otp_service.core.crypto.hashing import normalize
+from otp_service.core.database.transactions import transaction
+from otp_service.core.errors import InvalidInput
+from otp_service.core.web.tracing import ClientInfo
+from otp_service.sessions import Caller, Tokens
+
+
+def change(caller: Caller, *, current_password: str, new_password: str, client: ClientInfo) -> Tokens:
+    """Set the new password; every session ends but the caller's, which is given new tokens.
+
+    Raises InvalidInput about newPassword, InvalidCredentials, AccountLocked, SlotsBusy, InvalidToken.
+    """
+    account = callers.get(caller.user_id)
+    _refuse_unfit(account, current_password, new_password)
+    credentials.authenticate(email=account.email, password=current_password, client=client)
+    password_hash = credentials.hash_password(new_password, field="newPassword")
+    now = clock.now()
+    with transaction():
+        held = users.find_and_hold(account.id)
+        if held is None or held.password_changed_at != account.password_changed_at:
+            raise InvalidCredentials  # another password was set while this one was checked
+        users.set_password_hash(account.id, password_hash, now=now)
+        ended = sessions.end_all(account.id, now=now, keep=caller.session_id)
+        tokens = sessions.renew(caller, is_verified=held.is_verified, now=now)
+        audit.record("password.changed", user_id=account.id, client=client, at=now, sessionsEnded=ended)
+        notices.notify(account.id, "password_changed", now=now, client=client)
+        return tokens
+
+
+def _refuse_unfit(account: Account, current: str, new: str) -> None:
+    faults = credentials.faults_of(new, email=account.email, phone_number=account.phone_number)
+    if not faults and normalize(new) == normalize(current):
+        faults = ["Password must be another one than before."]
+    if faults:
+        raise InvalidInput(fields={"newPassword": faults})

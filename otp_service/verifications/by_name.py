@@ -1,0 +1,121 @@
+"""Counts codes asked for and tried by the name that a client gives, known or not: no limit tells who has an account.
+
+A name may have what strangers may have of an account (see `guesses` and `budget`). What protects the account and its
+number is counted besides, where the code is sent and checked.
+"""
+
+from collections.abc import Callable, Iterator
+from datetime import datetime
+from enum import StrEnum
+from typing import TypeVar
+
+from otp_service import audit
+from otp_service.accounts.errors import UserNotFound
+from otp_service.core import allowances, clock, counters
+from otp_service.core.allowances import DAY, HOUR, Allowance
+from otp_service.core.crypto.secrets import keyring
+from otp_service.core.database.transactions import transaction
+from otp_service.core.settings import settings
+from otp_service.core.web.even_timing import pace
+from otp_service.core.web.tracing import ClientInfo
+from otp_service.factors.errors import AuthenticatorDisabled, OtpInvalid, TooManyAttempts
+from otp_service.verifications import budget, guesses
+from otp_service.verifications.errors import OtpSendLimit, ProviderRefused, ProviderUnavailable
+from otp_service.verifications.states import ATTEMPTS_PER_CODE
+
+T = TypeVar("T")
+
+
+class Scope(StrEnum):
+    """What the code is asked for, as part of a counter's name."""
+
+    PHONE = "phone"
+    RESET = "reset"
+
+
+def take_send(scope: Scope, name: str, *, ip: str, now: datetime) -> None:
+    """Count a code that was asked for by a canonical address or an E.164 number, and open its tries anew.
+
+    Raises OtpCooldown or OtpSendLimit, and then counts nothing.
+    """
+    with transaction():
+        for allowance in _sends(scope, name, ip):
+            allowances.take(allowance, now=now)
+        counters.clear(*_tries_of_code(scope, name))
+
+
+def check(scope: Scope, name: str, act: Callable[[], T], *, client: ClientInfo) -> T:
+    """What `act` returns, which looks the name up and has a code checked. Every answer takes the same time at least.
+
+    An unknown name (UserNotFound) is a wrong code, and so is one more try on a code or an authenticator that has seen
+    too many: how many is said by name. Raises OtpInvalid, TooManyAttempts, ProviderUnavailable, ProviderRefused,
+    SlotsBusy.
+    """
+    with pace().even():
+        now = clock.now()
+        _take_try(scope, name, now)
+        try:
+            result = act()
+        except UserNotFound as error:
+            _record_unknown(client, now)
+            raise OtpInvalid from error
+        except (TooManyAttempts, AuthenticatorDisabled) as error:
+            raise OtpInvalid from error
+        except (ProviderUnavailable, ProviderRefused):
+            _give_back_try(scope, name, now)
+            raise
+        _clear_tries(scope, name)
+    return result
+
+
+def _take_try(scope: Scope, name: str, now: datetime) -> None:
+    with transaction():
+        for allowance in _tries(scope, name):
+            allowances.take(allowance, now=now)
+
+
+def _give_back_try(scope: Scope, name: str, taken_at: datetime) -> None:
+    """Nobody looked at the code."""
+    with transaction():
+        for allowance in _tries(scope, name):
+            allowances.give_back(allowance, taken_at=taken_at)
+
+
+def _clear_tries(scope: Scope, name: str) -> None:
+    """The code was right: forget the tries before it."""
+    with transaction():
+        for allowance in _tries(scope, name):
+            allowances.clear(allowance)
+
+
+def _record_unknown(client: ClientInfo, now: datetime) -> None:
+    with transaction():
+        audit.record("otp.refused", user_id=None, client=client, at=now)
+
+
+def _sends(scope: Scope, name: str, ip: str) -> Iterator[Allowance]:
+    config, subject = settings(), _subject(name)
+    if scope is Scope.PHONE:
+        yield budget.cooldown(f"named-{scope}-cooldown", subject)
+    hour, day = map(budget.part_of, (config.otp_sends_per_number_hour, config.otp_sends_per_number_day))
+    yield Allowance(f"named-{scope}-hour", subject, hour, HOUR, OtpSendLimit)
+    yield Allowance(f"named-{scope}-day", subject, day, DAY, OtpSendLimit)
+    if config.rate_limits_enabled:
+        yield budget.by_address(f"named-{scope}-address", ip)
+
+
+def _tries(scope: Scope, name: str) -> Iterator[Allowance]:
+    config = settings()
+    per_code, subject = _tries_of_code(scope, name)
+    told = "Too many wrong codes. Try again later."
+    hour = guesses.part_of(config.otp_checks_per_hour)
+    yield Allowance(f"named-{scope}-tries", subject, hour, HOUR, TooManyAttempts, told)
+    yield Allowance(per_code, subject, ATTEMPTS_PER_CODE, config.otp_ttl_seconds, TooManyAttempts)
+
+
+def _tries_of_code(scope: Scope, name: str) -> tuple[str, str]:
+    return f"named-{scope}-code-tries", _subject(name)
+
+
+def _subject(name: str) -> str:
+    return keyring().digest(name, purpose="code counter: name")

@@ -1,0 +1,271 @@
+"""POST /account/email: the address changes once the new one is proven."""
+
+from time import perf_counter
+from typing import Any
+
+import pytest
+from flask import Flask
+
+from otp_service.accounts import users
+from otp_service.core.web.even_timing import Pace
+from otp_service.simulator import Simulator
+from tests.accounts.email.letters import letters, token_sent
+from tests.api import Api
+from tests.conftest import MakeApp, Time
+from tests.factories import PASSWORD, Person, log_in, make_person, new_details, sign_in
+from tests.parallel import at_once
+
+DAY, COOLDOWN = 86_400, 121
+
+
+def new_address() -> str:
+    return str(new_details()["email"])
+
+
+@pytest.fixture
+def ada(app: Flask) -> Person:
+    return make_person(app)
+
+
+@pytest.fixture
+def token(api: Api, sinch: Simulator, ada: Person) -> str:
+    """Ada's access token."""
+    return str(sign_in(api, sinch, ada)["token"])
+
+
+def ask(api: Api, token: str, email: Any) -> Any:
+    return api.post("/account/email", {"email": email}, token=token)
+
+
+def ask_for_link(api: Api, token: str, email: str) -> str:
+    """The token that was sent to the new address."""
+    response = ask(api, token, email)
+    assert response.status_code == 202, response.json
+    return token_sent(api, email)
+
+
+def prove(api: Api, link: str) -> Any:
+    return api.post("/auth/verify-email", {"token": link})
+
+
+def user_of(api: Api, token: str) -> dict[str, Any]:
+    return dict(api.get("/profile", token=token).json["user"])
+
+
+def is_refused(response: Any) -> bool:
+    return (response.status_code, response.json["message"]) == (401, "Invalid or expired token.")
+
+
+def test_the_address_changes_when_the_new_one_is_proven_and_not_before(api: Api, ada: Person, token: str) -> None:
+    new = new_address()
+    response = ask(api, token, new.upper())
+    assert (response.status_code, set(response.json)) == (202, {"message"})
+    assert user_of(api, token)["email"] == ada.email
+    proven = prove(api, token_sent(api, new))
+    assert (proven.status_code, proven.json) == (200, {"message": "Email address changed."})
+    user = user_of(api, token)
+    assert (user["email"], user["emailVerified"]) == (new, True)
+    assert api.post("/auth/login", ada.credentials).status_code == 401
+    assert api.post("/auth/login", {"email": new, "password": PASSWORD}).status_code == 200
+
+
+def test_the_old_address_is_told(api: Api, ada: Person, token: str) -> None:
+    new = new_address()
+    prove(api, ask_for_link(api, token, new))
+    (notice,) = letters(api, ada.email)
+    assert notice["template"] == "email_changed"
+    assert new not in notice["text"]
+    assert f"{new[0]}***@example.com" in notice["text"]
+    assert [letter["template"] for letter in letters(api, new)] == ["address_verification"]
+    events = [event["event"] for event in api.get("/account/events", token=token).json["events"]]
+    assert events[:2] == ["email.changed", "email.change_requested"]
+
+
+def test_the_other_sessions_end_and_the_one_that_asked_goes_on(
+    api: Api, sinch: Simulator, ada: Person, token: str, time: Time
+) -> None:
+    time.advance(COOLDOWN)
+    other = sign_in(api, sinch, ada)
+    prove(api, ask_for_link(api, token, new_address()))
+    assert user_of(api, token)["emailVerified"]
+    assert api.get("/profile", token=other["token"]).status_code == 401
+    assert api.post("/auth/refresh", {"refreshToken": other["refreshToken"]}).status_code == 401
+
+
+def test_a_challenge_that_was_earned_under_the_old_address_is_void(
+    api: Api, sinch: Simulator, ada: Person, token: str, time: Time
+) -> None:
+    time.advance(COOLDOWN)
+    challenge = log_in(api, ada)["challengeToken"]
+    prove(api, ask_for_link(api, token, new_address()))
+    assert is_refused(api.post("/auth/request-otp", {"challengeToken": challenge}))
+
+
+def test_links_to_the_old_address_prove_nothing_after_a_change(
+    api: Api, token: str, ada: Person, sinch: Simulator
+) -> None:
+    assert api.post("/auth/verify-email/resend", token=token).status_code == 202
+    old = token_sent(api, ada.email)
+    prove(api, ask_for_link(api, token, new_address()))
+    assert is_refused(prove(api, old))
+
+
+def test_failed_sign_ins_follow_to_the_new_address(
+    api: Api, sinch: Simulator, ada: Person, token: str, time: Time
+) -> None:
+    new = new_address()
+    link = ask_for_link(api, token, new)
+    for _ in range(4):
+        api.post("/auth/login", {**ada.credentials, "password": "wrong"})
+    assert prove(api, link).status_code == 200
+    assert api.post("/auth/login", {"email": new, "password": "wrong"}).status_code == 401
+    assert api.post("/auth/login", {"email": new, "password": PASSWORD}).status_code == 429
+    assert api.post("/auth/login", ada.credentials).status_code == 401
+
+
+def test_a_wait_that_runs_at_the_new_address_is_not_shortened(api: Api, token: str) -> None:
+    new = new_address()
+    link = ask_for_link(api, token, new)
+    for _ in range(5):
+        api.post("/auth/login", {"email": new, "password": "wrong"})
+    assert prove(api, link).status_code == 200
+    assert api.post("/auth/login", {"email": new, "password": PASSWORD}).status_code == 429
+
+
+def test_it_takes_a_fresh_sign_in(api: Api, sinch: Simulator, ada: Person, time: Time) -> None:
+    signed_in = sign_in(api, sinch, ada)
+    time.advance(660)
+    token = api.post("/auth/refresh", {"refreshToken": signed_in["refreshToken"]}).json["token"]
+    response = ask(api, token, new_address())
+    assert (response.status_code, response.json["code"]) == (403, "step_up_required")
+    assert ask(api, "", new_address()).status_code == 401
+
+
+@pytest.mark.parametrize("email", [None, True, 7, [], {}, "", "nobody", "a@b", "a@b.example\r\nBcc: c@d.example"])
+def test_what_is_no_address_is_a_fault_of_the_field(api: Api, token: str, email: Any) -> None:
+    response = ask(api, token, email)
+    assert (response.status_code, response.json["errors"][0]["field"]) == (400, "email")
+
+
+def test_the_own_address_is_nothing_to_change_to(api: Api, ada: Person, token: str) -> None:
+    response = ask(api, token, ada.email.upper())
+    assert (response.status_code, response.json["code"]) == (409, "email_unchanged")
+
+
+def test_another_ones_address_is_taken(app: Flask, api: Api, token: str) -> None:
+    bob = make_person(app)
+    response = ask(api, token, bob.email)
+    assert (response.status_code, response.json["code"]) == (409, "email_taken")
+    assert letters(api, bob.email) == []
+
+
+def test_only_the_newest_change_counts(api: Api, token: str) -> None:
+    first, second = new_address(), new_address()
+    earlier, later = ask_for_link(api, token, first), ask_for_link(api, token, second)
+    assert is_refused(prove(api, earlier))
+    assert prove(api, later).status_code == 200
+    assert user_of(api, token)["email"] == second
+
+
+def test_a_pending_change_blocks_nobody(api: Api, token: str) -> None:
+    new = new_address()
+    link = ask_for_link(api, token, new)
+    assert api.post("/auth/register", new_details(email=new)).status_code == 201
+    assert api.post("/auth/verify-email", {"token": token_sent(api, new)}).status_code == 200
+    response = prove(api, link)
+    assert (response.status_code, response.json["code"]) == (409, "email_taken")
+    assert user_of(api, token)["email"] != new
+
+
+def test_a_registration_that_proved_nothing_gives_way_with_all_that_is_its(api: Api, token: str) -> None:
+    squatter = new_details()
+    assert api.post("/auth/register", squatter).status_code == 201
+    squatters_link = token_sent(api, squatter["email"])
+    held = api.post("/auth/login", {"email": squatter["email"], "password": PASSWORD}).json["challengeToken"]
+    assert prove(api, ask_for_link(api, token, squatter["email"])).status_code == 200
+    assert user_of(api, token)["email"] == squatter["email"]
+    assert is_refused(prove(api, squatters_link))
+    assert is_refused(api.post("/auth/request-otp", {"challengeToken": held}))
+    assert len(letters(api, squatter["email"])) == 1, "what was on its way to the squatter is gone"
+    assert api.post("/auth/register", new_details(phoneNumber=squatter["phoneNumber"])).status_code == 201
+
+
+def test_of_two_who_prove_one_address_one_wins(app: Flask, api: Api, sinch: Simulator) -> None:
+    for _ in range(8):
+        new = new_address()
+        tokens = [str(sign_in(api, sinch, make_person(app))["token"]) for _ in range(2)]
+        links = [ask_for_link(api, token, new) for token in tokens]
+        answers = at_once(2, lambda number, links=links: prove(api, links[number]))
+        assert sorted(answer.status_code for answer in answers) == [200, 409]
+        assert {answer.json.get("code") for answer in answers} == {None, "email_taken"}
+        assert [user_of(api, token)["email"] for token in tokens].count(new) == 1
+
+
+def test_of_20_parallel_proofs_by_one_link_one_wins(api: Api, ada: Person, token: str) -> None:
+    link = ask_for_link(api, token, new_address())
+    answers = at_once(20, lambda _: prove(api, link).status_code)
+    assert sorted(answers) == [200] + [401] * 19
+    assert len(letters(api, ada.email, "email_changed")) == 1
+
+
+def test_a_link_to_a_new_address_works_for_a_day(api: Api, token: str, time: Time) -> None:
+    link = ask_for_link(api, token, new_address())
+    time.advance(DAY + 1)
+    assert is_refused(prove(api, link))
+
+
+def test_a_change_that_was_asked_for_before_the_password_was_set_is_void(
+    app: Flask, api: Api, ada: Person, token: str
+) -> None:
+    link = ask_for_link(api, token, new_address())
+    runner = app.test_cli_runner()
+    reset = runner.invoke(args=["users", "set-password-link", ada.email, "--json"])
+    body = {"token": reset.output.partition('"token": "')[2].partition('"')[0], "newPassword": "Another-Horse-8"}
+    assert api.post("/auth/set-password", body).status_code == 204
+    assert is_refused(prove(api, link))
+
+
+def test_a_locked_account_changes_nothing(app: Flask, api: Api, ada: Person, token: str) -> None:
+    link = ask_for_link(api, token, new_address())
+    with app.app_context():
+        users.lock(ada.id)
+        users.unlock(ada.id)
+    assert is_refused(prove(api, link))
+
+
+def test_an_account_may_ask_for_five_changes_an_hour(api: Api, token: str) -> None:
+    for _ in range(5):
+        assert ask(api, token, new_address()).status_code == 202
+    response = ask(api, token, new_address())
+    assert (response.status_code, response.json["code"]) == (429, "email_link_limit")
+    assert int(response.headers["Retry-After"]) == response.json["retryAfter"] > 3_500
+
+
+def test_asking_after_taken_addresses_is_counted(app: Flask, api: Api, token: str) -> None:
+    bob = make_person(app)
+    answers = [ask(api, token, bob.email).status_code for _ in range(6)]
+    assert answers == [409] * 5 + [429]
+
+
+def test_many_accounts_cannot_fill_one_mailbox(app: Flask, api: Api, sinch: Simulator) -> None:
+    new = new_address()
+    tokens = [str(sign_in(api, sinch, make_person(app))["token"]) for _ in range(6)]
+    assert [ask(api, token, new).status_code for token in tokens] == [202] * 5 + [429]
+    assert len(letters(api, new)) == 5
+
+
+def test_while_existence_is_hidden_a_taken_address_is_answered_like_a_free_one_and_its_owner_told(
+    app: Flask, make_app: MakeApp, token: str
+) -> None:
+    hiding, bob = Api(make_app(HIDE_ACCOUNT_EXISTENCE="true")), make_person(app)
+    hiding.app.extensions["pace"] = Pace(seconds=1.0, places=1)
+    answers, seconds = [], []
+    for email in (new_address(), bob.email, bob.email):
+        started = perf_counter()
+        response = ask(hiding, token, email)
+        seconds.append(perf_counter() - started)
+        answers.append((response.status_code, response.data))
+    assert len(set(answers)) == 1
+    assert answers[0][0] == 202
+    assert min(seconds) >= 1.0
+    assert [letter["template"] for letter in letters(hiding, bob.email)] == ["already_registered"]

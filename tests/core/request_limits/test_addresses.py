@@ -1,0 +1,157 @@
+"""Whose requests are counted together: the socket's address, or what the trusted proxies vouch for."""
+
+import json
+
+import pytest
+from flask import Flask
+from sqlalchemy import select
+
+from otp_service.audit.models import AuditEvent
+from otp_service.core.database.transactions import fetch_all
+from otp_service.simulator import Simulator
+from tests.api import Api
+from tests.conftest import MakeApp
+from tests.factories import code_on_phone, make_person
+
+pytestmark = pytest.mark.one_database
+
+PROXY = "10.0.0.1"
+
+
+def limited(make_app: MakeApp, proxies: int, **settings: str) -> Api:
+    limits = {"RATE_LIMITS_ENABLED": "true", "RATE_LIMIT_MAX_REQUESTS": "1"}
+    return Api(make_app(**{**limits, "TRUSTED_PROXY_COUNT": str(proxies), **settings}))
+
+
+def is_limited(api: Api, forwarded_for: str | None = None, *, socket: str = PROXY, **headers: str) -> bool:
+    if forwarded_for is not None:
+        headers["X-Forwarded-For"] = forwarded_for
+    response = api.get("/profile", headers=headers, environ_overrides={"REMOTE_ADDR": socket})
+    assert response.status_code in {401, 429}
+    return response.status_code == 429
+
+
+def test_each_address_has_its_own_count(make_app: MakeApp) -> None:
+    api = limited(make_app, 0)
+    assert [is_limited(api, socket=f"192.0.2.{number}") for number in (1, 2, 1, 2)] == [False, False, True, True]
+
+
+@pytest.mark.parametrize(
+    "header",
+    ["X-Forwarded-For", "X-Real-IP", "Forwarded", "X-Client-IP", "True-Client-IP", "CF-Connecting-IP", "Client-IP",
+     "X-Originating-IP", "X-Cluster-Client-IP", "Via", "X-Forwarded-Host", "Host"],
+)  # fmt: skip
+@pytest.mark.parametrize("proxies", [0, 1])
+def test_no_header_moves_the_address_that_no_proxy_vouches_for(make_app: MakeApp, header: str, proxies: int) -> None:
+    api = limited(make_app, proxies)
+    vouched = {"X-Forwarded-For": "192.0.2.1"} if proxies else {}
+    answers = [is_limited(api, **{header: f"198.51.100.{number}", **vouched}) for number in (1, 2)]
+    assert answers == [False, True]
+
+
+def test_a_trusted_proxy_says_who_asks(make_app: MakeApp) -> None:
+    api = limited(make_app, 1)
+    assert [is_limited(api, f"192.0.2.{number}") for number in (1, 2, 1)] == [False, False, True]
+
+
+@pytest.mark.parametrize(
+    ("proxies", "vouched"),
+    [
+        (1, "{}, 192.0.2.1"),
+        (1, "{},{},192.0.2.1"),
+        (2, "{}, 192.0.2.1, 10.0.0.2"),
+        (3, "{}, 192.0.2.1, 10.0.0.3, 10.0.0.2"),
+    ],
+)
+def test_what_stands_before_the_vouched_hop_is_the_clients_own_word(
+    make_app: MakeApp, proxies: int, vouched: str
+) -> None:
+    api = limited(make_app, proxies)
+    claims = [vouched.replace("{}", f"198.51.100.{number}") for number in (1, 2)]
+    assert [is_limited(api, claim) for claim in claims] == [False, True]
+
+
+@pytest.mark.parametrize("claim", [None, "", "192.0.2.1"])
+def test_a_chain_shorter_than_the_proxies_proves_nothing(make_app: MakeApp, claim: str | None) -> None:
+    api = limited(make_app, 2)
+    assert [is_limited(api, claim), is_limited(api, claim)] == [False, True]
+    assert is_limited(api, socket="10.0.0.9") is False
+
+
+@pytest.mark.parametrize(
+    ("first", "second", "is_same"),
+    [
+        ("2001:db8:1:2::1", "2001:db8:1:2:ffff::9", True),
+        ("2001:db8:1:2::1", "2001:DB8:1:2::1", True),
+        ("2001:db8:1:2::1", "2001:db8:1:3::1", False),
+        ("::ffff:192.0.2.1", "192.0.2.1", True),
+        ("::ffff:192.0.2.1", "::ffff:192.0.2.2", False),
+        ("fe80::1%eth0", "fe80::2%eth1", True),
+        ("", "", True),
+    ],
+)
+def test_of_ipv6_a_whole_network_of_64_bits_counts_as_one(
+    make_app: MakeApp, first: str, second: str, is_same: bool
+) -> None:
+    api = limited(make_app, 0)
+    assert [is_limited(api, socket=address) for address in (first, second)] == [False, is_same]
+
+
+def test_codes_that_are_sent_count_by_the_same_network(app: Flask, make_app: MakeApp) -> None:
+    settings = {"OTP_SENDS_PER_ADDRESS_HOUR": "1", "RATE_LIMIT_MAX_REQUESTS": "100"}
+    api = limited(make_app, 0, **settings)
+    answers = [
+        api.post("/auth/request-otp", {"email": make_person(app).email}, environ_overrides={"REMOTE_ADDR": address})
+        for address in ("2001:db8:1:2::1", "2001:db8:1:2::2", "2001:db8:1:3::1")
+    ]
+    assert [answer.status_code for answer in answers] == [200, 429, 200]
+
+
+def test_the_vouched_address_is_the_one_remembered(app: Flask, make_app: MakeApp) -> None:
+    headers = {"X-Forwarded-For": "198.51.100.7, 192.0.2.1"}
+    Api(make_app(TRUSTED_PROXY_COUNT="1")).post(
+        "/auth/login", {"email": "a@example.com", "password": "x"}, headers=headers
+    )
+    with app.app_context():
+        assert [event.ip for event in fetch_all(select(AuditEvent.ip))] == ["192.0.2.1"]
+
+
+SPELLINGS = {
+    "192.0.2.1": ["192.0.2.1:1", "192.0.2.1:65535", '"192.0.2.1:7"', "[::ffff:192.0.2.1]:7", " 192.0.2.1 "],
+    "2001:db8::1": ["[2001:db8::1]", "[2001:DB8:0::1]:443", '"[2001:db8::1]:9"', "2001:db8::1%eth0"],
+    "unknown": ["unknown", "_hidden", "192.0.2.1:7:8", "[192.0.2.1", "192.0.2", "x" * 5_000, "'; --"],
+}
+
+
+@pytest.mark.parametrize("address", SPELLINGS)
+def test_no_port_bracket_or_spelling_opens_a_fresh_count(make_app: MakeApp, address: str) -> None:
+    api = limited(make_app, 1)
+    assert [is_limited(api, spelled) for spelled in (address, *SPELLINGS[address])] == [False] + [True] * len(
+        SPELLINGS[address]
+    )
+
+
+def test_limits_logs_audit_and_sessions_know_one_spelling(
+    app: Flask, make_app: MakeApp, sinch: Simulator, capfd: pytest.CaptureFixture[str]
+) -> None:
+    person = make_person(app)
+    api = Api(make_app(TRUSTED_PROXY_COUNT="1", LOG_LEVEL="INFO"))
+    behind = {"headers": {"X-Forwarded-For": "[2001:DB8::0:1]:5555"}}
+    challenge = api.post("/auth/login", person.credentials, **behind).json["challengeToken"]
+    body = {"challengeToken": challenge, "otpCode": code_on_phone(sinch, person)}
+    token = api.post("/auth/verify-otp", body, **behind).json["token"]
+    seen = {session["ip"] for session in api.get("/sessions", token=token, **behind).json["sessions"]}
+    with app.app_context():
+        seen |= {event.ip for event in fetch_all(select(AuditEvent.ip).where(AuditEvent.request_id.is_not(None)))}
+    lines = [json.loads(line) for line in capfd.readouterr().err.splitlines()]
+    seen |= {line["ip"] for line in lines if line.get("ip") and line.get("requestId")}
+    assert seen == {"2001:db8::1"}
+
+
+@pytest.mark.parametrize(
+    "claim", ["x" * 5_000, "192.0.2.1:5555", "unknown", "_hidden", "'; --", "\u00e9", "[::1]", "a\x00b"]
+)
+def test_nonsense_from_a_proxy_or_a_client_breaks_nothing(app: Flask, make_app: MakeApp, claim: str) -> None:
+    api, person = Api(make_app(TRUSTED_PROXY_COUNT="1", RATE_LIMITS_ENABLED="true")), make_person(app)
+    headers = {"X-Forwarded-For": claim, "User-Agent": claim}
+    assert api.post("/auth/login", person.credentials, headers=headers).status_code == 200

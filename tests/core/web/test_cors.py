@@ -1,0 +1,88 @@
+"""Pages of the origins in FRONTEND_URL may read answers, those of no other; nothing is reflected."""
+
+from typing import Any
+
+import pytest
+from flask import Flask
+
+from tests.api import Api
+from tests.conftest import MakeApp
+from tests.core.web.refusals import REFUSALS, Refusal
+
+pytestmark = pytest.mark.one_database
+
+ORIGINS = ("https://app.example.com", "http://[::1]:3000")
+STRANGERS = (
+    "https://evil.example",
+    "http://app.example.com",
+    "https://app.example.com:8443",
+    "https://app.example.com.evil.example",
+    "https://appXexample.com",
+    "https://evil.example?https://app.example.com",
+    "https://sub.app.example.com",
+    "http://:3000",
+    "null",
+    "*",
+    "",
+)
+PREFLIGHT = {"Access-Control-Request-Method": "POST", "Access-Control-Request-Headers": "Authorization, X-Evil"}
+
+
+@pytest.fixture
+def front(make_app: MakeApp) -> Api:
+    """A service with two pages."""
+    return Api(make_app(FRONTEND_URL=", ".join(ORIGINS)))
+
+
+def cors(response: Any) -> dict[str, list[str]]:
+    names = {name for name in response.headers.keys() if name.startswith("Access-Control-")}  # noqa: SIM118
+    return {name: response.headers.getlist(name) for name in names}
+
+
+@pytest.mark.parametrize("origin", ORIGINS)
+def test_an_allowed_page_may_read_answers_and_their_headers(front: Api, origin: str) -> None:
+    response = front.get("/openapi.json", headers={"Origin": origin})
+    assert response.headers.getlist("Access-Control-Allow-Origin") == [origin]
+    exposed = set(response.headers["Access-Control-Expose-Headers"].split(", "))
+    assert {"X-Request-ID", "Retry-After", "RateLimit-Limit", "RateLimit-Remaining", "RateLimit-Reset"} == exposed
+    assert "Access-Control-Allow-Credentials" not in response.headers
+
+
+@pytest.mark.parametrize("refusal", [r for r in REFUSALS if not r.path.startswith("//")], ids=lambda r: r.name)
+def test_an_allowed_page_may_read_refusals(front: Api, refusal: Refusal) -> None:
+    response = refusal.provoke(front, Origin=ORIGINS[0])
+    assert response.headers["Access-Control-Allow-Origin"] == ORIGINS[0]
+
+
+def test_an_allowed_page_learns_before_it_asks_what_it_may_send(front: Api) -> None:
+    response = front.send("OPTIONS", "/auth/login", headers={"Origin": ORIGINS[0], **PREFLIGHT})
+    assert response.status_code == 200
+    assert response.headers["Access-Control-Allow-Origin"] == ORIGINS[0]
+    assert "POST" in response.headers["Access-Control-Allow-Methods"]
+    assert response.headers["Access-Control-Allow-Headers"] == "Authorization"
+    assert response.headers["Access-Control-Max-Age"] == "600"
+
+
+@pytest.mark.parametrize("origin", STRANGERS)
+@pytest.mark.parametrize("method", ["OPTIONS", "POST"])
+def test_another_page_gets_no_leave(front: Api, method: str, origin: str) -> None:
+    response = front.send(method, "/auth/login", headers={"Origin": origin, **PREFLIGHT})
+    assert cors(response) == {}
+    assert response.headers["Vary"] == "Origin"
+
+
+def test_who_is_no_page_is_told_nothing_of_pages(front: Api) -> None:
+    response = front.get("/openapi.json")
+    assert cors(response) == {}
+    assert response.headers["Vary"] == "Origin"
+
+
+@pytest.mark.parametrize("path", ["//health", "//ready", "//nope"])
+def test_pages_have_no_business_outside_the_api(front: Api, path: str) -> None:
+    assert cors(front.get(path, headers={"Origin": ORIGINS[0]})) == {}
+
+
+@pytest.mark.parametrize("method", ["OPTIONS", "POST"])
+def test_without_the_setting_no_page_gets_leave(app: Flask, api: Api, method: str) -> None:
+    response = api.send(method, "/auth/login", headers={"Origin": ORIGINS[0], **PREFLIGHT})
+    assert cors(response) == {}

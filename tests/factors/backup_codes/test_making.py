@@ -1,0 +1,62 @@
+"""POST /factors/backup-codes: new codes, and the end of the old ones."""
+
+from flask import Flask
+from sqlalchemy import select
+
+from otp_service.core.database.transactions import fetch_all
+from otp_service.factors.backup_codes import hashes
+from otp_service.factors.backup_codes.models import BackupCode
+from tests.api import Api
+from tests.conftest import MakeApp, Time
+from tests.factories import log_in
+from tests.factors.totp.authenticator import events, notices
+from tests.parallel import at_once
+from tests.sessions.conftest import SignedIn
+
+
+def works(api: Api, alice: SignedIn, code: str) -> bool:
+    body = {"challengeToken": log_in(api, alice.person)["challengeToken"], "code": code}
+    return bool(api.post("/auth/mfa/backup-code", body).status_code == 200)
+
+
+def test_new_codes_are_shown_once_and_kill_the_old_ones(app: Flask, api: Api, alice: SignedIn) -> None:
+    first = api.post("/factors/backup-codes", token=alice.token)
+    assert (first.status_code, first.headers["Cache-Control"]) == (201, "no-store")
+    assert set(first.json) == {"backupCodes"}
+    second = api.post("/factors/backup-codes", token=alice.token).json["backupCodes"]
+    assert len({*first.json["backupCodes"], *second}) == 20
+    assert not works(api, alice, first.json["backupCodes"][0])
+    assert works(api, alice, second[0])
+    added = ("factor.added", {"factor": "backup_codes"})
+    assert events(app, alice.person).count(added) == 2
+    assert notices(app, alice.person).count("factor_added") == 2
+
+
+def test_the_phone_alone_is_enough_to_have_some(api: Api, alice: SignedIn) -> None:
+    codes = api.post("/factors/backup-codes", token=alice.token).json["backupCodes"]
+    assert log_in(api, alice.person)["methods"][-1] == "backup_code"
+    assert works(api, alice, codes[0])
+
+
+def test_they_want_a_fresh_sign_in(api: Api, alice: SignedIn, time: Time) -> None:
+    assert api.post("/factors/backup-codes").status_code == 401
+    time.advance(660)
+    token = api.post("/auth/refresh", {"refreshToken": alice.refresh_token}).json["token"]
+    refused = api.post("/factors/backup-codes", token=token)
+    assert (refused.status_code, refused.json["code"]) == (403, "step_up_required")
+
+
+def test_of_parallel_requests_one_lot_counts(app: Flask, api: Api, alice: SignedIn) -> None:
+    answers = at_once(8, lambda _: api.post("/factors/backup-codes", token=alice.token))
+    assert {answer.status_code for answer in answers} == {201}
+    with app.app_context():
+        stored = {row.selector for row in fetch_all(select(BackupCode.selector))}
+    lots = [{code[:4] for code in answer.json["backupCodes"]} for answer in answers]
+    assert lots.count(stored) == 1
+
+
+def test_the_cost_of_a_hash_is_that_of_the_decision_record(app: Flask, make_app: MakeApp) -> None:
+    """Ten at once: sixteen times less than a password each."""
+    assert hashes.COST == 8
+    with app.app_context():
+        assert hashes.cost() == 4  # what tests hash passwords with is less
