@@ -52,6 +52,10 @@ audit: .installed-dev ## Look for known vulnerabilities in the locked requiremen
 bench: .installed-dev ## Measure against the machine's own limits, 6 minutes (ARGS=--quick for a short look)
 	$(PYTHON) -m benchmarks $(ARGS)
 
+.PHONY: measure
+measure: .installed-dev ## Measure the structure of the code: modules, sizes, comments, files of a sign-in
+	@$(PYTHON) -m scripts.measure
+
 ##@ Maintain
 
 COMPILE := uv pip compile --quiet --universal --generate-hashes --python-version 3.11 --no-header
