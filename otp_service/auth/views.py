@@ -73,6 +73,14 @@ def logout(caller: Caller) -> None:
     sessions.end(caller.session_id, user_id=caller.user_id, client=client_info())
 
 
+@bp.post("/logout-all")
+@signed_in
+@api(errors=(401,))
+def logout_all(caller: Caller) -> None:
+    """End all sessions of the signed-in person, including this one."""
+    sessions.log_out_everywhere(caller.user_id, client=client_info())
+
+
 @bp.post("/step-up/request")
 @request_limits.otp
 @signed_in

@@ -30,11 +30,3 @@ def list_sessions(caller: Caller) -> dict[str, Any]:
 def end_session(caller: Caller, id: uuid.UUID) -> None:
     """End one session of the signed-in person, at once."""
     services.end_own(id, user_id=caller.user_id, client=client_info())
-
-
-@bp.post("/auth/logout-all")
-@signed_in
-@api(errors=(401,))
-def logout_all(caller: Caller) -> None:
-    """End all sessions of the signed-in person, this one too, at once."""
-    services.log_out_everywhere(caller.user_id, client=client_info())
