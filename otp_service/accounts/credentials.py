@@ -82,13 +82,13 @@ def authenticate(*, email: str, password: str, client: ClientInfo) -> Account:
     row = fetch_one(*_stored(email))
     if row is not None:
         concerns(row.id)
-    failures = throttle.count_try(subject, now=now)
+    failures = throttle.take(subject, now=now)
     is_locked = row is not None and row.locked_at is not None
     try:
         matches, upgraded = _check(password, row.password_hash if row else None, may_upgrade=not is_locked)
     except SlotsBusy:
         with transaction():
-            throttle.give_back(subject, now=now)
+            throttle.give_back(subject, taken_at=now)
         raise
     if row is None or not matches or is_locked:
         _record_failure(row.id if row else None, failures, client, now)

@@ -10,8 +10,8 @@ from otp_service.accounts import notices, registrations, throttle, users
 from otp_service.accounts.errors import EmailTaken
 from otp_service.accounts.models import User
 from otp_service.accounts.users import Account
-from otp_service.core import counters
-from otp_service.core.allowances import DAY
+from otp_service.core import allowances
+from otp_service.core.allowances import DAY, Allowance
 from otp_service.core.database.transactions import execute, fetch_one, transaction, violated_constraint
 from otp_service.core.web.tracing import ClientInfo
 
@@ -33,7 +33,7 @@ def tell_owner(email: str, event: str, *, client: ClientInfo, now: datetime) -> 
         if account is None:
             return  # deleted at this moment: the next try will do
         audit.record(event, user_id=account.id, client=client, at=now)
-        if counters.take(_TOLD, str(account.id), limit=1, window_seconds=DAY, now=now):
+        if allowances.take_if_left(Allowance(_TOLD, str(account.id), 1, DAY), now=now):
             notices.notify(account.id, "already_registered", now=now, client=client)
 
 

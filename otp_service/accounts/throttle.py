@@ -1,85 +1,69 @@
-"""Makes failed passwords wait: after a few in a row 30 seconds, doubling to 15 minutes, always ending by itself.
+"""Makes failed passwords wait: 30 seconds after a few in a row, doubling to 15 minutes. Every wait ends by itself.
 
-It counts by canonical address, known or unknown, so that a wait tells nobody whether an account exists.
+Failures count by canonical address, known or unknown, so that a wait does not reveal whether an account exists.
 """
 
 from datetime import datetime, timedelta
 
-from sqlalchemy import ColumnElement, Delete, bindparam, delete, literal, select, text, update
+from sqlalchemy import delete, literal, select
 
 from otp_service.accounts.errors import AccountLocked
 from otp_service.accounts.models import LoginThrottle
+from otp_service.core.allowances import DoublingWait, Tally
 from otp_service.core.crypto.secrets import keyring
-from otp_service.core.database.prepared import Given, prepared
-from otp_service.core.database.transactions import UtcDateTime, execute, fetch_one, transaction, upsert
+from otp_service.core.database.transactions import execute, transaction, upsert
 from otp_service.core.settings import settings
 
 FIRST_WAIT = timedelta(seconds=30)
 LONGEST_WAIT = timedelta(minutes=15)
 FORGOTTEN_AFTER = timedelta(hours=24)
 
-# As text, since SQLAlchemy compiles a statement with ON CONFLICT anew each time that it runs. Below the limit nobody
-# waits: of parallel tries the one that read the clock first may be counted last.
-_ONE_MORE = text(
-    """
-    INSERT INTO login_throttles AS t (subject, failures, last_failed_at, waits_until) VALUES (:subject, 1, :now, :now)
-    ON CONFLICT (subject) DO UPDATE SET
-        failures = CASE WHEN t.last_failed_at <= :old THEN 1 ELSE t.failures + 1 END,
-        last_failed_at = :now,
-        waits_until = :now
-    WHERE t.failures < :limit OR t.waits_until <= :now
-    RETURNING failures
-    """
-).bindparams(bindparam("now", type_=UtcDateTime), bindparam("old", type_=UtcDateTime))
+_FAILURES = Tally(
+    LoginThrottle,
+    DoublingWait.kept_in(failures="failures", last_failed_at="last_failed_at", waits_until="waits_until"),
+)
 
 
 def subject_of(email: str) -> str:
-    """The keyed hash under which an address is counted."""
+    """Return the keyed hash under which an address is counted."""
     return keyring().digest(email, purpose="login throttle")
 
 
-def count_try(subject: str, *, now: datetime) -> int:
-    """Count a try as failed before it is checked, so that parallel guesses are counted too.
+def take(subject: str, *, now: datetime) -> int:
+    """Count a try as failed before it is checked, so that parallel guesses count too.
 
-    Returns how many failed in a row, this one included. Raises AccountLocked while a wait runs.
+    Returns the failures in a row, this one included. Raises AccountLocked while a wait runs.
     """
+    wait = DoublingWait(
+        starts_at=settings().login_failures_before_wait,
+        first=FIRST_WAIT,
+        longest=LONGEST_WAIT,
+        forgotten_after=FORGOTTEN_AFTER,
+    )
     with transaction():
-        limit = settings().login_failures_before_wait
-        values = {"subject": subject, "now": now, "old": now - FORGOTTEN_AFTER, "limit": limit}
-        counted = execute(_ONE_MORE, values).first()
-        if counted is not None and starts_a_wait(counted.failures):
-            wait = {"waits_until": now + _wait(counted.failures)}
-            execute(update(LoginThrottle).where(_is(subject)).values(wait))
+        counted = _FAILURES.take(_key(subject), wait, now=now)
     if counted is None:
-        row = fetch_one(select(LoginThrottle.waits_until).where(_is(subject)))
+        row = _FAILURES.find(_key(subject))
         raise AccountLocked(retry_after_seconds=(row.waits_until - now).total_seconds() if row else 1)
     return int(counted.failures)
 
 
-def give_back(subject: str, *, now: datetime) -> None:
-    """Undo one count: the password was not checked after all."""
-    execute(
-        update(LoginThrottle)
-        .where(_is(subject), LoginThrottle.failures > 0)
-        .values(failures=LoginThrottle.failures - 1, waits_until=now)
-    )
+def give_back(subject: str, *, taken_at: datetime) -> None:
+    """Undo one count, in the open transaction: the password was not checked."""
+    _FAILURES.give_back(_key(subject), taken_at=taken_at)
 
 
 def clear(subject: str) -> None:
-    """Forget the failures: the password was right."""
-    execute(*_delete(subject))
-
-
-@prepared
-def _delete(subject: Given) -> Delete:
-    return delete(LoginThrottle).where(_is(subject))
+    """Forget the failures, in the open transaction: the password was right."""
+    _FAILURES.clear(_key(subject))
 
 
 def move(old: str, new: str) -> None:
     """Let an account's failures follow it to another address; of two waits the longer one stays."""
     names = ("failures", "last_failed_at", "waits_until")
     columns = [getattr(LoginThrottle, name) for name in names]
-    statement = upsert(LoginThrottle).from_select(["subject", *names], select(literal(new), *columns).where(_is(old)))
+    stored = select(literal(new), *columns).where(LoginThrottle.subject == old)
+    statement = upsert(LoginThrottle).from_select(["subject", *names], stored)
     statement = statement.on_conflict_do_update(
         index_elements=[LoginThrottle.subject],
         set_={name: getattr(statement.excluded, name) for name in names},
@@ -90,7 +74,7 @@ def move(old: str, new: str) -> None:
 
 
 def is_first_wait(failures: int) -> bool:
-    """Whether it is the first wait of a row of failures."""
+    """Whether this failure is the first of its row that starts a wait."""
     return failures == settings().login_failures_before_wait
 
 
@@ -99,16 +83,11 @@ def starts_a_wait(failures: int) -> bool:
     return failures >= settings().login_failures_before_wait
 
 
-def _is(subject: str | Given) -> ColumnElement[bool]:
-    return LoginThrottle.subject == subject
-
-
-def _wait(failures: int) -> timedelta:
-    doublings = min(failures - settings().login_failures_before_wait, 10)
-    return min(FIRST_WAIT * (1 << doublings), LONGEST_WAIT)
-
-
 def forget(before: datetime) -> int:
-    """Delete the failures of addresses that last failed before a time; how many there were."""
+    """Delete the failures of addresses that last failed before a time; return how many."""
     with transaction():
         return int(execute(delete(LoginThrottle).where(LoginThrottle.last_failed_at < before)).rowcount)
+
+
+def _key(subject: str) -> dict[str, str]:
+    return {"subject": subject}

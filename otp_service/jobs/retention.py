@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 from otp_service import outbox
 from otp_service.accounts import links, number_undos, registrations, throttle
 from otp_service.auth import challenges
-from otp_service.core import clock, counters
+from otp_service.core import allowances, clock
 from otp_service.factors.totp import records as totp
 from otp_service.factors.trusted_devices import records as trusted_devices
 from otp_service.factors.webauthn import challenges as webauthn_challenges
@@ -35,7 +35,7 @@ RULES = (
     Rule("passkey challenges", timedelta(days=1), webauthn_challenges.forget),
     Rule("trusted devices", timedelta(days=7), trusted_devices.forget),
     Rule("messages", timedelta(days=30), lambda time: outbox.purge(before=time)),
-    Rule("counters", timedelta(days=2), counters.forget),
+    Rule("counters", timedelta(days=2), allowances.forget),
     Rule("failed sign-ins", throttle.FORGOTTEN_AFTER, throttle.forget),
 )
 

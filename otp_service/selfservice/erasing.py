@@ -4,7 +4,7 @@ from otp_service import audit, outbox
 from otp_service.accounts import callers, credentials, throttle, users
 from otp_service.accounts.users import Account
 from otp_service.audit import personal_data as events
-from otp_service.core import clock, counters
+from otp_service.core import allowances, clock
 from otp_service.core.database.transactions import transaction
 from otp_service.core.web.tracing import ClientInfo
 from otp_service.sessions import Caller
@@ -32,7 +32,7 @@ def _erase(account: Account, event: str, client: ClientInfo) -> None:
         users.remove(account.id)
         outbox.forget_user(account.id)
         throttle.clear(throttle.subject_of(account.email))
-        counters.clear_all(str(account.id))
+        allowances.clear_subject(str(account.id))
         audit.record(event, user_id=account.id, client=client, at=now)
         events.make_unreadable(account.id)
         ip, agent = client.ip or None, client.agent or None

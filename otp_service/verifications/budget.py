@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
 
-from otp_service.core import allowances, counters
+from otp_service.core import allowances
 from otp_service.core.allowances import DAY, HOUR, Allowance
 from otp_service.core.crypto.secrets import keyring
 from otp_service.core.settings import settings
@@ -38,13 +38,12 @@ def give_back(spending: Spending, *, taken_at: datetime) -> None:
 
 def give_back_cooldown(user_id: int, *, taken_at: datetime) -> None:
     """A message may have left: the person need not wait, but it counts against the number and the address."""
-    counters.give_back("otp-cooldown", str(user_id), taken_at=taken_at)
+    allowances.give_back(cooldown("otp-cooldown", str(user_id)), taken_at=taken_at)
 
 
 def seconds_until_next(user_id: int, *, now: datetime) -> float:
     """Seconds until the user may have another code."""
-    window = settings().otp_cooldown_seconds
-    return counters.seconds_until_open("otp-cooldown", str(user_id), window_seconds=window, now=now)
+    return allowances.seconds_until_open(cooldown("otp-cooldown", str(user_id)), now=now)
 
 
 def part_of(limit: int) -> int:

@@ -11,7 +11,7 @@ from typing import TypeVar
 
 from otp_service import audit
 from otp_service.accounts.errors import UserNotFound
-from otp_service.core import allowances, clock, counters
+from otp_service.core import allowances, clock
 from otp_service.core.allowances import DAY, HOUR, Allowance
 from otp_service.core.crypto.secrets import keyring
 from otp_service.core.database.transactions import transaction
@@ -41,7 +41,7 @@ def take_send(scope: Scope, name: str, *, ip: str, now: datetime) -> None:
     with transaction():
         for allowance in _sends(scope, name, ip):
             allowances.take(allowance, now=now)
-        counters.clear(*_tries_of_code(scope, name))
+        allowances.clear(_tries_of_code(scope, name))
 
 
 def check(scope: Scope, name: str, act: Callable[[], T], *, client: ClientInfo) -> T:
@@ -105,16 +105,15 @@ def _sends(scope: Scope, name: str, ip: str) -> Iterator[Allowance]:
 
 
 def _tries(scope: Scope, name: str) -> Iterator[Allowance]:
-    config = settings()
-    per_code, subject = _tries_of_code(scope, name)
     told = "Too many wrong codes. Try again later."
-    hour = guesses.part_of(config.otp_checks_per_hour)
-    yield Allowance(f"named-{scope}-tries", subject, hour, HOUR, TooManyAttempts, told)
-    yield Allowance(per_code, subject, ATTEMPTS_PER_CODE, config.otp_ttl_seconds, TooManyAttempts)
+    hour = guesses.part_of(settings().otp_checks_per_hour)
+    yield Allowance(f"named-{scope}-tries", _subject(name), hour, HOUR, TooManyAttempts, told)
+    yield _tries_of_code(scope, name)
 
 
-def _tries_of_code(scope: Scope, name: str) -> tuple[str, str]:
-    return f"named-{scope}-code-tries", _subject(name)
+def _tries_of_code(scope: Scope, name: str) -> Allowance:
+    seconds = settings().otp_ttl_seconds
+    return Allowance(f"named-{scope}-code-tries", _subject(name), ATTEMPTS_PER_CODE, seconds, TooManyAttempts)
 
 
 def _subject(name: str) -> str:

@@ -18,9 +18,9 @@ ANONYMOUS = "phone:anonymous"
 
 def take(user_id: int, *, is_anonymous: bool, client: ClientInfo, now: datetime) -> None:
     """Count one try in the open transaction. Raises TooManyAttempts, AuthenticatorDisabled."""
-    throttle.count(user_id, PHONE, client=client, now=now, is_in_a_row=not is_anonymous)
+    throttle.take(user_id, PHONE, client=client, now=now, is_in_a_row=not is_anonymous)
     if is_anonymous:
-        throttle.count(user_id, ANONYMOUS, client=client, now=now, per_hour=part_of(settings().otp_checks_per_hour))
+        throttle.take(user_id, ANONYMOUS, client=client, now=now, per_hour=part_of(settings().otp_checks_per_hour))
 
 
 def give_back(user_id: int, *, is_anonymous: bool, taken_at: datetime) -> None:

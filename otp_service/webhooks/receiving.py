@@ -5,7 +5,8 @@ import logging
 from datetime import datetime
 from typing import Any
 
-from otp_service.core import clock, counters
+from otp_service.core import allowances, clock
+from otp_service.core.allowances import Allowance
 from otp_service.core.database.transactions import transaction
 from otp_service.core.settings import settings
 from otp_service.core.web.body import parse_object
@@ -45,7 +46,8 @@ def _require_authentic(signed: SignedRequest, authorization: str, now: datetime)
 def _require_new(signed: SignedRequest, now: datetime) -> None:
     """One statement decides. What is signed is what counts, however its signature is spelled."""
     digest = hashlib.sha256(signed.string_to_sign()).hexdigest()
-    if not counters.take("sinch-event", digest, limit=1, window_seconds=REMEMBERED_SECONDS, now=now):
+    once = Allowance("sinch-event", digest, 1, REMEMBERED_SECONDS)
+    if not allowances.take_if_left(once, now=now):
         log.warning("webhook.refused", extra={"reason": "replayed"})
         raise EventNotAccepted
 

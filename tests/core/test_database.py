@@ -12,7 +12,7 @@ from sqlalchemy.exc import IntegrityError, StatementError
 from otp_service.accounts.models import User
 from otp_service.auth.models import Challenge
 from otp_service.core import clock
-from otp_service.core.counters import Counter
+from otp_service.core.allowances import Counter
 from otp_service.core.database.transactions import (
     assert_no_transaction,
     execute,

@@ -51,7 +51,7 @@ def test_a_disabled_kind_of_factor_works_again_once_another_is_added(app: Flask,
     enrolled(api, alice)
     with app.app_context():
         for _ in range(DISABLED_AT):
-            throttle.count(user_id, "webauthn", client=COMMAND_LINE, now=clock.now(), per_hour=DISABLED_AT)
+            throttle.take(user_id, "webauthn", client=COMMAND_LINE, now=clock.now(), per_hour=DISABLED_AT)
         assert throttle.disabled(user_id) == {"webauthn"}
     enrolled(api, alice)
     with app.app_context():

@@ -32,7 +32,7 @@ def user_id(app: Flask) -> Iterator[int]:
 def tried(user_id: int, authenticator: str = "totp", *, after: timedelta = timedelta(), **options: int) -> str:
     """Count a try; the code of the refusal, or `counted`."""
     try:
-        throttle.count(user_id, authenticator, client=COMMAND_LINE, now=clock.now() + after, **options)  # type: ignore[arg-type]
+        throttle.take(user_id, authenticator, client=COMMAND_LINE, now=clock.now() + after, **options)  # type: ignore[arg-type]
     except ServiceError as refusal:
         return refusal.code
     return "counted"
@@ -51,9 +51,9 @@ def test_an_authenticator_has_fifteen_tries_an_hour(user_id: int) -> None:
 
 def test_the_hour_says_when_it_ends(user_id: int) -> None:
     now = clock.now()
-    throttle.count(user_id, "totp", client=COMMAND_LINE, now=now, per_hour=1)
+    throttle.take(user_id, "totp", client=COMMAND_LINE, now=now, per_hour=1)
     with pytest.raises(ServiceError) as refused:
-        throttle.count(user_id, "totp", client=COMMAND_LINE, now=now + timedelta(minutes=50), per_hour=1)
+        throttle.take(user_id, "totp", client=COMMAND_LINE, now=now + timedelta(minutes=50), per_hour=1)
     assert refused.value.extra == {"retryAfter": 600}
 
 

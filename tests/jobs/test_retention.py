@@ -10,7 +10,7 @@ from otp_service.accounts.models import AccountLink, LoginThrottle, User
 from otp_service.audit import COMMAND_LINE
 from otp_service.auth.models import Challenge
 from otp_service.core import clock
-from otp_service.core.counters import Counter
+from otp_service.core.allowances import Counter
 from otp_service.core.database.transactions import fetch_all, transaction
 from otp_service.extensions import Base
 from otp_service.factors import trusted_devices

@@ -96,7 +96,7 @@ def test_a_factor_that_wrong_codes_had_disabled_works_again_after_the_recovery(
     with app.app_context():
         for _ in range(throttle.DISABLED_AT):
             client = ClientInfo(ip="", agent="")
-            throttle.count(careful.person.id, "totp", client=client, now=clock.now(), per_hour=1_000)
+            throttle.take(careful.person.id, "totp", client=client, now=clock.now(), per_hour=1_000)
     assert careful.confirm(method="totp", code=careful.phone_app.code())[1] == "authenticator_disabled"
     assert careful.confirm(method="backup_code", code=careful.backup_codes[0]) == (204, "")
     time.advance(STEP)

@@ -39,7 +39,7 @@ def failed_before(app: Flask, person: Person, number: int, authenticator: str) -
     """So many wrong codes in a row, in times past."""
     with app.app_context(), transaction():
         for _ in range(number):
-            throttle.count(person.id, authenticator, client=COMMAND_LINE, now=clock.now(), per_hour=1_000)
+            throttle.take(person.id, authenticator, client=COMMAND_LINE, now=clock.now(), per_hour=1_000)
 
 
 def sign_in_answer(api: Api, sinch: Simulator, person: Person, challenge: str | None = None) -> str:

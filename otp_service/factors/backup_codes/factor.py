@@ -69,7 +69,7 @@ class BackupCodesFactor:
         """
         credentials.refuse_when_full()
         now = clock.now()
-        throttle.count(ask.user_id, KIND, client=ask.client, now=now)
+        throttle.take(ask.user_id, KIND, client=ask.client, now=now)
         code = codes.read(answer["code"])
         stored = records.find(ask.user_id, code.selector) if code else None
         try:

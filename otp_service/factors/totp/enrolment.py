@@ -47,7 +47,7 @@ def confirm(user_id: int, *, code: str, client: ClientInfo) -> tuple[str, ...]:
     """
     now = clock.now()
     waiting = _waiting(user_id, now)
-    throttle.count(user_id, KIND, client=client, now=now, is_in_a_row=False)  # who enrols knows the secret
+    throttle.take(user_id, KIND, client=client, now=now, is_in_a_row=False)  # who enrols knows the secret
     step = codes.matched_step(waiting.opened_secret(), code, now=now)
     if step is None:
         record_refusal(user_id, client=client, now=now)

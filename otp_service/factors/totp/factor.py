@@ -64,7 +64,7 @@ class TotpFactor:
     def prove(self, ask: Ask, answer: dict[str, Any]) -> TotpProof:
         """Find the time step of a code. Raises OtpInvalid, TooManyAttempts, AuthenticatorDisabled."""
         now = clock.now()
-        throttle.count(ask.user_id, KIND, client=ask.client, now=now)
+        throttle.take(ask.user_id, KIND, client=ask.client, now=now)
         held = records.find(ask.user_id)
         step = codes.matched_step(held.opened_secret(), answer["code"], now=now) if held else None
         is_used = _is_used(held, step)

@@ -48,7 +48,7 @@ class WebAuthnFactor:
         """Check the signature. Raises PasskeyInvalid, TooManyAttempts, AuthenticatorDisabled, PasskeysOff."""
         now = clock.now()
         ceremonies.rp_id()
-        throttle.count(ask.user_id, KIND, client=ask.client, now=now)
+        throttle.take(ask.user_id, KIND, client=ask.client, now=now)
         return assertions.prove(answer["credential"], _errand(ask), client=ask.client, now=now)
 
     def describe(self, user_id: int) -> list[dict[str, Any]]:

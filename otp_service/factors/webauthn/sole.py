@@ -27,5 +27,5 @@ def prove(assertion: Assertion, *, client: ClientInfo) -> PasskeyProof:
     passkey = credentials.find(assertion.raw_id)
     if passkey is not None:
         # Not in a row: a signature cannot be guessed, and whoever knows the credential's id must not disable it.
-        throttle.count(passkey.user_id, KIND, client=client, now=now, is_in_a_row=False)
+        throttle.take(passkey.user_id, KIND, client=client, now=now, is_in_a_row=False)
     return assertions.prove(assertion, _ERRAND, client=client, now=now)

@@ -42,7 +42,7 @@ def too_many_codes(api: Api, person: Person, sinch: Simulator) -> Any:
 def disabled(api: Api, person: Person, sinch: Simulator) -> Any:
     with api.app.app_context(), transaction():
         for _ in range(100):
-            throttle.count(person.id, "phone", client=COMMAND_LINE, now=clock.now(), per_hour=1_000)
+            throttle.take(person.id, "phone", client=COMMAND_LINE, now=clock.now(), per_hour=1_000)
     return api.post("/auth/request-otp", {"challengeToken": log_in(api, person)["challengeToken"]}, **FROM)
 
 

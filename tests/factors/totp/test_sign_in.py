@@ -156,7 +156,7 @@ def test_a_disabled_app_is_403_and_a_new_one_can_be_added(
     time.advance(STEP)
     with app.app_context():
         for _ in range(99):
-            throttle.count(alice.person.id, "totp", client=COMMAND_LINE, now=clock.now(), per_hour=1_000)
+            throttle.take(alice.person.id, "totp", client=COMMAND_LINE, now=clock.now(), per_hour=1_000)
         time.advance(3_600)
     challenge = log_in(api, alice.person)["challengeToken"]
     assert sign_in_with(api, alice.person, phone_app.wrong_code(), challenge=challenge).status_code == 401

@@ -1,4 +1,4 @@
-"""Counters in the database: how many win, when a window ends, what is given back."""
+"""Allowances: how many win, when a window ends, what is given back, how long a failure makes the next try wait."""
 
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
@@ -6,7 +6,8 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from flask import Flask
 
-from otp_service.core import counters
+from otp_service.core import allowances
+from otp_service.core.allowances import Allowance
 from otp_service.core.database.transactions import transaction
 from tests.parallel import at_once
 
@@ -24,16 +25,16 @@ def context(app: Flask) -> Iterator[None]:
 def take(subject: str = "a", *, limit: int = 3, at: float = 0, name: str = "test") -> bool:
     """Count one more, `at` seconds past noon, in a window of an hour."""
     with transaction():
-        return counters.take(name, subject, limit=limit, window_seconds=HOUR, now=NOON + timedelta(seconds=at))
+        return allowances.take_if_left(Allowance(name, subject, limit, HOUR), now=NOON + timedelta(seconds=at))
 
 
 def give_back(subject: str = "a", *, taken_at: float = 0) -> None:
     with transaction():
-        counters.give_back("test", subject, taken_at=NOON + timedelta(seconds=taken_at))
+        allowances.give_back(Allowance("test", subject, 3, HOUR), taken_at=NOON + timedelta(seconds=taken_at))
 
 
 def wait(subject: str = "a", *, at: float = 0) -> float:
-    return counters.seconds_until_open("test", subject, window_seconds=HOUR, now=NOON + timedelta(seconds=at))
+    return allowances.seconds_until_open(Allowance("test", subject, 3, HOUR), now=NOON + timedelta(seconds=at))
 
 
 def test_a_counter_gives_as_many_as_its_limit() -> None:
@@ -65,7 +66,7 @@ def test_a_new_window_starts_from_one() -> None:
 
 def test_a_window_of_no_length_is_no_limit() -> None:
     with transaction():
-        taken = [counters.take("test", "a", limit=1, window_seconds=0, now=NOON) for _ in range(3)]
+        taken = [allowances.take_if_left(Allowance("test", "a", 1, 0), now=NOON) for _ in range(3)]
     assert taken == [True] * 3
 
 
@@ -115,7 +116,7 @@ def test_giving_back_what_was_never_taken_does_nothing() -> None:
 def test_a_cleared_counter_is_as_new() -> None:
     take(limit=1)
     with transaction():
-        counters.clear("test", "a")
+        allowances.clear(Allowance("test", "a", 1, HOUR))
     assert take(limit=1)
 
 
