@@ -146,9 +146,9 @@ def _require_keys(app: Flask) -> None:
 
 
 def _register_blueprints(app: Flask) -> None:
-    from otp_service.auth.mfa_views import bp as mfa
     from otp_service.auth.passkey_views import bp as passkeys
     from otp_service.auth.views import bp as auth
+    from otp_service.auth.views import email, mfa
     from otp_service.core.web.problems import API_PREFIX
     from otp_service.factors.backup_codes.views import bp as backup_codes
     from otp_service.factors.totp.views import bp as totp
@@ -157,16 +157,14 @@ def _register_blueprints(app: Flask) -> None:
     from otp_service.factors.webauthn.views import bp as webauthn
     from otp_service.ops.views import bp as ops
     from otp_service.recovery.views import bp as recovery
-    from otp_service.selfservice.email_views import bp as email
-    from otp_service.selfservice.profile_views import bp as accounts
-    from otp_service.selfservice.views import bp as account
+    from otp_service.selfservice.views import account, profile
     from otp_service.sessions.key_views import bp as keys
     from otp_service.sessions.views import bp as sessions
     from otp_service.webhooks.views import bp as webhooks
 
     for blueprint in (ops, keys, webhooks):
         app.register_blueprint(blueprint)
-    for blueprint in (accounts, email, sessions, factors):
+    for blueprint in (profile, sessions, factors):
         app.register_blueprint(blueprint, url_prefix=API_PREFIX)
-    for blueprint in (auth, account, mfa, passkeys, recovery, totp, webauthn, backup_codes, trusted_devices):
+    for blueprint in (auth, account, email, mfa, passkeys, recovery, totp, webauthn, backup_codes, trusted_devices):
         app.register_blueprint(blueprint, url_prefix=f"{API_PREFIX}{blueprint.url_prefix}")

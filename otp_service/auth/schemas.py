@@ -1,4 +1,4 @@
-"""What the sign-in routes take and give."""
+"""Request and response schemas of the sign-in routes."""
 
 from typing import Any
 
@@ -7,16 +7,22 @@ from marshmallow import ValidationError, fields, post_load, validates_schema
 from otp_service.accounts import credentials
 from otp_service.accounts.fields import EmailField, PhoneField, password
 from otp_service.auth.phone_codes import Named
+from otp_service.auth.step_up import PASSWORD
 from otp_service.core.web.schema import Flag, OpenOut, Schema, text
+from otp_service.factors import registry
 from otp_service.factors.contract import Factor
 from otp_service.factors.phone.fields import CodeField, channel
+from otp_service.factors.schemas import AnswerIn, method, method_fault
 
 NAME_FAULT = "Provide exactly one of challengeToken, email and phoneNumber."
 TOKEN_LENGTH = 200
+METHODS = (*registry.WORDS, PASSWORD)
+METHOD_FAULT = method_fault(METHODS)
+PASSWORD_FAULT = "Provide your password."  # noqa: S105 - a sentence
 
 
 def remember_device() -> Flag:
-    """Whether this device is to be spared the second step for a while."""
+    """Whether sign-ins on this device may skip the second step for a while."""
     return Flag("Provide true or false.", load_default=False)
 
 
@@ -37,7 +43,7 @@ class RegisterIn(Schema):
 
 
 class RegisteredOut(Schema):
-    """A registered account, or, with HIDE_ACCOUNT_EXISTENCE, what looks like one."""
+    """A registered account. With HIDE_ACCOUNT_EXISTENCE, the same response for an address that is taken."""
 
     message = fields.String(required=True)
     user_id = fields.Integer(metadata={"description": "Absent with HIDE_ACCOUNT_EXISTENCE."})
@@ -66,7 +72,7 @@ class TokensOut(Schema):
 
 
 class LoginOut(TokensOut):
-    """Tokens, or what is needed to get them."""
+    """Tokens, or the challenge that leads to them."""
 
     message = fields.String(required=True)
     user_id = fields.Integer(required=True)
@@ -76,8 +82,8 @@ class LoginOut(TokensOut):
     default_method = fields.String(allow_none=True)
     channel = fields.String()
     phone_number = fields.String(metadata={"description": "Masked."})
-    otp_error = fields.String(metadata={"description": "Why no code was sent by itself."})
-    otp_error_code = fields.String(metadata={"description": "The same as a stable word."})
+    otp_error = fields.String(metadata={"description": "Why no code was sent."})
+    otp_error_code = fields.String(metadata={"description": "The same, as a stable code."})
     retry_after = fields.Integer(metadata={"description": "Seconds until a code may be requested."})
 
 
@@ -99,7 +105,7 @@ class _NamedIn(Schema):
 
 
 class RequestOtpIn(_NamedIn):
-    """Who wants a code, and how."""
+    """Who needs a code, and by which channel."""
 
     channel = channel()
 
@@ -114,14 +120,14 @@ class OtpSentOut(Schema):
 
 
 class VerifyOtpIn(_NamedIn):
-    """Who proves a phone, and with which code."""
+    """Who verifies a phone, and with which code."""
 
     otp_code = CodeField()
     remember_device = remember_device()
 
 
 class VerifiedOut(TokensOut):
-    """A proven phone; with tokens for the holder of a challenge."""
+    """A verified phone; with tokens for the holder of a challenge."""
 
     message = fields.String(required=True)
     user_id = fields.Integer(required=True)
@@ -131,23 +137,23 @@ class VerifiedOut(TokensOut):
 
 
 class ChallengeIn(Schema):
-    """The sign-in to go on with."""
+    """The sign-in to continue."""
 
     challenge_token = text("Provide the challengeToken of your sign-in.", maximum=TOKEN_LENGTH)
 
 
 def answer_to_challenge(factor: Factor) -> type[Schema]:
-    """The body of a factor's sign-in route: the challenge, and the factor's own fields."""
+    """Make the body of a factor's sign-in route: the challenge, and the factor's own fields."""
     parts = {"remember_device": remember_device()}
     return type(f"{factor.kind.title().replace('_', '')}SignInIn", (factor.answer, ChallengeIn), parts)
 
 
 class OfferOut(OpenOut):
-    """What a client needs before it can answer, in the words of the factor's own standard; empty for none."""
+    """What a client needs before it can respond, in the form of the factor's own standard; empty if it needs none."""
 
 
 class SetPasswordIn(Schema):
-    """A link's token and the password to set."""
+    """The token of a link, and the password to set."""
 
     token = text("Provide the token of your link.", maximum=TOKEN_LENGTH)
     new_password = password("Provide a password.")
@@ -157,3 +163,54 @@ class RefreshIn(Schema):
     """A refresh token to exchange."""
 
     refresh_token = text("Provide the refreshToken.", maximum=TOKEN_LENGTH)
+
+
+class EmailTokenIn(Schema):
+    """The token of a link."""
+
+    token = text("Provide the token of your link.", maximum=TOKEN_LENGTH)
+
+
+class EmailMessageOut(Schema):
+    """A message for the person."""
+
+    message = fields.String(required=True)
+
+
+class StepUpCodeIn(Schema):
+    """The channel for the code."""
+
+    channel = channel()
+
+
+class StepUpOptionsIn(Schema):
+    """The method whose options the client needs."""
+
+    method = method()
+
+
+class StepUpIn(AnswerIn):
+    """A response by one of the account's methods, and the password where the method alone is a single factor."""
+
+    password = password(PASSWORD_FAULT, is_required=False)
+    method = method(METHODS)
+
+    @validates_schema(skip_on_field_errors=True)
+    def _check_password(self, data: dict[str, Any], **_: Any) -> None:
+        if "password" not in data and (data["method"] == PASSWORD or registry.of_word(data["method"]).needs_password):
+            raise ValidationError(PASSWORD_FAULT, "password")
+
+    @post_load
+    def _gather(self, data: dict[str, Any], **_: Any) -> dict[str, Any]:
+        answer = self.load_answer(data, Schema if data["method"] == PASSWORD else None)
+        return {"password": None, **data, "answer": answer}
+
+
+class SteppedUpOut(Schema):
+    """A new access token of the same session; times in seconds."""
+
+    token = fields.String(required=True)
+    token_type = fields.String(required=True)
+    expires_in = fields.Integer(required=True)
+    session_id = fields.UUID(required=True)
+    acr = fields.String(required=True)

@@ -1,18 +1,32 @@
-"""The sign-in routes."""
+"""The routes of `/auth/*`, except `/auth/password-reset` (package `recovery`).
+
+Each factor of the registry gets a route below `/auth/mfa`, and a second one if it has something to offer first.
+"""
 
 from typing import Any
 
 from flask import Blueprint
 
 from otp_service import sessions
-from otp_service.auth import password_setting, phone_codes, registration, schemas, sign_in, step_up, step_up_schemas
-from otp_service.auth.presenters import present_delivery, present_registered, present_sign_in, present_verified
+from otp_service.accounts import email_links, email_proofs
+from otp_service.auth import password_setting, phone_codes, registration, schemas, second_step, sign_in, step_up
+from otp_service.auth.presenters import (
+    present_delivery,
+    present_registered,
+    present_sign_in,
+    present_signed_in,
+    present_verified,
+)
 from otp_service.core.web import request_limits
-from otp_service.core.web.api import api
+from otp_service.core.web.api import View, api
 from otp_service.core.web.tracing import client_info
+from otp_service.factors.contract import Factor
+from otp_service.factors.registry import FACTORS
 from otp_service.sessions import Caller, SteppedUp, Tokens, signed_in
 
 bp = Blueprint("auth", __name__, url_prefix="/auth")
+mfa = Blueprint("mfa", __name__, url_prefix="/auth/mfa")
+email = Blueprint("email", __name__, url_prefix="/auth/verify-email")
 
 
 @bp.post("/register")
@@ -27,7 +41,7 @@ def register(body: dict[str, Any]) -> dict[str, Any]:
 @request_limits.failed_login
 @api(body=schemas.LoginIn, out=schemas.LoginOut, errors=(400, 401, 503))
 def login(body: dict[str, Any]) -> dict[str, Any]:
-    """Check the password; a second factor, where one is due, is asked for and its code sent."""
+    """Check the password. If a second factor is due, issue a challenge and send the code."""
     return present_sign_in(sign_in.login(**body, client=client_info()))
 
 
@@ -43,7 +57,7 @@ def request_otp(body: dict[str, Any]) -> dict[str, Any]:
 @request_limits.otp
 @api(body=schemas.VerifyOtpIn, out=schemas.VerifiedOut, errors=(400, 401, 403, 404, 409, 502, 503))
 def verify_otp(body: dict[str, Any]) -> dict[str, Any]:
-    """Prove the phone with the code; the holder of a challenge is signed in."""
+    """Verify the phone with the code. The holder of a challenge is signed in."""
     return present_verified(
         sign_in.verify(body["named"], code=body["otp_code"], remember=body["remember_device"], client=client_info())
     )
@@ -53,15 +67,33 @@ def verify_otp(body: dict[str, Any]) -> dict[str, Any]:
 @request_limits.otp
 @api(body=schemas.SetPasswordIn, errors=(401, 503))
 def set_password(body: dict[str, Any]) -> None:
-    """Set a password with a link from an operator; all sessions end, nobody is signed in."""
+    """Set a password with a link from an operator. All sessions end, and no new one starts."""
     password_setting.set_password(**body, client=client_info())
+
+
+@email.post("")
+@request_limits.otp
+@api(body=schemas.EmailTokenIn, out=schemas.EmailMessageOut, errors=(401, 409))
+def verify_email(body: dict[str, Any]) -> dict[str, Any]:
+    """Verify an e-mail address with the token of a link; a link to a new address changes it. No session starts."""
+    return {"message": email_proofs.prove(body["token"], client=client_info()).value}
+
+
+@email.post("/resend")
+@request_limits.otp
+@signed_in
+@api(out=schemas.EmailMessageOut, status=202, errors=(401, 409))
+def resend_link(caller: Caller) -> dict[str, Any]:
+    """Send another link to the account's address. Earlier links stop working."""
+    email_links.resend(caller, client=client_info())
+    return {"message": "A link is on its way to your email address."}
 
 
 @bp.post("/refresh")
 @request_limits.refresh
 @api(body=schemas.RefreshIn, out=schemas.TokensOut, errors=(400, 401))
 def refresh(body: dict[str, Any]) -> Tokens:
-    """Exchange a refresh token for new tokens; the old one is dead."""
+    """Exchange a refresh token for new tokens. The old one stops working."""
     return sign_in.refresh(body["refresh_token"], client=client_info())
 
 
@@ -69,7 +101,7 @@ def refresh(body: dict[str, Any]) -> Tokens:
 @signed_in
 @api(errors=(401,))
 def logout(caller: Caller) -> None:
-    """End this session, at once."""
+    """End this session immediately."""
     sessions.end(caller.session_id, user_id=caller.user_id, client=client_info())
 
 
@@ -84,7 +116,7 @@ def logout_all(caller: Caller) -> None:
 @bp.post("/step-up/request")
 @request_limits.otp
 @signed_in
-@api(body=step_up_schemas.StepUpCodeIn, out=schemas.OtpSentOut, errors=(401, 403, 409, 422, 502, 503))
+@api(body=schemas.StepUpCodeIn, out=schemas.OtpSentOut, errors=(401, 403, 409, 422, 502, 503))
 def request_step_up_code(body: dict[str, Any], caller: Caller) -> dict[str, Any]:
     """Send a code for a step-up of this session."""
     return present_delivery(step_up.request_code(caller, channel=body.get("channel"), client=client_info()))
@@ -93,7 +125,7 @@ def request_step_up_code(body: dict[str, Any], caller: Caller) -> dict[str, Any]
 @bp.post("/step-up/options")
 @request_limits.otp
 @signed_in
-@api(body=step_up_schemas.StepUpOptionsIn, out=schemas.OfferOut, errors=(401, 409))
+@api(body=schemas.StepUpOptionsIn, out=schemas.OfferOut, errors=(401, 409))
 def step_up_options(body: dict[str, Any], caller: Caller) -> dict[str, Any]:
     """Get what a step-up by a method needs: options for a passkey or security key."""
     return step_up.offer(caller, method=body["method"], client=client_info())
@@ -102,7 +134,37 @@ def step_up_options(body: dict[str, Any], caller: Caller) -> dict[str, Any]:
 @bp.post("/step-up")
 @request_limits.failed_login
 @signed_in
-@api(body=step_up_schemas.StepUpIn, out=step_up_schemas.SteppedUpOut, errors=(401, 403, 409, 502, 503))
+@api(body=schemas.StepUpIn, out=schemas.SteppedUpOut, errors=(401, 403, 409, 502, 503))
 def confirm_step_up(body: dict[str, Any], caller: Caller) -> SteppedUp:
-    """Sign in anew within this session: a new access token that satisfies routes which want a fresh sign-in."""
+    """Sign in again within this session, for the routes that need a fresh sign-in."""
     return step_up.step_up(caller, **body, client=client_info())
+
+
+def _answer_route(factor: Factor) -> View:
+    @request_limits.otp
+    @api(body=schemas.answer_to_challenge(factor), out=schemas.VerifiedOut, errors=(400, 401, 403, 409, 503))
+    def answer(body: dict[str, Any]) -> dict[str, Any]:
+        challenge_token, remember = body.pop("challenge_token"), body.pop("remember_device")
+        return present_signed_in(
+            second_step.meet(challenge_token, factor, body, remember=remember, client=client_info())
+        )
+
+    answer.__doc__ = f"Sign in with the challenge of a password and {factor.kind.replace('_', ' ')}."
+    return answer
+
+
+def _offer_route(factor: Factor) -> View:
+    @request_limits.otp
+    @api(body=schemas.ChallengeIn, out=schemas.OfferOut, errors=(400, 401, 409))
+    def offer(body: dict[str, Any]) -> dict[str, Any]:
+        return second_step.offer(body["challenge_token"], factor, client=client_info())
+
+    offer.__doc__ = f"Get what a sign-in with {factor.kind.replace('_', ' ')} needs."
+    return offer
+
+
+for _factor in FACTORS:
+    if _factor.path is not None:
+        mfa.post(f"/{_factor.path}", endpoint=_factor.kind)(_answer_route(_factor))
+        if _factor.has_offer:
+            mfa.post(f"/{_factor.path}/options", endpoint=f"{_factor.kind}_options")(_offer_route(_factor))

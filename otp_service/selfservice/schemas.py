@@ -1,41 +1,118 @@
-"""What the routes that change, export and erase an account take and give."""
+"""Request and response schemas of `/account/*` and `/profile`."""
 
-from marshmallow import fields
+from marshmallow import ValidationError, fields, validate
 
-from otp_service.accounts.fields import PhoneField, password
+from otp_service.accounts.fields import EmailField, PhoneField, password
 from otp_service.auth.schemas import TOKEN_LENGTH, TokensOut
+from otp_service.core.text import steers
 from otp_service.core.web.schema import OpenOut, Schema, text
 from otp_service.factors.phone.fields import CodeField, channel
 
+LOCALE_FAULT = "Provide a language tag such as en or pt-BR (RFC 5646)."
+CONTROL_FAULT = "Provide a name without control characters."
+
+
+class UserOut(Schema):
+    """A user, as shown to that user."""
+
+    user_id = fields.Integer(attribute="id", required=True)
+    email = fields.String(required=True)
+    email_verified = fields.Boolean(required=True)
+    phone_number = fields.String(
+        required=True,
+        allow_none=True,
+        metadata={"description": "E.164; null after another account verified the number."},
+    )
+    is_verified = fields.Boolean(required=True, metadata={"description": "Whether the number is verified."})
+    display_name = fields.String(allow_none=True, required=True)
+    locale = fields.String(allow_none=True, required=True)
+    created_at = fields.DateTime(required=True)
+
+
+class ProfileOut(Schema):
+    """The response of GET and PATCH /profile."""
+
+    message = fields.String(required=True)
+    user = fields.Nested(UserOut, required=True)
+
+
+def _reject_control_characters(text: str) -> None:
+    if steers(text):
+        raise ValidationError(CONTROL_FAULT)
+
+
+class ProfileIn(Schema):
+    """The fields of a profile that its owner may change."""
+
+    display_name = fields.String(
+        allow_none=True,
+        validate=[
+            validate.Length(min=1, max=100, error="Provide 1 to 100 characters."),
+            _reject_control_characters,
+        ],
+    )
+    locale = fields.String(
+        allow_none=True, validate=validate.Regexp(r"[A-Za-z]{2,3}(-[A-Za-z0-9]{2,8}){0,3}\Z", error=LOCALE_FAULT)
+    )
+
+
+class EventsIn(Schema):
+    """The page to get: `cursor` is the `next` of the page before it."""
+
+    cursor = fields.String(validate=validate.Regexp(r"[0-9]{1,18}\Z", error="Provide the next of an earlier answer."))
+
+
+class EventOut(Schema):
+    """A security event of the account."""
+
+    at = fields.DateTime()
+    event = fields.String()
+    ip = fields.String()
+    agent = fields.String()
+    facts = fields.Dict()
+
+
+class EventsOut(Schema):
+    """A page of events, newest first; `next` is the cursor of the page after it, null at the end."""
+
+    events = fields.List(fields.Nested(EventOut))
+    next = fields.String(allow_none=True)
+
 
 class PasswordChangeIn(Schema):
-    """The password that counts, and the one that shall."""
+    """The current password and the new one."""
 
     current_password = password("Provide your current password.")
     new_password = password("Provide a new password.")
 
 
 class PasswordChangedOut(TokensOut):
-    """New tokens of the same session; the refresh token from before is dead."""
+    """New tokens of the same session; the earlier refresh token no longer works."""
 
     message = fields.String(required=True)
 
 
+class EmailIn(Schema):
+    """An address to change to."""
+
+    email = EmailField(required=True)
+
+
 class PhoneChangeIn(Schema):
-    """A number to change to, and how the code shall come."""
+    """A number to change to, and the channel for its code."""
 
     phone_number = PhoneField(required=True)
     channel = channel()
 
 
 class PhoneChangeConfirmIn(Schema):
-    """The code that came to the new number."""
+    """The code that was sent to the new number."""
 
     otp_code = CodeField()
 
 
 class PhoneChangedOut(Schema):
-    """The number from now on."""
+    """The account's new number."""
 
     message = fields.String(required=True)
     phone_number = fields.String(required=True, metadata={"description": "E.164."})
@@ -43,22 +120,22 @@ class PhoneChangedOut(Schema):
 
 
 class UndoIn(Schema):
-    """The token of an undo link."""
+    """The token of a link that undoes a change of number."""
 
     token = text("Provide the token of your link.", maximum=TOKEN_LENGTH)
 
 
 class MessageOut(Schema):
-    """What was done."""
+    """A message for the person."""
 
     message = fields.String(required=True)
 
 
 class ErasureIn(Schema):
-    """The password, since there is no way back."""
+    """The password, because erasure cannot be undone."""
 
     password = password()
 
 
 class ExportOut(OpenOut):
-    """Everything stored about the person, a list of rows for each kind. New kinds may be added."""
+    """Everything stored about the person, one list of rows per kind. New kinds may be added."""

@@ -9,7 +9,7 @@ from flask import Flask
 from otp_service import sessions
 from otp_service.accounts import users
 from otp_service.audit import COMMAND_LINE
-from otp_service.auth.step_up_schemas import METHOD_FAULT
+from otp_service.auth.schemas import METHOD_FAULT
 from otp_service.core import clock
 from otp_service.core.web.api import api as contract
 from otp_service.factors.phone.fields import CODE_FAULT
