@@ -14,8 +14,7 @@ from otp_service.core.database_url import read_database_url
 from otp_service.core.key_settings import read_keys, refuse_folder
 from otp_service.core.phone import is_country
 from otp_service.core.settings import Reader, decoded_base64, is_loopback, split_address
-from otp_service.factors.settings import FactorSettings, read_factors
-from otp_service.factors.trusted_devices.settings import TrustedDeviceSettings, read_trusted_devices
+from otp_service.factors.settings import FactorSettings, TrustedDeviceSettings, read_factors, read_trusted_devices
 from otp_service.factors.webauthn.settings import WebAuthnSettings, read_webauthn
 from otp_service.mail.settings import MailSettings, read_mail
 from otp_service.sinch.settings import SinchSettings

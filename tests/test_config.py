@@ -10,8 +10,7 @@ import pytest
 
 from config import Config
 from otp_service.accounts.settings import ExistenceSettings, LinkSettings
-from otp_service.factors.settings import FactorSettings
-from otp_service.factors.trusted_devices.settings import TrustedDeviceSettings
+from otp_service.factors.settings import FactorSettings, TrustedDeviceSettings
 from otp_service.factors.webauthn.settings import WebAuthnSettings
 from otp_service.mail import MailSettings
 from otp_service.simulator.credentials import DEMO_KEY, DEMO_SECRET

@@ -74,7 +74,7 @@ def _start_on_device(
 ) -> Tokens | None:
     """Tokens of one factor for a device that is trusted; None for any other, which goes on to the second step."""
     with transaction():
-        if not trusted_devices.recognises(user_id, device_token, client=client, now=now):
+        if not trusted_devices.recognize(user_id, device_token, client=client, now=now):
             return None
         return _start_without_factor(user_id, client, started, now)
 

@@ -9,7 +9,7 @@ from otp_service.accounts import links, number_undos, registrations, throttle
 from otp_service.auth import challenges
 from otp_service.core import allowances, clock
 from otp_service.factors.totp import records as totp
-from otp_service.factors.trusted_devices import records as trusted_devices
+from otp_service.factors.trusted_devices import devices as trusted_devices
 from otp_service.factors.webauthn import challenges as webauthn_challenges
 from otp_service.sessions import forgetting
 from otp_service.verifications import ledger

@@ -11,7 +11,7 @@ from otp_service.core import clock
 from otp_service.factors import personal_data as factors
 from otp_service.factors.backup_codes import personal_data as backup_codes
 from otp_service.factors.totp import personal_data as totp
-from otp_service.factors.trusted_devices import personal_data as trusted_devices
+from otp_service.factors.trusted_devices import devices as trusted_devices
 from otp_service.factors.webauthn import personal_data as webauthn
 from otp_service.outbox import personal_data as outbox
 from otp_service.sessions import personal_data as sessions
@@ -39,7 +39,7 @@ PARTS = (
     Part("backupCodes", "backup_codes", backup_codes.codes),
     Part("defaultMethods", "factor_defaults", factors.defaults),
     Part("failedProofs", "factor_throttles", factors.throttles),
-    Part("trustedDevices", "trusted_devices", trusted_devices.devices),
+    Part("trustedDevices", "trusted_devices", trusted_devices.personal_data),
     Part("messages", "outbox_messages", outbox.messages),
     Part("events", "audit_events", audit.events),
 )

@@ -1,6 +1,5 @@
-"""Devices that are spared the second factor for a while: remember one, recognise it, end them."""
+"""Trusted devices: sign-ins on them skip the second factor until the trust expires or ends."""
 
-from otp_service.factors.trusted_devices.recognition import recognises, remember
-from otp_service.factors.trusted_devices.records import end_all
+from otp_service.factors.trusted_devices.devices import end_all, recognize, remember
 
-__all__ = ["end_all", "recognises", "remember"]
+__all__ = ["end_all", "recognize", "remember"]

@@ -11,7 +11,7 @@ from otp_service.extensions import Model
 
 
 class TrustedDevice(Model):
-    """A device whose owner showed a second factor on it. `version` is of the credentials that were shown."""
+    """A device with a verified second factor. `version` is a keyed hash of the credentials at that time."""
 
     __tablename__ = "trusted_devices"
     __table_args__ = (UniqueConstraint("token_hash"),)

@@ -27,7 +27,7 @@ def remember_on(app: Flask, who: SignedIn) -> str | None:
 def recognises_on(app: Flask, who: SignedIn, token: str, *, client: ClientInfo = LAPTOP) -> bool:
     """What a sign-in with a `deviceToken` asks."""
     with app.app_context():
-        return trusted_devices.recognises(who.person.id, token, client=client, now=clock.now())
+        return trusted_devices.recognize(who.person.id, token, client=client, now=clock.now())
 
 
 @pytest.fixture
