@@ -12,8 +12,7 @@ from otp_service.core.settings import settings
 from otp_service.core.web.tracing import ClientInfo, concerns
 from otp_service.factors import registry
 from otp_service.sinch import Channel
-from otp_service.verifications import by_name, fallback
-from otp_service.verifications.by_name import Scope
+from otp_service.verifications import Purpose, by_name, fallback
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,9 +33,7 @@ def login_recipient(account: Account, challenge_id: uuid.UUID) -> verifications.
     """A code that signs the holder of the challenge in. Raises PhoneNumberMissing."""
     number = account.reachable_number()
     is_anonymous = _may_be_anothers(account)
-    return verifications.Recipient(
-        account.id, number, verifications.Purpose.LOGIN, account.locale, challenge_id, is_anonymous
-    )
+    return verifications.Recipient(account.id, number, Purpose.SIGN_IN, account.locale, challenge_id, is_anonymous)
 
 
 def _may_be_anothers(account: Account) -> bool:
@@ -70,7 +67,7 @@ def request(named: Named, *, channel: Channel | None, client: ClientInfo) -> ver
 
 def _send(named: Named, channel: Channel | None, client: ClientInfo) -> verifications.Delivery:
     account = _account_of(named)
-    purpose, number = verifications.Purpose.PHONE_VERIFICATION, account.reachable_number()
+    purpose, number = Purpose.PHONE_VERIFICATION, account.reachable_number()
     is_anonymous = account.is_verified or _may_be_anothers(account)
     recipient = verifications.Recipient(account.id, number, purpose, account.locale, is_anonymous=is_anonymous)
     return verifications.send(recipient, channel=channel, client=client)
@@ -80,7 +77,7 @@ def _announce(named: Named, channel: Channel, client: ClientInfo) -> Announcemen
     """Count the request by name, and look whose name it is after the answer."""
     if named.phone_number is not None:
         channel = fallback.ways(named.phone_number, channel)[0].channel
-    by_name.take_send(Scope.PHONE, named.name, ip=client.ip, now=clock.now())
+    by_name.take_send(Purpose.PHONE_VERIFICATION, named.name, ip=client.ip, now=clock.now())
     background.run_later("code", lambda: _send(named, channel, client))
     return Announcement(channel, settings().otp_ttl_seconds, settings().otp_cooldown_seconds)
 
@@ -92,7 +89,9 @@ def verify_phone(named: Named, *, code: str, client: ClientInfo) -> int:
     While existence is hidden, see by_name.check.
     """
     if settings().existence.hidden:
-        return by_name.check(Scope.PHONE, named.name, lambda: _verify(named, code, client), client=client)
+        return by_name.check(
+            Purpose.PHONE_VERIFICATION, named.name, lambda: _verify(named, code, client), client=client
+        )
     return _verify(named, code, client)
 
 
@@ -101,7 +100,7 @@ def _verify(named: Named, code: str, client: ClientInfo) -> int:
     proof = verifications.prove(
         user_id=account.id,
         code=code,
-        purpose=verifications.Purpose.PHONE_VERIFICATION,
+        purpose=Purpose.PHONE_VERIFICATION,
         client=client,
         is_anonymous=account.is_verified,
     )

@@ -9,9 +9,10 @@ from otp_service.core import clock
 from otp_service.core.database.transactions import transaction
 from otp_service.core.web.tracing import ClientInfo
 from otp_service.factors import registry, trusted_devices
-from otp_service.factors.contract import Ask, Factor, Use
+from otp_service.factors.contract import Ask, Factor
 from otp_service.factors.errors import MethodNotEnrolled
 from otp_service.sessions import Tokens
+from otp_service.verifications import Purpose
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,4 +53,4 @@ def meet(
 
 
 def _ask(challenge: challenges.Open, client: ClientInfo) -> Ask:
-    return Ask(user_id=challenge.account.id, use=Use.SIGN_IN, bound_to=challenge.id, client=client)
+    return Ask(user_id=challenge.account.id, purpose=Purpose.SIGN_IN, bound_to=challenge.id, client=client)

@@ -10,7 +10,7 @@ from otp_service.core import clock
 from otp_service.core.database.transactions import transaction
 from otp_service.core.web.tracing import ClientInfo
 from otp_service.factors import registry
-from otp_service.factors.contract import Ask, Use
+from otp_service.factors.contract import Ask
 from otp_service.factors.errors import MethodNotEnrolled
 from otp_service.sessions import Caller, Grant, Requirement, SteppedUp
 from otp_service.sinch import Channel
@@ -95,4 +95,4 @@ def _hold(account: Account) -> None:
 
 
 def _ask(caller: Caller, client: ClientInfo) -> Ask:
-    return Ask(user_id=caller.user_id, use=Use.STEP_UP, bound_to=caller.session_id, client=client)
+    return Ask(user_id=caller.user_id, purpose=verifications.Purpose.STEP_UP, bound_to=caller.session_id, client=client)

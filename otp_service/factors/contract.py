@@ -3,19 +3,11 @@
 import uuid
 from dataclasses import dataclass
 from datetime import datetime
-from enum import StrEnum
 from typing import Any, Protocol, runtime_checkable
 
 from otp_service.core.web.schema import Schema
 from otp_service.core.web.tracing import ClientInfo
-
-
-class Use(StrEnum):
-    """What a factor is proven for. A proof for one use is none for another."""
-
-    SIGN_IN = "sign_in"
-    STEP_UP = "step_up"
-    RECOVERY = "recovery"
+from otp_service.verifications.states import Purpose
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -27,7 +19,7 @@ class Ask:
     """
 
     user_id: int
-    use: Use
+    purpose: Purpose
     bound_to: uuid.UUID | None
     client: ClientInfo
 

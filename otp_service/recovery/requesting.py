@@ -9,8 +9,7 @@ from otp_service.core.errors import TooMany
 from otp_service.core.web.tracing import ClientInfo
 from otp_service.recovery import recoverable
 from otp_service.sinch import Channel
-from otp_service.verifications import by_name, destinations
-from otp_service.verifications.by_name import Scope
+from otp_service.verifications import Purpose, by_name, destinations
 from otp_service.verifications.errors import DestinationNotAllowed
 
 log = logging.getLogger(__name__)
@@ -22,7 +21,7 @@ def request(*, email: str, client: ClientInfo) -> None:
     Nobody is told whether that was so: whether the account is looked up at all depends on the address alone.
     """
     try:
-        by_name.take_send(Scope.RESET, email, ip=client.ip, now=clock.now())
+        by_name.take_send(Purpose.PASSWORD_RESET, email, ip=client.ip, now=clock.now())
     except TooMany as refused:
         log.info("password.reset_not_sent", extra={"code": refused.code})
         return
@@ -36,7 +35,7 @@ def _send(email: str, client: ClientInfo) -> None:
     with transaction():
         audit.record("password.reset_requested", user_id=account.user_id, client=client, at=clock.now())
     recipient = verifications.Recipient(
-        account.user_id, account.phone_number, verifications.Purpose.PASSWORD_RESET, account.locale, is_anonymous=True
+        account.user_id, account.phone_number, Purpose.PASSWORD_RESET, account.locale, is_anonymous=True
     )
     verifications.send(recipient, channel=_channel(account.phone_number), client=client)
 

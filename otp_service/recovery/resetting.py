@@ -12,8 +12,7 @@ from otp_service.factors.errors import OtpInvalid
 from otp_service.recovery import recoverable, second_step
 from otp_service.recovery.recoverable import Recoverable
 from otp_service.recovery.second_step import Answer
-from otp_service.verifications import by_name
-from otp_service.verifications.by_name import Scope
+from otp_service.verifications import Purpose, by_name
 
 
 def confirm(*, email: str, code: str, new_password: str, second: Answer | None, client: ClientInfo) -> None:
@@ -25,7 +24,7 @@ def confirm(*, email: str, code: str, new_password: str, second: Answer | None, 
     Raises OtpInvalid, TooManyAttempts, ProviderUnavailable, ProviderRefused; and, only after a right code, which then
     stays good: SecondFactorRequired, what Factor.prove raises, InvalidInput for the password, SlotsBusy.
     """
-    account, proof = by_name.check(Scope.RESET, email, lambda: _prove(email, code, client), client=client)
+    account, proof = by_name.check(Purpose.PASSWORD_RESET, email, lambda: _prove(email, code, client), client=client)
     proof_of_second = second_step.prove(account.user_id, second, code_id=proof.attempt.verification_id, client=client)
     # Only now: whether it is the account's number can be told only to who holds that phone.
     password_hash = credentials.hash_for(new_password, email=account.email, phone_number=account.phone_number)
@@ -36,7 +35,7 @@ def _prove(email: str, code: str, client: ClientInfo) -> tuple[Recoverable, veri
     account = recoverable.find(email)
     if account is None:
         raise UserNotFound
-    purpose = verifications.Purpose.PASSWORD_RESET
+    purpose = Purpose.PASSWORD_RESET
     return account, verifications.prove(
         user_id=account.user_id, code=code, purpose=purpose, client=client, is_anonymous=True
     )

@@ -6,8 +6,9 @@ from typing import Any
 
 from otp_service.core.web.tracing import ClientInfo
 from otp_service.factors import registry
-from otp_service.factors.contract import Ask, Proof, Use
+from otp_service.factors.contract import Ask, Proof
 from otp_service.recovery.errors import SecondFactorRequired
+from otp_service.verifications import Purpose
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,7 +27,7 @@ def prove(user_id: int, answer: Answer | None, *, code_id: uuid.UUID, client: Cl
     """
     if not registry.chosen(user_id):
         return None
-    ask = Ask(user_id=user_id, use=Use.RECOVERY, bound_to=code_id, client=client)
+    ask = Ask(user_id=user_id, purpose=Purpose.PASSWORD_RESET, bound_to=code_id, client=client)
     methods = registry.beside_the_phone(user_id)
     if answer is None or answer.method not in methods:
         raise SecondFactorRequired(extra={"methods": list(methods), "options": _options(ask, methods)})

@@ -6,7 +6,6 @@ number is counted besides, where the code is sent and checked.
 
 from collections.abc import Callable, Iterator
 from datetime import datetime
-from enum import StrEnum
 from typing import TypeVar
 
 from otp_service import audit
@@ -21,30 +20,27 @@ from otp_service.core.web.tracing import ClientInfo
 from otp_service.factors.errors import AuthenticatorDisabled, OtpInvalid, TooManyAttempts
 from otp_service.verifications import budget, guesses
 from otp_service.verifications.errors import OtpSendLimit, ProviderRefused, ProviderUnavailable
-from otp_service.verifications.states import ATTEMPTS_PER_CODE
+from otp_service.verifications.states import ATTEMPTS_PER_CODE, Purpose
 
 T = TypeVar("T")
 
 
-class Scope(StrEnum):
-    """What the code is asked for, as part of a counter's name."""
-
-    PHONE = "phone"
-    RESET = "reset"
+_SCOPES = {Purpose.PHONE_VERIFICATION: "phone", Purpose.PASSWORD_RESET: "reset"}
+"""What the code is asked for, as part of a counter's name."""
 
 
-def take_send(scope: Scope, name: str, *, ip: str, now: datetime) -> None:
+def take_send(purpose: Purpose, name: str, *, ip: str, now: datetime) -> None:
     """Count a code that was asked for by a canonical address or an E.164 number, and open its tries anew.
 
     Raises OtpCooldown or OtpSendLimit, and then counts nothing.
     """
     with transaction():
-        for allowance in _sends(scope, name, ip):
+        for allowance in _sends(purpose, name, ip):
             allowances.take(allowance, now=now)
-        allowances.clear(_tries_of_code(scope, name))
+        allowances.clear(_tries_of_code(purpose, name))
 
 
-def check(scope: Scope, name: str, act: Callable[[], T], *, client: ClientInfo) -> T:
+def check(purpose: Purpose, name: str, act: Callable[[], T], *, client: ClientInfo) -> T:
     """What `act` returns, which looks the name up and has a code checked. Every answer takes the same time at least.
 
     An unknown name (UserNotFound) is a wrong code, and so is one more try on a code or an authenticator that has seen
@@ -53,7 +49,7 @@ def check(scope: Scope, name: str, act: Callable[[], T], *, client: ClientInfo) 
     """
     with pace().even():
         now = clock.now()
-        _take_try(scope, name, now)
+        _take_try(purpose, name, now)
         try:
             result = act()
         except UserNotFound as error:
@@ -62,29 +58,29 @@ def check(scope: Scope, name: str, act: Callable[[], T], *, client: ClientInfo) 
         except (TooManyAttempts, AuthenticatorDisabled) as error:
             raise OtpInvalid from error
         except (ProviderUnavailable, ProviderRefused):
-            _give_back_try(scope, name, now)
+            _give_back_try(purpose, name, now)
             raise
-        _clear_tries(scope, name)
+        _clear_tries(purpose, name)
     return result
 
 
-def _take_try(scope: Scope, name: str, now: datetime) -> None:
+def _take_try(purpose: Purpose, name: str, now: datetime) -> None:
     with transaction():
-        for allowance in _tries(scope, name):
+        for allowance in _tries(purpose, name):
             allowances.take(allowance, now=now)
 
 
-def _give_back_try(scope: Scope, name: str, taken_at: datetime) -> None:
+def _give_back_try(purpose: Purpose, name: str, taken_at: datetime) -> None:
     """Nobody looked at the code."""
     with transaction():
-        for allowance in _tries(scope, name):
+        for allowance in _tries(purpose, name):
             allowances.give_back(allowance, taken_at=taken_at)
 
 
-def _clear_tries(scope: Scope, name: str) -> None:
+def _clear_tries(purpose: Purpose, name: str) -> None:
     """The code was right: forget the tries before it."""
     with transaction():
-        for allowance in _tries(scope, name):
+        for allowance in _tries(purpose, name):
             allowances.clear(allowance)
 
 
@@ -93,27 +89,29 @@ def _record_unknown(client: ClientInfo, now: datetime) -> None:
         audit.record("otp.refused", user_id=None, client=client, at=now)
 
 
-def _sends(scope: Scope, name: str, ip: str) -> Iterator[Allowance]:
+def _sends(purpose: Purpose, name: str, ip: str) -> Iterator[Allowance]:
     config, subject = settings(), _subject(name)
-    if scope is Scope.PHONE:
-        yield budget.cooldown(f"named-{scope}-cooldown", subject)
+    if purpose is Purpose.PHONE_VERIFICATION:
+        yield budget.cooldown(f"named-{_SCOPES[purpose]}-cooldown", subject)
     hour, day = map(budget.part_of, (config.otp_sends_per_number_hour, config.otp_sends_per_number_day))
-    yield Allowance(f"named-{scope}-hour", subject, hour, HOUR, OtpSendLimit)
-    yield Allowance(f"named-{scope}-day", subject, day, DAY, OtpSendLimit)
+    yield Allowance(f"named-{_SCOPES[purpose]}-hour", subject, hour, HOUR, OtpSendLimit)
+    yield Allowance(f"named-{_SCOPES[purpose]}-day", subject, day, DAY, OtpSendLimit)
     if config.rate_limits_enabled:
-        yield budget.by_address(f"named-{scope}-address", ip)
+        yield budget.by_address(f"named-{_SCOPES[purpose]}-address", ip)
 
 
-def _tries(scope: Scope, name: str) -> Iterator[Allowance]:
+def _tries(purpose: Purpose, name: str) -> Iterator[Allowance]:
     told = "Too many wrong codes. Try again later."
     hour = guesses.part_of(settings().otp_checks_per_hour)
-    yield Allowance(f"named-{scope}-tries", _subject(name), hour, HOUR, TooManyAttempts, told)
-    yield _tries_of_code(scope, name)
+    yield Allowance(f"named-{_SCOPES[purpose]}-tries", _subject(name), hour, HOUR, TooManyAttempts, told)
+    yield _tries_of_code(purpose, name)
 
 
-def _tries_of_code(scope: Scope, name: str) -> Allowance:
+def _tries_of_code(purpose: Purpose, name: str) -> Allowance:
     seconds = settings().otp_ttl_seconds
-    return Allowance(f"named-{scope}-code-tries", _subject(name), ATTEMPTS_PER_CODE, seconds, TooManyAttempts)
+    return Allowance(
+        f"named-{_SCOPES[purpose]}-code-tries", _subject(name), ATTEMPTS_PER_CODE, seconds, TooManyAttempts
+    )
 
 
 def _subject(name: str) -> str:

@@ -28,16 +28,18 @@ class Delivered(StrEnum):
 
 
 class Purpose(StrEnum):
-    """What a code was sent for."""
+    """What a proof is for, whether a code or another factor proves it. A proof for one purpose serves no other."""
 
-    LOGIN = "login"
+    SIGN_IN = "login"
     PHONE_VERIFICATION = "phone_verification"
     STEP_UP = "step_up"
     PHONE_CHANGE = "phone_change"
     PASSWORD_RESET = "password_reset"  # noqa: S105 - a purpose, no password
+    ENROLMENT = "enrol"  # a new passkey
+    PASSKEY = "passkey"  # a whole sign-in with a passkey alone
 
 
-PROVE_THE_PHONE = (Purpose.LOGIN, Purpose.PHONE_VERIFICATION)
+PROVE_THE_PHONE = (Purpose.SIGN_IN, Purpose.PHONE_VERIFICATION)
 """What a code may have been sent for to be taken from whoever just names the person."""
 
 

@@ -8,7 +8,7 @@ from otp_service.accounts import users
 from otp_service.core import phone
 from otp_service.core.web.schema import Schema
 from otp_service.core.web.tracing import ClientInfo
-from otp_service.factors.contract import Ask, Use
+from otp_service.factors.contract import Ask
 from otp_service.factors.phone.schemas import PhoneAnswer
 from otp_service.sinch import Channel
 from otp_service.verifications import checking, redeeming
@@ -18,7 +18,7 @@ from otp_service.verifications.states import Purpose
 AMR = {Channel.SMS: "sms", Channel.WHATSAPP: "sms", Channel.CALLOUT: "tel", Channel.FLASHCALL: "tel"}
 """RFC 8176's word for how the code came. It has none for messengers: like SMS, they prove no more than the number."""
 
-_PURPOSES = {Use.SIGN_IN: Purpose.LOGIN, Use.STEP_UP: Purpose.STEP_UP}
+_PURPOSES = (Purpose.SIGN_IN, Purpose.STEP_UP)
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,11 +59,13 @@ class PhoneFactor:
 
     def prove(self, ask: Ask, answer: dict[str, Any]) -> PhoneProof:
         """Ask the provider. Raises OtpInvalid, TooManyAttempts, ProviderUnavailable, ProviderRefused."""
+        if ask.purpose not in _PURPOSES:
+            raise ValueError(f"the phone is no factor for {ask.purpose}")
         return PhoneProof(
             checking.prove(
                 user_id=ask.user_id,
                 code=answer["code"],
-                purpose=_PURPOSES[ask.use],
+                purpose=ask.purpose,
                 challenge_id=ask.bound_to,
                 client=ask.client,
             )

@@ -11,12 +11,13 @@ from otp_service.core.web.tracing import ClientInfo
 from otp_service.factors import throttle
 from otp_service.factors.webauthn import ceremonies, challenges, credentials, handles
 from otp_service.factors.webauthn.answers import Assertion, Shown
-from otp_service.factors.webauthn.challenges import Errand, Purpose
+from otp_service.factors.webauthn.challenges import Errand
 from otp_service.factors.webauthn.credentials import Passkey
 from otp_service.factors.webauthn.errors import CloneSuspected, PasskeyInvalid, Refused
+from otp_service.verifications.states import Purpose
 
 KIND = "webauthn"
-VERIFIED_USES = frozenset({Purpose.STEP_UP, Purpose.PASSKEY})
+VERIFIED_PURPOSES = frozenset({Purpose.STEP_UP, Purpose.PASSKEY})
 """Where the passkey has to be two factors by itself, so that PIN or biometrics are needed."""
 
 
@@ -67,7 +68,7 @@ def _prove(assertion: Assertion, passkey: Passkey | None, errand: Errand, now: d
         assertion,
         challenge=challenge,
         public_key=passkey.public_key,
-        needs_verification=errand.purpose in VERIFIED_USES,
+        needs_verification=errand.purpose in VERIFIED_PURPOSES,
     )
     if (shown.sign_count or passkey.sign_count) and shown.sign_count <= passkey.sign_count:
         raise CloneSuspected(f"the counter says {shown.sign_count} after {passkey.sign_count}")

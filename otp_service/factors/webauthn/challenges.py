@@ -4,7 +4,6 @@ import secrets
 import uuid
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from enum import StrEnum
 
 from sqlalchemy import delete, insert, select, update
 
@@ -13,19 +12,10 @@ from otp_service.core.database.transactions import execute, fetch_one, transacti
 from otp_service.factors.webauthn.ceremonies import CHALLENGE_BYTES
 from otp_service.factors.webauthn.errors import PasskeyInvalid, Refused
 from otp_service.factors.webauthn.models import WebAuthnChallenge
+from otp_service.verifications.states import Purpose
 
 TTL = timedelta(minutes=5)
 _HASHED = "webauthn challenge"
-
-
-class Purpose(StrEnum):
-    """What a signature is for: one of contract.Use, a new credential, or a whole sign-in."""
-
-    ENROL = "enrol"
-    SIGN_IN = "sign_in"
-    STEP_UP = "step_up"
-    RECOVERY = "recovery"
-    PASSKEY = "passkey"
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,10 +14,11 @@ from otp_service.factors import changes, registry
 from otp_service.factors.webauthn import ceremonies, challenges, credentials, handles
 from otp_service.factors.webauthn.answers import Attestation, Enrolled
 from otp_service.factors.webauthn.assertions import KIND
-from otp_service.factors.webauthn.challenges import Errand, Purpose
+from otp_service.factors.webauthn.challenges import Errand
 from otp_service.factors.webauthn.credentials import Passkey
 from otp_service.factors.webauthn.errors import PasskeyInvalid, Refused, TooManyPasskeys
 from otp_service.sessions import Caller
+from otp_service.verifications.states import Purpose
 
 LIMIT = 10
 """Passkeys of one account."""
@@ -86,7 +87,7 @@ def remove(id: uuid.UUID, *, caller: Caller, client: ClientInfo) -> None:
 
 
 def _errand(caller: Caller) -> Errand:
-    return Errand(Purpose.ENROL, caller.user_id, caller.session_id)
+    return Errand(Purpose.ENROLMENT, caller.user_id, caller.session_id)
 
 
 def _add(account: Account, enrolled: Enrolled, name: str, transports: tuple[str, ...], now: datetime) -> Passkey:

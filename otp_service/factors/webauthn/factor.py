@@ -9,8 +9,8 @@ from otp_service.factors import throttle
 from otp_service.factors.contract import Ask
 from otp_service.factors.errors import MethodNotEnrolled
 from otp_service.factors.webauthn import assertions, ceremonies, challenges, credentials
-from otp_service.factors.webauthn.assertions import KIND, VERIFIED_USES, PasskeyProof
-from otp_service.factors.webauthn.challenges import Errand, Purpose
+from otp_service.factors.webauthn.assertions import KIND, VERIFIED_PURPOSES, PasskeyProof
+from otp_service.factors.webauthn.challenges import Errand
 from otp_service.factors.webauthn.schemas import PasskeyIn
 
 
@@ -40,7 +40,7 @@ class WebAuthnFactor:
         options: dict[str, Any] = ceremonies.request_options(
             challenge=challenges.issue(errand, now=clock.now()),
             allowed=known,
-            needs_verification=errand.purpose in VERIFIED_USES,
+            needs_verification=errand.purpose in VERIFIED_PURPOSES,
         )
         return options
 
@@ -65,4 +65,4 @@ WEBAUTHN = WebAuthnFactor()
 
 
 def _errand(ask: Ask) -> Errand:
-    return Errand(Purpose(ask.use), ask.user_id, ask.bound_to)
+    return Errand(ask.purpose, ask.user_id, ask.bound_to)

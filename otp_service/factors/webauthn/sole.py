@@ -8,7 +8,8 @@ from otp_service.factors import throttle
 from otp_service.factors.webauthn import assertions, ceremonies, challenges, credentials
 from otp_service.factors.webauthn.answers import Assertion
 from otp_service.factors.webauthn.assertions import KIND, PasskeyProof
-from otp_service.factors.webauthn.challenges import Errand, Purpose
+from otp_service.factors.webauthn.challenges import Errand
+from otp_service.verifications.states import Purpose
 
 _ERRAND = Errand(Purpose.PASSKEY)
 
