@@ -19,7 +19,7 @@ dev: .installed-run ## The same, restarting when the code changes
 
 .PHONY: test
 test: .installed-dev ## Run all tests (ARGS="-k otp -x", WORKERS=0 for one process)
-	$(PYTHON) -m pytest -n $(WORKERS) $(ARGS)
+	$(PYTHON) -m pytest -n $(WORKERS) --dist worksteal $(ARGS)
 
 .PHONY: test-browser
 test-browser: .installed-dev ## Make passkeys in a real browser (Debian's chromium; root installs it when it is absent)

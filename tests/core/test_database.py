@@ -2,6 +2,7 @@
 
 import uuid
 from datetime import UTC, datetime, timedelta, timezone
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -9,6 +10,8 @@ from flask import Flask
 from sqlalchemy import delete, func, insert, select, text, update
 from sqlalchemy.exc import IntegrityError, StatementError
 
+from config import Config
+from otp_service import create_app
 from otp_service.accounts.models import User
 from otp_service.auth.models import Challenge
 from otp_service.core import clock
@@ -30,6 +33,7 @@ from tests.parallel import at_once
 
 BACKEND = select(func.pg_backend_pid().label("backend"))
 LAST_STATEMENT = text("SELECT state, query FROM pg_stat_activity WHERE pid = :backend")
+FULL = 2  # PRAGMA synchronous: each commit waits for the disk
 NOON = datetime(2026, 7, 1, 12, 0, 0, 123456, tzinfo=UTC)
 
 
@@ -210,6 +214,16 @@ def test_eight_threads_of_fifty_transactions_never_find_the_database_locked(app:
     at_once(8, count_up)
     assert fetch_one(select(Counter.count).where(Counter.subject == "shared")) == (400,)
     assert len(subjects()) == 401
+
+
+@pytest.mark.one_database
+def test_a_commit_on_sqlite_survives_a_power_cut(tmp_path: Path) -> None:
+    app = create_app(Config.from_env({"INSTANCE_DIR": str(tmp_path), "DATABASE_URL": f"sqlite:///{tmp_path}/kept.db"}))
+
+    with app.app_context():
+        [synchronous] = fetch_all(text("PRAGMA synchronous"))
+
+    assert synchronous[0] == FULL
 
 
 def test_readers_do_not_wait_for_a_writer(app: Flask) -> None:

@@ -4,7 +4,7 @@ from typing import Any
 
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
-from sqlalchemy import MetaData, Table, inspect, select
+from sqlalchemy import column, inspect, select, table
 
 from otp_service.extensions import db
 
@@ -34,8 +34,8 @@ def rows(columns: dict[str, set[str]]) -> dict[str, list[tuple[Any, ...]]]:
     found = {}
     with db.engine.connect() as connection:
         for name, wanted in columns.items():
-            table = Table(name, MetaData(), autoload_with=connection)
-            statement = select(*(table.c[column] for column in sorted(wanted)))
+            # As the database stores them: to reflect every table each time would take most of the test's time.
+            statement = select(*map(column, sorted(wanted))).select_from(table(name))
             found[name] = sorted(map(tuple, connection.execute(statement)), key=repr)
     return found
 
