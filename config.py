@@ -17,7 +17,7 @@ from otp_service.core.settings import Reader, decoded_base64, is_loopback, split
 from otp_service.factors.settings import FactorSettings, TrustedDeviceSettings, read_factors, read_trusted_devices
 from otp_service.factors.webauthn.settings import WebAuthnSettings, read_webauthn
 from otp_service.mail.settings import MailSettings, read_mail
-from otp_service.sinch.settings import SinchSettings
+from otp_service.sinch import SinchSettings
 from otp_service.verifications.settings import CHANNEL_NAMES, DeliverySettings, read_delivery
 
 ROOT = Path(__file__).resolve().parent

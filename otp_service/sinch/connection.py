@@ -1,7 +1,7 @@
-"""HTTP connections whose time-outs bound a whole phase (connect, answer), not each packet of it.
+"""HTTP connections whose time-outs bound a whole phase (connect, response), not each packet.
 
-The time-outs of requests and urllib3 start anew with every byte, every address and every handshake message,
-and never cover the resolver; a server that drips a byte a second would hold a thread for hours.
+The time-outs of requests and urllib3 restart with every byte, every address and every handshake message, and never
+cover the resolver. With them, a server that drips one byte a second would hold a thread for hours.
 """
 
 import http.client
@@ -19,28 +19,30 @@ from urllib3.connection import HTTPConnection, HTTPSConnection
 from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
 
 MAX_BODY_BYTES = 64 * 1024
-_MAX_ANSWER_BYTES = MAX_BODY_BYTES + 16 * 1024  # with headers and the framing of chunks
-_MAX_IDLE_SECONDS = 20.0  # shorter than servers keep an idle connection: sending on a dying one leaves us in doubt
+_MAX_RESPONSE_BYTES = MAX_BODY_BYTES + 16 * 1024  # with headers and chunk framing
+_MAX_IDLE_SECONDS = (
+    20.0  # below the usual keep-alive of servers: a request on a closing connection has an unknown outcome
+)
 
 _Address = tuple[Any, ...]
 
 
 class ConnectFailed(Exception):
-    """No connection came about, so no byte of the request was sent; says why in one word."""
+    """No connection was made, so no byte of the request was sent. The text is the reason in one word."""
 
 
-class AnswerTooLarge(Exception):
-    """The answer is longer than any that Sinch has reason to give."""
+class ResponseTooLarge(Exception):
+    """The response is longer than any that Sinch has reason to send."""
 
 
 class _BoundedReader(io.RawIOBase):
-    """A socket's bytes until a deadline and a count, whatever the rhythm in which they come."""
+    """A socket's bytes up to a deadline and a count, however slowly they arrive."""
 
     def __init__(self, sock: socket.socket, raw: io.RawIOBase) -> None:
         self._sock = sock
         self._raw = raw
         self._ends_at = time.monotonic() + (sock.gettimeout() or 0.0)
-        self._bytes_left = _MAX_ANSWER_BYTES
+        self._bytes_left = _MAX_RESPONSE_BYTES
 
     def readable(self) -> bool:
         return True
@@ -48,9 +50,9 @@ class _BoundedReader(io.RawIOBase):
     def readinto(self, buffer: Any, /) -> int | None:
         remaining = self._ends_at - time.monotonic()
         if remaining <= 0:
-            raise TimeoutError("the answer took too long as a whole")
+            raise TimeoutError("the whole response took too long")
         if self._bytes_left <= 0:
-            raise AnswerTooLarge
+            raise ResponseTooLarge
         self._sock.settimeout(remaining)
         count: int | None = self._raw.readinto(buffer)
         self._bytes_left -= count or 0
@@ -62,7 +64,7 @@ class _BoundedReader(io.RawIOBase):
 
 
 class _BoundedResponse(http.client.HTTPResponse):
-    """Reads its answer, from the status line on, through a `_BoundedReader`."""
+    """Reads its response, status line included, through a `_BoundedReader`."""
 
     def __init__(
         self, sock: socket.socket, debuglevel: int = 0, method: str | None = None, url: str | None = None
@@ -72,7 +74,7 @@ class _BoundedResponse(http.client.HTTPResponse):
 
 
 class BoundedConnection(HTTPConnection):
-    """What the plain and the TLS connection share. `self.timeout` is the limit of the phase at hand."""
+    """The base of the plain and the TLS connection. `self.timeout` is the limit of the current phase."""
 
     response_class = _BoundedResponse
     used_at = 0.0
@@ -83,10 +85,10 @@ class BoundedConnection(HTTPConnection):
             super().connect()
         except ssl.SSLCertVerificationError:
             reason = "certificate"
-        except Exception as error:  # noqa: BLE001 - whatever it was, nothing has been sent
+        except Exception as error:  # noqa: BLE001 - whatever failed, no byte of the request was sent
             reason = type(error).__name__
         if reason:
-            raise ConnectFailed(reason)
+            raise ConnectFailed(reason)  # outside the handler: the errors of urllib3 quote the URL
 
     def getresponse(self) -> Any:
         self.used_at = time.monotonic()
@@ -102,14 +104,14 @@ class BoundedConnection(HTTPConnection):
         addresses = _resolve(self._dns_host.strip("[]"), self.port, ends_at)
         last_error: OSError = OSError("no address")
         for tried, (family, kind, protocol, _, address) in enumerate(addresses):
-            # Each address gets its share of the time: a dead IPv6 route must not use up IPv4's.
+            # Each address gets its share of the time: a broken IPv6 route must not use up the time of IPv4.
             share = (ends_at - time.monotonic()) / (len(addresses) - tried)
             sock = socket.socket(family, kind, protocol)
             try:
                 sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
                 sock.settimeout(max(share, 0.001))
                 sock.connect(address)
-                sock.settimeout(max(ends_at - time.monotonic(), 0.001))  # what is left is for the handshake
+                sock.settimeout(max(ends_at - time.monotonic(), 0.001))  # the rest is for the TLS handshake
             except OSError as error:
                 last_error = error
                 sock.close()
@@ -132,7 +134,7 @@ class _TlsPool(HTTPSConnectionPool):
 
 
 class BoundedAdapter(HTTPAdapter):
-    """requests' connection pool on bounded connections. Raises ConnectFailed and AnswerTooLarge as they are."""
+    """The connection pool of requests with bounded connections. Lets ConnectFailed and ResponseTooLarge through."""
 
     def init_poolmanager(self, *args: Any, **kwargs: Any) -> None:
         super().init_poolmanager(*args, **kwargs)
@@ -140,11 +142,11 @@ class BoundedAdapter(HTTPAdapter):
 
 
 def _resolve(host: str, port: int, ends_at: float) -> list[_Address]:
-    """The addresses of `host`. The resolver knows no time-out, so it runs beside us and is left behind if late."""
+    """The addresses of `host`. The resolver has no time-out, so it runs in a thread that is abandoned when late."""
     try:
         return socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_NUMERICHOST)
     except socket.gaierror:
-        pass  # a name, not an address
+        pass  # a name: an address needs no resolver and no thread
     found: queue.SimpleQueue[list[_Address] | Exception] = queue.SimpleQueue()
 
     def look_up() -> None:
@@ -155,9 +157,9 @@ def _resolve(host: str, port: int, ends_at: float) -> list[_Address]:
 
     threading.Thread(target=look_up, name="sinch-resolver", daemon=True).start()
     try:
-        answer = found.get(timeout=max(ends_at - time.monotonic(), 0.001))
+        result = found.get(timeout=max(ends_at - time.monotonic(), 0.001))
     except queue.Empty:
         raise TimeoutError("the resolver took too long") from None
-    if isinstance(answer, Exception):
-        raise answer
-    return answer
+    if isinstance(result, Exception):
+        raise result
+    return result

@@ -1,10 +1,11 @@
-"""Which error an answer of Sinch stands for: HTTP status, Sinch's error code, status and reason."""
+"""Which error a response of Sinch means: by HTTP status, Sinch's error code, status and reason."""
 
 from email.utils import parsedate_to_datetime
 from http import HTTPStatus
 from typing import Any
 
 from otp_service.core import clock
+from otp_service.sinch.api_types import Reason, Report, VerificationStatus
 from otp_service.sinch.errors import (
     BadCredentials,
     BadRequest,
@@ -20,8 +21,7 @@ from otp_service.sinch.errors import (
     VerificationFailed,
     VerificationNotFound,
 )
-from otp_service.sinch.replies import Reason, Report, VerificationStatus
-from otp_service.sinch.transport import Answer, Operation
+from otp_service.sinch.transport import Operation, Response
 
 _INVALID_IDENTITY_OR_CODE = 40003
 _BY_CODE: dict[int, type[Refused]] = {
@@ -30,7 +30,8 @@ _BY_CODE: dict[int, type[Refused]] = {
     40900: DuplicateReference,
     42201: DestinationDenied,  # no route to destination
 }
-# What these say holds whoever said it, a gateway before Sinch included; the others count only with Sinch's code.
+# These count from any sender, a gateway in front of Sinch included. All others count only with Sinch's own error code:
+# a gateway's plain 404 must not pass for "no such verification", or a second message would be sent.
 _BY_STATUS: dict[int, type[Refused]] = {401: BadCredentials, 402: NoCredit, 403: Denied}
 _BY_REASON: dict[Reason, type[Refused]] = {
     Reason.EXPIRED: VerificationExpired,
@@ -39,37 +40,37 @@ _BY_REASON: dict[Reason, type[Refused]] = {
     Reason.BLOCKED: DestinationDenied,
     Reason.DESTINATION_DENIED: DestinationDenied,
 }
-_WRONG_CODE = (Reason.INVALID_CODE, Reason.INVALID_CLI)
-_LONGEST_WAIT_SECONDS = 3600.0
+_WRONG_CODE_REASONS = (Reason.INVALID_CODE, Reason.INVALID_CLI)
+_MAX_WAIT_SECONDS = 3600.0
 
 
-def payload_of(answer: Answer, operation: Operation) -> dict[str, Any]:
-    """The payload of a good answer. Raises Refused, RateLimited or OutcomeUnknown for any other."""
-    status = answer.http_status
-    wait = _retry_after_seconds(answer.retry_after)
-    if status == HTTPStatus.OK and answer.payload is not None:
-        return answer.payload
-    code = _error_code(answer)
+def payload_of(response: Response, operation: Operation) -> dict[str, Any]:
+    """Return the payload of a successful response. Raises Refused, RateLimited or OutcomeUnknown for any other."""
+    status = response.http_status
+    wait = _retry_after_seconds(response.retry_after)
+    if status == HTTPStatus.OK and response.payload is not None:
+        return response.payload
+    code = _error_code(response)
     if status == HTTPStatus.TOO_MANY_REQUESTS:
-        raise RateLimited("Sinch takes no more for now", http_status=status, error_code=code, retry_after_seconds=wait)
+        raise RateLimited(
+            "Sinch accepts no more requests for now", http_status=status, error_code=code, retry_after_seconds=wait
+        )
     kind = _kind(status, code, operation)
     if kind is None:
-        detail = f"no usable answer from Sinch (HTTP {status})"
+        detail = f"no usable response from Sinch (HTTP {status})"
         raise OutcomeUnknown(detail, http_status=status, error_code=code, retry_after_seconds=wait)
     raise kind(f"Sinch refused the {operation.value}", http_status=status, error_code=code)
 
 
 def require_success(report: Report) -> Report:
-    """`report` if its verdict is success; else raises what it says (OutcomeUnknown while it is pending)."""
+    """Return `report` if it was successful. Raises the error that it means, OutcomeUnknown while it is pending."""
     if report.status is VerificationStatus.SUCCESSFUL:
         return report
     if report.status is VerificationStatus.PENDING:
-        raise OutcomeUnknown("Sinch has no verdict yet")
+        raise OutcomeUnknown("the verification is still pending at Sinch")
     detail = f"the verification is {report.status.value} ({report.reason.value if report.reason else 'no reason'})"
-    if report.reason in _WRONG_CODE:
-        rejected = CodeRejected(detail, http_status=HTTPStatus.OK)
-        rejected.is_final = True
-        raise rejected
+    if report.reason in _WRONG_CODE_REASONS:
+        raise CodeRejected(detail, http_status=HTTPStatus.OK)
     default = Denied if report.status is VerificationStatus.DENIED else VerificationFailed
     kind = _BY_REASON.get(report.reason, default) if report.reason else default
     raise kind(detail, http_status=HTTPStatus.OK)
@@ -80,21 +81,22 @@ def _kind(status: int, code: int | None, operation: Operation) -> type[Refused] 
         return None
     if code is None:
         return _BY_STATUS.get(status)
+    # Sinch's 40003 is "Invalid identity or code": to a report it means a wrong code, to a start a bad number.
     if code == _INVALID_IDENTITY_OR_CODE and operation is Operation.REPORT:
         return CodeRejected
     if status == HTTPStatus.NOT_FOUND and operation is Operation.START:
-        return BadRequest  # there is nothing to be found yet: the base URL must be wrong
+        return BadRequest  # a start looks for no verification: the base URL must be wrong
     return _BY_CODE.get(code) or _BY_STATUS.get(status, BadRequest)
 
 
-def _error_code(answer: Answer) -> int | None:
-    """Sinch's five digits, only when they agree with the HTTP status; some documents quote them as text."""
-    found = (answer.payload or {}).get("errorCode")
+def _error_code(response: Response) -> int | None:
+    """Sinch's five digits, if they begin with the HTTP status. Some of Sinch's documents show them as text."""
+    found = (response.payload or {}).get("errorCode")
     if isinstance(found, str) and found.isascii() and found.isdigit() and len(found) == len("40001"):
         found = int(found)
     if isinstance(found, bool) or not isinstance(found, int):
         return None
-    return found if found // 100 == answer.http_status else None
+    return found if found // 100 == response.http_status else None
 
 
 def _retry_after_seconds(header: str | None) -> float | None:
@@ -103,9 +105,9 @@ def _retry_after_seconds(header: str | None) -> float | None:
         return None
     text = header.strip()
     if text.isascii() and text.isdigit():
-        return min(float(text[:9]), _LONGEST_WAIT_SECONDS)
+        return min(float(text[:9]), _MAX_WAIT_SECONDS)
     try:
         wait = (parsedate_to_datetime(text) - clock.now()).total_seconds()
-    except (TypeError, ValueError):  # not a date, or one without a zone
+    except (TypeError, ValueError):  # no date, or one without a zone
         return None
-    return min(max(wait, 0.0), _LONGEST_WAIT_SECONDS)
+    return min(max(wait, 0.0), _MAX_WAIT_SECONDS)

@@ -1,4 +1,4 @@
-"""What a Sinch client needs to know: where Sinch is, who we are there, and how long we wait."""
+"""The settings of the Sinch client: address, credentials, time-outs and limits."""
 
 import ipaddress
 from dataclasses import dataclass, field
@@ -13,11 +13,11 @@ _PREFIX = "/verification/v1"
 
 @dataclass(frozen=True)
 class SinchSettings:
-    """Where and how to call Sinch. Raises ValueError for what cannot work, without naming the secret.
+    """How to call Sinch. Raises ValueError for values that cannot work; its text never holds the secret.
 
-    `base_url` is a host or a host with `/verification/v1`; without a scheme it is https. `ca_bundle` is the path
-    of a PEM file that replaces the public authorities. `code_ttl_seconds` asks Sinch to let SMS codes live so long
-    (None: Sinch's own 5 minutes).
+    `base_url` is a host, with or without `/verification/v1`; without a scheme it is https. `ca_bundle` is the path
+    of a PEM file that replaces the public authorities. `code_ttl_seconds` is the lifetime of SMS codes that we ask
+    Sinch for (None: Sinch's own 5 minutes).
     """
 
     key: str
@@ -38,21 +38,21 @@ class SinchSettings:
 
     def __post_init__(self) -> None:
         if not self.key or ":" in self.key or not self.key.isprintable():
-            raise ValueError("the Sinch application key is empty or holds a character that it cannot hold")
+            raise ValueError("the Sinch application key is empty or has a character that no key has")
         if self.auth not in ("signed", "basic"):
-            raise ValueError("the Sinch authentication is neither 'signed' nor 'basic'")
+            raise ValueError("the Sinch authentication must be 'signed' or 'basic'")
         if self.auth == "signed":
             decode_secret(self.secret)
         elif not self.secret:
             raise ValueError("the Sinch application secret is empty")
         if self.ca_bundle is not None and not Path(self.ca_bundle).is_file():
-            raise ValueError(f"the file of certificate authorities is not there: {self.ca_bundle}")
+            raise ValueError(f"the file of certificate authorities does not exist: {self.ca_bundle}")
         self._check_numbers()
         self._check_url()
 
     @property
     def root(self) -> str:
-        """The URL that all paths are appended to, ending in `/verification/v1`."""
+        """The URL in front of all paths; it ends in `/verification/v1`."""
         return self._address().removesuffix(_PREFIX) + _PREFIX
 
     def _address(self) -> str:
@@ -79,7 +79,7 @@ class SinchSettings:
         if not is_plain or has_extras or _port_is_bad(self._address()):
             raise ValueError(f"the Sinch base URL must be a host, or a host with {_PREFIX}")
         if parts.scheme == "http" and self.auth == "basic" and not _is_loopback(parts.hostname or ""):
-            raise ValueError("basic authentication would show the Sinch secret to the network: use https")
+            raise ValueError("basic authentication over http would expose the Sinch secret to the network: use https")
 
 
 def _port_is_bad(address: str) -> bool:

@@ -1,4 +1,4 @@
-"""Sinch's application-signed requests: signing ours, verifying theirs."""
+"""Application-signed requests: sign ours, verify Sinch's."""
 
 import base64
 import binascii
@@ -18,8 +18,10 @@ _CALLBACK_TOLERANCE = timedelta(minutes=5)
 
 @dataclass(frozen=True)
 class SignedRequest:
-    """All that a signature covers, as it travelled: `path` is the request target, `body` the raw bytes,
-    `timestamp` the `x-timestamp` header, `content_type` the header to the letter or "" without one.
+    """Everything that a signature covers, exactly as it was sent.
+
+    `path` is the request target, `body` the raw bytes, `timestamp` the `x-timestamp` header, and `content_type` the
+    whole header, charset included, or "" without one.
     """
 
     method: str
@@ -29,14 +31,14 @@ class SignedRequest:
     body: bytes = b""
 
     def string_to_sign(self) -> bytes:
-        """The five lines that are signed; there is no line feed after the last."""
+        """Return the five lines that are signed, without a line feed after the last one."""
         md5 = base64.b64encode(hashlib.md5(self.body, usedforsecurity=False).digest()).decode() if self.body else ""
         lines = (self.method.upper(), md5, self.content_type, f"x-timestamp:{self.timestamp}", self.path)
         return "\n".join(lines).encode("utf-8", "backslashreplace")
 
 
 def decode_secret(secret: str) -> bytes:
-    """The key inside an application secret: base64, with or without its padding. Raises ValueError."""
+    """Decode an application secret: base64, with or without padding. Raises ValueError, which never quotes it."""
     text = secret.strip().rstrip("=")
     try:
         key = base64.b64decode(text + "=" * (-len(text) % 4), validate=True)
@@ -48,40 +50,40 @@ def decode_secret(secret: str) -> bytes:
 
 
 def sign(request: SignedRequest, secret: str) -> str:
-    """The signature of `request` in base64. Raises ValueError for a secret that is not base64."""
+    """Return the signature of `request` in base64. Raises ValueError for a secret that is not base64."""
     mac = hmac.new(decode_secret(secret), request.string_to_sign(), hashlib.sha256)
     return base64.b64encode(mac.digest()).decode()
 
 
 def verify_signature(request: SignedRequest, authorization: str, *, key: str, secret: str) -> bool:
-    """Whether the `Authorization` header `authorization` signs `request` for the application `key`.
+    """Return whether the `Authorization` header signs `request` for the application `key`, in constant time.
 
-    Takes constant time over what is secret. Signers differ on whether they sign the path as sent or
-    percent-decoded, so both count. The age of the timestamp is `is_fresh`'s business.
+    The age of the timestamp is checked by `is_fresh`.
     """
     scheme, _, credentials = authorization.strip().partition(" ")
     claimed_key, _, claimed = credentials.strip().partition(":")
+    # Some SDKs sign the path as sent, others percent-decoded (Java), so both count.
     candidates = (request, replace(request, path=unquote(request.path)))
     matches = [_is_same(claimed, sign(candidate, secret)) for candidate in candidates]
     return _is_same(claimed_key, key) and any(matches) and scheme.lower() == "application"
 
 
-def is_fresh(timestamp: str, now: datetime, tolerance: timedelta = _CALLBACK_TOLERANCE) -> bool:
-    """Whether an `x-timestamp` lies within `tolerance` of `now`, before or after; without a zone it is UTC."""
+def is_fresh(timestamp: str, now: datetime) -> bool:
+    """Return whether an `x-timestamp` is within 5 minutes of `now`, before or after. Without a zone it is UTC."""
     try:
         signed_at = datetime.fromisoformat(timestamp.strip())
     except ValueError:
         return False
     if signed_at.tzinfo is None:
         signed_at = signed_at.replace(tzinfo=UTC)
-    return abs(now - signed_at) <= tolerance
+    return abs(now - signed_at) <= _CALLBACK_TOLERANCE
 
 
 class ApplicationSigned(AuthBase):
-    """Signs each prepared request with the application's key and secret, at the moment it is prepared."""
+    """Signs each request with the application's key and secret at the moment it is prepared."""
 
     def __init__(self, key: str, secret: str) -> None:
-        decode_secret(secret)  # a bad secret must stop the start, not the first send
+        decode_secret(secret)  # a bad secret must stop the start of the service, not its first call
         self._key = key
         self._secret = secret
 

@@ -1,4 +1,4 @@
-"""One HTTP exchange with Sinch: bytes out, a decoded answer or one of two errors back."""
+"""One HTTP exchange with Sinch: returns a decoded response, or raises NotSent or OutcomeUnknown."""
 
 import contextlib
 import json
@@ -13,12 +13,12 @@ import requests
 from requests.auth import AuthBase, HTTPBasicAuth
 from urllib3.util import Timeout
 
-from otp_service.sinch.connection import MAX_BODY_BYTES, AnswerTooLarge, BoundedAdapter, ConnectFailed
+from otp_service.sinch.connection import MAX_BODY_BYTES, BoundedAdapter, ConnectFailed, ResponseTooLarge
 from otp_service.sinch.errors import NotSent, OutcomeUnknown, SinchError
 from otp_service.sinch.settings import SinchSettings
 from otp_service.sinch.signing import ApplicationSigned
 
-# urllib3 writes whole URLs (with phone numbers) to its debug log, and to warnings about odd headers.
+# urllib3 writes whole URLs, which hold ids and references, to its debug log and to warnings about odd headers.
 for _name in ("urllib3.connection", "urllib3.connectionpool"):
     logging.getLogger(_name).setLevel(logging.ERROR)
 
@@ -27,7 +27,7 @@ _CHUNK_BYTES = 16 * 1024
 
 
 class Operation(StrEnum):
-    """What a call is for; decides what may be tried again and what a refusal means."""
+    """The purpose of a call. It decides what may be retried and what a refusal means."""
 
     START = "start"
     REPORT = "report"
@@ -39,7 +39,7 @@ _VERBS = {Operation.START: "POST", Operation.REPORT: "PUT", Operation.STATUS: "G
 
 @dataclass(frozen=True)
 class Call:
-    """One request in Sinch's terms. `segments` follow `/verifications` and are encoded here."""
+    """One request. `segments` follow `/verifications` and are encoded here."""
 
     operation: Operation
     segments: tuple[str, ...] = field(default=(), repr=False)
@@ -48,13 +48,13 @@ class Call:
 
     @property
     def path(self) -> str:
-        """The path after the root. A plus sign stays as it is, as in Sinch's own SDKs."""
+        """The path after the root. A plus sign stays as it is, as in Sinch's SDKs."""
         return "/".join(("/verifications", *(urllib.parse.quote(segment, safe="+") for segment in self.segments)))
 
 
 @dataclass(frozen=True)
-class Answer:
-    """What came back. `payload` is None when the body is not one JSON object."""
+class Response:
+    """The response. `payload` is None if the body is not one JSON object."""
 
     http_status: int
     payload: dict[str, Any] | None = field(repr=False)
@@ -62,10 +62,10 @@ class Answer:
 
 
 class Transport:
-    """Holds the connections to Sinch; may be shared by threads.
+    """Holds the connections to Sinch; threads may share it.
 
-    It is an adapter of requests without a session around it: so there are no redirects, cookies, proxies and
-    credentials from the environment to be switched off.
+    It uses an adapter of requests without a session: a session would follow redirects, keep cookies, and take
+    proxies and credentials from the environment.
     """
 
     def __init__(self, settings: SinchSettings) -> None:
@@ -73,8 +73,8 @@ class Transport:
         self._adapter = BoundedAdapter(pool_connections=1, pool_maxsize=settings.pool_size)
         self._auth = _auth(settings)
 
-    def exchange(self, call: Call, within_seconds: float) -> Answer:
-        """Send `call` and read its answer in at most `within_seconds`. Raises NotSent and OutcomeUnknown."""
+    def exchange(self, call: Call, within_seconds: float) -> Response:
+        """Send `call` and read the response within `within_seconds`. Raises NotSent and OutcomeUnknown."""
         prepared = self._prepare(call)
         timeout = Timeout(
             connect=self._settings.connect_timeout_seconds,
@@ -86,11 +86,11 @@ class Transport:
             return self._send(prepared, timeout)
         except ConnectFailed as error:
             failure = NotSent(f"no connection to Sinch ({error})")
-        except AnswerTooLarge:
-            failure = OutcomeUnknown("no usable answer from Sinch (too large)")
-        except Exception as error:  # noqa: BLE001 - it may have left, so whatever happens leaves us in doubt
-            failure = OutcomeUnknown(f"no usable answer from Sinch ({type(error).__name__})")
-        raise failure  # outside the handlers, for what requests raises quotes the URL and with it phone numbers
+        except ResponseTooLarge:
+            failure = OutcomeUnknown("no usable response from Sinch (too large)")
+        except Exception as error:  # noqa: BLE001 - the request may have left, so any error leaves the outcome unknown
+            failure = OutcomeUnknown(f"no usable response from Sinch ({type(error).__name__})")
+        raise failure  # outside the handlers: the errors of requests quote the URL and must not become its context
 
     def close(self) -> None:
         """Close the idle connections; the next call opens new ones."""
@@ -107,21 +107,23 @@ class Transport:
         url = self._settings.root + call.path
         return requests.Request(_VERBS[call.operation], url, headers, data=body, auth=self._auth).prepare()
 
-    def _send(self, prepared: requests.PreparedRequest, timeout: Timeout) -> Answer:
+    def _send(self, prepared: requests.PreparedRequest, timeout: Timeout) -> Response:
         verify = self._settings.ca_bundle or True
         response = self._adapter.send(
             prepared,
             stream=True,
-            timeout=timeout,  # type: ignore[arg-type] # the stubs know only numbers; requests passes it through
+            timeout=timeout,  # type: ignore[arg-type] # the stubs know numbers only; requests passes it through
             verify=verify,
         )
         body = bytearray()
         with contextlib.closing(response):
-            while chunk := response.raw.read(_CHUNK_BYTES, decode_content=False):  # to its end: a cut shows only there
+            while chunk := response.raw.read(
+                _CHUNK_BYTES, decode_content=False
+            ):  # to the end: only there does a cut-off body show
                 body += chunk
                 if len(body) > MAX_BODY_BYTES:
-                    raise AnswerTooLarge
-        return Answer(response.status_code, _decode(bytes(body)), response.headers.get("Retry-After"))
+                    raise ResponseTooLarge
+        return Response(response.status_code, _decode(bytes(body)), response.headers.get("Retry-After"))
 
 
 def _auth(settings: SinchSettings) -> AuthBase:
@@ -131,22 +133,22 @@ def _auth(settings: SinchSettings) -> AuthBase:
 
 
 def _decode(body: bytes) -> dict[str, Any] | None:
-    """The JSON object in `body`, amounts as Decimal; None for anything else, doubled names included."""
+    """The JSON object in `body`, with amounts as Decimal. None for anything else, repeated names included."""
     try:
         payload = json.loads(
-            body.decode(), parse_float=Decimal, parse_constant=_refuse_constant, object_pairs_hook=_no_doubles
+            body.decode(), parse_float=Decimal, parse_constant=_reject_constant, object_pairs_hook=_unique
         )
     except (ValueError, RecursionError):
         return None
     return payload if isinstance(payload, dict) else None
 
 
-def _refuse_constant(name: str) -> None:
+def _reject_constant(name: str) -> None:
     raise ValueError(f"{name} is not JSON")
 
 
-def _no_doubles(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     found = dict(pairs)
     if len(found) != len(pairs):
-        raise ValueError("a name occurs twice")
+        raise ValueError("a name occurs twice")  # parsers differ on which one counts: a forged status could hide
     return found

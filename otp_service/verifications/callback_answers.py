@@ -5,8 +5,7 @@ import uuid
 from typing import Any
 
 from otp_service.core.settings import settings
-from otp_service.sinch import Channel
-from otp_service.sinch.events import RequestEvent, Subject
+from otp_service.sinch import Channel, RequestEvent, Subject
 from otp_service.verifications import ledger
 from otp_service.verifications.ledger import Ticket
 from otp_service.verifications.states import State

@@ -9,8 +9,7 @@ from datetime import datetime
 from otp_service import audit
 from otp_service.core.database.transactions import transaction
 from otp_service.core.web.tracing import ClientInfo
-from otp_service.sinch import VerificationStatus
-from otp_service.sinch.events import DeliveryEvent, ResultEvent
+from otp_service.sinch import DeliveryEvent, ResultEvent, VerificationStatus
 from otp_service.verifications import budget, callback_answers, ledger
 from otp_service.verifications.ledger import Ticket
 from otp_service.verifications.states import State

@@ -4,7 +4,7 @@ import re
 from dataclasses import dataclass
 
 from otp_service.core.settings import Reader
-from otp_service.sinch.channels import Channel
+from otp_service.sinch import Channel
 
 CHANNEL_NAMES = tuple(channel.value for channel in Channel)
 PLACEHOLDER = "{{CODE}}"

@@ -11,8 +11,16 @@ from otp_service.core.database.transactions import transaction
 from otp_service.core.settings import settings
 from otp_service.core.web.body import parse_object
 from otp_service.core.web.tracing import ClientInfo
-from otp_service.sinch import SignedRequest, is_fresh, verify_signature
-from otp_service.sinch.events import DeliveryEvent, Event, RequestEvent, ResultEvent, parse_event
+from otp_service.sinch import (
+    DeliveryEvent,
+    Event,
+    RequestEvent,
+    ResultEvent,
+    SignedRequest,
+    is_fresh,
+    parse_event,
+    verify_signature,
+)
 from otp_service.verifications import callback_answers, callbacks
 from otp_service.webhooks.errors import EventNotAccepted
 

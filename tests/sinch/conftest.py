@@ -1,4 +1,4 @@
-"""Servers that answer by script, and clients in a hurry."""
+"""Servers that respond by script, and clients in a hurry."""
 
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
@@ -7,12 +7,19 @@ from typing import Any
 import pytest
 
 from otp_service.sinch import SinchClient, SinchSettings
-from tests.sinch.scripted import Script, ScriptedServer
+from tests.sinch.scripted import PATIENCE_SECONDS, Script, ScriptedServer
 
 KEY = "5F5C418A0F914BBC8234A9BF5EDDAD97"
 SECRET = "JViE5vDor0Sw3WllZka15Q=="
-PATIENT: dict[str, Any] = {"retry_pause_seconds": 0.01, "failure_threshold": 100}
-HASTY = PATIENT | {"connect_timeout_seconds": 0.5, "read_timeout_seconds": 0.3, "deadline_seconds": 1.0}
+PATIENT: dict[str, Any] = {
+    "retry_pause_seconds": 0.01,
+    "failure_threshold": 100,
+    "connect_timeout_seconds": PATIENCE_SECONDS,
+    "read_timeout_seconds": PATIENCE_SECONDS,
+    "deadline_seconds": PATIENCE_SECONDS,
+    "in_flight_wait_seconds": PATIENCE_SECONDS,
+}
+HASTY = PATIENT | {"read_timeout_seconds": 0.1}
 
 Serve = Callable[[Script], ScriptedServer]
 Connect = Callable[..., SinchClient]
@@ -20,21 +27,28 @@ Connect = Callable[..., SinchClient]
 
 @pytest.fixture
 def serve() -> Iterator[Serve]:
-    """Start a scripted server; all are stopped at the end of the test."""
+    """Start a scripted server; all are stopped at the end of the test. No client may have waited without limit."""
+    servers: list[ScriptedServer] = []
+
+    def start(script: Script) -> ScriptedServer:
+        servers.append(stack.enter_context(ScriptedServer(script)))
+        return servers[-1]
+
     with ExitStack() as stack:
-        yield lambda script: stack.enter_context(ScriptedServer(script))
+        yield start
+    assert not any(server.has_outwaited_a_client for server in servers)
 
 
 @pytest.fixture
 def connect() -> Iterator[Connect]:
-    """A client for a base URL, with a breaker out of the way and time-outs as in life, unless told otherwise."""
+    """A client for a base URL. Breaker and time-outs are out of the way, so that a slow machine changes nothing."""
     with ExitStack() as stack:
         yield _maker(stack, PATIENT)
 
 
 @pytest.fixture
 def connect_hastily() -> Iterator[Connect]:
-    """The same with time-outs of tenths of a second, for servers that do not answer."""
+    """The same with a read time-out of a tenth of a second, for servers that do not respond."""
     with ExitStack() as stack:
         yield _maker(stack, HASTY)
 

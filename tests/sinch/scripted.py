@@ -1,4 +1,4 @@
-"""A tiny HTTP server whose every answer is scripted, down to the byte and the moment."""
+"""A tiny HTTP server whose every response is scripted, down to the byte and the moment."""
 
 import contextlib
 import socket
@@ -8,6 +8,8 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from types import TracebackType
 from typing import BinaryIO
+
+PATIENCE_SECONDS = 60.0  # far beyond any slow machine: only a client without a time-out reaches it
 
 
 @dataclass(frozen=True)
@@ -25,14 +27,27 @@ class Line:
     """One connection, as a script sees it."""
 
     sock: socket.socket
-    stopping: threading.Event
+    server: "ScriptedServer"
 
     def send(self, data: bytes) -> None:
         self.sock.sendall(data)
 
     def wait(self, seconds: float) -> None:
         """Do nothing for that long, or until the server stops."""
-        self.stopping.wait(seconds)
+        self.server.stopping.wait(seconds)
+
+    def hold(self) -> None:
+        """Say nothing until the client hangs up. A client that does not is noted as one without a time-out."""
+        self.sock.settimeout(PATIENCE_SECONDS)
+        try:
+            self.sock.recv(1)
+        except TimeoutError:
+            self.server.has_outwaited_a_client = True
+
+    def hang_up(self) -> None:
+        """Close the connection in good order."""
+        self.sock.shutdown(socket.SHUT_RDWR)
+        self.server.note_hang_up()
 
 
 Script = Callable[[Line, Heard], None]
@@ -44,9 +59,12 @@ class ScriptedServer:
     def __init__(self, script: Script, tls: ssl.SSLContext | None = None) -> None:
         self.heard: list[Heard] = []
         self.connections = 0
+        self.stopping = threading.Event()
+        self.has_outwaited_a_client = False
+        self._hang_ups = 0
+        self._changed = threading.Condition()
         self._script = script
         self._tls = tls
-        self._stopping = threading.Event()
         self._threads: list[threading.Thread] = []
         self._socks: list[socket.socket] = []
         self._listener = socket.create_server(("127.0.0.1", 0), backlog=64)
@@ -59,6 +77,22 @@ class ScriptedServer:
     def url(self) -> str:
         return f"{'https' if self._tls else 'http'}://127.0.0.1:{self.port}"
 
+    def has_heard(self, count: int) -> bool:
+        """Wait until so many requests have arrived; whether it were exactly so many."""
+        with self._changed:
+            self._changed.wait_for(lambda: len(self.heard) >= count, PATIENCE_SECONDS)
+        return len(self.heard) == count
+
+    def has_hung_up(self, count: int) -> bool:
+        """Wait until so many connections have been closed by their scripts."""
+        with self._changed:
+            return self._changed.wait_for(lambda: self._hang_ups >= count, PATIENCE_SECONDS)
+
+    def note_hang_up(self) -> None:
+        with self._changed:
+            self._hang_ups += 1
+            self._changed.notify_all()
+
     def __enter__(self) -> "ScriptedServer":
         self._start(self._accept)
         return self
@@ -66,7 +100,7 @@ class ScriptedServer:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self._stopping.set()
+        self.stopping.set()
         with contextlib.suppress(OSError):
             self._listener.shutdown(socket.SHUT_RDWR)
         self._listener.close()
@@ -98,8 +132,10 @@ class ScriptedServer:
             sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
             with sock.makefile("rb") as stream:
                 for heard in _requests(stream):
-                    self.heard.append(heard)
-                    self._script(Line(sock, self._stopping), heard)
+                    with self._changed:
+                        self.heard.append(heard)
+                        self._changed.notify_all()
+                    self._script(Line(sock, self), heard)
 
 
 def _requests(stream: BinaryIO) -> Iterator[Heard]:

@@ -1,12 +1,13 @@
-"""What a scripted server can do with a request: answer well, answer badly, or not at all."""
+"""What a scripted server can do with a request: respond well, respond badly, or not at all."""
 
 import json
 import os
 import socket
 import struct
+import threading
 from typing import Any
 
-from tests.sinch.scripted import Heard, Line, Script
+from tests.sinch.scripted import PATIENCE_SECONDS, Heard, Line, Script
 
 ID = "0190f7c2-1d2e-7a3b-8c4d-5e6f70819203"
 NUMBER = "+12015550123"
@@ -60,11 +61,27 @@ def in_turn(*scripts: Script) -> Script:
     return script
 
 
-def stall(seconds: float = 30.0) -> Script:
-    """Say nothing for that long."""
+def stall(line: Line, heard: Heard) -> None:
+    """Say nothing until the client gives up."""
+    line.hold()
+
+
+def and_stall(first: Script) -> Script:
+    """Do that, then say nothing until the client gives up."""
 
     def script(line: Line, heard: Heard) -> None:
-        line.wait(seconds)
+        first(line, heard)
+        line.hold()
+
+    return script
+
+
+def hold_until(released: threading.Event, then: Script) -> Script:
+    """Respond once the test says so."""
+
+    def script(line: Line, heard: Heard) -> None:
+        released.wait(PATIENCE_SECONDS)
+        then(line, heard)
 
     return script
 
@@ -79,8 +96,8 @@ def slowly(seconds: float, then: Script) -> Script:
     return script
 
 
-def drip(data: bytes, pause_seconds: float = 0.05) -> Script:
-    """Send byte after byte, each well within any time-out of a single read."""
+def drip(data: bytes, pause_seconds: float = 0.02) -> Script:
+    """Send byte after byte, each well within the time-out of a single read; all of them take much longer."""
 
     def script(line: Line, heard: Heard) -> None:
         for byte in data:
@@ -98,7 +115,7 @@ def reset(line: Line, heard: Heard) -> None:
 
 def hang_up(line: Line, heard: Heard) -> None:
     """Close the connection in good order, without an answer."""
-    line.sock.shutdown(socket.SHUT_RDWR)
+    line.hang_up()
 
 
 def and_hang_up(first: Script) -> Script:

@@ -19,7 +19,7 @@ def _everything(caplog: pytest.LogCaptureFixture) -> str:
 
 @pytest.mark.parametrize(
     "script",
-    [verdict(), refusal(40003), refusal(50000), ODD_HEADERS, stall(), drip(message(200, b"{}")), reset],
+    [verdict(), refusal(40003), refusal(50000), ODD_HEADERS, stall, drip(message(200, b"{}")), reset],
     ids=["success", "refusal", "failure", "odd headers", "stall", "drip", "reset"],
 )
 def test_no_number_code_or_secret_is_logged_at_any_level(
@@ -28,13 +28,13 @@ def test_no_number_code_or_secret_is_logged_at_any_level(
     caplog.set_level(logging.DEBUG)
     sinch = connect_hastily(serve(script).url)
     try:
-        sinch.report_by_number(NUMBER, Channel.SMS, CODE)
-        sinch.status_by_number(NUMBER, Channel.SMS)
+        sinch.report(ID, Channel.SMS, CODE)
+        sinch.start(NUMBER, Channel.SMS, reference=REFERENCE)
     except SinchError:
         logging.getLogger("test").exception("as an error handler would")
     text = _everything(caplog)
     assert "sinch.call" in text
-    for canary in (NUMBER, NUMBER[1:], CODE, SECRET, "Application " + KEY):
+    for canary in (NUMBER, NUMBER[1:], CODE, ID, REFERENCE, SECRET, "Application " + KEY):
         assert canary not in text
 
 

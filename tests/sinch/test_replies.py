@@ -1,21 +1,14 @@
 """Good answers, read strictly where a grant depends on it."""
 
 from collections.abc import Callable
-from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any
 
 import pytest
 
-from otp_service.sinch import (
-    Channel,
-    OutcomeUnknown,
-    Price,
-    Reason,
-    Receipt,
-    SinchClient,
-    VerificationStatus,
-)
+from otp_service.sinch import Channel, Price, SinchClient, VerificationStatus
+from otp_service.sinch.api_types import Reason, Receipt
+from otp_service.sinch.errors import OutcomeUnknown
 from tests.sinch.conftest import Connect, Serve
 from tests.sinch.scripts import ID, NUMBER, REFERENCE, receipt, refusal, reply, verdict
 
@@ -37,11 +30,11 @@ def test_a_receipt_has_the_id_and_the_life_of_the_code(serve: Serve, connect: Co
     assert sinch.start(NUMBER, Channel.SMS, reference=REFERENCE) == Receipt(ID, Channel.SMS, 298)
 
 
-def test_the_receipt_of_a_flash_call_has_its_filter(serve: Serve, connect: Connect) -> None:
+def test_the_receipt_of_a_flash_call_has_its_report_timeout(serve: Serve, connect: Connect) -> None:
     details = {"cliFilter": "(.*)8156(.*)", "interceptionTimeout": 45, "reportTimeout": 75, "denyCallAfter": 0}
     sinch = connect(serve(reply({"id": ID, "method": "flashcall", "flashCall": details})).url)
     found = sinch.start(NUMBER, Channel.FLASHCALL, reference=REFERENCE)
-    assert found == Receipt(ID, Channel.FLASHCALL, 75, "(.*)8156(.*)")
+    assert found == Receipt(ID, Channel.FLASHCALL, 75)
 
 
 def test_a_receipt_needs_no_more_than_an_id(serve: Serve, connect: Connect) -> None:
@@ -58,8 +51,7 @@ def test_a_status_is_read_to_the_last_decimal(serve: Serve, connect: Connect) ->
     status = connect(serve(reply(SUCCESS)).url).status(ID)
     assert status.status is VerificationStatus.SUCCESSFUL
     assert status.price == Price(Decimal("0.0445"), "EUR")
-    assert (status.country, status.reference, status.number) == ("US", REFERENCE, NUMBER)
-    assert status.decided_at == datetime(2024, 5, 22, 9, 38, 59, 559043, tzinfo=UTC)
+    assert status.reference == REFERENCE
 
 
 def test_a_call_costs_its_termination_too(serve: Serve, connect: Connect) -> None:
@@ -71,7 +63,6 @@ def test_a_call_costs_its_termination_too(serve: Serve, connect: Connect) -> Non
     status = connect(serve(reply(answer)).url).status(ID)
     assert status.price is not None
     assert status.price.total == Decimal("0.2152")
-    assert (status.channel, status.call_result) == (Channel.CALLOUT, "ANSWERED")
 
 
 @pytest.mark.parametrize(
@@ -104,10 +95,6 @@ def test_each_documented_reason_is_known(serve: Serve, connect: Connect, reason:
     assert connect(serve(verdict("FAIL", reason.value)).url).status(ID).reason is reason
 
 
-def test_a_status_names_no_channel_when_it_is_one_that_we_lack(serve: Serve, connect: Connect) -> None:
-    assert connect(serve(verdict("PENDING", method="seamless")).url).status(ID).channel is None
-
-
 def test_a_start_that_got_through_is_found_by_its_reference(serve: Serve, connect: Connect) -> None:
     found = connect(serve(reply(SUCCESS | {"status": "PENDING"})).url).find_started(REFERENCE)
     assert found is not None
@@ -133,14 +120,9 @@ def test_a_page_that_is_merely_missing_does_not_count_as_never_started(serve: Se
         (lambda sinch: sinch.report(ID, Channel.SMS, "1234"), SUCCESS | {"status": ["SUCCESSFUL"]}),
         (lambda sinch: sinch.report(ID, Channel.SMS, "1234"), {"status": "SUCCESSFUL"}),
         (lambda sinch: sinch.report(ID, Channel.SMS, "1234"), SUCCESS | {"status": "PENDING"}),
-        (lambda sinch: sinch.report_by_number(NUMBER, Channel.SMS, "1234"), SUCCESS | {"id": 7}),
+        (lambda sinch: sinch.report(ID, Channel.SMS, "1234"), SUCCESS | {"id": 7}),
         (lambda sinch: sinch.status(ID), SUCCESS | {"id": "another"}),
         (lambda sinch: sinch.status_by_reference(REFERENCE), SUCCESS | {"reference": "another"}),
-        (
-            lambda sinch: sinch.status_by_number(NUMBER, Channel.SMS),
-            SUCCESS | {"identity": {"type": "number", "endpoint": "+12015550199"}},
-        ),
-        (lambda sinch: sinch.status_by_number(NUMBER, Channel.CALLOUT), SUCCESS),
         (lambda sinch: sinch.start(NUMBER, Channel.SMS, reference=REFERENCE), {"id": ""}),
         (lambda sinch: sinch.start(NUMBER, Channel.SMS, reference=REFERENCE), {"id": "x" * 201}),
         (lambda sinch: sinch.start(NUMBER, Channel.SMS, reference=REFERENCE), {"id": ".."}),

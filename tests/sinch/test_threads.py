@@ -2,7 +2,6 @@
 
 import os
 import threading
-import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
@@ -10,10 +9,11 @@ from typing import Any
 import pytest
 from flask import Flask
 
-from otp_service.sinch import Channel, OutcomeUnknown, SinchClient, SinchError, TooManyInFlight, get_client
+from otp_service.sinch import Channel, SinchClient, SinchError, get_client
+from otp_service.sinch.errors import OutcomeUnknown, TooManyInFlight
 from tests.sinch.conftest import Connect, Serve
 from tests.sinch.scripted import Heard, Line
-from tests.sinch.scripts import ID, NUMBER, REFERENCE, receipt, reply, slowly, stall, verdict
+from tests.sinch.scripts import ID, NUMBER, REFERENCE, hold_until, receipt, reply, reset, slowly, verdict
 
 THREADS = 20
 
@@ -51,44 +51,37 @@ def test_twenty_threads_each_get_their_own_answers(serve: Serve, connect: Connec
 
 def test_twenty_threads_share_a_smaller_number_of_places(serve: Serve, connect: Connect) -> None:
     server = serve(slowly(0.02, receipt()))
-    sinch = connect(server.url, max_in_flight=4, in_flight_wait_seconds=3)
+    sinch = connect(server.url, max_in_flight=4)
     found = _at_once(lambda _: sinch.start(NUMBER, Channel.SMS, reference=REFERENCE))
     assert [receipt.id for receipt in found] == [ID] * THREADS
     assert server.connections <= 4
 
 
-def test_when_sinch_stalls_only_so_many_wait_and_the_rest_hear_at_once(serve: Serve, connect_hastily: Connect) -> None:
-    server = serve(stall())
-    sinch = connect_hastily(server.url, max_in_flight=3, in_flight_wait_seconds=0.05, read_timeout_seconds=0.8)
+def test_when_sinch_stalls_only_so_many_wait_and_the_rest_hear_at_once(serve: Serve, connect: Connect) -> None:
+    released = threading.Event()
+    server = serve(hold_until(released, receipt()))
+    sinch = connect(server.url, max_in_flight=3, in_flight_wait_seconds=0)
 
-    def start(_: int) -> tuple[SinchError, float]:
-        began = time.monotonic()
-        with pytest.raises(SinchError) as caught:
-            sinch.start(NUMBER, Channel.SMS, reference=REFERENCE)
-        return caught.value, time.monotonic() - began
+    def start(_: int) -> Any:
+        return sinch.start(NUMBER, Channel.SMS, reference=REFERENCE)
 
-    found = _at_once(start, count=10)
-    turned_away = [seconds for error, seconds in found if isinstance(error, TooManyInFlight)]
-    assert (len(turned_away), len(server.heard)) == (7, 3)
-    assert max(turned_away) < 0.5
-    assert sum(isinstance(error, OutcomeUnknown) for error, _ in found) == 3
+    with ThreadPoolExecutor(3) as pool:
+        held = [pool.submit(start, number) for number in range(3)]
+        assert server.has_heard(3)
+        turned_away = _at_once(start, count=7)
+        still_held = [future.done() for future in held]
+        released.set()
+
+    assert [type(error) for error in turned_away] == [TooManyInFlight] * 7
+    assert still_held == [False] * 3
+    assert ([future.result().id for future in held], len(server.heard)) == ([ID] * 3, 3)
 
 
-def test_places_are_given_back_after_trouble(serve: Serve, connect_hastily: Connect) -> None:
-    sinch = connect_hastily(serve(stall()).url, max_in_flight=1, in_flight_wait_seconds=0, read_timeout_seconds=0.05)
+def test_places_are_given_back_after_trouble(serve: Serve, connect: Connect) -> None:
+    sinch = connect(serve(reset).url, max_in_flight=1, in_flight_wait_seconds=0)
     for _ in range(3):
         with pytest.raises(OutcomeUnknown):
             sinch.report(ID, Channel.SMS, "1234")
-
-
-def test_while_the_breaker_is_half_open_one_of_twenty_is_tried(serve: Serve, connect_hastily: Connect) -> None:
-    server = serve(stall())
-    sinch = connect_hastily(server.url, failure_threshold=1, cool_down_seconds=0.2, max_in_flight=THREADS)
-    with pytest.raises(OutcomeUnknown):
-        sinch.report(ID, Channel.SMS, "1234")
-    time.sleep(0.25)
-    _at_once(lambda _: sinch.report(ID, Channel.SMS, "1234"))
-    assert len(server.heard) == 2
 
 
 @pytest.mark.filterwarnings("ignore:.*fork.*:DeprecationWarning")  # the server of this test has threads

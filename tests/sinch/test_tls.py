@@ -1,11 +1,11 @@
 """TLS: only a certificate that can be trusted gets to see a request."""
 
-import time
 from pathlib import Path
 
 import pytest
 
-from otp_service.sinch import Channel, NotSent, OutcomeUnknown
+from otp_service.sinch import Channel
+from otp_service.sinch.errors import NotSent, OutcomeUnknown
 from tests.sinch.certificates import server_context
 from tests.sinch.conftest import Connect
 from tests.sinch.scripted import Script, ScriptedServer
@@ -50,14 +50,14 @@ def test_a_certificate_of_a_trusted_authority_must_fit_too(
 
 
 @pytest.mark.parametrize(
-    "trouble", [stall(), drip(message(200, b"{}" + b" " * 1000)), reset], ids=["stall", "drip", "reset"]
+    "trouble", [stall, drip(message(200, b"{}" + b" " * 1000)), reset], ids=["stall", "drip", "reset"]
 )
 def test_trouble_behind_tls_ends_in_time_and_in_doubt(
     tmp_path: Path, connect_hastily: Connect, trouble: Script
 ) -> None:
     context, bundle = server_context(tmp_path)
-    started = time.monotonic()
-    with ScriptedServer(trouble, tls=context) as server, pytest.raises(OutcomeUnknown):
-        connect_hastily(server.url, ca_bundle=bundle).start(NUMBER, Channel.SMS, reference=REFERENCE)
-    assert time.monotonic() - started < 2.0
-    assert len(server.heard) == 1
+    with ScriptedServer(trouble, tls=context) as server:
+        with pytest.raises(OutcomeUnknown):
+            connect_hastily(server.url, ca_bundle=bundle).start(NUMBER, Channel.SMS, reference=REFERENCE)
+        assert server.has_heard(1)
+    assert (len(server.heard), server.has_outwaited_a_client) == (1, False)

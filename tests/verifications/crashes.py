@@ -2,7 +2,8 @@
 
 from enum import StrEnum
 
-from otp_service.sinch import Channel, Receipt, Report, SinchClient
+from otp_service.sinch import Channel, SinchClient
+from otp_service.sinch.api_types import Receipt, Report
 
 
 class Crash(BaseException):

@@ -82,7 +82,8 @@ def test_a_flash_call_keeps_the_number_it_comes_from(listen: Listen, sinch: Simu
 
 
 def test_a_start_that_is_not_ours_is_denied(heard: Api, sinch: Simulator) -> None:
-    from otp_service.sinch import Channel, Denied, get_client
+    from otp_service.sinch import Channel, get_client
+    from otp_service.sinch.errors import Denied
 
     with heard.app.app_context(), pytest.raises(Denied):
         get_client().start("+14155550000", Channel.SMS, reference=str(uuid.uuid4()))

@@ -1,0 +1,144 @@
+"""The values of the Sinch API: channels, statuses, reasons, and what responses and events carry."""
+
+from dataclasses import dataclass, field
+from decimal import Decimal
+from enum import StrEnum
+
+
+class Channel(StrEnum):
+    """A way to bring a code to a phone. Any spelling finds its member: Sinch itself writes `flashCall` and `flashcall`.
+
+    Seamless verification is missing on purpose: the phone itself opens an address, which proves nothing to a server.
+    """
+
+    SMS = "sms"
+    CALLOUT = "callout"
+    FLASHCALL = "flashcall"
+    WHATSAPP = "whatsapp"
+
+    @classmethod
+    def _missing_(cls, value: object) -> "Channel | None":
+        wanted = str(value).lower()
+        return next((channel for channel in cls if channel.value == wanted), None)
+
+    @property
+    def key(self) -> str:
+        """The name of this channel's object in bodies. Sinch writes `flashCall` there and `flashcall` elsewhere."""
+        return "flashCall" if self is Channel.FLASHCALL else self.value
+
+    @property
+    def proof(self) -> str:
+        """The field that a report fills: a `code`, or for a flash call the number (`cli`) that rang."""
+        return "cli" if self is Channel.FLASHCALL else "code"
+
+
+class VerificationStatus(StrEnum):
+    """The state of a verification at Sinch."""
+
+    PENDING = "PENDING"
+    SUCCESSFUL = "SUCCESSFUL"
+    FAIL = "FAIL"
+    DENIED = "DENIED"
+    ABORTED = "ABORTED"  # superseded by a new verification of the same number
+    ERROR = "ERROR"
+
+
+class Reason(StrEnum):
+    """Why a verification did not succeed, in Sinch's exact words. OTHER stands for words that Sinch added since."""
+
+    FRAUD = "Fraud"
+    NOT_ENOUGH_CREDIT = "Not enough credit"
+    BLOCKED = "Blocked"
+    DENIED_BY_CALLBACK = "Denied by callback"
+    INVALID_CALLBACK = "Invalid callback"
+    DESTINATION_DENIED = "Destination denied"
+    INTERNAL_ERROR = "Internal error"
+    UNREACHABLE = "Network error or number unreachable"
+    SMS_DELIVERY_FAILURE = "SMS delivery failure"
+    INVALID_CLI = "Invalid CLI"
+    INVALID_CODE = "Invalid code"
+    EXPIRED = "Expired"
+    HUNG_UP = "Hung up without entering valid code"
+    FAILED_PENDING = "Failed pending"
+    OTHER = "other"
+
+
+@dataclass(frozen=True)
+class Receipt:
+    """A started verification. `code_lifetime_seconds` is how long Sinch accepts the code, or None if it did not say."""
+
+    id: str
+    channel: Channel
+    code_lifetime_seconds: int | None = None
+
+
+@dataclass(frozen=True)
+class Report:
+    """The result of a reported code."""
+
+    id: str
+    status: VerificationStatus
+    reason: Reason | None = None
+
+
+@dataclass(frozen=True)
+class Price:
+    """The price of one verification. `termination_amount` is the cost of the phone call, 0 unless Sinch bills it."""
+
+    amount: Decimal
+    currency: str
+    termination_amount: Decimal = Decimal(0)
+
+    @property
+    def total(self) -> Decimal:
+        """The sum that Sinch bills for the verification."""
+        return self.amount + self.termination_amount
+
+
+@dataclass(frozen=True)
+class Status:
+    """A verification as Sinch sees it. `price` is missing while it is pending, and for a while afterwards."""
+
+    id: str
+    status: VerificationStatus
+    reason: Reason | None = None
+    price: Price | None = None
+    reference: str | None = None
+
+
+@dataclass(frozen=True)
+class Subject:
+    """The verification that an event names. A field is None if it cannot belong to one of our verifications."""
+
+    id: str | None
+    reference: str | None
+    channel: Channel | None
+    number: str | None = field(repr=False)
+
+
+@dataclass(frozen=True)
+class RequestEvent:
+    """Sinch asks whether a verification may start."""
+
+    subject: Subject
+
+
+@dataclass(frozen=True)
+class ResultEvent:
+    """A verification ended. A successful status is Sinch's claim; it opens no session (ADR 14)."""
+
+    subject: Subject
+    status: VerificationStatus
+    reason: Reason | None
+    price: Price | None
+
+
+@dataclass(frozen=True)
+class DeliveryEvent:
+    """A text message arrived, or failed to arrive."""
+
+    subject: Subject
+    has_arrived: bool
+
+
+Event = RequestEvent | ResultEvent | DeliveryEvent
