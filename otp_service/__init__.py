@@ -18,11 +18,12 @@ log = logging.getLogger(__name__)
 
 def create_app(config: "Config") -> Flask:
     """The application: settings, extensions, error handlers, blueprints, commands. Opens no connection."""
-    from otp_service import jobs, mail_page
+    from otp_service import jobs
     from otp_service.core import logging as logs
     from otp_service.core.database import transactions
     from otp_service.core.web import http, problems, request_limits
     from otp_service.operators import commands
+    from otp_service.web import mail_page
 
     app = http.SynchronousFlask(__name__, instance_path=str(config.instance_dir.absolute()), static_folder=None)
     is_command = click.get_current_context(silent=True) is not None
@@ -38,8 +39,8 @@ def create_app(config: "Config") -> Flask:
     _add_clients(app, config)
     _require_keys(app)
     _register_blueprints(app)
-    jobs.init_waking(app)
-    mail_page.init_page(app, config)
+    jobs.init_wakeup(app)
+    mail_page.init_mail_page(app, config)
     commands.register_commands(app)
     _tell(config)
     return app

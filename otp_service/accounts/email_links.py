@@ -103,7 +103,7 @@ def _send(
     session_id: UUID | None = None,
 ) -> None:
     token = links.issue(account.id, purpose, lifetime=LIFETIME, now=now, email=to, session_id=session_id)
-    outbox.post(
+    outbox.enqueue(
         "address_verification",
         to=to,
         locale=account.locale,

@@ -1,4 +1,4 @@
-"""Moving users out: writes what `flask users import` takes, one user a line, in the order of their ids."""
+"""Exports users in the format of `flask users import`: one user a line, in the order of their ids."""
 
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
@@ -8,7 +8,7 @@ import orjson
 from sqlalchemy import Row, select
 
 from otp_service import audit
-from otp_service.accounts.importing.columns import ALL, SPELLED
+from otp_service.accounts.importing.rows import COLUMNS, HEADER
 from otp_service.accounts.models import User
 from otp_service.core import clock
 from otp_service.core.database.transactions import fetch_all, transaction
@@ -17,16 +17,16 @@ BATCH = 1_000
 
 
 def export_users(form: str) -> Iterator[bytes]:
-    """The users as `csv` or `jsonl`, a batch at a time; no connection is held between batches.
+    """Yield the users as `csv` or `jsonl`, a batch at a time. No connection is held between batches.
 
-    Each user is as of one moment, all of them together are not: stop the service for that. One audit event for the
-    run is written first, since the hashes leave the service.
+    Each batch is read at its own moment. Stop the service for a consistent export of all users.
     """
+    # Audited before the first line: the password hashes leave the service, even if the reader stops half-way.
     with transaction():
         audit.record("users.exported", user_id=None, client=audit.COMMAND_LINE, at=clock.now(), form=form)
     line: Callable[[dict[str, Any]], bytes] = _json_line if form == "jsonl" else _csv_line
     if form == "csv":
-        yield f"{','.join(SPELLED)}\n".encode()
+        yield f"{','.join(HEADER)}\n".encode()
     last_id = 0
     columns = [getattr(User, name) for name in _STORED]
     while rows := fetch_all(select(*columns).where(User.id > last_id).order_by(User.id).limit(BATCH)):
@@ -58,7 +58,7 @@ def _values(row: Row[Any]) -> dict[str, Any]:
         "email_verified": row.email_verified_at is not None,
         "is_locked": row.locked_at is not None,
     }
-    return {spelled: values[name] for name, spelled in zip(ALL, SPELLED, strict=True)}
+    return {spelled: values[name] for name, spelled in zip(COLUMNS, HEADER, strict=True)}
 
 
 def _json_line(values: dict[str, Any]) -> bytes:
@@ -70,7 +70,7 @@ def _csv_line(values: dict[str, Any]) -> bytes:
 
 
 def _cell(value: Any) -> str:
-    """RFC 4180. The csv module would leave a lone carriage return outside quotes and could not read it back."""
+    """Quote as RFC 4180 says. The csv module would leave a lone carriage return unquoted and could not read it back."""
     if value is None:
         return ""
     text = str(value).lower() if isinstance(value, bool) else str(value)

@@ -23,6 +23,6 @@ def notify(
     """
     account = users.get(user_id)
     seen_from = {"ip": client.ip or None, "agent": client.agent or None} if client else {}
-    outbox.post(
+    outbox.enqueue(
         template, to=to or account.email, locale=account.locale, now=now, user_id=user_id, **{**seen_from, **values}
     )

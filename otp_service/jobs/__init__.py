@@ -1,6 +1,6 @@
-"""What is done in the background, by Huey: when, not what; that is in the database."""
+"""Background jobs, run by Huey. Huey's queue only says when to run a job; the database says what there is to do."""
 
-from otp_service.jobs.periodic import JOBS, Job
-from otp_service.jobs.waking import init_waking
+from otp_service.jobs.schedule import JOBS, Job
+from otp_service.jobs.wakeup import init_wakeup
 
-__all__ = ["JOBS", "Job", "init_waking"]
+__all__ = ["JOBS", "Job", "init_wakeup"]

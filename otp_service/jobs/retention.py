@@ -1,4 +1,4 @@
-"""Forgets what nobody needs any more: every kind of row after its own time, in one list."""
+"""Deletes old rows: how long each kind of row is kept, in one list."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -17,7 +17,10 @@ from otp_service.verifications import ledger
 
 @dataclass(frozen=True, slots=True)
 class Rule:
-    """`forget` deletes what ended before the time that it is given, and returns how many rows that were."""
+    """How long one kind of row is kept.
+
+    `forget` deletes the rows that ended before the given time and returns their number.
+    """
 
     name: str
     kept_for: timedelta
@@ -34,13 +37,13 @@ RULES = (
     Rule("sessions", timedelta(days=30), forgetting.forget),
     Rule("passkey challenges", timedelta(days=1), webauthn_challenges.forget),
     Rule("trusted devices", timedelta(days=7), trusted_devices.forget),
-    Rule("messages", timedelta(days=30), lambda time: outbox.purge(before=time)),
+    Rule("messages", timedelta(days=30), outbox.forget),
     Rule("counters", timedelta(days=2), allowances.forget),
     Rule("failed sign-ins", throttle.FORGOTTEN_AFTER, throttle.forget),
 )
 
 
 def run() -> dict[str, int]:
-    """Apply every rule; how many rows each deleted. Runs at the same time do no harm."""
+    """Apply every rule and return how many rows each one deleted. Safe to run in several workers at once."""
     now = clock.now()
     return {rule.name: rule.forget(now - rule.kept_for) for rule in RULES}

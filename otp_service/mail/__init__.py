@@ -1,23 +1,22 @@
-"""E-mail: what is written, and how it leaves. Knows no database."""
+"""E-mail: templates rendered into messages, and the SMTP transport. Uses no database."""
 
 from otp_service.mail.catalogue import LOCALES, TEMPLATES, require_values
-from otp_service.mail.errors import NotDelivered, Trouble
 from otp_service.mail.message import Message
+from otp_service.mail.rendering import language, render
 from otp_service.mail.settings import MailSettings, SmtpServer, read_mail
-from otp_service.mail.transport import send
-from otp_service.mail.writing import language, write
+from otp_service.mail.transport import Failure, NotSent, send
 
 __all__ = [
     "LOCALES",
     "TEMPLATES",
+    "Failure",
     "MailSettings",
     "Message",
-    "NotDelivered",
+    "NotSent",
     "SmtpServer",
-    "Trouble",
     "language",
     "read_mail",
+    "render",
     "require_values",
     "send",
-    "write",
 ]

@@ -1,4 +1,4 @@
-"""The templates by name, and the values that each needs; docs/email.md tells people the same."""
+"""The templates of e-mails, and the values that each one needs and takes. docs/email.md lists the same."""
 
 import re
 from collections.abc import Iterable, Mapping
@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 LOCALES = ("en", "de", "es")
-"""The languages that every template is written in, the one for everybody else first."""
+"""Every template exists in each of these languages. The first one serves all other locales."""
 
 _SEEN_FROM = frozenset({"ip", "agent"})
 _TOKEN = re.compile(r"[A-Za-z0-9_-]{1,200}")
@@ -15,7 +15,7 @@ _LINK = re.compile(r"https?://[!#-;=?-~]+")  # printable ASCII without space, qu
 
 @dataclass(frozen=True, slots=True)
 class Template:
-    """The names of the values that a template must and may be given. Each is also given `at`, when it was posted."""
+    """The names of the required and the optional values. Every template also gets `at`, the time of the event."""
 
     needs: frozenset[str] = frozenset()
     takes: frozenset[str] = _SEEN_FROM
@@ -44,15 +44,18 @@ TEMPLATES = {
 
 
 def require_values(template: str, given: Mapping[str, Any]) -> None:
-    """Raise ValueError for an unknown template, a missing value, one too many, a link that is none: faults of code."""
+    """Reject values that do not fit a template: a bug of the caller, found before the message is stored.
+
+    Raises ValueError for an unknown template, a missing or unknown value, or a malformed link or token.
+    """
     known = TEMPLATES.get(template)
     if known is None:
-        raise ValueError(f"no e-mail template is named {template!r}")
+        raise ValueError(f"unknown e-mail template {template!r}")
     if missing := known.needs - given.keys():
         raise ValueError(f"{template} needs {', '.join(sorted(missing))}")
     if unknown := given.keys() - known.needs - known.takes:
-        raise ValueError(f"{template} takes no {', '.join(sorted(unknown))}")
+        raise ValueError(f"{template} does not take {', '.join(sorted(unknown))}")
     if "link" in given and not _LINK.fullmatch(str(given["link"])):
-        raise ValueError(f"{template}: the link is no http or https address")
+        raise ValueError(f"{template}: the link is not an http or https address")
     if "token" in given and not _TOKEN.fullmatch(str(given["token"])):
-        raise ValueError(f"{template}: the token is none")
+        raise ValueError(f"{template}: the token is malformed")

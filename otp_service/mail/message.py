@@ -1,4 +1,4 @@
-"""An e-mail as a value, and as the bytes that leave (RFC 5322)."""
+"""An e-mail as a value, and as a MIME message (RFC 5322)."""
 
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -9,7 +9,10 @@ from email.policy import SMTP
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Message:
-    """What one person is told. `message_id` is the same at every try, so that a message sent twice shows as one."""
+    """One e-mail to one recipient.
+
+    Every try has the same `message_id`, so mail programs show a message that was sent twice as one (ADR 12).
+    """
 
     to: str = field(repr=False)
     subject: str
@@ -19,14 +22,14 @@ class Message:
     locale: str
 
     def as_email(self, *, sender: Address, at: datetime) -> EmailMessage:
-        """Text, with HTML for those who want it. Raises ValueError when an address or a header is none."""
+        """Build the message with a text and an HTML part. Raises ValueError if an address or a header is malformed."""
         email = EmailMessage(policy=SMTP)
         email["From"] = sender
         email["To"] = Address(addr_spec=self.to)
         email["Subject"] = self.subject
         email["Date"] = at
         email["Message-ID"] = self.message_id
-        email["Auto-Submitted"] = "auto-generated"  # RFC 3834: nobody's holiday note should answer
+        email["Auto-Submitted"] = "auto-generated"  # RFC 3834: suppresses out-of-office replies
         email["X-Auto-Response-Suppress"] = "All"
         email.set_content(self.text)
         email.add_alternative(self.html, subtype="html")

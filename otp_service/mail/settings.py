@@ -1,4 +1,4 @@
-"""The settings of e-mail: the server that takes it, and whom it is from."""
+"""The settings of e-mail: the mail server and the sender."""
 
 import re
 from dataclasses import dataclass, field
@@ -18,7 +18,7 @@ SENDER = "no-reply@localhost"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SmtpServer:
-    """The mail server that takes our messages. `tls` is one of TLS; `ca_file` stands in for the system's roots."""
+    """The mail server. `tls` is one of TLS; `ca_file` replaces the certificate authorities of the system."""
 
     host: str
     port: int
@@ -30,14 +30,14 @@ class SmtpServer:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MailSettings:
-    """Without a `server` nothing leaves: in development the messages are shown on a page, else they wait."""
+    """Without a `server` no message is sent: development shows messages at /mail, production retries and gives up."""
 
     sender: Address
     server: SmtpServer | None = None
 
     @property
     def service_name(self) -> str:
-        """What messages call the service."""
+        """The name of the service in messages."""
         return self.sender.display_name or self.sender.domain
 
 
@@ -45,7 +45,9 @@ def read_mail(read: Reader, *, production: bool) -> MailSettings:
     """Read SMTP_* and MAIL_FROM."""
     server = _server(read)
     if server and production and server.user and server.tls == "none" and not is_loopback(server.host):
-        read.fault("SMTP_TLS", "is none beside a password", "be starttls or tls, or the password travels in clear")
+        read.fault(
+            "SMTP_TLS", "is none although SMTP_PASSWORD is set", "be starttls or tls, so that the password is encrypted"
+        )
     text = read.text("MAIL_FROM", default="")
     if server and production and not text:
         read.fault("MAIL_FROM", "is not set", "hold the sender, such as Example <no-reply@example.com>")
@@ -56,7 +58,7 @@ def _server(read: Reader) -> SmtpServer | None:
     url = read.secret("SMTP_URL", default=None)
     host = read.text("SMTP_HOST", default="")
     if url and host:
-        read.fault("SMTP_URL", "is set beside SMTP_HOST", "stand alone")
+        read.fault("SMTP_URL", "is set together with SMTP_HOST", "be the only one of the two")
     parts = _url_parts(read, url) if url else {}
     host = parts.get("host") or host
     if not host:
@@ -65,7 +67,7 @@ def _server(read: Reader) -> SmtpServer | None:
     user = parts.get("user") or read.text("SMTP_USER", default="") or None
     password = parts.get("password") or read.secret("SMTP_PASSWORD", default=None)
     if bool(user) != bool(password):
-        read.fault("SMTP_USER" if password else "SMTP_PASSWORD", "is not set", "be set when its fellow is")
+        read.fault("SMTP_USER" if password else "SMTP_PASSWORD", "is not set", "be set together with the other one")
     return SmtpServer(
         host=host,
         port=read.integer("SMTP_PORT", default=int(parts.get("port") or PORTS[tls]), low=1, high=65535),
@@ -77,11 +79,11 @@ def _server(read: Reader) -> SmtpServer | None:
 
 
 def _url_parts(read: Reader, url: str) -> dict[str, str]:
-    """Host, port, user, password and tls of `smtp://` (STARTTLS) or `smtps://`, with `?tls=none` for neither."""
+    """Split `smtp://` (STARTTLS) or `smtps://` into host, port, user, password and tls. `?tls=none` means no TLS."""
     parts = split_address(url)
     tls = {"smtp": "starttls", "smtps": "tls"}.get(parts.scheme) if parts else None
     if parts is None or tls is None or not parts.hostname:
-        read.fault("SMTP_URL", "is no address of a mail server", URL_FORM)
+        read.fault("SMTP_URL", "is not the address of a mail server", URL_FORM)
         return {}
     chosen = parse_qs(parts.query).get("tls", [tls])[-1]
     if chosen not in TLS:
@@ -94,12 +96,12 @@ def _url_parts(read: Reader, url: str) -> dict[str, str]:
 def _ca_file(read: Reader) -> Path | None:
     text = read.text("SMTP_CA_FILE", default="")
     if text and not Path(text).is_file():
-        read.fault("SMTP_CA_FILE", "names no file", "name a file of certificates (PEM)")
+        read.fault("SMTP_CA_FILE", "is not the path of a file", "name a file of certificates (PEM)")
     return Path(text) if text else None
 
 
 def _sender(read: Reader, text: str) -> Address:
-    """A person's name and address as in RFC 5322, of one line and of ASCII addresses."""
+    """Parse a name and an address as in RFC 5322. Line breaks and non-ASCII addresses are rejected."""
     name, address = parseaddr(text)
     try:
         sender = Address(display_name=name, addr_spec=address)
@@ -107,6 +109,6 @@ def _sender(read: Reader, text: str) -> Address:
         sender = Address()
     is_plain = address.isascii() and not re.search(r"[\x00-\x1f\x7f]", text)
     if not (sender.username and sender.domain and is_plain):
-        read.fault("MAIL_FROM", "is no e-mail address", "hold one such as Example <no-reply@example.com>")
+        read.fault("MAIL_FROM", "is not an e-mail address", "hold one such as Example <no-reply@example.com>")
         return Address(addr_spec=SENDER)
     return sender

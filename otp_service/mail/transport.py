@@ -1,12 +1,12 @@
-"""Hands messages to a mail server (SMTP, RFC 5321; TLS as RFC 8314 has it)."""
+"""Hands messages to a mail server: SMTP (RFC 5321) over TLS (RFC 8314)."""
 
 import smtplib
 import ssl
 from contextlib import suppress
 from datetime import datetime
 from email.headerregistry import Address
+from enum import Enum
 
-from otp_service.mail.errors import NotDelivered, Trouble
 from otp_service.mail.message import Message
 from otp_service.mail.settings import SmtpServer
 
@@ -14,26 +14,43 @@ TIMEOUT_SECONDS = 15.0
 _PERMANENT = 500  # replies from here on are final
 
 
-def send(message: Message, *, server: SmtpServer, sender: Address, at: datetime) -> None:
-    """Have the server take the message. Raises NotDelivered.
+class Failure(Enum):
+    """Why a message was not sent, and so what to do next."""
 
-    When it was lost whether the server took it, that counts as not taken: better twice than never.
+    PERMANENT = "the server will never accept this message"
+    TRANSIENT = "the server may accept this message later"
+    SERVER_UNAVAILABLE = "the server accepts no message now"
+
+
+class NotSent(Exception):
+    """The mail server did not accept a message. `reason` names the error and holds no address."""
+
+    def __init__(self, reason: str, failure: Failure) -> None:
+        self.reason = reason
+        self.failure = failure
+        super().__init__(reason)
+
+
+def send(message: Message, *, server: SmtpServer, sender: Address, at: datetime) -> None:
+    """Hand the message to the server. Raises NotSent.
+
+    A connection that is lost before the server's reply also raises: better sent twice than never.
     """
     try:
         email = message.as_email(sender=sender, at=at)
     except ValueError as error:
-        raise NotDelivered(type(error).__name__, Trouble.REFUSED) from None
+        raise NotSent(type(error).__name__, Failure.PERMANENT) from None
     connection = _connect(server, sender.domain)
     try:
         connection.send_message(email, from_addr=sender.addr_spec, to_addrs=[message.to])
-    except (smtplib.SMTPException, OSError, ValueError) as error:  # the last for an address that cannot be encoded
-        raise _failure(error) from None  # the server's words may repeat the address
+    except (smtplib.SMTPException, OSError, ValueError) as error:  # ValueError: an address that cannot be encoded
+        raise _not_sent(error) from None  # the server's reply may repeat the address
     finally:
-        _leave(connection)
+        _close(connection)
 
 
 def _connect(server: SmtpServer, own_name: str) -> smtplib.SMTP:
-    """A connection on which messages may be sent. Raises NotDelivered."""
+    """Open a connection and sign in. Raises NotSent."""
     connection: smtplib.SMTP | None = None
     try:
         connection = _open(server, own_name)
@@ -42,51 +59,54 @@ def _connect(server: SmtpServer, own_name: str) -> smtplib.SMTP:
     except (smtplib.SMTPException, OSError, ValueError) as error:
         if connection is not None:
             connection.close()
-        raise NotDelivered(_named(error), Trouble.AWAY) from None
+        raise NotSent(_reason(error), Failure.SERVER_UNAVAILABLE) from None
     return connection
 
 
 def _open(server: SmtpServer, own_name: str) -> smtplib.SMTP:
-    """Encrypted as the settings say or not at all: a server that offers no STARTTLS gets nothing."""
+    """Connect with the encryption that the settings ask for. There is no fallback to less."""
     if server.tls == "tls":
-        return smtplib.SMTP_SSL(server.host, server.port, own_name, timeout=TIMEOUT_SECONDS, context=_trust(server))
+        context = _ssl_context(server)
+        return smtplib.SMTP_SSL(server.host, server.port, own_name, timeout=TIMEOUT_SECONDS, context=context)
     connection = smtplib.SMTP(server.host, server.port, own_name, timeout=TIMEOUT_SECONDS)
     if server.tls == "starttls":
         try:
-            connection.starttls(context=_trust(server))
+            connection.starttls(context=_ssl_context(server))  # raises if the server does not offer it
         except BaseException:
             connection.close()
             raise
     return connection
 
 
-def _trust(server: SmtpServer) -> ssl.SSLContext:
-    """Certificate and host name are checked; TLS 1.2 at least."""
+def _ssl_context(server: SmtpServer) -> ssl.SSLContext:
+    """Check certificate and host name; TLS 1.2 or later."""
     context = ssl.create_default_context(cafile=server.ca_file)
     context.minimum_version = ssl.TLSVersion.TLSv1_2
     return context
 
 
-def _failure(error: Exception) -> NotDelivered:
-    """Whether it is the message or the server: RFC 5321, section 4.2.1."""
+def _not_sent(error: Exception) -> NotSent:
+    """Tell a failure of this message from one of the server (RFC 5321, section 4.2.1)."""
     codes = [getattr(error, "smtp_code", 0)]
     if isinstance(error, smtplib.SMTPRecipientsRefused):
         codes = [code for code, _ in error.recipients.values()]
     is_about_message = isinstance(error, smtplib.SMTPRecipientsRefused | smtplib.SMTPDataError)
     if isinstance(error, ValueError) or (is_about_message and min(codes) >= _PERMANENT):
-        return NotDelivered(_named(error, codes[0]), Trouble.REFUSED)
-    if is_about_message or isinstance(error, smtplib.SMTPNotSupportedError):
-        return NotDelivered(_named(error, codes[0]), Trouble.LATER)
-    return NotDelivered(_named(error, codes[0]), Trouble.AWAY)
+        failure = Failure.PERMANENT
+    elif is_about_message or isinstance(error, smtplib.SMTPNotSupportedError):
+        failure = Failure.TRANSIENT
+    else:
+        failure = Failure.SERVER_UNAVAILABLE
+    return NotSent(_reason(error, codes[0]), failure)
 
 
-def _named(error: Exception, code: int = 0) -> str:
+def _reason(error: Exception, code: int = 0) -> str:
     code = code or getattr(error, "smtp_code", 0)
     return f"{type(error).__name__} {code}" if code else type(error).__name__
 
 
-def _leave(connection: smtplib.SMTP) -> None:
-    """Whatever the server says now, it has taken the message or has not."""
+def _close(connection: smtplib.SMTP) -> None:
+    """End the connection. Its reply to QUIT changes nothing: the message is accepted or rejected by now."""
     with suppress(smtplib.SMTPException, OSError):
         connection.quit()
     connection.close()

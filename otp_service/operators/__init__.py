@@ -1,1 +1,1 @@
-"""The command line: `flask users`, `sessions`, `otp`, `keys`, `doctor` and their like."""
+"""The command line: one module for each group of commands under `flask`."""

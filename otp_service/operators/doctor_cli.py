@@ -1,42 +1,39 @@
-"""`flask doctor`: is this installation fit to serve, and if not, what is to be done."""
+"""`flask doctor`: examine an installation and say what to fix."""
 
 import logging
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import asdict
 
 import click
-import orjson
 from flask.cli import with_appcontext
 
-from otp_service.ops.doctor import examine
-from otp_service.ops.findings import Finding, Health
+from otp_service.operators.output import as_json, print_json
+from otp_service.ops.doctor import Finding, Health, examine
 
-_COLOURS = {Health.OK: "green", Health.WARNING: "yellow", Health.FAILED: "red"}
+_COLORS = {Health.OK: "green", Health.WARNING: "yellow", Health.FAILED: "red"}
 
 
 @click.command("doctor")
-@click.option("--json", "wants_json", is_flag=True, help="Print JSON instead of text.")
+@as_json
 @with_appcontext
 def doctor(wants_json: bool) -> None:
-    """Look at settings, database, Redis, Sinch, clock, folders and speed; exit code 1 when something FAILED."""
+    """Check settings, database, Redis, Sinch, clock, folders and speed. Exit code 1 if a check FAILED."""
     findings = []
     with _without_logs():
         for finding in examine():
             findings.append(finding)
             if not wants_json:
                 _print(finding)
-    is_fit = all(finding.health is not Health.FAILED for finding in findings)
+    is_healthy = all(finding.health is not Health.FAILED for finding in findings)
     if wants_json:
-        report = {"healthy": is_fit, "findings": [asdict(finding) for finding in findings]}
-        click.echo(orjson.dumps(report, option=orjson.OPT_INDENT_2).decode())
-    if not is_fit:
+        print_json({"healthy": is_healthy, "findings": findings})
+    if not is_healthy:
         sys.exit(1)
 
 
 def _print(finding: Finding) -> None:
-    health = click.style(f"{finding.health:<8}", fg=_COLOURS[finding.health])
+    health = click.style(f"{finding.health:<8}", fg=_COLORS[finding.health])
     click.echo(f"{health} {finding.name:<16} {finding.detail}")
     if finding.remedy:
         click.echo(f"{'':<25} -> {finding.remedy}")
@@ -44,7 +41,7 @@ def _print(finding: Finding) -> None:
 
 @contextmanager
 def _without_logs() -> Iterator[None]:
-    """The findings say it all."""
+    """Silence the logs: the findings report the same."""
     before = logging.root.manager.disable
     logging.disable(logging.CRITICAL)
     try:

@@ -1,17 +1,15 @@
-"""`flask worker`: the process beside the service that sends e-mail and tidies up."""
+"""`flask worker` and `flask retention`: the background jobs."""
 
 import logging
 
 import click
-import orjson
 from flask import current_app
 from flask.cli import with_appcontext
 
-from otp_service.core.commands import CommandGroup
 from otp_service.core.logging import configure_logging
 from otp_service.core.settings import settings
-from otp_service.jobs import retention
-from otp_service.jobs.periodic import JOBS
+from otp_service.jobs import JOBS, retention
+from otp_service.operators.output import CommandGroup, as_json, print_json, print_table
 
 log = logging.getLogger(__name__)
 
@@ -19,26 +17,30 @@ log = logging.getLogger(__name__)
 @click.command("worker")
 @with_appcontext
 def worker_command() -> None:
-    """Send e-mail, sweep codes: all that is done in the background. Ends in order on SIGTERM; run any number."""
-    from otp_service.jobs import worker
+    """Run the background jobs: send e-mail, sweep codes, delete old rows. SIGTERM stops it in order. Run any number."""
+    from otp_service.jobs import worker  # here, because Huey takes a third of a second to import
 
-    configure_logging(level=settings().log_level, form=settings().log_format)  # commands are quieter than servers
+    configure_logging(level=settings().log_level, form=settings().log_format)  # other commands log warnings only
     app = current_app._get_current_object()  # type: ignore[attr-defined]
     log.info("worker.starting", extra={"jobs": [job.name for job in JOBS]})
     worker.run(app)
 
 
-retention_cli = CommandGroup("retention", help="Forget what nobody needs any more (the worker does so daily).")
+retention_cli = CommandGroup("retention", help="Delete old rows (the worker does so daily).")
 
 
 @retention_cli.command("run")
-@click.option("--json", "wants_json", is_flag=True, help="Print JSON instead of text.")
+@as_json
 def run_retention(wants_json: bool) -> None:
-    """Delete old challenges, links, codes, sessions, devices, messages and counters, and what was never confirmed."""
+    """Delete every row whose retention period is over, and unverified registrations."""
     forgotten = retention.run()
     if wants_json:
-        click.echo(orjson.dumps(forgotten, option=orjson.OPT_INDENT_2).decode())
+        print_json(forgotten)
         return
-    for rule in retention.RULES:
-        kept = f"kept for {rule.kept_for.days} days" if rule.kept_for else "kept until their own time is over"
-        click.echo(f"{rule.name:<32} {forgotten[rule.name]:>8}   {kept}")
+    print_table(
+        ("ROWS", "DELETED", "RETENTION"), [(rule.name, forgotten[rule.name], _period(rule)) for rule in retention.RULES]
+    )
+
+
+def _period(rule: retention.Rule) -> str:
+    return f"kept for {rule.kept_for.days} days" if rule.kept_for else "kept until they expire"

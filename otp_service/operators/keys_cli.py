@@ -1,69 +1,81 @@
-"""`flask keys`: make and exchange the key pairs that sign access tokens."""
-
-from collections.abc import Callable
-from dataclasses import asdict
-from typing import TypeVar
+"""`flask keys`: manage the key pairs that sign access tokens, and rotate the encryption key."""
 
 import click
-import orjson
 
 from otp_service.core import clock
-from otp_service.core.commands import CommandGroup
+from otp_service.core.database import resealing
+from otp_service.core.database.sealed_columns import SealedColumn, all_sealed
 from otp_service.core.settings import settings
-from otp_service.core.web.schema import camel_case
+from otp_service.operators.output import CommandGroup, as_json, print_json, print_table
 from otp_service.sessions.key_folder import KeyFault, KeyFolder, KeyState
 from otp_service.sessions.signing_keys import SHARED
 
-Result = TypeVar("Result")
-_HELP = "Make and exchange the keys that sign access tokens (JWT_ALGORITHM other than HS256), and those that encrypt."
-keys_cli = CommandGroup("keys", help=_HELP)
+PROGRESS_EVERY = 25
+"""Batches between two lines of progress."""
+
+_HELP = "Manage the keys that sign access tokens (JWT_ALGORITHM other than HS256) and those that encrypt."
+_UNREADABLE = """{} of these values cannot be decrypted with any key in ENCRYPTION_KEY, and were left as they are.
+Add the key that encrypted them, if you have it, and run this again."""
+
+keys_cli = CommandGroup("keys", help=_HELP, expected=(KeyFault,))
 
 
 @keys_cli.command("generate")
 def generate() -> None:
-    """Make a key: the one that signs when there is none, else the next one, published but not yet signing."""
-    entry = _do(lambda: _folder().generate(now=clock.now()))
+    """Generate a key. The first one signs at once; later ones are published, and sign after `flask keys rotate`."""
+    entry = _folder().generate(now=clock.now())
     click.echo(f"Made {entry.kid} ({entry.algorithm}, {entry.state}).")
     if entry.state == KeyState.NEXT:
-        click.echo("Once every service has read the key set again (5 minutes), let it sign: flask keys rotate")
+        click.echo("Wait until every service has read the key set again (5 minutes). Then: flask keys rotate")
 
 
 @keys_cli.command("list")
-@click.option("--json", "wants_json", is_flag=True, help="Print JSON instead of text.")
+@as_json
 def list_keys(wants_json: bool) -> None:
-    """List the keys, in the order in which they were made."""
-    entries = _do(lambda: _folder().entries())
+    """List the keys, oldest first."""
+    entries = _folder().entries()
     if wants_json:
-        shown = [{camel_case(name): value for name, value in asdict(entry).items()} for entry in entries]
-        click.echo(orjson.dumps(shown, option=orjson.OPT_INDENT_2).decode())
+        print_json(entries)
         return
-    click.echo(f"{'KEY ID':<43}  {'ALG':<5}  {'STATE':<7}  {'MADE':<19}  ACCEPTED UNTIL")
-    for entry in entries:
-        until = (entry.accepted_until or "-")[:19]
-        click.echo(f"{entry.kid:<43}  {entry.algorithm:<5}  {entry.state:<7}  {entry.created_at[:19]}  {until}")
-    if not entries:
-        click.echo("No keys yet. Make one with: flask keys generate")
+    print_table(
+        ("KEY ID", "ALG", "STATE", "MADE (UTC)", "ACCEPTED UNTIL (UTC)"),
+        [(one.kid, one.algorithm, one.state, one.created_at[:19], (one.accepted_until or "-")[:19]) for one in entries],
+        if_empty="No keys yet. Make one with: flask keys generate",
+    )
 
 
 @keys_cli.command("rotate")
 def rotate() -> None:
-    """Let the next key sign. The one before is accepted until the tokens that it signed have expired."""
+    """Let the next key sign. The previous one stays accepted until the tokens that it signed have expired."""
     folder = _folder()
-    if not [entry for entry in _do(folder.entries) if entry.state == KeyState.NEXT]:
-        click.echo("No key was waiting: services that have read the key set lately meet an unknown one.", err=True)
-    entry = _do(lambda: folder.rotate(now=clock.now(), token_ttl_seconds=settings().jwt_ttl_seconds))
+    if not [entry for entry in folder.entries() if entry.state == KeyState.NEXT]:
+        click.echo("No next key was published: services that cache the key set will not know the new key.", err=True)
+    entry = folder.rotate(now=clock.now(), token_ttl_seconds=settings().jwt_ttl_seconds)
     click.echo(f"{entry.kid} signs from now on. No restart is needed.")
 
 
 @keys_cli.command("retire", context_settings={"ignore_unknown_options": True})  # one id in 64 begins with a dash
 @click.argument("kid", required=False)
 def retire(kid: str | None) -> None:
-    """Delete the key KID at once, whatever it signed; without KID all that no token needs any more."""
+    """Delete the key KID at once, valid tokens or not; without KID, all keys that no valid token needs."""
     now = clock.now()
-    gone = _do(lambda: _folder().retire(lambda one: one.kid == kid if kid else not one.is_accepted(now)))
-    if kid and not gone:
+    retired = _folder().retire(lambda one: one.kid == kid if kid else not one.is_accepted(now))
+    if kid and not retired:
         raise click.ClickException(f"There is no key {kid}. Try: flask keys list")
-    click.echo("\n".join(f"Deleted {entry.kid}." for entry in gone) or "Nothing to delete.")
+    click.echo("\n".join(f"Deleted {entry.kid}." for entry in retired) or "Nothing to delete.")
+
+
+@keys_cli.command("rotate-encryption")
+def rotate_encryption() -> None:
+    """Re-encrypt all stored values under the first key of ENCRYPTION_KEY.
+
+    Run it after every process has the new key first and the old one behind it (ENCRYPTION_KEY=new,old). The service may
+    keep running. You can stop the command at any time and run it again. Exit code 1 if a value could not be decrypted.
+    """
+    unreadable = sum(_reencrypt(column) for column in all_sealed())
+    if unreadable:
+        raise click.ClickException(_UNREADABLE.format(unreadable))
+    click.echo("No stored value needs an older key. Before you remove one, see docs/operations.md.")
 
 
 def _folder() -> KeyFolder:
@@ -72,9 +84,13 @@ def _folder() -> KeyFolder:
     return KeyFolder(settings().jwt_keys_dir, settings().jwt_algorithm)
 
 
-def _do(act: Callable[[], Result]) -> Result:
-    """What `act` returns; a fault of the keys becomes a line for the operator."""
-    try:
-        return act()
-    except KeyFault as error:
-        raise click.ClickException(str(error)) from error
+def _reencrypt(column: SealedColumn) -> int:
+    """Re-encrypt a column, with progress on standard error. Returns how many values could not be decrypted."""
+    total = resealing.count(column)
+    seen = resealed = unreadable = 0
+    for number, batch in enumerate(resealing.reseal(column), start=1):
+        seen, resealed, unreadable = seen + batch.seen, resealed + batch.resealed, unreadable + batch.unreadable
+        if number % PROGRESS_EVERY == 0:
+            click.echo(f"{column.place}: {seen} of {total}", err=True)
+    click.echo(f"{column.place:<32} {resealed:>8} re-encrypted")
+    return unreadable

@@ -10,7 +10,8 @@ from flask.cli import AppGroup
 
 from otp_service.core import phone
 from otp_service.core.web.schema import camel_case
-from otp_service.operators.users_cli import as_json, find_user, print_json
+from otp_service.operators.arguments import find_user
+from otp_service.operators.output import as_json, print_json
 from otp_service.verifications import records, sweeping
 from otp_service.verifications.records import Record
 from otp_service.verifications.states import State

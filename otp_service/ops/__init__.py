@@ -1,1 +1,1 @@
-"""What operators and machines ask: is it alive, is it ready, what can it do."""
+"""Operations: health, readiness, the OpenAPI document, and the examination of an installation."""

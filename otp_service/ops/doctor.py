@@ -1,38 +1,101 @@
-"""Looks at everything that an installation needs, and says what to do about what is missing."""
+"""Examines an installation: what every part of it needs, and what to do about each fault."""
 
 import os
 import tempfile
 import time
 import uuid
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
 from urllib.parse import urlsplit
 
+import redis
+from sqlalchemy import text
+from sqlalchemy.exc import SQLAlchemyError
+
 from otp_service import sinch
+from otp_service.core import clock
 from otp_service.core.crypto import hashing
+from otp_service.core.database.transactions import fetch_all, fetch_one, transaction
 from otp_service.core.settings import settings
-from otp_service.ops.findings import Finding, failed, ok, warning
-from otp_service.ops.store_checks import check_database, check_redis
+from otp_service.extensions import db
+from otp_service.ops.readiness import heads, known
 
 SLOW_HASH_SECONDS = 1.0
+CLOCK_SKEW_WARNING_SECONDS = 2
+CLOCK_SKEW_FAILED_SECONDS = 30  # the time step of an authenticator app
+REDIS_TIMEOUT_SECONDS = 2
+
+_SET_CLOCK = "Synchronize the clocks of this machine and of the database (NTP)."
+
+# Queries for the version, whether the database can be written, and its time.
+_QUERIES = {
+    "postgresql": (
+        "SELECT 'PostgreSQL ' || current_setting('server_version')",
+        "SELECT current_setting('transaction_read_only') = 'off'",
+        "SELECT clock_timestamp()",
+    ),
+    "sqlite": (
+        "SELECT 'SQLite ' || sqlite_version()",
+        "SELECT 1",  # the transaction holds the write lock already
+        "SELECT strftime('%Y-%m-%dT%H:%M:%f+00:00', 'now')",
+    ),
+}
+
+
+class Health(StrEnum):
+    """The result of a check. Only `FAILED` keeps the service from working."""
+
+    OK = "ok"
+    WARNING = "warning"
+    FAILED = "FAILED"
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """The result of one check. `remedy` says what an operator can do; it is missing only when all is well."""
+
+    name: str
+    health: Health
+    detail: str
+    remedy: str | None = None
 
 
 def examine() -> Iterator[Finding]:
-    """Every finding, as soon as it is made. Whatever is broken, all checks are made."""
+    """Run every check and yield each finding as soon as it is known."""
     for name, check in _CHECKS.items():
         try:
             yield from check()
-        except Exception as error:  # noqa: BLE001 - one broken thing must not hide the others
-            yield failed(name, f"could not be checked ({type(error).__name__}: {error})", "This is a fault of ours.")
+        except Exception as error:  # noqa: BLE001 - one broken check must not hide the findings of the others
+            detail = f"could not be checked ({type(error).__name__}: {error})"
+            yield _failed(name, detail, "This is a bug in the service. Please report it.")
+
+
+def rate_hashing(seconds: float, *, cores: int) -> Finding:
+    """Judge the time that one password hash takes, and estimate how many people can sign in per second."""
+    config = settings()
+    at_once = min(config.password_hash_concurrency, cores)
+    detail = (
+        f"bcrypt at cost {config.password_salt_rounds} takes {seconds * 1000:.0f} ms, {at_once} at once on "
+        f"{cores} cores: about {at_once / seconds:.1f} sign-ins a second"
+    )
+    if seconds > SLOW_HASH_SECONDS:
+        return _warning("hashing", detail, "Lower PASSWORD_SALT_ROUNDS (10 or more), or use a faster machine.")
+    if config.password_hash_concurrency > cores:
+        remedy = f"Set PASSWORD_HASH_CONCURRENCY to {cores}: more at once only slow each other down."
+        return _warning("hashing", detail, remedy)
+    return _ok("hashing", detail)
 
 
 def _check_settings() -> Iterator[Finding]:
-    """What cannot be used at all has ended the start, with a line each, before any command runs."""
+    """Report the warnings. With an invalid setting, no command starts, so there is none to report here."""
     config = settings()
-    yield ok(
+    yield _ok(
         "settings", f"{config.app_env}, security profile {config.security_profile}, {config.mfa_policy} MFA policy"
     )
-    for told in config.warnings:
-        yield warning("settings", told, "Set it, or take it as it is.")
+    for message in config.warnings:
+        yield _warning("settings", message, "Set it, or accept the consequence.")
 
 
 def _check_instance() -> Iterator[Finding]:
@@ -41,30 +104,103 @@ def _check_instance() -> Iterator[Finding]:
         with tempfile.TemporaryFile(dir=folder) as file:
             file.write(b"\0")
     except OSError as error:
-        remedy = "Let the user of the service write there, or name another folder with INSTANCE_DIR."
-        yield failed("instance folder", f"{folder} cannot be written ({error.strerror})", remedy)
+        remedy = "Give the user of the service write access, or set INSTANCE_DIR to another folder."
+        yield _failed("instance folder", f"{folder} is not writable ({error.strerror})", remedy)
         return
-    yield ok("instance folder", f"{folder} can be written")
+    yield _ok("instance folder", f"{folder} is writable")
+
+
+def _check_database() -> Iterator[Finding]:
+    """Check that the database responds and can be written, then its clock and its schema."""
+    place = db.engine.url.render_as_string(hide_password=True)
+    version, is_writable, time_there = _QUERIES[db.engine.dialect.name]
+    try:
+        with transaction():
+            server, can_write = _scalar(version), _scalar(is_writable)
+            before = clock.now()
+            theirs = _scalar(time_there)
+            after = clock.now()
+    except SQLAlchemyError as error:
+        remedy = "Start it, or fix DATABASE_URL, the permissions or the network."
+        yield _failed("database", f"{place}: {_reason(error)}", remedy)
+        for name in ("clock", "migrations"):
+            yield _warning(name, "not checked: the database is unavailable", "Run this again when it is back.")
+        return
+    if can_write:
+        yield _ok("database", f"{server} at {place}")
+    else:
+        yield _failed("database", f"{server} at {place} is read-only", "Point DATABASE_URL at the primary server.")
+    moment = theirs if isinstance(theirs, datetime) else datetime.fromisoformat(str(theirs))
+    yield _compare_clocks(moment, before, after)
+    yield _compare_schemas()
+
+
+def _compare_clocks(theirs: datetime, before: datetime, after: datetime) -> Finding:
+    """Compare the clocks. The database read its time between `before` and `after`, so only the rest is skew."""
+    skew = max((before - theirs).total_seconds(), (theirs - after).total_seconds(), 0)
+    direction = "behind" if theirs < before else "ahead of"
+    if skew > CLOCK_SKEW_FAILED_SECONDS:
+        return _failed("clock", f"the database's is {skew:.0f} s {direction} this machine's", _SET_CLOCK)
+    if skew > CLOCK_SKEW_WARNING_SECONDS:
+        return _warning("clock", f"the database's is {skew:.1f} s {direction} this machine's", _SET_CLOCK)
+    return _ok("clock", f"{skew:.1f} s apart from the database's")
+
+
+def _compare_schemas() -> Finding:
+    """Compare the schema with the one that this code needs."""
+    wanted = ", ".join(sorted(heads()))
+    try:
+        found = sorted(str(row[0]) for row in fetch_all(text("SELECT version_num FROM alembic_version")))
+    except SQLAlchemyError:
+        return _failed("migrations", f"there are no tables; this code needs version {wanted}", "Run: flask db upgrade")
+    if set(found) == heads():
+        return _ok("migrations", f"at head ({wanted})")
+    if not set(found) <= known():
+        detail = f"at version {', '.join(found)}, which is newer than this code's {wanted}"
+        return _warning("migrations", detail, "Expected during a rolling upgrade. Then install the newer version.")
+    detail = f"at version {', '.join(found) or 'none'}; this code needs {wanted}"
+    return _failed("migrations", detail, "Run: flask db upgrade")
+
+
+def _check_redis() -> Iterator[Finding]:
+    url = settings().redis_url
+    if url is None:
+        yield _ok("redis", "REDIS_URL is not set: each worker counts requests on its own")
+        return
+    parts = urlsplit(url)
+    place = f"{parts.hostname}:{parts.port or 6379}" if parts.hostname else parts.path
+    try:
+        with redis.Redis.from_url(
+            url, socket_connect_timeout=REDIS_TIMEOUT_SECONDS, socket_timeout=REDIS_TIMEOUT_SECONDS
+        ) as client:
+            client.set("otp_service:doctor", "1", ex=1)
+            facts = client.info("server")
+    except (redis.RedisError, ValueError, OSError) as error:
+        remedy = "Start it, or fix REDIS_URL. Until then each worker counts requests on its own."
+        yield _failed("redis", f"{place}: {type(error).__name__}", remedy)
+        return
+    name = "Valkey" if facts.get("valkey_version") else "Redis"
+    yield _ok("redis", f"{name} {facts.get('valkey_version') or facts.get('redis_version')} at {place}")
 
 
 def _check_sinch() -> Iterator[Finding]:
-    """Ask for a verification that cannot exist: that it is not found shows that the credentials are good."""
+    """Ask for a verification that cannot exist. "Not found" shows that the credentials are valid, and costs nothing."""
     place = urlsplit(settings().sinch_base_url).netloc or settings().sinch_base_url
     try:
         sinch.get_client().status_by_reference(str(uuid.uuid4()))
     except sinch.VerificationNotFound:
-        yield ok("sinch", f"{place} takes the credentials")
+        yield _ok("sinch", f"{place} accepts the credentials")
     except sinch.BadCredentials as error:
-        remedy = "Copy SINCH_APP_KEY and SINCH_APP_SECRET from the dashboard; is this machine's clock right?"
-        yield failed("sinch", f"{place} does not take the credentials ({error.error_code})", remedy)
+        remedy = "Copy SINCH_APP_KEY and SINCH_APP_SECRET from the dashboard. Check the clock of this machine."
+        yield _failed("sinch", f"{place} rejects the credentials ({error.error_code})", remedy)
     except sinch.Refused as error:
-        remedy = "Look at the app's settings in the Sinch dashboard (minimum authorisation level, credit)."
-        yield failed("sinch", f"{place} refuses ({type(error).__name__}, {error.error_code})", remedy)
+        remedy = "Check the app in the Sinch dashboard (minimum authorization level, credit)."
+        yield _failed("sinch", f"{place} rejects the request ({type(error).__name__}, {error.error_code})", remedy)
     except sinch.Unavailable as error:
-        remedy = "Look at SINCH_BASE_URL, the network, the firewall; without an account: flask simulator run"
-        yield failed("sinch", f"{place}: {error.detail}", remedy)
+        remedy = "Check SINCH_BASE_URL, the network and the firewall. Without an account: flask simulator run"
+        yield _failed("sinch", f"{place}: {error.detail}", remedy)
     else:
-        yield ok("sinch", f"{place} takes the credentials")
+        yield _ok("sinch", f"{place} accepts the credentials")
 
 
 def _check_hashing() -> Iterator[Finding]:
@@ -73,32 +209,38 @@ def _check_hashing() -> Iterator[Finding]:
     yield rate_hashing(time.perf_counter() - started, cores=_cores())
 
 
-def rate_hashing(seconds: float, *, cores: int) -> Finding:
-    """What a password costs here, and so how many people can sign in."""
-    config = settings()
-    at_once = min(config.password_hash_concurrency, cores)
-    detail = (
-        f"bcrypt at cost {config.password_salt_rounds} takes {seconds * 1000:.0f} ms, {at_once} at once on "
-        f"{cores} cores: about {at_once / seconds:.1f} sign-ins a second"
-    )
-    if seconds > SLOW_HASH_SECONDS:
-        return warning("hashing", detail, "Lower PASSWORD_SALT_ROUNDS (10 or more), or use a faster machine.")
-    if config.password_hash_concurrency > cores:
-        remedy = f"Set PASSWORD_HASH_CONCURRENCY to {cores}: more at once only slow each other down."
-        return warning("hashing", detail, remedy)
-    return ok("hashing", detail)
-
-
 def _cores() -> int:
-    """Those that this process may use, which in a container can be fewer than the machine has."""
+    """Count the cores that this process may use: in a container, fewer than the machine has."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def _scalar(statement: str) -> object:
+    row = fetch_one(text(statement))
+    return row[0] if row else None
+
+
+def _reason(error: SQLAlchemyError) -> str:
+    lines = str(getattr(error, "orig", None) or error).strip().splitlines()
+    return " ".join(lines[0].split()) if lines else type(error).__name__
+
+
+def _ok(name: str, detail: str) -> Finding:
+    return Finding(name, Health.OK, detail)
+
+
+def _warning(name: str, detail: str, remedy: str) -> Finding:
+    return Finding(name, Health.WARNING, detail, remedy)
+
+
+def _failed(name: str, detail: str, remedy: str) -> Finding:
+    return Finding(name, Health.FAILED, detail, remedy)
 
 
 _CHECKS: dict[str, Callable[[], Iterator[Finding]]] = {
     "settings": _check_settings,
     "instance folder": _check_instance,
-    "database": check_database,
-    "redis": check_redis,
+    "database": _check_database,
+    "redis": _check_redis,
     "sinch": _check_sinch,
     "hashing": _check_hashing,
 }

@@ -1,4 +1,4 @@
-"""Builds the OpenAPI 3.1 document out of the contracts that stand beside the routes."""
+"""Builds the OpenAPI 3.1 document from the contracts of the routes (see core.web.api)."""
 
 import re
 from collections.abc import Iterator
@@ -34,7 +34,7 @@ class FieldFault(Schema):
 
 
 class Error(Schema):
-    """Every answer that is not a success."""
+    """The body of every error response."""
 
     status = fields.String(required=True, metadata={"enum": ["error"]})
     statusCode = fields.Integer(required=True)  # noqa: N815 - the name on the wire
@@ -46,7 +46,7 @@ class Error(Schema):
 
 
 def document(app: Flask, *, version: str) -> dict[str, Any]:
-    """The document of all routes that have a contract. Raises LookupError for a route without one."""
+    """Build the document of all routes. Raises LookupError for a route without a contract."""
     plugin = MarshmallowPlugin(schema_name_resolver=_name)
     spec = APISpec(
         title=TITLE,
@@ -64,7 +64,7 @@ def document(app: Flask, *, version: str) -> dict[str, Any]:
         if rule.endpoint != "static":
             spec.path(path=_PATH_PARAMETER.sub(r"{\2}", rule.rule), operations=dict(_operations(app, rule)))
     described: dict[str, Any] = spec.to_dict()
-    _open_answers(described)
+    _open_responses(described)
     return described
 
 
@@ -113,29 +113,29 @@ def _responses(contract: Contract, *, needs_token: bool) -> dict[str, Any]:
 
 
 def _error(status: int, own: Schema | None) -> dict[str, Any]:
-    """An answer in our two formats for errors, or in one of its own."""
+    """Describe an error response: in the two general formats for errors, or in its own."""
     content: dict[str, Any] = {"application/json": {"schema": own or "Error"}}
     if own is None:
         content["application/problem+json"] = {"schema": {"$ref": "#/components/schemas/Problem"}}
-    answer: dict[str, Any] = {"description": HTTPStatus(status).phrase, "content": content}
+    response: dict[str, Any] = {"description": HTTPStatus(status).phrase, "content": content}
     if status in _HEADERS:
-        answer["headers"] = _HEADERS[status]
-    return answer
+        response["headers"] = _HEADERS[status]
+    return response
 
 
 def _as_json_schema(_: Any, field: fields.Field[Any], ret: dict[str, Any], **__: Any) -> dict[str, Any]:
-    """JSON Schema has ECMA's patterns, found anywhere in a text; a narrowed enumeration counts as narrowed."""
-    told: dict[str, Any] = {}
+    """Correct what apispec gets wrong: JSON Schema patterns are ECMA's and unanchored, and OneOf narrows an enum."""
+    schema: dict[str, Any] = {}
     if "pattern" in ret:
-        told["pattern"] = f"^(?:{ret['pattern'].removesuffix(_PYTHON_END)})$"
+        schema["pattern"] = f"^(?:{ret['pattern'].removesuffix(_PYTHON_END)})$"
     for validator in field.validators:
         if isinstance(validator, validate.OneOf):
-            told["enum"] = [str(choice) for choice in validator.choices]
-    return told
+            schema["enum"] = [str(choice) for choice in validator.choices]
+    return schema
 
 
-def _open_answers(described: dict[str, Any]) -> None:
-    """Requests are refused for a field too many; answers may have more fields one day, so none is ruled out."""
+def _open_responses(described: dict[str, Any]) -> None:
+    """Allow more fields in responses: later versions may add some. Requests with an unknown field are rejected."""
     for name, schema in described["components"]["schemas"].items():
         if not name.endswith(_REQUEST_SUFFIX):
             schema.pop("additionalProperties", None)

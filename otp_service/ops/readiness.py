@@ -1,4 +1,4 @@
-"""Looks at everything that the service stands on. Only the database and its schema decide; the rest is told."""
+"""Readiness: the state of each dependency. Only the database and its schema decide; the others degrade the service."""
 
 from functools import cache
 from typing import Any
@@ -19,7 +19,7 @@ RETRY_AFTER_SECONDS = 5
 
 
 def check() -> dict[str, Any]:
-    """The state of each dependency, and `READY` or `NOT_READY` in all."""
+    """Return the state of each dependency, and `READY` or `NOT_READY` as the summary."""
     database, migrations = _database()
     checks = {
         "database": database,
@@ -46,19 +46,19 @@ def _database() -> tuple[str, str]:
         return "up", "missing: run flask db upgrade"
     if found == heads():
         return "up", "at head"
-    # While versions are exchanged one by one, the old one serves on the new one's schema.
+    # During a rolling upgrade, the old version serves on the schema of the new one: it stays ready.
     return "up", "behind: run flask db upgrade" if found <= known() else _AHEAD
 
 
 @cache
 def heads() -> set[str]:
-    """The newest migrations that this code knows."""
+    """Return the newest migrations that this code knows."""
     return set(_scripts().get_heads())
 
 
 @cache
 def known() -> set[str]:
-    """All migrations that this code knows."""
+    """Return all migrations that this code knows."""
     return {script.revision for script in _scripts().walk_revisions()}
 
 

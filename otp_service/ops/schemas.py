@@ -1,4 +1,4 @@
-"""What the operators' routes give."""
+"""The responses of the routes for operations."""
 
 from marshmallow import fields
 
@@ -6,14 +6,14 @@ from otp_service.core.web.schema import Schema
 
 
 class HealthOut(Schema):
-    """The process lives."""
+    """The process is alive."""
 
     status = fields.String(required=True, metadata={"enum": ["UP"]})
     timestamp = fields.DateTime(required=True)
 
 
 class ChecksOut(Schema):
-    """Each dependency's state in a word."""
+    """The state of each dependency in one word."""
 
     database = fields.String(required=True, metadata={"examples": ["up", "down"]})
     migrations = fields.String(required=True, metadata={"examples": ["at head", "behind: run flask db upgrade"]})
@@ -22,8 +22,10 @@ class ChecksOut(Schema):
 
 
 class ReadyOut(Schema):
-    """Whether the service can serve, and what each dependency says."""
+    """Whether the service can serve, and the state of each dependency."""
 
     status = fields.String(required=True, metadata={"enum": ["READY", "NOT_READY"]})
     checks = fields.Nested(ChecksOut, required=True)
-    retry_after = fields.Integer(metadata={"minimum": 1, "description": "Seconds; only while it is not ready."})
+    retry_after = fields.Integer(
+        metadata={"minimum": 1, "description": "Seconds. Present only while the service is not ready."}
+    )

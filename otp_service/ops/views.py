@@ -1,4 +1,4 @@
-"""The routes for operators and machines."""
+"""The routes for operations: health, readiness, the OpenAPI document."""
 
 from typing import Any
 
@@ -17,14 +17,14 @@ bp = Blueprint("ops", __name__)
 @bp.get("/health")
 @api(out=HealthOut, personal=False)
 def health() -> dict[str, Any]:
-    """Say that the process lives; touches nothing."""
+    """Report that the process is alive. Uses no dependency."""
     return {"status": "UP", "timestamp": clock.now()}
 
 
 @bp.get("/ready")
 @api(out=ReadyOut, others={503: ReadyOut}, personal=False)
 def ready() -> dict[str, Any] | Response:
-    """Say what this service stands on, and whether it stands: 503 when it cannot serve."""
+    """Report whether the service can serve (503 if not), and the state of each dependency."""
     report = readiness.check()
     if report["status"] == "READY":
         return report

@@ -1,8 +1,19 @@
-"""E-mails on their way: written in the transaction of the act that they tell of, sent afterwards until they arrive."""
+"""E-mails on their way: written in the transaction of the act that they report, sent after its commit (ADR 12)."""
 
-from otp_service.outbox.delivering import Delivered, deliver
-from otp_service.outbox.posting import post
-from otp_service.outbox.purging import forget_user, purge
-from otp_service.outbox.reading import Opened, read
+from otp_service.outbox.content import Opened, read
+from otp_service.outbox.delivery import Delivered, deliver
+from otp_service.outbox.enqueueing import enqueue
+from otp_service.outbox.models import State
+from otp_service.outbox.records import forget, forget_user, personal_data
 
-__all__ = ["Delivered", "Opened", "deliver", "forget_user", "post", "purge", "read"]
+__all__ = [
+    "Delivered",
+    "Opened",
+    "State",
+    "deliver",
+    "enqueue",
+    "forget",
+    "forget_user",
+    "personal_data",
+    "read",
+]

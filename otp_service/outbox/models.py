@@ -1,7 +1,13 @@
-"""The table of e-mails on their way."""
+"""The table of e-mails on their way, and the states of a message.
+
+pending --accepted by the mail server--> sent
+   |  ^--transient failure--' (tried again after a growing pause)
+   '--permanent failure, or 8 tries--> dead --flask outbox retry--> pending
+"""
 
 import uuid
 from datetime import datetime
+from enum import StrEnum
 
 from sqlalchemy import Index, Integer, String, Text, Uuid
 from sqlalchemy.orm import Mapped, mapped_column
@@ -11,11 +17,19 @@ from otp_service.core.database.transactions import UtcDateTime
 from otp_service.extensions import Model
 
 
+class State(StrEnum):
+    """The state of a message."""
+
+    PENDING = "pending"
+    SENT = "sent"
+    DEAD = "dead"
+
+
 class OutboxMessage(Model):
     """One e-mail to one address; the address and the template's values are encrypted.
 
-    Both are forgotten when a mail server has taken the message. `user_id` is no foreign key: the message that tells
-    of a deletion outlives the user. While a deliverer has the message, `next_try_at` is when its lease ends.
+    Both are erased when a mail server has accepted the message. `user_id` is no foreign key: the message that reports
+    a deletion outlives the user. While a worker holds the message, `next_try_at` is the end of its lease.
     """
 
     __tablename__ = "outbox_messages"

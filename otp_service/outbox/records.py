@@ -1,20 +1,21 @@
-"""What an operator may see of messages, and the second chance for those given up. No address, no content."""
+"""Reads and writes the table of messages for operators, retention, export and erasure. Reads no sealed value."""
 
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, select, update
+from sqlalchemy import ColumnElement, delete, select, update
 
 from otp_service.core import clock
+from otp_service.core.database.portable import rows_about
 from otp_service.core.database.transactions import execute, fetch_all, transaction
-from otp_service.outbox.models import OutboxMessage
-from otp_service.outbox.states import State
+from otp_service.outbox.models import OutboxMessage, State
 
 
 @dataclass(frozen=True, slots=True)
 class Record:
-    """A message without what is sealed."""
+    """A message without its sealed values. The fields have the names of the columns."""
 
     id: UUID
     template: str
@@ -31,7 +32,7 @@ _COLUMNS = [getattr(OutboxMessage, name) for name in Record.__dataclass_fields__
 
 
 def newest(*, state: State | None = None, limit: int) -> list[Record]:
-    """The newest messages, in one state or in any."""
+    """List the newest messages, in one state or in any."""
     statement = select(*_COLUMNS).order_by(OutboxMessage.created_at.desc(), OutboxMessage.id).limit(limit)
     if state is not None:
         statement = statement.where(OutboxMessage.state == state)
@@ -39,13 +40,38 @@ def newest(*, state: State | None = None, limit: int) -> list[Record]:
 
 
 def retry(message_id: UUID) -> bool:
-    """Have a message that is dead tried anew, at once; False when there is none with this id."""
+    """Make a message that was given up due at once. Returns False if no such message has this id."""
     return _retry(OutboxMessage.id == message_id) == 1
 
 
 def retry_dead() -> int:
-    """Have every message that is dead tried anew, at once; how many there were."""
+    """Make every message that was given up due at once, and return their number."""
     return _retry()
+
+
+def forget(before: datetime) -> int:
+    """Delete messages that were sent or given up and were enqueued before a time, and return their number."""
+    is_over = OutboxMessage.state.in_((State.SENT, State.DEAD))
+    with transaction():
+        return execute(delete(OutboxMessage).where(is_over, OutboxMessage.created_at < before)).rowcount
+
+
+def forget_user(user_id: int) -> int:
+    """Delete every message of a user, pending ones included, and return their number.
+
+    Enqueue the message that reports the deletion afterwards.
+    """
+    with transaction():
+        return execute(delete(OutboxMessage).where(OutboxMessage.user_id == user_id)).rowcount
+
+
+def personal_data(user_id: int) -> list[dict[str, Any]]:
+    """Return the messages of a user for the user's data export, without address and content."""
+    columns = (
+        OutboxMessage.created_at, OutboxMessage.template, OutboxMessage.locale, OutboxMessage.state,
+        OutboxMessage.sent_at,
+    )  # fmt: skip
+    return rows_about(OutboxMessage.user_id == user_id, *columns)
 
 
 def _retry(*conditions: ColumnElement[bool]) -> int:

@@ -36,4 +36,4 @@ def _erase(account: Account, event: str, client: ClientInfo) -> None:
         audit.record(event, user_id=account.id, client=client, at=now)
         events.make_unreadable(account.id)
         ip, agent = client.ip or None, client.agent or None
-        outbox.post("account_deleted", to=account.email, locale=account.locale, now=now, ip=ip, agent=agent)
+        outbox.enqueue("account_deleted", to=account.email, locale=account.locale, now=now, ip=ip, agent=agent)

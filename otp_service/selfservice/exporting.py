@@ -4,6 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
+from otp_service import outbox
 from otp_service.accounts import personal_data as accounts
 from otp_service.audit import personal_data as audit
 from otp_service.auth import challenges
@@ -13,7 +14,6 @@ from otp_service.factors.backup_codes import personal_data as backup_codes
 from otp_service.factors.totp import personal_data as totp
 from otp_service.factors.trusted_devices import devices as trusted_devices
 from otp_service.factors.webauthn import personal_data as webauthn
-from otp_service.outbox import personal_data as outbox
 from otp_service.sessions import personal_data as sessions
 from otp_service.verifications import personal_data as otp
 
@@ -40,7 +40,7 @@ PARTS = (
     Part("defaultMethods", "factor_defaults", factors.defaults),
     Part("failedProofs", "factor_throttles", factors.throttles),
     Part("trustedDevices", "trusted_devices", trusted_devices.personal_data),
-    Part("messages", "outbox_messages", outbox.messages),
+    Part("messages", "outbox_messages", outbox.personal_data),
     Part("events", "audit_events", audit.events),
 )
 EXEMPT = {

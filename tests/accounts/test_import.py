@@ -67,7 +67,7 @@ def test_addresses_and_numbers_in_any_spelling_become_one(app: Flask) -> None:
 def test_a_default_region_stands_in_for_the_country_code(app: Flask, make_app: MakeApp) -> None:
     national = json_of(row(1, phoneNumber="(415) 555-2671"))
     assert faults_of(app, national) == {
-        1: ["phoneNumber is no valid phone number with its country code (else set PHONE_DEFAULT_REGION)"]
+        1: ["phoneNumber is not a valid phone number with a country code (or set PHONE_DEFAULT_REGION)"]
     }
     assert report_of(make_app(PHONE_DEFAULT_REGION="US"), national)[0] == 0
     assert stored(app)[0].phone_number == "+14155552671"
@@ -89,7 +89,7 @@ def test_hashes_above_our_cost_are_counted_and_end_with_the_first_sign_in(app: F
     dear = hashing.hash_password(PASSWORD, cost=6)
     users = json_of(row(1), row(2, passwordHash=dear))
     told = flask_users(app, "import", "-", stdin=users).stderr
-    assert "Of the hashes 1 cost more than PASSWORD_SALT_ROUNDS=4." in told
+    assert "1 of the hashes cost more than PASSWORD_SALT_ROUNDS=4." in told
     assert "PASSWORD_SALT_ROUNDS=6 hides them." in told
     assert api.post("/auth/login", {"email": "p2@example.com", "password": PASSWORD}).status_code == 200
     assert "r=4$" in stored(app)[1].password_hash
@@ -112,7 +112,7 @@ def test_one_bad_line_and_nothing_is_imported(app: Flask, shape) -> None:
     code, report = report_of(app, shape(row(1), row(2, email="nobody"), row(3)))
     line = 3 if shape is csv_of else 2
     assert code == 1
-    assert report["faults"] == [{"line": line, "reasons": ["email is no e-mail address"]}]
+    assert report["faults"] == [{"line": line, "reasons": ["email is not an e-mail address"]}]
     assert (report["read"], report["good"], report["bad"], report["imported"]) == (3, 2, 1, 0)
     assert (stored(app), events(app)) == ([], [])
 
@@ -138,10 +138,10 @@ def test_all_that_is_wrong_with_a_line_is_told_at_once(app: Flask) -> None:
     bad = {"email": "x", "phoneNumber": "1", "isVerified": "yes", "passwordHash": "$argon2id$v=19"}
     assert faults_of(app, json_of(bad)) == {
         1: [
-            "email is no e-mail address",
-            "phoneNumber is no valid phone number with its country code (else set PHONE_DEFAULT_REGION)",
+            "email is not an e-mail address",
+            "phoneNumber is not a valid phone number with a country code (or set PHONE_DEFAULT_REGION)",
             "isVerified must be true or false",
-            "passwordHash is of an unknown format (bcrypt's $2a$, $2b$, $2y$ and $bcrypt-sha256$ are known)",
+            "passwordHash has an unknown format (supported are bcrypt's $2a$, $2b$, $2y$ and $bcrypt-sha256$)",
         ]
     }
 
@@ -188,8 +188,8 @@ def test_people_read_text(app: Flask) -> None:
     refused = flask_users(app, "import", "-", stdin=bad)
     assert (refused.exit_code, refused.stdout) == (1, "")
     assert refused.stderr == (
-        "line 2: email is no e-mail address\n"
-        "1 of 2 users cannot be imported; nothing was imported. Mend them, or leave them out with --skip-bad.\n"
+        "line 2: email is not an e-mail address\n"
+        "1 of 2 users cannot be imported; nothing was imported. Fix them, or leave them out with --skip-bad.\n"
     )
     assert flask_users(app, "import", "-", "--dry-run", stdin=good).stdout == (
         "1 users can be imported. Nothing was written.\n"
@@ -244,7 +244,7 @@ def test_a_database_that_is_away_is_one_line(make_app: MakeApp) -> None:
     result = flask_users(app, "import", "-", stdin=csv_of(row(1)))
     assert (result.exit_code, result.stderr) == (
         1,
-        "Error: the database cannot do it (OperationalError); try: flask doctor\n",
+        "Error: the database rejected the operation (OperationalError); try: flask doctor\n",
     )
 
 

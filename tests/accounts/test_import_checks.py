@@ -5,8 +5,8 @@ from datetime import UTC, datetime
 import bcrypt
 import pytest
 
-from otp_service.accounts.importing.checks import Checker
-from otp_service.accounts.importing.records import Fault, NewUser, Place, Record
+from otp_service.accounts.importing.rows import Fault, NewUser, Place, Row
+from otp_service.accounts.importing.validation import Parser
 from otp_service.core.crypto import hashing
 from tests.accounts.moving import HASH
 from tests.factories import PASSWORD
@@ -17,7 +17,7 @@ PLAIN = "$2b$10$" + "." * 53
 
 def check(**changes: object) -> NewUser | Fault:
     values = {"email": "a@example.com", "phone_number": "+14155552671", "password_hash": HASH, **changes}
-    return Checker(default_region=None, now=NOW).check(Record(Place("line", 2), values))
+    return Parser(default_region=None, now=NOW).parse(Row(Place("line", 2), values))
 
 
 def reason(**changes: object) -> str:
@@ -28,7 +28,7 @@ def reason(**changes: object) -> str:
 
 
 def test_what_is_missing_is_named() -> None:
-    assert Checker(default_region=None, now=NOW).check(Record(Place("id", 7), {"email": ""})) == Fault(
+    assert Parser(default_region=None, now=NOW).parse(Row(Place("id", 7), {"email": ""})) == Fault(
         Place("id", 7), ("email is missing", "passwordHash is missing")
     )
 
@@ -72,7 +72,7 @@ def test_every_hash_that_is_accepted_can_be_signed_in_with(made: str) -> None:
     ids=range(12),  # the same in every test process: hashes are not
 )
 def test_other_hashes_are_refused_and_could_not_be_signed_in_with(unknown: str) -> None:
-    assert reason(password_hash=unknown).startswith("passwordHash is of an unknown format")
+    assert reason(password_hash=unknown).startswith("passwordHash has an unknown format")
     assert not hashing.verify_password(PASSWORD, unknown, cost=4).matches
 
 
@@ -99,7 +99,7 @@ def test_truth_is_true_or_false(name: str, value: object) -> None:
 @pytest.mark.parametrize("name", ["email", "phone_number", "password_hash", "display_name", "locale"])
 @pytest.mark.parametrize("character", ["\x00", "\ud800"])
 def test_no_text_holds_what_a_database_cannot(name: str, character: str) -> None:
-    assert "holds a character that no text may hold" in reason(**{name: f"a{character}b"})
+    assert "contains a character that cannot be stored" in reason(**{name: f"a{character}b"})
 
 
 @pytest.mark.parametrize(("name", "most"), [("email", 254), ("phone_number", 320), ("display_name", 100)])
@@ -108,12 +108,12 @@ def test_over_long_texts_are_named(name: str, most: int) -> None:
 
 
 def test_an_address_that_grows_beyond_the_column_in_its_canonical_form_is_refused() -> None:
-    assert reason(email=f"{'İ' * 64}@{'a' * 60}.{'b' * 60}.{'c' * 60}.com") == "email is no e-mail address"
+    assert reason(email=f"{'İ' * 64}@{'a' * 60}.{'b' * 60}.{'c' * 60}.com") == "email is not an e-mail address"
 
 
 @pytest.mark.parametrize("locale", ["e", "en-", "en US", "en-US\n", "english-language", "../x"])
 def test_a_locale_that_the_provider_would_not_take_is_refused(locale: str) -> None:
-    assert reason(locale=locale) == "locale is no language tag such as en-US"
+    assert reason(locale=locale) == "locale is not a language tag such as en-US"
 
 
 @pytest.mark.parametrize(
@@ -135,9 +135,9 @@ def test_times_are_iso_8601_and_utc_unless_they_say_otherwise(text: str, moment:
 
 @pytest.mark.parametrize("value", ["", "yesterday", "17.05.2024", 1715938200, True, "0001-01-01T00:00:00+10:00"])
 def test_other_times_are_refused(value: object) -> None:
-    assert reason(created_at=value) == "createdAt is no ISO 8601 time such as 2024-05-17T09:30:00Z"
+    assert reason(created_at=value) == "createdAt is not an ISO 8601 time such as 2024-05-17T09:30:00Z"
 
 
 @pytest.mark.parametrize("text", ["1969-12-31T23:59:59Z", "2026-01-02T00:00:01Z"])
 def test_nobody_was_registered_before_there_was_time_or_tomorrow(text: str) -> None:
-    assert reason(created_at=text) == "createdAt lies before 1970 or in the future"
+    assert reason(created_at=text) == "createdAt is before 1970 or in the future"

@@ -84,7 +84,7 @@ def test_bad_users_are_named_by_their_ids(app: Flask, first_version: FirstVersio
     result = flask_users(app, "import", first_version.url)
     assert result.exit_code == 1
     assert result.stderr.splitlines()[:2] == [
-        "id 7: phoneNumber is no valid phone number with its country code (else set PHONE_DEFAULT_REGION)",
+        "id 7: phoneNumber is not a valid phone number with a country code (or set PHONE_DEFAULT_REGION)",
         "id 50: email is the same as that of id 40",
     ]
     assert stored(app) == []

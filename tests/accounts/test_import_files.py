@@ -6,10 +6,10 @@ import json
 import pytest
 
 from otp_service.accounts.importing import Fault, SourceError, from_stream
-from otp_service.accounts.importing.lines import LONGEST_BYTES
+from otp_service.accounts.importing.files import LONGEST_BYTES
 from tests.accounts.moving import HASH, HEADER
 
-BROKEN = "its quotes are broken (a value with a comma, a quote or a line break stands in quotes, quotes in it doubled)"
+BROKEN = "has broken quotes (a value with a comma, a quote or a line break needs quotes, quotes in it doubled)"
 
 
 def read(text: str | bytes, kind: str | None = "csv") -> list[tuple[int, object]]:
@@ -75,8 +75,8 @@ def test_two_lines_with_an_open_quote_each_are_both_named() -> None:
 
 def test_a_line_with_too_many_or_too_few_values_is_named() -> None:
     assert read(f"{HEADER}\na,b\na,b,c,d\n") == [
-        (2, ("has 2 values where the header names 3 columns",)),
-        (3, ("has 4 values where the header names 3 columns",)),
+        (2, ("has 2 values but the header names 3 columns",)),
+        (3, ("has 4 values but the header names 3 columns",)),
     ]
 
 
@@ -85,9 +85,12 @@ def test_a_line_with_too_many_or_too_few_values_is_named() -> None:
     [
         ("", "the source is empty"),
         ("email,phoneNumber", "the column passwordHash is missing"),
-        (f"{HEADER},password", "unknown column 'password' (known are email, phoneNumber, passwordHash, isVerified,"),
+        (
+            f"{HEADER},password",
+            "unknown column 'password' (known columns: email, phoneNumber, passwordHash, isVerified,",
+        ),
         (f"{HEADER},\x1b[2J\n", r"unknown column '\x1b[2J'"),
-        (f"{HEADER},phone_number", "phoneNumber is there twice"),
+        (f"{HEADER},phone_number", "phoneNumber appears twice"),
         ("email;phoneNumber;passwordHash", "unknown column 'email;phoneNumber;passwordHash'"),
         ('email,"phoneNumber\n', "unknown column ''"),
     ],
@@ -126,15 +129,15 @@ def test_json_lines_know_both_spellings_and_no_value_is_null() -> None:
 @pytest.mark.parametrize(
     ("line", "problem"),
     [
-        ("{", "is broken JSON"),
-        ("{} {}", "is broken JSON"),
-        ("[" * 50_000, "is broken JSON"),
-        ('{"email": ' + "1" * 5_000 + "}", "is broken JSON"),
-        ('["email"]', "is no JSON object"),
-        ("null", "is no JSON object"),
-        ('{"email": "a", "email": "b"}', "email is there twice"),
-        ('{"phoneNumber": "a", "phone_number": "b"}', "phoneNumber is there twice"),
-        ('{"mail": "a"}', "unknown column 'mail' (known are email, "),
+        ("{", "is not valid JSON"),
+        ("{} {}", "is not valid JSON"),
+        ("[" * 50_000, "is not valid JSON"),
+        ('{"email": ' + "1" * 5_000 + "}", "is not valid JSON"),
+        ('["email"]', "is not a JSON object"),
+        ("null", "is not a JSON object"),
+        ('{"email": "a", "email": "b"}', "email appears twice"),
+        ('{"phoneNumber": "a", "phone_number": "b"}', "phoneNumber appears twice"),
+        ('{"mail": "a"}', "unknown column 'mail' (known columns: email, "),
     ],
 )
 def test_broken_json_is_named(line: str, problem: str) -> None:

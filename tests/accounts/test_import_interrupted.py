@@ -20,13 +20,13 @@ import os, signal, sys
 from otp_service.accounts import importing
 from wsgi import app
 
-class Watcher:
-    def has_checked(self, count): pass
+class Observer:
+    def has_validated(self, count): pass
     def has_written(self, count, total):
         os.kill(os.getpid(), signal.SIGKILL)
 
 with app.app_context():
-    importing.run(importing.from_stream(sys.stdin.buffer, kind="csv"), importing.Plan(), Watcher())
+    importing.run(importing.from_stream(sys.stdin.buffer, kind="csv"), importing.Plan(), Observer())
 """
 
 
@@ -39,7 +39,7 @@ class Interrupter:
     def found_bad(self, fault: Fault) -> None:
         raise AssertionError(fault)
 
-    def has_checked(self, count: int) -> None:
+    def has_validated(self, count: int) -> None:
         pass
 
     def has_written(self, count: int, total: int) -> None:
@@ -49,7 +49,7 @@ class Interrupter:
 class Newcomer(Interrupter):
     """Acts between the check and the writing instead."""
 
-    def has_checked(self, count: int) -> None:
+    def has_validated(self, count: int) -> None:
         self._act()
 
     def has_written(self, count: int, total: int) -> None:
@@ -93,7 +93,7 @@ def test_who_registers_between_check_and_writing_stops_the_import(app: Flask, tm
             email="p2@example.com", phone_number="+447400123456", password_hash=HASH, client=COMMAND_LINE
         )
 
-    with pytest.raises(SourceError, match="meanwhile somebody has registered"):
+    with pytest.raises(SourceError, match="was registered during the import"):
         import_two(app, tmp_path, Newcomer(register))
     assert emails(app) == ["p2@example.com"]
     assert [event.event for event in events(app)] == ["user.registered"]

@@ -49,7 +49,7 @@ def create(run: Run, *options: str, stdin: str | bytes = f"{PASSWORD}\n", **chan
 def test_the_help_of_the_group_says_who_who_is_and_what_exit_codes_mean(run: Run) -> None:
     told = " ".join(run("--help").output.split())
     assert "WHO is a user's id, e-mail address, or phone number with its country code, in any spelling" in told
-    assert "Exit codes: 0 done, 1 refused or nobody found, 2 wrong usage." in told
+    assert "Exit codes: 0 success, 1 rejected or not found, 2 wrong usage." in told
     assert set(COMMANDS) <= set(re.findall(r"^  ([a-z-]+)  ", run("--help").output, re.MULTILINE))
 
 
@@ -128,7 +128,10 @@ def test_a_password_that_is_no_text_is_refused(run: Run) -> None:
 
 @pytest.mark.parametrize(
     ("changes", "told"),
-    [({"email": "nobody"}, "EMAIL: 'nobody' is no e-mail address"), ({"phoneNumber": "4155552671"}, "PHONE_NUMBER")],
+    [
+        ({"email": "nobody"}, "EMAIL: 'nobody' is not an e-mail address"),
+        ({"phoneNumber": "4155552671"}, "PHONE_NUMBER"),
+    ],
 )
 def test_what_is_no_address_or_number_is_wrong_usage(run: Run, changes: dict[str, str], told: str) -> None:
     result = create(run, **changes)

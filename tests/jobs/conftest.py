@@ -73,4 +73,4 @@ def post(app: Flask, count: int = 1) -> None:
     with app.app_context():
         for _ in range(count):
             with transaction():
-                outbox.post("recovery", to=TO, locale="en", now=clock.now())
+                outbox.enqueue("recovery", to=TO, locale="en", now=clock.now())

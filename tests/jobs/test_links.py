@@ -6,7 +6,7 @@ from flask import Flask
 
 from otp_service import outbox
 from otp_service.outbox import records
-from otp_service.outbox.delivering import LEASE
+from otp_service.outbox.delivery import LEASE
 from tests.api import Api
 from tests.conftest import Time
 from tests.factories import new_details

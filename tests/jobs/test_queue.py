@@ -8,8 +8,8 @@ from flask import Flask
 
 from otp_service.core import clock
 from otp_service.jobs import JOBS, Job
-from otp_service.jobs.engine import Interval, make_queue, task_of
-from otp_service.jobs.periodic import DELIVER
+from otp_service.jobs.schedule import DELIVER
+from otp_service.jobs.worker import Interval, make_queue, task_of
 from otp_service.outbox import records
 from tests.conftest import MakeApp, Time
 from tests.jobs.conftest import Settings, post
@@ -89,11 +89,11 @@ def test_a_task_that_is_signed_runs_its_job(service: Flask) -> None:
 
 
 def test_a_job_that_fails_is_logged_and_ends_nothing(service: Flask, caplog: pytest.LogCaptureFixture) -> None:
-    from otp_service.jobs.engine import _task
+    from otp_service.jobs.worker import guarded
 
     def fail() -> None:
         raise LookupError
 
-    _task(service, Job("failing", 1, fail))()
+    guarded(service, Job("failing", 1, fail))()
     assert [record.message for record in caplog.records] == ["job.failed"]
     assert clock.now()

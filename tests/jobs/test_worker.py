@@ -10,7 +10,7 @@ from flask import Flask
 
 from otp_service import outbox
 from otp_service.outbox import records
-from otp_service.outbox.delivering import LEASE
+from otp_service.outbox.delivery import LEASE
 from tests.conftest import Time
 from tests.jobs.conftest import StartWorker, post
 from tests.mail.mailbox import Mailbox, wait_until

@@ -44,17 +44,17 @@ def test_the_sender_names_the_service(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("settings", "told"),
     [
-        ({"SMTP_URL": "http://u:Hidden-9-pw@h"}, "SMTP_URL: is no address of a mail server"),
-        ({"SMTP_URL": "smtp://u:Hidden-9-pw@h:port"}, "SMTP_URL: is no address of a mail server"),
+        ({"SMTP_URL": "http://u:Hidden-9-pw@h"}, "SMTP_URL: is not the address of a mail server"),
+        ({"SMTP_URL": "smtp://u:Hidden-9-pw@h:port"}, "SMTP_URL: is not the address of a mail server"),
         ({"SMTP_URL": "smtp://h?tls=maybe"}, "SMTP_URL: holds tls='maybe'"),
-        ({"SMTP_URL": "smtp://h", "SMTP_HOST": "h"}, "SMTP_URL: is set beside SMTP_HOST"),
+        ({"SMTP_URL": "smtp://h", "SMTP_HOST": "h"}, "SMTP_URL: is set together with SMTP_HOST"),
         ({"SMTP_HOST": "h", "SMTP_USER": "u"}, "SMTP_PASSWORD: is not set"),
         ({"SMTP_HOST": "h", "SMTP_PASSWORD": "Hidden-9-pw"}, "SMTP_USER: is not set"),
         ({"SMTP_HOST": "h", "SMTP_TLS": "ssl"}, "SMTP_TLS: holds 'ssl'"),
-        ({"SMTP_HOST": "h", "SMTP_CA_FILE": "/nowhere.pem"}, "SMTP_CA_FILE: names no file"),
-        ({"MAIL_FROM": "nobody"}, "MAIL_FROM: is no e-mail address"),
-        ({"MAIL_FROM": "a@b.example\nBcc: c@d.example"}, "MAIL_FROM: is no e-mail address"),
-        ({"MAIL_FROM": "Evil\r\n Bcc: c@d.example <a@b.example>"}, "MAIL_FROM: is no e-mail address"),
+        ({"SMTP_HOST": "h", "SMTP_CA_FILE": "/nowhere.pem"}, "SMTP_CA_FILE: is not the path of a file"),
+        ({"MAIL_FROM": "nobody"}, "MAIL_FROM: is not an e-mail address"),
+        ({"MAIL_FROM": "a@b.example\nBcc: c@d.example"}, "MAIL_FROM: is not an e-mail address"),
+        ({"MAIL_FROM": "Evil\r\n Bcc: c@d.example <a@b.example>"}, "MAIL_FROM: is not an e-mail address"),
     ],
 )
 def test_what_cannot_be_used_is_told_without_its_secrets(tmp_path: Path, settings: dict[str, str], told: str) -> None:
@@ -76,5 +76,5 @@ def test_production_needs_a_sender(tmp_path: Path) -> None:
 def test_production_sends_no_password_in_clear(tmp_path: Path) -> None:
     login = {"SMTP_USER": "u", "SMTP_PASSWORD": "p", "SMTP_TLS": "none", **SENDER}
     (line,) = refuse(tmp_path, **SERVERLESS, **login, SMTP_HOST="mail.internal")
-    assert line.startswith("SMTP_TLS: is none beside a password")
+    assert line.startswith("SMTP_TLS: is none although SMTP_PASSWORD is set")
     assert load(tmp_path, **SERVERLESS, **login, SMTP_HOST="127.0.0.1").mail.server is not None

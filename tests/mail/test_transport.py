@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from otp_service.core import clock
-from otp_service.mail import Message, NotDelivered, SmtpServer, Trouble, send
+from otp_service.mail import Failure, Message, NotSent, SmtpServer, send
 from tests.mail.mailbox import PASSWORD, USER, Mailbox, free_port
 from tests.sinch.certificates import server_context
 
@@ -26,8 +26,8 @@ def deliver(server: SmtpServer, message: Message = MESSAGE) -> None:
     send(message, server=server, sender=Address("Example", addr_spec="no-reply@example.com"), at=clock.now())
 
 
-def refusal(server: SmtpServer) -> NotDelivered:
-    with pytest.raises(NotDelivered) as refused:
+def refusal(server: SmtpServer) -> NotSent:
+    with pytest.raises(NotSent) as refused:
         deliver(server)
     return refused.value
 
@@ -57,7 +57,7 @@ def test_a_trusted_server_gets_the_message_with_the_right_password(encrypted: tu
 def test_a_wrong_password_is_the_servers_trouble_and_not_the_messages(encrypted: tuple[Mailbox, Path]) -> None:
     mailbox, bundle = encrypted
     error = refusal(server_of(mailbox, ca_file=bundle, user=USER, password="wrong"))
-    assert (error.reason, error.trouble) == ("SMTPAuthenticationError 535", Trouble.AWAY)
+    assert (error.reason, error.failure) == ("SMTPAuthenticationError 535", Failure.SERVER_UNAVAILABLE)
     assert mailbox.messages == []
 
 
@@ -77,26 +77,26 @@ def test_a_certificate_for_another_host_gets_nothing(tmp_path: Path, tls: str) -
 
 def test_a_server_without_starttls_gets_nothing_when_it_is_wanted(mailbox: Mailbox) -> None:
     error = refusal(server_of(mailbox, tls="starttls", user=USER, password=PASSWORD))
-    assert (error.reason, error.trouble) == ("SMTPNotSupportedError", Trouble.AWAY)
+    assert (error.reason, error.failure) == ("SMTPNotSupportedError", Failure.SERVER_UNAVAILABLE)
     assert mailbox.messages == []
 
 
 def test_nobody_there_is_the_servers_trouble() -> None:
     error = refusal(SmtpServer(host="127.0.0.1", port=free_port(), tls="none"))
-    assert (error.reason, error.trouble) == ("ConnectionRefusedError", Trouble.AWAY)
+    assert (error.reason, error.failure) == ("ConnectionRefusedError", Failure.SERVER_UNAVAILABLE)
 
 
 @pytest.mark.parametrize(
-    ("reply", "trouble"),
-    [("550 no such person@example.com", Trouble.REFUSED), ("450 person@example.com is busy", Trouble.LATER)],
+    ("reply", "failure"),
+    [("550 no such person@example.com", Failure.PERMANENT), ("450 person@example.com is busy", Failure.TRANSIENT)],
 )
-def test_the_servers_reply_decides_whether_there_is_another_try(mailbox: Mailbox, reply: str, trouble: Trouble) -> None:
+def test_the_servers_reply_decides_whether_there_is_another_try(mailbox: Mailbox, reply: str, failure: Failure) -> None:
     mailbox.recipient_reply = reply
     error = refusal(server_of(mailbox))
-    assert (error.reason, error.trouble) == (f"SMTPRecipientsRefused {reply[:3]}", trouble)
+    assert (error.reason, error.failure) == (f"SMTPRecipientsRefused {reply[:3]}", failure)
     mailbox.recipient_reply, mailbox.data_reply = "", reply
     error = refusal(server_of(mailbox))
-    assert (error.reason, error.trouble) == (f"SMTPDataError {reply[:3]}", trouble)
+    assert (error.reason, error.failure) == (f"SMTPDataError {reply[:3]}", failure)
     assert "person@example.com" not in repr(error)
 
 

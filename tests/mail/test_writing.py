@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from otp_service.mail import LOCALES, TEMPLATES, Message, language, require_values, write
+from otp_service.mail import LOCALES, TEMPLATES, Message, language, render, require_values
 
 AT = "2026-11-23T10:05:33Z"
 NOW = datetime(2026, 11, 23, tzinfo=UTC)
@@ -35,7 +35,7 @@ def values_of(template: str, value: str = HOSTILE) -> dict[str, Any]:
 
 def written(template: str, locale: str | None, **changes: Any) -> Message:
     values = {**values_of(template), **changes}
-    return write(template, values, to="a@example.com", locale=locale, message_id="<1@example.com>", service="Example")
+    return render(template, values, to="a@example.com", locale=locale, message_id="<1@example.com>", service="Example")
 
 
 def parsed(message: Message) -> EmailMessage:
@@ -98,7 +98,7 @@ def test_text_and_html_say_the_same(template: str, locale: str) -> None:
 @pytest.mark.parametrize(("template", "locale"), EVERY)
 def test_without_what_is_optional_no_gap_shows(template: str, locale: str) -> None:
     needed = {name: value for name, value in values_of(template, "x").items() if name in TEMPLATES[template].needs}
-    message = write(
+    message = render(
         template, {**needed, "at": AT}, to="a@example.com", locale=locale, message_id="<1@x>", service="Example"
     )
     for shown in (message.subject, message.text, message.html):
@@ -142,7 +142,9 @@ def test_a_link_that_is_none_is_refused(link: str) -> None:
 def test_a_token_is_shown_as_it_is_with_a_link_or_alone() -> None:
     assert TOKEN in written("address_verification", "en").text.split("\n\n")
     alone = {"token": TOKEN, "valid_minutes": 60, "at": AT}
-    message = write("address_verification", alone, to="a@b.example", locale="en", message_id="<1@x>", service="Example")
+    message = render(
+        "address_verification", alone, to="a@b.example", locale="en", message_id="<1@x>", service="Example"
+    )
     assert TOKEN in message.text.split("\n\n")
     assert "http" not in message.text + message.html
     with pytest.raises(ValueError, match="token"):
@@ -157,7 +159,7 @@ def test_a_long_time_is_told_in_hours(minutes: int, shown: str) -> None:
 
 @pytest.mark.parametrize("to", ["a@b.example\r\nBcc: c@d.example", "a@b.example, c@d.example", "", "nobody"])
 def test_what_is_no_single_address_gets_no_message(to: str) -> None:
-    message = write("recovery", {"at": AT}, to=to, locale="en", message_id="<1@x>", service="Example")
+    message = render("recovery", {"at": AT}, to=to, locale="en", message_id="<1@x>", service="Example")
     with pytest.raises((ValueError, IndexError)):
         message.as_email(sender=SENDER, at=NOW)
 

@@ -12,8 +12,7 @@ from flask import Flask
 from sqlalchemy import text
 
 from otp_service.extensions import db
-from otp_service.ops.doctor import rate_hashing
-from otp_service.ops.findings import Health
+from otp_service.ops.doctor import Health, rate_hashing
 from tests.conftest import MakeApp, Time
 from tests.servers import ValkeyServer, free_port
 

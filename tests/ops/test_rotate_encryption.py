@@ -94,10 +94,10 @@ def test_a_code_on_its_way_survives_the_change(old: Flask, both: Flask, sinch: S
 def test_the_command_tells_what_it_did_and_a_second_run_does_nothing(old: Flask, both: Flask, sinch: Simulator) -> None:
     live(old, sinch)
     first = rotate(both)
-    assert re.search(r"^totp_authenticators\.secret +1 encrypted anew$", first.output, re.M)
-    assert "Nothing stored needs an older key" in first.output
+    assert re.search(r"^totp_authenticators\.secret +1 re-encrypted$", first.output, re.M)
+    assert "No stored value needs an older key" in first.output
     values = stored(both)
-    assert set(re.findall(r"(\d+) encrypted anew", rotate(both).output)) == {"0"}
+    assert set(re.findall(r"(\d+) re-encrypted", rotate(both).output)) == {"0"}
     assert stored(both) == values
 
 
@@ -114,7 +114,7 @@ def test_what_no_key_opens_is_left_and_told(old: Flask, both: Flask, make_app: M
     live(old, sinch)
     result = rotate(both)
     assert result.exit_code == 1
-    assert f"{len(strange)} of these values open with none of the keys" in result.output
+    assert f"{len(strange)} of these values cannot be decrypted with any key" in result.output
     assert set(strange) <= set(stored(both))
     assert len(key_ids(both)) == 2
     assert rotate(make_app(ENCRYPTION_KEY=f"{NEW},{STRANGE}")).exit_code == 0
@@ -123,7 +123,7 @@ def test_what_no_key_opens_is_left_and_told(old: Flask, both: Flask, make_app: M
 def post_many(app: Flask, count: int) -> None:
     with app.app_context(), transaction():
         for _ in range(count):
-            outbox.post("recovery", to="a@example.com", locale=None, now=clock.now())
+            outbox.enqueue("recovery", to="a@example.com", locale=None, now=clock.now())
 
 
 def place_named(name: str) -> SealedColumn:

@@ -37,7 +37,7 @@ def post() -> Post:
         with app.app_context():
             for _ in range(count):
                 with transaction():
-                    outbox.post(
+                    outbox.enqueue(
                         "address_verification",
                         to=to,
                         locale="en",

@@ -11,7 +11,7 @@ from otp_service import outbox
 from otp_service.core import clock
 from otp_service.core.database.transactions import fetch_all
 from otp_service.outbox import Delivered, records
-from otp_service.outbox.delivering import LEASE, TRIES, pause_after
+from otp_service.outbox.delivery import LEASE, TRIES, pause_after
 from otp_service.outbox.models import OutboxMessage
 from otp_service.outbox.records import Record
 from tests.conftest import MakeApp, Time
@@ -64,7 +64,7 @@ def test_a_server_that_is_away_costs_one_message_a_try_and_the_rest_none(
 ) -> None:
     post(mailing, count=3)
     mailbox.stop()
-    assert deliver(mailing) == Delivered(put_off=1)
+    assert deliver(mailing) == Delivered(deferred=1)
     with mailing.app_context():
         assert sorted(record.attempts for record in records.newest(limit=10)) == [0, 0, 1]
     mailbox.start()
@@ -76,7 +76,7 @@ def test_between_tries_it_waits_longer_and_longer(mailing: Flask, mailbox: Mailb
     mailbox.recipient_reply = "450 busy"
     post(mailing)
     for attempt in range(1, 4):
-        assert deliver(mailing) == Delivered(put_off=1)
+        assert deliver(mailing) == Delivered(deferred=1)
         assert deliver(mailing) == Delivered()
         time.advance(pause_after(attempt).total_seconds() - 5)
         assert deliver(mailing) == Delivered()
@@ -102,7 +102,7 @@ def test_after_the_last_try_it_is_dead_and_a_retry_sends_it(
     mailbox.data_reply = ""
     assert deliver(mailing) == Delivered()
     result = mailing.test_cli_runner().invoke(args=["outbox", "retry", str(the_record(mailing).id)])
-    assert (result.exit_code, result.output) == (0, "1 to be tried again.\n")
+    assert (result.exit_code, result.output) == (0, "1 message will be sent again.\n")
     assert deliver(mailing) == Delivered(sent=1)
 
 
@@ -137,10 +137,10 @@ def test_a_lease_that_ran_out_lets_another_one_send(mailing: Flask, mailbox: Mai
     deliver(mailing)
     mailbox.recipient_reply = ""
     with mailing.app_context():
-        from otp_service.outbox import delivering
+        from otp_service.outbox import delivery
 
         time.advance(60)
-        assert delivering._claim(the_record(mailing).id) is not None  # and its holder dies
+        assert delivery._claim(the_record(mailing).id) is not None  # and its holder dies
     assert deliver(mailing) == Delivered()
     time.advance(LEASE.total_seconds() + 1)
     assert deliver(mailing) == Delivered(sent=1)
@@ -182,8 +182,8 @@ def test_all_that_is_dead_can_be_tried_again(mailing: Flask, mailbox: Mailbox, p
     post(mailing, count=2)
     deliver(mailing)
     runner = mailing.test_cli_runner()
-    assert runner.invoke(args=["outbox", "retry", "--dead"]).output == "2 to be tried again.\n"
-    assert runner.invoke(args=["outbox", "retry", "--dead"]).output == "0 to be tried again.\n"
+    assert runner.invoke(args=["outbox", "retry", "--dead"]).output == "2 messages will be sent again.\n"
+    assert runner.invoke(args=["outbox", "retry", "--dead"]).output == "0 messages will be sent again.\n"
     for arguments in ([], [str(the_id := "6f1c2c5e-3a0a-4a57-9a6e-0a9d4c1d7f11")], [the_id, "--dead"]):
         assert runner.invoke(args=["outbox", "retry", *arguments]).exit_code != 0
 
@@ -196,6 +196,6 @@ def test_what_is_over_can_be_purged_and_a_user_forgotten(
     time.advance(60)
     post(mailing)
     with mailing.app_context():
-        assert outbox.purge(before=clock.now()) == 1
+        assert outbox.forget(clock.now()) == 1
         assert [record.state for record in records.newest(limit=10)] == ["pending"]
         assert outbox.forget_user(12345) == 0

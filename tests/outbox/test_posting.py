@@ -24,7 +24,7 @@ def _in_context(app: Flask) -> object:
 
 def post(**values: object) -> None:
     given = {"link": LINK, "token": "lk_canary", "valid_minutes": 60, **values}
-    outbox.post("address_verification", to=TO, locale="de", user_id=7, now=clock.now(), **given)
+    outbox.enqueue("address_verification", to=TO, locale="de", user_id=7, now=clock.now(), **given)
 
 
 def test_a_posted_message_is_pending_and_due() -> None:
@@ -59,7 +59,8 @@ def test_neither_address_nor_link_is_stored_in_clear() -> None:
 
 
 @pytest.mark.parametrize(
-    ("values", "told"), [({"token": None}, "needs token"), ({"lnik": "x"}, "takes no lnik"), ({"to_": "x"}, "takes no")]
+    ("values", "told"),
+    [({"token": None}, "needs token"), ({"lnik": "x"}, "does not take lnik"), ({"to_": "x"}, "does not take")],
 )
 def test_wrong_values_are_refused_before_anything_is_stored(values: dict[str, object], told: str) -> None:
     with pytest.raises(ValueError, match=told), transaction():
@@ -68,5 +69,5 @@ def test_wrong_values_are_refused_before_anything_is_stored(values: dict[str, ob
 
 
 def test_an_unknown_template_is_refused() -> None:
-    with pytest.raises(ValueError, match="no e-mail template"), transaction():
-        outbox.post("pasword_changed", to=TO, locale=None, now=clock.now())
+    with pytest.raises(ValueError, match="unknown e-mail template"), transaction():
+        outbox.enqueue("pasword_changed", to=TO, locale=None, now=clock.now())

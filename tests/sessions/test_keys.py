@@ -141,7 +141,7 @@ def test_what_must_not_be_done_to_keys_is_refused(pairs: Pairs, arguments: list[
 
 
 def test_without_a_next_key_a_rotation_makes_one_and_warns(pairs: Pairs) -> None:
-    assert "No key was waiting" in pairs.command("rotate")
+    assert "No next key was published" in pairs.command("rotate")
     assert [entry["state"] for entry in pairs.listed()] == ["retired", "current"]
 
 

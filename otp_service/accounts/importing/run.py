@@ -1,21 +1,20 @@
-"""One import from its first line to its last: check everything, then write everything or nothing."""
+"""Runs one import: reads and validates the whole source, then writes all users or none."""
 
 from dataclasses import dataclass
 from typing import Protocol
 
-from otp_service.accounts.importing import hash_formats
-from otp_service.accounts.importing.records import Fault
-from otp_service.accounts.importing.sifting import Sieve
+from otp_service.accounts.importing.rows import Fault
 from otp_service.accounts.importing.sources import Source
-from otp_service.accounts.importing.spool import Spool
-from otp_service.accounts.importing.writing import write
+from otp_service.accounts.importing.staging import Staging, write
+from otp_service.accounts.importing.validation import Validator
 from otp_service.core import clock
+from otp_service.core.crypto.hashing import cost_of
 from otp_service.core.settings import settings
 
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """What is to be done: with `dry_run` everything but the writing, with `skip_bad` the good ones at least."""
+    """`dry_run` validates and writes no user. `skip_bad` imports the valid users although others are not."""
 
     dry_run: bool = False
     skip_bad: bool = False
@@ -23,17 +22,17 @@ class Plan:
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """How an import went, in numbers of users. `imported` is 0 unless they are written now.
+    """The result of an import, in numbers of users. `imported` is 0 unless users were written.
 
-    `dearer` have hashes of a cost above ours, up to `highest_cost`: their failed sign-ins take longer than those of
-    people who do not exist, and so show that they do.
+    `costlier` users have password hashes of a cost above ours, up to `highest_cost`. A failed sign-in takes longer for
+    them than for an unknown address, which reveals that they exist.
     """
 
     read: int
     good: int
     bad: int
     imported: int
-    dearer: int = 0
+    costlier: int = 0
     highest_cost: int = 0
 
 
@@ -42,53 +41,54 @@ class _Tally:
     """What is counted while the source is read."""
 
     read: int = 0
-    dearer: int = 0
+    costlier: int = 0
     highest_cost: int = 0
 
     def add(self, password_hash: str) -> None:
-        """Look at the hash of a good user."""
-        cost = hash_formats.cost_of(password_hash)
-        self.dearer += cost > settings().password_salt_rounds
+        """Count the cost of a valid user's hash."""
+        cost = cost_of(password_hash) or 0
+        self.costlier += cost > settings().password_salt_rounds
         self.highest_cost = max(self.highest_cost, cost)
 
 
-class Watcher(Protocol):
-    """Whoever is told how an import goes on."""
+class Observer(Protocol):
+    """Follows the progress of an import."""
 
     def found_bad(self, fault: Fault) -> None:
-        """A user cannot be imported."""
+        """Note a user that cannot be imported."""
 
-    def has_checked(self, count: int) -> None:
-        """So many users were looked at, the bad ones among them."""
+    def has_validated(self, count: int) -> None:
+        """Note how many users were validated so far, bad ones included."""
 
     def has_written(self, count: int, total: int) -> None:
-        """So many users of all are in the open transaction."""
+        """Note how many users are written to the open transaction."""
 
 
-def run(source: Source, plan: Plan, watcher: Watcher) -> Outcome:
-    """Import the users of `source`. Raises SourceError, after which nothing is imported."""
+def run(source: Source, plan: Plan, observer: Observer) -> Outcome:
+    """Import the users of `source`. Raises SourceError, and then no user was imported."""
     now = clock.now()
-    with Spool() as spool:
-        seen = _gather(source, Sieve(default_region=settings().phone_default_region, now=now), spool, watcher)
-        good, bad = spool.count, seen.read - spool.count
-        costs = {"dearer": seen.dearer, "highest_cost": seen.highest_cost}
+    with Staging() as staged:
+        validator = Validator(default_region=settings().phone_default_region, now=now)
+        seen = _stage(source, validator, staged, observer)
+        good, bad = staged.count, seen.read - staged.count
+        costs = {"costlier": seen.costlier, "highest_cost": seen.highest_cost}
         if plan.dry_run or (bad and not plan.skip_bad):
             return Outcome(seen.read, good, bad, imported=0, **costs)
         facts = {"leftOut": bad, "source": source.kind}
-        write(spool, now=now, facts=facts, on_batch=lambda count: watcher.has_written(count, good))
+        write(staged, now=now, facts=facts, on_batch=lambda count: observer.has_written(count, good))
         return Outcome(seen.read, good, bad, imported=good, **costs)
 
 
-def _gather(source: Source, sieve: Sieve, spool: Spool, watcher: Watcher) -> _Tally:
-    """Put the good ones into the spool and tell of the bad ones."""
+def _stage(source: Source, validator: Validator, staged: Staging, observer: Observer) -> _Tally:
+    """Stage the valid users and report the others."""
     seen = _Tally()
-    for batch in sieve.sift(source.items):
+    for batch in validator.validate(source.items):
         for item in batch:
             if isinstance(item, Fault):
-                watcher.found_bad(item)
+                observer.found_bad(item)
             else:
-                spool.add(item)
+                staged.add(item)
                 seen.add(item.password_hash)
         seen.read += len(batch)
-        watcher.has_checked(seen.read)
+        observer.has_validated(seen.read)
     return seen

@@ -83,6 +83,12 @@ def verify_password(password: str, stored: str | None, *, cost: int) -> Verifica
     return _NO_MATCH
 
 
+def cost_of(stored: str) -> int | None:
+    """Return the cost of a hash in a format that `verify_password` knows, and None for any other text."""
+    found = _PREHASHED.fullmatch(stored) or _PLAIN.fullmatch(stored)
+    return int(found["cost"]) if found else None
+
+
 def _check_cost(cost: int) -> None:
     if not LOWEST_COST <= cost <= HIGHEST_COST:
         raise ValueError(f"bcrypt cost must be {LOWEST_COST} to {HIGHEST_COST}")

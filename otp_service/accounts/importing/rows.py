@@ -1,0 +1,79 @@
+"""The columns of a file of users, and the values between the reading of a source and the writing of users."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from otp_service.core.web.schema import camel_case
+
+REQUIRED_COLUMNS = ("email", "phone_number", "password_hash")
+NULLABLE_COLUMNS = ("phone_number",)
+"""An account loses its number when another account verifies it."""
+
+OPTIONAL_COLUMNS = ("is_verified", "created_at", "display_name", "locale", "email_verified", "is_locked")
+BOOLEAN_COLUMNS = ("is_verified", "email_verified", "is_locked")
+COLUMNS = REQUIRED_COLUMNS + OPTIONAL_COLUMNS
+HEADER = tuple(map(camel_case, COLUMNS))
+"""The columns as an export spells them, in its order."""
+
+_SHOWN_CHARACTERS = 40
+_BY_SPELLING = {**dict(zip(COLUMNS, COLUMNS, strict=True)), **dict(zip(HEADER, COLUMNS, strict=True))}
+
+
+class SourceError(Exception):
+    """The source as a whole cannot be imported. The text is for the operator and holds no secret."""
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where in its source a user is: a line of a file, or the id in a table."""
+
+    unit: str
+    value: int | str
+
+    def __str__(self) -> str:
+        return f"{self.unit} {self.value}"
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One user as the source has it, not yet validated: column to value, without empty values."""
+
+    place: Place
+    values: dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Fault:
+    """Why one user cannot be imported. No reason quotes an address, a number or a hash."""
+
+    place: Place
+    reasons: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class NewUser:
+    """A valid user. `email` is canonical, `phone_number` E.164; `created_at` is None if the source does not say."""
+
+    email: str
+    password_hash: str
+    phone_number: str | None = None
+    is_verified: bool = False
+    created_at: datetime | None = None
+    display_name: str | None = None
+    locale: str | None = None
+    email_verified: bool = False
+    is_locked: bool = False
+
+
+def resolve_columns(spellings: list[str]) -> tuple[list[str], list[str]]:
+    """Map names in camelCase or snake_case to columns. Returns the columns, and what is wrong with the names."""
+    names = [_BY_SPELLING.get(spelling.strip(), "") for spelling in spellings]
+    faults = [_unknown(spelling) for spelling, name in zip(spellings, names, strict=True) if not name]
+    faults += [f"{camel_case(name)} appears twice" for name in COLUMNS if names.count(name) > 1]
+    return names, faults
+
+
+def _unknown(spelling: str) -> str:
+    shown = ascii(spelling[:_SHOWN_CHARACTERS])  # escapes control characters: the text goes to a terminal
+    return f"unknown column {shown} (known columns: {', '.join(HEADER)})"

@@ -1,0 +1,51 @@
+"""The arguments that several commands take: WHO, an e-mail address, a phone number, a password."""
+
+import re
+import sys
+
+import click
+
+from otp_service.accounts import addresses, users
+from otp_service.accounts.users import Account
+from otp_service.core import phone
+from otp_service.core.settings import settings
+
+
+def find_user(who: str) -> Account:
+    """Find a user by id, e-mail address or phone number. Raises click.ClickException if there is none."""
+    account = users.find_by_id(int(who)) if re.fullmatch(r"[0-9]{1,9}", who) else None
+    address, number = addresses.canonical(who), phone.parse(who, default_region=settings().phone_default_region)
+    if account is None and address is not None:
+        account = users.find_by_email(address)
+    if account is None and number is not None:
+        account = users.find_by_phone_number(number.e164)
+    if account is None:
+        raise click.ClickException(f"No user has the id, e-mail or number {who!r}. Try: flask users list")
+    return account
+
+
+def read_email(text: str) -> str:
+    """Return the canonical e-mail address. Raises click.BadParameter."""
+    address = addresses.canonical(text)
+    if address is None:
+        raise click.BadParameter(f"{text!r} is not an e-mail address", param_hint="EMAIL")
+    return address
+
+
+def read_number(text: str) -> str:
+    """Return the phone number in E.164. Raises click.BadParameter."""
+    number = phone.parse(text, default_region=settings().phone_default_region)
+    if number is None:
+        raise click.BadParameter(f"{text!r} is not a phone number with a country code", param_hint="PHONE_NUMBER")
+    return number.e164
+
+
+def read_password(*, from_stdin: bool) -> str:
+    """Read a password from the first line of standard input, or ask for it twice. Raises click.ClickException."""
+    if not from_stdin:
+        return str(click.prompt("Password", hide_input=True, confirmation_prompt=True))
+    try:
+        line = sys.stdin.buffer.readline().decode()
+    except UnicodeDecodeError as error:
+        raise click.ClickException("The password on standard input is not UTF-8.") from error
+    return line.removesuffix("\n").removesuffix("\r")

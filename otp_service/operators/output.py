@@ -1,0 +1,101 @@
+"""The output of every command: JSON for programs, tables for people, and one line for an error."""
+
+import json
+import logging
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import asdict
+from datetime import datetime
+from typing import Any
+
+import click
+import orjson
+from flask.cli import AppGroup
+from sqlalchemy.exc import OperationalError, ProgrammingError
+
+from otp_service.core.errors import ServiceError
+from otp_service.core.text import shown
+from otp_service.core.web.schema import camel_case
+
+LIST_LIMIT = 10_000
+_JSON = orjson.OPT_INDENT_2 | orjson.OPT_UTC_Z | orjson.OPT_PASSTHROUGH_DATACLASS
+
+log = logging.getLogger(__name__)
+
+as_json = click.option("--json", "wants_json", is_flag=True, help="Print JSON instead of text.")
+at_most = click.option(
+    "--limit", type=click.IntRange(1, LIST_LIMIT), default=50, show_default=True, help="The largest number to list."
+)
+
+
+class CommandGroup(AppGroup):
+    """Commands that end with one line on standard error and exit code 1 when an expected error stops them.
+
+    Expected are the errors of services, a database that cannot be used, and the `expected` types, whose text is for
+    the operator.
+    """
+
+    def __init__(self, name: str, *, expected: tuple[type[Exception], ...] = (), **options: Any) -> None:
+        super().__init__(name, **options)
+        self._expected = expected
+
+    def invoke(self, ctx: click.Context) -> Any:
+        """Run the command. Raises click.ClickException."""
+        try:
+            return super().invoke(ctx)
+        except ServiceError as error:
+            raise click.ClickException(error.detail) from error
+        except self._expected as error:
+            raise click.ClickException(str(error)) from error
+        except (OperationalError, ProgrammingError) as error:
+            log.debug("command.failed", exc_info=error)
+            reason = str(error.orig).partition("\n")[0]
+            remedy = "Is it running, is DATABASE_URL right, is it migrated (flask db upgrade)? Ask: flask doctor"
+            raise click.ClickException(f"The database cannot be used: {reason}\n{remedy}") from error
+
+
+def print_json(value: Any) -> None:
+    """Print JSON. Dataclasses become objects with names in camelCase.
+
+    Characters that could control the terminal are printed as JSON escapes: users choose some of the texts.
+    """
+    written = orjson.dumps(value, option=_JSON, default=named).decode()
+    click.echo("".join(letter if letter.isprintable() or letter == "\n" else _escaped(letter) for letter in written))
+
+
+def named(value: Any) -> dict[str, Any]:
+    """Return the fields of a dataclass by their names in camelCase."""
+    return {camel_case(name): part for name, part in asdict(value).items()}
+
+
+def print_table(titles: Sequence[str], rows: Iterable[Sequence[object]], *, if_empty: str = "") -> None:
+    """Print a table with columns as wide as needed; numbers align right. `if_empty` follows a table without rows."""
+    values = [list(row) for row in rows]
+    lines = [list(titles), *([_cell(value) for value in row] for row in values)]
+    widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
+    is_number = [all(isinstance(value, int | None) for value in column) for column in zip(*values, strict=True)]
+    for line in lines:
+        aligned = [
+            cell.rjust(width) if right else cell.ljust(width)
+            for cell, width, right in zip(line, widths, is_number or [False] * len(titles), strict=True)
+        ]
+        click.echo("  ".join(aligned).rstrip())
+    if not values and if_empty:
+        click.echo(if_empty)
+
+
+def print_fields(values: Mapping[str, object]) -> None:
+    """Print one name and value a line."""
+    for name, value in values.items():
+        click.echo(f"{name:<24} {_cell(value)}")
+
+
+def _cell(value: object) -> str:
+    if value is None:
+        return "-"
+    if isinstance(value, datetime):
+        return f"{value:%Y-%m-%d %H:%M:%S}"
+    return shown(value)
+
+
+def _escaped(letter: str) -> str:
+    return json.dumps(letter)[1:-1]

@@ -1,0 +1,1 @@
+"""Pages for people, served by this process and not part of the API."""

@@ -1,0 +1,129 @@
+"""The mail inbox of development: it shows the e-mails that no mail server sends. Production does not have it.
+
+`/mail` is for people, `/mail.json` for programs, `/mail/<id>.html` shows a message as its recipient would see it.
+"""
+
+import ipaddress
+import re
+from collections.abc import Iterable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import orjson
+from flask import Flask
+from jinja2 import Environment, FileSystemLoader, StrictUndefined, select_autoescape
+from werkzeug.middleware.dispatcher import DispatcherMiddleware
+from werkzeug.wrappers import Request, Response
+
+from otp_service import outbox
+from otp_service.outbox import Opened
+
+if TYPE_CHECKING:
+    from _typeshed.wsgi import StartResponse, WSGIEnvironment
+
+    from config import Config
+
+MESSAGES_SHOWN = 200
+_FOLDER = Path(__file__).parent / "assets"
+_ASSETS = {"/page.css": ("mail_page.css", "text/css"), "/page.js": ("mail_page.js", "text/javascript")}
+_HEADERS = {
+    "Content-Security-Policy": "default-src 'none'; style-src 'self'; script-src 'self'; connect-src 'self'; "
+    "img-src data:; form-action 'self'; base-uri 'none'; frame-ancestors 'none'",
+    "X-Content-Type-Options": "nosniff",
+    "Referrer-Policy": "no-referrer",
+    "Cross-Origin-Resource-Policy": "same-origin",
+    "Cache-Control": "no-store",
+}
+_MESSAGE_POLICY = {"Content-Security-Policy": "default-src 'none'; style-src 'unsafe-inline'; sandbox allow-popups"}
+_LINK = re.compile(r"https?://\S+")
+
+
+def init_mail_page(app: Flask, config: "Config") -> None:
+    """Mount the page in front of the application, unless this is production or a mail server is set."""
+    if config.is_production or config.mail.server is not None:
+        return
+    # Mounted as WSGI, not as a blueprint: it is no part of the API (ADR 12).
+    page = MailPage(app)
+    app.wsgi_app = DispatcherMiddleware(app.wsgi_app, {"/mail": page, "/mail.json": page})  # type: ignore[method-assign]
+
+
+class MailPage:
+    """A WSGI application of its own."""
+
+    def __init__(self, app: Flask) -> None:
+        self._app = app
+        self._templates = Environment(
+            loader=FileSystemLoader(_FOLDER), undefined=StrictUndefined, autoescape=select_autoescape(["html"])
+        )
+
+    def __call__(self, environ: "WSGIEnvironment", start_response: "StartResponse") -> Iterable[bytes]:
+        """Respond to requests from this machine and its private network."""
+        request = Request(environ)
+        with self._app.app_context():
+            response = self._respond(request) if _is_private(request) else Response("Not found.\n", 404)
+        for name, value in _HEADERS.items():
+            response.headers.setdefault(name, value)
+        return response(environ, start_response)
+
+    def _respond(self, request: Request) -> Response:
+        if request.method not in {"GET", "HEAD"}:
+            return Response("Only GET.\n", 405, {"Allow": "GET, HEAD"})
+        if request.root_path.endswith("/mail.json") and not request.environ["PATH_INFO"]:
+            return _as_json(_shown(request))
+        path = request.environ["PATH_INFO"]
+        if path in _ASSETS:
+            name, kind = _ASSETS[path]
+            return Response((_FOLDER / name).read_bytes(), content_type=f"{kind}; charset=utf-8")
+        if path in {"", "/"}:
+            return self._page(request)
+        return _as_recipients_see_it(path)
+
+    def _page(self, request: Request) -> Response:
+        shown, to = _shown(request), request.args.get("to", "").strip()
+        text = self._templates.get_template("mail_page.html").render(
+            messages=shown, to=to, at_most=MESSAGES_SHOWN, is_link=_LINK.fullmatch
+        )
+        return Response(text, mimetype="text/html")
+
+
+def _is_private(request: Request) -> bool:
+    """Whether the client is in a private network. The messages hold links that sign in and reset passwords."""
+    try:
+        address = ipaddress.ip_address((request.remote_addr or "").partition("%")[0])
+    except ValueError:
+        return False
+    # Behind a proxy the socket's address is the proxy's, so a request from anywhere would look private.
+    is_forwarded = "X-Forwarded-For" in request.headers or "Forwarded" in request.headers
+    return address.is_private and not is_forwarded  # loopback counts as private
+
+
+def _shown(request: Request) -> list[Opened]:
+    to = request.args.get("to", "").strip().lower()
+    return [opened for opened in outbox.read(limit=MESSAGES_SHOWN) if not to or opened.message.to.lower() == to]
+
+
+def _as_json(messages: list[Opened]) -> Response:
+    listed: list[dict[str, Any]] = [
+        {
+            "id": opened.id,
+            "to": opened.message.to,
+            "subject": opened.message.subject,
+            "text": opened.message.text,
+            "link": next(iter(_LINK.findall(opened.message.text)), None),
+            "template": opened.template,
+            "locale": opened.message.locale,
+            "state": opened.state,
+            "at": opened.created_at,
+            "messageId": opened.message.message_id,
+        }
+        for opened in messages
+    ]
+    return Response(orjson.dumps({"messages": listed}, option=orjson.OPT_UTC_Z), mimetype="application/json")
+
+
+def _as_recipients_see_it(path: str) -> Response:
+    """Show the HTML of one message in a sandbox: no script runs, and no resource is fetched."""
+    for opened in outbox.read(limit=MESSAGES_SHOWN):
+        if path == f"/{opened.id}.html":
+            return Response(opened.message.html, mimetype="text/html", headers=_MESSAGE_POLICY)
+    return Response("Not found.\n", 404)

@@ -1,0 +1,100 @@
+"""In development, without a mail server, messages are read on a page."""
+
+import pytest
+from flask import Flask
+from flask.testing import FlaskClient
+
+from otp_service import outbox
+from otp_service.core import clock
+from otp_service.core.database.transactions import transaction
+from tests.conftest import MakeApp
+from tests.environments import PRODUCTION
+
+pytestmark = pytest.mark.one_database
+
+LINK = "https://app.example.com/verify?a=1&b=2#lk_token"
+
+
+def post(app: Flask, to: str = "ada@example.com", agent: str = "a browser") -> None:
+    with app.app_context(), transaction():
+        values = {"link": LINK, "token": "lk_token", "valid_minutes": 9}
+        outbox.enqueue("address_verification", to=to, locale="de", now=clock.now(), **values)
+        outbox.enqueue("new_sign_in", to=to, locale=None, now=clock.now(), ip="192.0.2.1", agent=agent)
+
+
+@pytest.fixture
+def page(app: Flask) -> FlaskClient:
+    return app.test_client()
+
+
+def test_the_page_shows_messages_with_links_to_follow(app: Flask, page: FlaskClient) -> None:
+    post(app)
+    response = page.get("/mail")
+    assert (response.status_code, response.mimetype) == (200, "text/html")
+    assert f'<a href="{LINK.replace("&", "&amp;")}">' in response.text
+    assert "Bestätigen Sie Ihre E-Mail-Adresse" in response.text
+
+
+def test_the_json_has_what_a_program_needs(app: Flask, page: FlaskClient) -> None:
+    post(app)
+    post(app, to="other@example.com")
+    messages = page.get("/mail.json?to=ADA@example.com").json["messages"]
+    assert [message["to"] for message in messages] == ["ada@example.com"] * 2
+    (verification,) = [message for message in messages if message["template"] == "address_verification"]
+    assert (verification["link"], verification["locale"], verification["state"]) == (LINK, "de", "pending")
+    assert len(page.get("/mail.json").json["messages"]) == 4
+
+
+def test_delivered_messages_stay_to_be_read(app: Flask, page: FlaskClient) -> None:
+    post(app)
+    with app.app_context():
+        outbox.deliver()
+    assert {message["state"] for message in page.get("/mail.json").json["messages"]} == {"sent"}
+
+
+def test_what_strangers_chose_is_shown_as_text(app: Flask, page: FlaskClient) -> None:
+    post(app, agent="<script>alert(1)</script>")
+    assert "<script>alert" not in page.get("/mail").text
+
+
+def test_a_message_is_shown_as_it_looks_without_rights(app: Flask, page: FlaskClient) -> None:
+    post(app)
+    key = page.get("/mail.json").json["messages"][0]["id"]
+    response = page.get(f"/mail/{key}.html")
+    assert response.status_code == 200
+    assert "sandbox" in response.headers["Content-Security-Policy"]
+    assert page.get("/mail/nobody.html").status_code == 404
+
+
+@pytest.mark.parametrize("path", ["/mail", "/mail/", "/mail.json", "/mail/page.css", "/mail/page.js"])
+def test_every_part_is_guarded_and_never_stored(page: FlaskClient, path: str) -> None:
+    response = page.get(path)
+    assert response.status_code == 200
+    assert response.headers["Cache-Control"] == "no-store"
+    assert response.headers["Content-Security-Policy"].startswith("default-src 'none'")
+    assert page.post(path).status_code == 405
+
+
+@pytest.mark.parametrize(
+    "outside",
+    [
+        {"environ_overrides": {"REMOTE_ADDR": "8.8.8.8"}},
+        {"environ_overrides": {"REMOTE_ADDR": ""}},
+        {"headers": {"X-Forwarded-For": "127.0.0.1"}},
+        {"headers": {"Forwarded": "for=127.0.0.1"}},
+    ],
+)
+def test_from_outside_there_is_no_page(page: FlaskClient, outside: dict[str, dict[str, str]]) -> None:
+    for path in ("/mail", "/mail.json", "/mail/page.css"):
+        assert page.get(path, **outside).status_code == 404
+
+
+def test_in_production_there_is_no_page(make_app: MakeApp, environment: dict[str, str]) -> None:
+    production = {**PRODUCTION, "DATABASE_URL": environment["DATABASE_URL"], "SINCH_BASE_URL": "", "REDIS_URL": ""}
+    for settings in (production, {**production, "SMTP_URL": ""}):
+        response = make_app(**settings).test_client().get("/mail.json")
+        assert (response.status_code, response.json["code"]) == (404, "endpoint_not_found")
+
+
+def test_with_a_mail_server_there_is_no_page(make_app: MakeApp) -> None:
+    assert make_app(SMTP_HOST="127.0.0.1").test_client().get("/mail").status_code == 404
