@@ -8,7 +8,7 @@ from typing import Any
 LOCALES = ("en", "de", "es")
 """Every template exists in each of these languages. The first one serves all other locales."""
 
-_SEEN_FROM = frozenset({"ip", "agent"})
+_CLIENT = frozenset({"ip", "agent"})
 _TOKEN = re.compile(r"[A-Za-z0-9_-]{1,200}")
 _LINK = re.compile(r"https?://[!#-;=?-~]+")  # printable ASCII without space, quote and angle brackets
 
@@ -18,11 +18,11 @@ class Template:
     """The names of the required and the optional values. Every template also gets `at`, the time of the event."""
 
     needs: frozenset[str] = frozenset()
-    takes: frozenset[str] = _SEEN_FROM
+    takes: frozenset[str] = _CLIENT
 
 
 def _template(*needs: str, takes: Iterable[str] = ()) -> Template:
-    return Template(frozenset(needs), _SEEN_FROM | frozenset(takes))
+    return Template(frozenset(needs), _CLIENT | frozenset(takes))
 
 
 TEMPLATES = {

@@ -15,10 +15,6 @@ from otp_service.core.settings import settings
 from otp_service.mail import Message
 from otp_service.outbox.models import OutboxMessage
 
-# The context binds a value to its row and column: copied to another row, it cannot be decrypted.
-_ADDRESS = "outbox_messages.to"
-_VALUES = "outbox_messages.values"
-
 
 @dataclass(frozen=True, slots=True)
 class Opened:
@@ -33,12 +29,13 @@ class Opened:
 
 def seal_address(message_id: UUID, address: str) -> str:
     """Encrypt the address of the recipient."""
-    return keyring().seal(address, context=f"{_ADDRESS}:{message_id}")
+    # The context binds a value to its column and row: copied into another row, it cannot be decrypted.
+    return keyring().seal(address, context=f"outbox_messages.to:{message_id}")
 
 
 def seal_values(message_id: UUID, values: dict[str, Any]) -> str:
     """Encrypt the values of a template. Times become texts (ISO 8601)."""
-    return keyring().seal(orjson.dumps(values).decode(), context=f"{_VALUES}:{message_id}")
+    return keyring().seal(orjson.dumps(values).decode(), context=f"outbox_messages.values:{message_id}")
 
 
 def render(row: Row[Any]) -> Message:
@@ -48,8 +45,8 @@ def render(row: Row[Any]) -> Message:
     """
     return mail.render(
         row.template,
-        orjson.loads(keyring().open(row.sealed_values or "", context=f"{_VALUES}:{row.id}")),
-        to=keyring().open(row.sealed_to or "", context=f"{_ADDRESS}:{row.id}"),
+        orjson.loads(keyring().open(row.sealed_values or "", context=f"outbox_messages.values:{row.id}")),
+        to=keyring().open(row.sealed_to or "", context=f"outbox_messages.to:{row.id}"),
         locale=row.locale,
         message_id=row.message_id,
         service=settings().mail.service_name,

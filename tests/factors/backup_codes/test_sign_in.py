@@ -82,9 +82,9 @@ def test_the_mail_warns_when_three_are_left(app: Flask, api: Api, alice: SignedI
         texts = [opened.message.text for opened in outbox.read(limit=20) if opened.template == "backup_code_used"]
     warned = [f"Codes left: {left}." for left in range(3, 10)]
     assert sorted(text.partition("Codes left")[2][:4] for text in texts) == sorted(one[10:14] for one in warned)
-    assert ["Few are left" in text for text in sorted(texts, key=lambda text: text.partition("Codes left: ")[2])] == [
-        True
-    ] + [False] * 6
+    assert [
+        "Only a few are left" in text for text in sorted(texts, key=lambda text: text.partition("Codes left: ")[2])
+    ] == [True] + [False] * 6
 
 
 @pytest.mark.parametrize("code", ["", None, True, [], 7, "x" * 65, "７F3K-Q2MZ-X0VB-19CD", "7F3K\n"])

@@ -125,6 +125,26 @@ def test_a_locale_is_read_in_its_language_else_in_english(locale: str | None, sp
     assert language(locale) == spoken
 
 
+@pytest.mark.parametrize(
+    ("client", "shown"),
+    [
+        ({"ip": "127.0.0.1", "agent": "curl/7.88.1"}, ["IP address: 127.0.0.1. Device: curl/7.88.1."]),
+        ({"ip": "127.0.0.1", "agent": None}, ["IP address: 127.0.0.1."]),
+        ({"ip": None, "agent": "curl/7.88.1"}, ["Device: curl/7.88.1."]),
+        ({"ip": None, "agent": None}, []),
+    ],
+)
+def test_the_client_has_a_paragraph_of_its_own(client: dict[str, str | None], shown: list[str]) -> None:
+    given = {name: value for name, value in client.items() if value}
+    message = render("recovery", {**given, "at": AT}, to="a@b.example", locale="en", message_id="<1@x>", service="Us")
+
+    (first, *middle, last) = message.text.strip().split("\n\n")
+
+    assert first.startswith("On 2026-11-23 10:05 UTC, the password")
+    assert middle == shown
+    assert last.startswith("If this was not you")
+
+
 def test_numbers_and_addresses_are_masked() -> None:
     assert "+14155552671" not in written("phone_changed", "en", phone_number="+14155552671").text
     assert "2671" in written("phone_changed", "en", phone_number="+14155552671").text
