@@ -1,5 +1,5 @@
 #!/bin/sh
-# Fails when the models differ from what the migrations build, on an empty SQLite database.
+# Fails if the models differ from the schema that the migrations build on an empty SQLite database.
 set -eu
 cd "$(dirname "$0")/.."
 

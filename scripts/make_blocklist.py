@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
-"""Makes the bundled list of common passwords again from the published packages that it was taken from.
+"""Rebuilds the bundled list of common passwords from the published packages that it is taken from.
 
-Put the three packages into a folder, then name the folder; `--check` compares instead of writing:
+Download the three packages into a folder and pass the folder. `--check` compares instead of writing:
 
     pip download --no-deps --only-binary :all: -d downloads zxcvbn==4.5.0 Django==5.2.19
     npm pack --pack-destination downloads @zxcvbn-ts/language-common@4.1.3
@@ -22,7 +22,7 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 TARGET = Path(__file__).resolve().parent.parent / "otp_service/accounts/blocklist/common_passwords.txt.gz"
-SHORTEST = 8  # no policy of the service accepts less, so shorter entries would never be met
+SHORTEST = 8  # no password policy of the service accepts less, so a shorter entry would never match
 
 ZXCVBN = "zxcvbn-4.5.0-py2.py3-none-any.whl"
 DJANGO = "django-5.2.19-py3-none-any.whl"
@@ -33,7 +33,7 @@ SHA256 = {
     ZXCVBN_TS: "bf3027c16c069d7877e25dc8751bc819e10e479afcc5ee1a323eb2ab73129ca9",
 }
 
-# What people make of a word when a form asks for classes. The published lists are older than such forms.
+# How people extend a word when a form requires digits and symbols. The published lists are older than such forms.
 WORDS = """
     password passw0rd p@ssword p@ssw0rd pa$$word pa$$w0rd passwort motdepasse contraseña senha parola
     welcome welcome2 willkommen bienvenue letmein changeme change-me iloveyou trustno1 sunshine princess superman batman
@@ -59,7 +59,7 @@ SHAPES = [
 
 
 def main() -> int:
-    """0 when the list was written or is the same, 1 when `--check` finds another."""
+    """Return the exit code: 1 if `--check` finds a difference, else 0."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("downloads", type=Path, help="folder with the three packages")
     parser.add_argument("--check", action="store_true", help="compare with the bundled list, write nothing")
@@ -76,16 +76,16 @@ def main() -> int:
 
 
 def cleaned(candidates: Iterable[str]) -> set[str]:
-    """The candidates in the form in which the service compares, without those that are too short."""
+    """Fold the candidates as the service does before it compares, and drop those that are too short."""
     folded = (unicodedata.normalize("NFC", candidate).casefold() for candidate in candidates)
     return {entry for entry in folded if len(entry) >= SHORTEST and entry.isprintable()}
 
 
 def published(downloads: Path) -> Iterator[str]:
-    """The passwords in the packages, each package checked against its hash first."""
+    """Yield the passwords in the packages, after checking the hash of each package."""
     for name, expected in SHA256.items():
         if hashlib.sha256((downloads / name).read_bytes()).hexdigest() != expected:
-            sys.exit(f"{name} is not the file that this list is made from")
+            sys.exit(f"{name} is not the file that this list is built from")
     with zipfile.ZipFile(downloads / ZXCVBN) as wheel:
         lists = wheel.read("zxcvbn/frequency_lists.py").decode()
         yield from re.findall(r'"passwords": "([^"]*)"', lists)[0].split(",")
@@ -97,7 +97,7 @@ def published(downloads: Path) -> Iterator[str]:
 
 
 def patterns() -> Iterator[str]:
-    """Password1, Qwerty123!, Summer2024, Welcome@2025, Passwordpassword and their like."""
+    """Yield passwords such as Password1, Qwerty123!, Summer2024, Welcome@2025 and Passwordpassword."""
     for word in WORDS:
         yield from (word, word * 2, word * 3)
         yield from (word + mark for mark in MARKS)

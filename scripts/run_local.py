@@ -23,13 +23,13 @@ DEFAULTS = {
     "HOST": "127.0.0.1",
     "PORT": "8000",
     "SIMULATOR_PORT": "8090",
-    "WEB_CONCURRENCY": "1",  # without Redis, request limits are counted in the process
+    "WEB_CONCURRENCY": "1",  # without Redis, each process counts request limits on its own
     "GUNICORN_THREADS": "32",
     "MIGRATE_ON_START": "true",
-    "RATE_LIMIT_REGISTER_PER_HOUR": "1000",  # so that a demonstration is not stopped
+    "RATE_LIMIT_REGISTER_PER_HOUR": "1000",  # a demonstration must not run into the limit
 }
 CALLBACK_PATH = "/webhooks/sinch/verification"
-STARTS_AT_ONCE = 4  # of one worker, as the Sinch client bounds them
+STARTS_AT_ONCE = 4  # the Sinch client allows so many per worker
 START_SECONDS = 60
 STOP_SECONDS = 30
 POLL_SECONDS = 0.05
@@ -37,14 +37,14 @@ POLL_SECONDS = 0.05
 
 @dataclass(frozen=True)
 class Child:
-    """A program that runs until it is stopped, by the name that people know it by."""
+    """A program that runs until it is stopped, with its name for messages."""
 
     name: str
     process: subprocess.Popen[bytes]
 
 
 def main() -> int:
-    """Returns the exit code: 0 after Ctrl-C or SIGTERM, 1 when something ended or could not start."""
+    """Return the exit code: 0 after Ctrl-C or SIGTERM, 1 if a program ended or could not start."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--reload", action="store_true", help="restart the service when its code changes")
     arguments = parser.parse_args()
@@ -66,23 +66,23 @@ def main() -> int:
 
 
 class StartError(Exception):
-    """Why it does not run, in words for a person."""
+    """The reason why the service cannot run, in words for a person."""
 
 
 def environment(*, reload: bool) -> dict[str, str]:
-    """What is set in the environment or `.env` stays; the rest of DEFAULTS is added."""
+    """Add the DEFAULTS that neither the environment nor `.env` sets."""
     given = {name: value for name, value in dotenv_values(ROOT / ".env").items() if value} | os.environ
     missing = {name: value for name, value in DEFAULTS.items() if not given.get(name)}
     return given | missing | ({"GUNICORN_RELOAD": "true"} if reload else {})
 
 
 def interrupt(*_: object) -> NoReturn:
-    """Any signal to stop is like Ctrl-C."""
+    """Treat any stop signal like Ctrl-C."""
     raise KeyboardInterrupt
 
 
 def run(env: dict[str, str], children: list[Child]) -> int:
-    """Start everything, adding to `children`, and wait for one of them to end. Raises StartError."""
+    """Start all programs, add them to `children`, and wait until one of them ends. Raises StartError."""
     simulated = not env.get("SINCH_APP_KEY") and not env.get("SINCH_BASE_URL") and env["APP_ENV"] == "development"
     require_free(env["HOST"], "PORT", env)
     if simulated:
@@ -90,7 +90,7 @@ def run(env: dict[str, str], children: list[Child]) -> int:
         arguments = ("-m", "otp_service.simulator", "run", "--state", simulator_state(env), *events(env))
         children.append(start("simulated Sinch", env, *arguments))
     children.append(start("service", env, "-m", "gunicorn", "-c", "gunicorn.conf.py", "wsgi:app"))
-    wait_until_healthy(env, children)  # the database is at its newest schema from here on
+    wait_until_healthy(env, children)  # from here on the database has the newest schema
     children.append(start("worker", env, "-m", "flask", "--app", "wsgi:app", "worker"))
     introduce(env, simulated=simulated)
     while True:
@@ -99,49 +99,48 @@ def run(env: dict[str, str], children: list[Child]) -> int:
 
 
 def require_free(host: str, variable: str, env: dict[str, str]) -> None:
-    """Raises StartError when the port in `variable` cannot be listened on."""
+    """Raise StartError if the port in `variable` cannot be used."""
     port, ipv6 = env[variable], ":" in host
     try:
         family = socket.AF_INET6 if ipv6 else socket.AF_INET
         socket.create_server((host, int(port)), family=family, dualstack_ipv6=ipv6).close()
     except (ValueError, OverflowError) as error:
-        raise StartError(f"{variable} holds {port!r}; it must hold a port number.") from error
+        raise StartError(f"{variable} is {port!r}; it must be a port number.") from error
     except OSError as error:
         reason = "is in use already" if error.errno == errno.EADDRINUSE else f"cannot be used ({error.strerror})"
         raise StartError(f"{host}:{port} {reason}; set {variable} to another port.") from error
 
 
 def simulator_state(env: dict[str, str]) -> str:
-    """The simulator's file, beside the service's own database."""
+    """Return the simulator's file, in the folder of the service's own database."""
     folder = Path(env.get("INSTANCE_DIR") or ROOT / "instance")
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     return str(folder / "simulator.db")
 
 
 def events(env: dict[str, str]) -> tuple[str, ...]:
-    """Where the simulator shall post its events: to the service, unless the environment says otherwise.
-
-    It asks while the service waits for it, so the service needs a thread to answer with: with few it gets no events.
-    """
+    """Return the option that sends the simulator's events to the service, unless the environment sets another URL."""
     if env.get("SINCH_CALLBACK_URL") or not env["GUNICORN_THREADS"].isdecimal():
         return ()
+    # The simulator calls back while the service waits for its response. If all threads could wait at once, no thread
+    # would be left to take the event.
     is_able = int(env["GUNICORN_THREADS"]) > STARTS_AT_ONCE
     return ("--callback-url", f"{service_url(env)}{CALLBACK_PATH}") if is_able else ()
 
 
 def service_url(env: dict[str, str]) -> str:
-    """How to reach the service."""
+    """Return the URL of the service."""
     host = reachable_host(env)
     return f"http://{f'[{host}]' if ':' in host else host}:{env['PORT']}"
 
 
 def start(name: str, env: dict[str, str], *arguments: str) -> Child:
-    """Start a Python program in a session of its own: Ctrl-C reaches it through us alone, in order."""
+    """Start a Python program in its own session. Ctrl-C then reaches this script alone, which stops all in order."""
     return Child(name, subprocess.Popen([sys.executable, *arguments], env=env, start_new_session=True))
 
 
 def require_alive(children: list[Child]) -> None:
-    """Raises StartError when a child has ended."""
+    """Raise StartError if a child has ended."""
     for child in children:
         code = child.process.poll()
         if code is not None:
@@ -149,17 +148,17 @@ def require_alive(children: list[Child]) -> None:
 
 
 def wait_until_healthy(env: dict[str, str], children: list[Child]) -> None:
-    """Return once the service answers. Raises StartError."""
+    """Return once the service responds. Raises StartError."""
     deadline = time.monotonic() + START_SECONDS
     while not is_healthy(env):
         require_alive(children)
         if time.monotonic() > deadline:
-            raise StartError(f"The service does not answer on port {env['PORT']} after {START_SECONDS} s.")
+            raise StartError(f"The service does not respond on port {env['PORT']} after {START_SECONDS} s.")
         time.sleep(POLL_SECONDS)
 
 
 def is_healthy(env: dict[str, str]) -> bool:
-    """Ask /health, past any proxy that is configured."""
+    """Ask /health directly, without a configured proxy."""
     connection = http.client.HTTPConnection(reachable_host(env), int(env["PORT"]), timeout=2)
     try:
         connection.request("GET", "/health")
@@ -171,12 +170,12 @@ def is_healthy(env: dict[str, str]) -> bool:
 
 
 def reachable_host(env: dict[str, str]) -> str:
-    """Where to reach a service that may listen on all addresses."""
+    """Return an address at which to reach a service that may listen on all addresses."""
     return "127.0.0.1" if env["HOST"] in {"0.0.0.0", "::"} else env["HOST"]  # noqa: S104
 
 
 def introduce(env: dict[str, str], *, simulated: bool) -> None:
-    """Tell where everything is."""
+    """Print the URLs."""
     service = service_url(env)
     inbox = f"http://127.0.0.1:{env['SIMULATOR_PORT']}/inbox   (every code arrives here)"
     is_mailing = any(env.get(name) for name in ("SMTP_URL", "SMTP_URL_FILE", "SMTP_HOST"))
@@ -196,7 +195,7 @@ def introduce(env: dict[str, str], *, simulated: bool) -> None:
 
 
 def stop(children: list[Child]) -> None:
-    """End the children, the service first, so that a request under way still reaches the simulator."""
+    """Stop the children in reverse order. The simulator is last, so requests under way still reach it."""
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, signal.SIG_IGN)
     for child in reversed(children):

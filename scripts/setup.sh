@@ -1,6 +1,6 @@
 #!/bin/sh
-# Installs the locked requirements into .venv: `setup.sh run` what the service needs, `setup.sh dev` tests and checks too.
-# Does nothing when they are there already. Uses uv when present, else venv and pip.
+# Installs the locked requirements into .venv: `setup.sh run` for the service, `setup.sh dev` for tests and checks too.
+# Does nothing if they are installed already. Uses uv if present, else venv and pip.
 set -eu
 cd "$(dirname "$0")/.."
 
@@ -15,7 +15,7 @@ is_installed() {
     [ -x $python ] && [ "$(cat $done_dir/path 2>/dev/null)" = "$PWD" ] && cmp -s "$1" "$done_dir/$1"
 }
 
-# The newest Python of 3.11 or later that runs (a pyenv shim may not) and fulfils the condition in $1.
+# Prints the newest Python of 3.11 or later that runs (a pyenv shim may not) and meets the condition in $1.
 find_python() {
     for name in python3.13 python3.12 python3.11 python3; do
         if "$name" -c "import sys; sys.exit(sys.version_info < (3, 11))" 2>/dev/null &&
@@ -34,7 +34,7 @@ install_system_packages() {
 
 make_venv_with_uv() {
     found=$(find_python pass)
-    [ -n "$found" ] || say "no Python 3.11 or later here: uv fetches one"
+    [ -n "$found" ] || say "found no Python 3.11 or later; uv downloads one"
     uv venv --quiet --clear --python "${found:-3.13}" .venv
 }
 
@@ -44,10 +44,10 @@ make_venv_with_pip() {
         found=$(find_python pass)
         package=python3-venv
         [ -z "$found" ] || package=$("$found" -c "import sys; print('python%d.%d-venv' % sys.version_info[:2])")
-        install_system_packages "$package" || say "could not install $package by itself"
+        install_system_packages "$package" || say "could not install $package"
         found=$(find_python "import ensurepip")
     fi
-    [ -n "$found" ] || fail "needs Python 3.11 or later with its venv module; python3 is $(python3 -V 2>/dev/null || echo missing)." \
+    [ -n "$found" ] || fail "Python 3.11 or later with its venv module is required; python3 is $(python3 -V 2>/dev/null || echo missing)." \
         "Install it (Debian, Ubuntu: apt-get install python3 python3-venv; or https://docs.astral.sh/uv/)."
     rm -rf .venv
     "$found" -m venv .venv
@@ -65,7 +65,7 @@ install_locked() {
 case $what in
     run) lock=requirements.txt ;;
     dev) lock=requirements-dev.txt ;;
-    *) fail "say run or dev" ;;
+    *) fail "usage: setup.sh run|dev" ;;
 esac
 is_installed $lock && exit 0
 
