@@ -6,7 +6,7 @@ from typing import Any
 
 from flask import Flask
 
-from otp_service.accounts import credentials, registrations
+from otp_service.accounts import password_hashing, registrations
 from otp_service.audit import COMMAND_LINE
 from otp_service.simulator import Simulator
 from tests.api import Api
@@ -50,7 +50,7 @@ def make_person(app: Flask, *, is_verified: bool = False, phone_number: str | No
         account = registrations.create(
             email=details["email"],
             phone_number=details["phoneNumber"],
-            password_hash=credentials.hash_password(PASSWORD),
+            password_hash=password_hashing.hash_password(PASSWORD),
             client=COMMAND_LINE,
             is_verified=is_verified,
         )

@@ -1,4 +1,4 @@
-"""What can go wrong with an account."""
+"""The errors of accounts."""
 
 from otp_service.core.errors import Conflict, Forbidden, NotAuthenticated, NotFound, TooMany, Unprocessable
 
@@ -25,56 +25,56 @@ class EmailUnchanged(Conflict):
 
 
 class EmailAlreadyVerified(Conflict):
-    """There is nothing left to prove."""
+    """The address is verified already."""
 
     code = "email_already_verified"
     title = "Your email address is verified already."
 
 
 class EmailLinkLimit(TooMany):
-    """Links were asked for too often."""
+    """Links were requested too often."""
 
     code = "email_link_limit"
     title = "Too many links were requested. Try again later."
 
 
 class UserNotFound(NotFound):
-    """Nobody here by that name."""
+    """No user has this id, address or number."""
 
     code = "user_not_found"
     title = "User not found."
 
 
 class InvalidCredentials(NotAuthenticated):
-    """Unknown address, wrong password or an account that an operator locked: nobody can tell which."""
+    """Unknown address, wrong password, or an account that an operator locked; the response is the same for all."""
 
     code = "invalid_credentials"
     title = "Invalid email or password."
 
 
 class AccountLocked(TooMany):
-    """Too many wrong passwords in a row. The wait ends by itself."""
+    """Too many wrong passwords in a row. The wait ends automatically."""
 
     code = "account_locked"
     title = "Too many failed sign-ins. Wait before trying again."
 
 
 class PhoneUnverified(Forbidden):
-    """The account's number has not been proven yet."""
+    """The account's number is not verified yet."""
 
     code = "phone_verification_required"
     title = "Phone verification required."
 
 
 class PhoneUnchanged(Conflict):
-    """The number is the account's already, and proven."""
+    """The number is the account's already, and verified."""
 
     code = "phone_unchanged"
     title = "This is your phone number already."
 
 
 class PhoneNumberMissing(Unprocessable):
-    """The account's number was proven by somebody else since, so no code can be sent for it."""
+    """Another account has verified the number, so no code can be sent for this one."""
 
     code = "phone_number_missing"
     title = "This account has no phone number. Use another factor, or ask the operator to set a number."

@@ -1,10 +1,10 @@
-"""Schema fields that read an e-mail address, a number or a new password in any spelling into its one form."""
+"""Schema fields for an e-mail address, a phone number and a password; each loads one canonical form."""
 
 from typing import Any
 
 from marshmallow import ValidationError, fields, validate
 
-from otp_service.accounts import addresses
+from otp_service.accounts import email_addresses
 from otp_service.core import phone
 from otp_service.core.settings import settings
 from otp_service.core.web.schema import one_fault
@@ -25,7 +25,7 @@ class EmailField(fields.String):
         )
 
     def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> str:
-        address = addresses.canonical(super()._deserialize(value, attr, data, **kwargs))
+        address = email_addresses.canonical(super()._deserialize(value, attr, data, **kwargs))
         if address is None:
             raise ValidationError(EMAIL_FAULT)
         return address
@@ -50,7 +50,7 @@ class PhoneField(fields.String):
 
 
 def password(fault: str = "Provide your password.", *, is_required: bool = True) -> fields.String:
-    """A password as it was typed, of any length that a body can hold; whether it is good is not a matter of shape."""
+    """Make a field for a password as it was typed. The policy for new passwords is checked elsewhere."""
     return fields.String(
         required=is_required,
         validate=validate.Length(min=1, max=LONGEST_INPUT, error=fault),

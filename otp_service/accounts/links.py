@@ -1,14 +1,16 @@
-"""Links that an operator or an e-mail hands to one person, good for one act, once."""
+"""Links that an operator or an e-mail gives to one person: each is good for one act, once."""
 
 import uuid
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
+from typing import Any
 
 from sqlalchemy import ColumnElement, Update, delete, select, update
 
 from otp_service.accounts.models import AccountLink
 from otp_service.core.crypto.secrets import keyring, new_token
+from otp_service.core.database.portable import rows_about
 from otp_service.core.database.prepared import Given, prepared, prepared_insert
 from otp_service.core.database.transactions import execute, fetch_one, transaction
 from otp_service.core.settings import settings
@@ -18,7 +20,7 @@ _add = prepared_insert(AccountLink)
 
 
 class LinkPurpose(StrEnum):
-    """What a link is good for."""
+    """The act that a link is good for."""
 
     SET_PASSWORD = "set_password"  # noqa: S105 - a purpose, no password
     EMAIL_VERIFICATION = "email_verification"
@@ -27,7 +29,7 @@ class LinkPurpose(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Link:
-    """Whom a token was made for, the address that it was sent to, and the session that asked for it."""
+    """The owner of a link, the address that it was sent to, and the session that requested it."""
 
     user_id: int
     email: str | None
@@ -44,7 +46,7 @@ def issue(
     email: str | None = None,
     session_id: uuid.UUID | None = None,
 ) -> str:
-    """A new token; the ones made before for the same purpose are dead."""
+    """Return a new token. Earlier tokens of the user for the same purpose stop working."""
     token = new_token("lk")
     with transaction():
         execute(*_unspent(user_id, purpose, spent_at=now))
@@ -70,47 +72,50 @@ def _unspent(user_id: Given, purpose: Given) -> Update:
 
 
 def web_address(page: str, token: str) -> str | None:
-    """Where a token can be used by a click: a page of the first FRONTEND_URL; None when there is none.
+    """Return the URL of a page of the first FRONTEND_URL with the token in its fragment; None without that setting.
 
-    Behind the #, so that no server on the way sees it; never built from what a request says of its host.
+    Browsers do not send the fragment, so no server or proxy log contains the token. The `Host` header of a request is
+    never used: an attacker could have links sent that lead to their own server.
     """
     origin = settings().links.origin
     return f"{origin}/{page}#token={token}" if origin else None
 
 
 def find(token: str, purpose: LinkPurpose, *, now: datetime) -> Link | None:
-    """What a token was made for; None when it is unknown, spent, too old, or for another act."""
+    """Return the link of a token; None if it is unknown, spent, expired, or for another purpose."""
     columns = (AccountLink.user_id, AccountLink.email, AccountLink.session_id, AccountLink.created_at)
     row = fetch_one(select(*columns).where(_is_open(token, purpose, now)))
     return Link(*row) if row else None
 
 
-def find_owner(token: str, purpose: LinkPurpose, *, now: datetime) -> int:
-    """The id of the user that the token was made for. Raises InvalidToken: unknown, spent, too old, for another act."""
-    link = find(token, purpose, now=now)
-    if link is None:
-        raise InvalidToken
-    return link.user_id
-
-
 def spend(token: str, purpose: LinkPurpose, *, now: datetime) -> None:
-    """Use the token up, in the transaction of the act. Raises InvalidToken when another was faster."""
+    """Spend the token in the transaction of the act. Raises InvalidToken if another request was faster."""
+    # A link is good once: of parallel requests with one token, the conditional update lets one win (ADR 3).
     if execute(update(AccountLink).where(_is_open(token, purpose, now)).values(spent_at=now)).rowcount != 1:
         raise InvalidToken
 
 
 def void_sent(user_id: int, *, now: datetime) -> None:
-    """Let no link open anything that proves an address of the user's, in the open transaction."""
+    """Void the user's links that verify an address, in the open transaction."""
     is_sent = (AccountLink.user_id == user_id) & AccountLink.email.is_not(None)
     execute(update(AccountLink).where(is_sent, AccountLink.spent_at.is_(None)).values(spent_at=now))
+
+
+def personal_data(user_id: int) -> list[dict[str, Any]]:
+    """Return the user's links, without their tokens."""
+    columns = (
+        AccountLink.created_at, AccountLink.purpose, AccountLink.email, AccountLink.session_id,
+        AccountLink.expires_at, AccountLink.spent_at,
+    )  # fmt: skip
+    return rows_about(AccountLink.user_id == user_id, *columns)
+
+
+def forget(before: datetime) -> int:
+    """Delete links that expired before a time; return how many."""
+    with transaction():
+        return int(execute(delete(AccountLink).where(AccountLink.expires_at < before)).rowcount)
 
 
 def _is_open(token: str, purpose: LinkPurpose, now: datetime) -> ColumnElement[bool]:
     is_named = AccountLink.token_hash.in_(keyring().digests(token, purpose=purpose))
     return is_named & (AccountLink.purpose == purpose) & AccountLink.spent_at.is_(None) & (AccountLink.expires_at > now)
-
-
-def forget(before: datetime) -> int:
-    """Delete links that expired before a time; how many there were."""
-    with transaction():
-        return int(execute(delete(AccountLink).where(AccountLink.expires_at < before)).rowcount)

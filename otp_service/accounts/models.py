@@ -1,4 +1,4 @@
-"""The people: who they are, how they are reached, and how often somebody failed to be them."""
+"""The tables of accounts: users, links, changes of number, and failed sign-ins."""
 
 import uuid
 from datetime import datetime
@@ -12,14 +12,15 @@ from otp_service.extensions import Model
 
 
 class User(Model):
-    """A person. `email` is canonical (see accounts.addresses), `phone_number` E.164; None once another proved it.
+    """A person. `email` is canonical (see `email_addresses`).
 
-    Of the users with one number at most one holds it, and it is that user's: others have only said that it is theirs.
+    `phone_number` is E.164, or None after another account verified it. At most one of the users with a number holds it
+    (`holds_number`); the others only registered with it (ADR 17).
 
-    Who registers without proving the number holds address and number until `held_until`; it is None once the number
-    is proven, and for users whom an operator made or imported.
+    A registration reserves address and number until `held_until`. It is None once the number is verified, and for users
+    that an operator made or imported.
 
-    No id is given twice, on SQLite neither: the events and counts of a deleted user must not become another's.
+    Ids are never reused, on SQLite either: events and counts of a deleted user must not become another user's.
     """
 
     __tablename__ = "users"
@@ -54,7 +55,7 @@ class User(Model):
 class AccountLink(Model):
     """A token that one person may use for one act, once.
 
-    `email` is the address that a link proves, and that it was sent to; `session_id` the session that asked for it.
+    `email` is the address that the link was sent to and verifies; `session_id` is the session that requested it.
     """
 
     __tablename__ = "account_links"
@@ -72,7 +73,7 @@ class AccountLink(Model):
 
 
 class PhoneChange(Model):
-    """A number that was changed away, while the change can be undone: the token that does it, the number encrypted."""
+    """A change of number that can still be undone: the hash of the token that undoes it, and the earlier number."""
 
     __tablename__ = "phone_changes"
     __table_args__ = (UniqueConstraint("token_hash"),)
@@ -86,7 +87,7 @@ class PhoneChange(Model):
 
 
 class LoginThrottle(Model):
-    """Failed passwords in a row for one address, known or not, and until when the next one has to wait."""
+    """Failed passwords in a row for one address, known or not, and the time until which the next try waits."""
 
     __tablename__ = "login_throttles"
 

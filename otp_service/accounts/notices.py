@@ -1,4 +1,4 @@
-"""Tells people by e-mail what was done to their accounts, in the transaction of the act."""
+"""Notifies people by e-mail of changes to their accounts, in the transaction of the change (ADR 12)."""
 
 from datetime import datetime
 
@@ -17,9 +17,10 @@ def notify(
     to: str | None = None,
     **values: str | int | None,
 ) -> None:
-    """Post a notice to the user's address, or to an earlier one of theirs (`to`), in the user's language.
+    """Send a notice in the user's language to the user's address, or to an earlier address of the user (`to`).
 
-    `template` and `values` are those of mail.catalogue. Runs inside the open transaction. Raises UserNotFound.
+    Runs in the open transaction, so a rollback takes the notice back. `template` and `values` are those of
+    `mail.catalogue`. Raises UserNotFound.
     """
     account = users.get(user_id)
     seen_from = {"ip": client.ip or None, "agent": client.agent or None} if client else {}

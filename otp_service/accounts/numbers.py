@@ -1,4 +1,7 @@
-"""Whom a number belongs to: whoever proved it last. A proof takes it from everybody else, and gives nothing with it."""
+"""A phone number belongs to the account that verified it last.
+
+Verifying a number takes it from any other account and transfers nothing else (ADR 17).
+"""
 
 from datetime import datetime
 from enum import Enum
@@ -7,7 +10,7 @@ from typing import Any
 from sqlalchemy import Row, Select, Update, select, update
 
 from otp_service import audit
-from otp_service.accounts import notices, number_undos, registrations, users
+from otp_service.accounts import notices, phone_changes, registrations, users
 from otp_service.accounts.errors import PhoneNumberTaken, UserNotFound
 from otp_service.accounts.models import User
 from otp_service.accounts.users import Account
@@ -17,22 +20,22 @@ from otp_service.core.database.transactions import execute, fetch_all, fetch_one
 
 
 class Outcome(Enum):
-    """What a proof did."""
+    """The result of `verify`."""
 
-    KNOWN = "it was proven before"
-    TAKEN = "from now on it is the user's"
-    REFUSED = "it is not the user's number any more"
+    KNOWN = "the user had verified it before"
+    TAKEN = "it is the user's from now on"
+    REFUSED = "the user has another number now"
 
 
-def prove(user_id: int, *, phone_number: str, now: datetime, replaces: bool = False) -> Outcome:
-    """Note that the user proved `phone_number`; with `replaces` it becomes the user's number, whatever that was.
+def verify(user_id: int, *, phone_number: str, now: datetime, replaces: bool = False) -> Outcome:
+    """Record that the user verified a number. With `replaces` it becomes the user's number whatever that was before.
 
-    Runs in the open transaction, before which no user is held who has not proven the number (see `queue`). A proven
-    account that had the number keeps all but the number and what was on its way there; a registration that had not
-    proven it is gone, since it may have been made to wait for this moment.
+    Runs in the open transaction, which must not hold a user without a verified number yet (see `queue`). A verified
+    account that had the number loses it and the codes on their way to it. A registration that had it is deleted.
     """
     if _is_known(user_id, phone_number):
-        return Outcome.KNOWN
+        return Outcome.KNOWN  # every sign-in by code comes here: no lock on the number, one statement
+    # Accounts that verify the same number at once go one after another; the last one has it (ADR 17).
     wait_for_turn(phone_number)
     mine, others = _hold(user_id, phone_number)
     if mine is None or (mine.phone_number != phone_number and not replaces):
@@ -44,9 +47,10 @@ def prove(user_id: int, *, phone_number: str, now: datetime, replaces: bool = Fa
 
 
 def restore(user_id: int, *, phone_number: str, now: datetime) -> None:
-    """Give the user an earlier, proven number back, in the open transaction. Raises PhoneNumberTaken, UserNotFound.
+    """Give the user an earlier number back as verified, in the open transaction.
 
-    Only a proof since stands against it; who just holds the number gives way, as to a proof.
+    Raises PhoneNumberTaken if another account has verified it since, UserNotFound. An account that holds it without
+    having verified it loses it.
     """
     wait_for_turn(phone_number)
     _, others = _hold(user_id, phone_number)
@@ -54,32 +58,34 @@ def restore(user_id: int, *, phone_number: str, now: datetime) -> None:
         raise PhoneNumberTaken
     for other in others:
         _dispossess(other, phone_number, now)
-    proven = {"phone_verified_at": now, "held_until": None, "challenges_void_before": now}
-    _give(user_id, phone_number=phone_number, **proven)
+    verified = {"phone_verified_at": now, "held_until": None, "challenges_void_before": now}
+    _give(user_id, phone_number=phone_number, **verified)
 
 
 def queue(account: Account) -> None:
-    """Wait for others that prove the number of an account without a proven one, before the open transaction holds it.
+    """Take the turn of an unverified account's number before the open transaction locks the account.
 
-    Else two that prove one number could wait for each other: one has the account, the other the turn.
+    Call it before `users.find_and_hold` wherever a code may be redeemed afterwards. Two sign-ins that verify one number
+    would deadlock otherwise: one holds the account and waits for the turn, the other has the turn and waits for the
+    account (ADR 17).
     """
     if account.phone_number is not None and not account.is_verified:
         wait_for_turn(account.phone_number)
 
 
 def set_by_operator(user_id: int, phone_number: str, *, is_verified: bool) -> Account:
-    """Give the user another number on an operator's word. Raises PhoneNumberTaken, UserNotFound.
+    """Give the user another number. Raises PhoneNumberTaken, UserNotFound.
 
-    The codes on their way to the earlier number are the caller's to end.
+    The caller ends the codes on their way to the earlier number.
     """
     now = clock.now()
     with transaction():
         wait_for_turn(phone_number)
         registrations.release_held(User.phone_number == phone_number, now=now)
         _refuse_held(user_id, phone_number)
-        proven = {"phone_verified_at": now, "held_until": None} if is_verified else {"phone_verified_at": None}
-        _give(user_id, phone_number=phone_number, challenges_void_before=now, **proven)
-        number_undos.close_all(user_id)
+        verified = {"phone_verified_at": now, "held_until": None} if is_verified else {"phone_verified_at": None}
+        _give(user_id, phone_number=phone_number, challenges_void_before=now, **verified)
+        phone_changes.close_all(user_id)
         facts = {"verified": is_verified}
         audit.record("phone.set_by_operator", user_id=user_id, client=audit.COMMAND_LINE, at=now, **facts)
         notices.notify(user_id, "phone_changed", now=now, phone_number=phone_number)
@@ -87,7 +93,7 @@ def set_by_operator(user_id: int, phone_number: str, *, is_verified: bool) -> Ac
 
 
 def verify_by_operator(user_id: int) -> Account:
-    """Take the number as proven on an operator's word. Raises PhoneNumberMissing, PhoneNumberTaken, UserNotFound."""
+    """Mark the number as verified. Raises PhoneNumberMissing, PhoneNumberTaken, UserNotFound."""
     now = clock.now()
     with transaction():
         phone_number = users.get(user_id).reachable_number()
@@ -99,19 +105,19 @@ def verify_by_operator(user_id: int) -> Account:
 
 
 def _is_known(user_id: int, phone_number: str) -> bool:
-    """Whether the user holds the number proven already, and then until the open transaction ends."""
-    return fetch_one(*_proven(user_id, phone_number)) is not None
+    """Whether the user holds the number as verified; locks the user until the open transaction ends if so."""
+    return fetch_one(*_verified(user_id, phone_number)) is not None
 
 
 @prepared
-def _proven(user_id: Given, phone_number: Given) -> Select[Any]:
+def _verified(user_id: Given, phone_number: Given) -> Select[Any]:
     is_theirs = (User.id == user_id) & (User.phone_number == phone_number) & User.holds_number
     statement = select(User.id).where(is_theirs, User.phone_verified_at.is_not(None))
     return statement.with_for_update(key_share=True)
 
 
 def _hold(user_id: int, phone_number: str) -> tuple[Row[Any] | None, list[Row[Any]]]:
-    """The user's row, and those of all others with the number, locked in the one order that all take."""
+    """Return the user's row and those of all others with the number, locked."""
     rows = fetch_all(*_concerned(user_id, phone_number))
     mine = next((row for row in rows if row.id == user_id), None)
     return mine, [row for row in rows if row.id != user_id]
@@ -121,11 +127,13 @@ def _hold(user_id: int, phone_number: str) -> tuple[Row[Any] | None, list[Row[An
 def _concerned(user_id: Given, phone_number: Given) -> Select[Any]:
     columns = (User.id, User.phone_number, User.phone_verified_at, User.held_until)
     is_concerned = (User.id == user_id) | (User.phone_number == phone_number)
+    # Ordered by id: every transaction locks several users in the same order, which avoids a deadlock.
     return select(*columns).where(is_concerned).order_by(User.id).with_for_update()
 
 
 def _dispossess(other: Row[Any], phone_number: str, now: datetime) -> None:
     if other.held_until is not None:
+        # A registration that never verified the number may have been made to wait for its owner: keep none of it.
         registrations.release(User.id == other.id, now=now)
         return
     values = {
@@ -135,11 +143,13 @@ def _dispossess(other: Row[Any], phone_number: str, now: datetime) -> None:
         "challenges_void_before": now,
     }
     execute(update(User).where(User.id == other.id).values(values))
-    audit.record("phone.lost", user_id=other.id, client=audit.SERVICE, at=now)  # by whom is nobody's business
+    # Recorded without a client: its former owner reads this event and must not learn who has the number now.
+    audit.record("phone.lost", user_id=other.id, client=audit.SERVICE, at=now)
     notices.notify(other.id, "number_lost", now=now, phone_number=phone_number)
 
 
 def _refuse_held(user_id: int, phone_number: str) -> None:
+    """Raise PhoneNumberTaken if another user holds the number: an operator takes a number from no account."""
     holder = users.find_by_phone_number(phone_number)
     if holder is not None and holder.id != user_id:
         raise PhoneNumberTaken

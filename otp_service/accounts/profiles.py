@@ -1,8 +1,7 @@
-"""What a person is shown of their account."""
+"""The profile: what a person sees of their account, and may edit."""
 
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
 
 from sqlalchemy import bindparam, select
 
@@ -19,7 +18,7 @@ from otp_service.sessions.errors import InvalidToken
 
 @dataclass(frozen=True, slots=True)
 class Profile:
-    """A user, to that user."""
+    """A user, as shown to that user."""
 
     id: int
     email: str
@@ -31,7 +30,7 @@ class Profile:
     created_at: datetime
 
 
-# Made once, and with no column more than is shown: it runs most often of all. It checks the session as well.
+# The most frequent statement of all: built once, with only the columns that are shown, and it checks the session too.
 _OWN = select(
     User.id, User.email, User.email_verified_at.is_not(None), User.phone_number, User.phone_verified_at.is_not(None),
     User.display_name, User.locale, User.created_at,
@@ -39,7 +38,7 @@ _OWN = select(
 
 
 def show(caller: Caller) -> Profile:
-    """The profile of the bearer of a token, once the number is proven. Raises PhoneUnverified, InvalidToken."""
+    """Return the caller's profile. Raises PhoneUnverified while the number is unverified, InvalidToken."""
     row = fetch_one(_OWN, sessions.live_parameters(caller.session_id, user_id=caller.user_id, now=clock.now()))
     if row is None:
         raise InvalidToken  # the session is over, or the account deleted
@@ -59,9 +58,3 @@ def edit(caller: Caller, changes: dict[str, str | None], *, client: ClientInfo) 
                 "profile.edited", user_id=caller.user_id, client=client, at=clock.now(), fields=sorted(changes)
             )
     return show(caller)
-
-
-def events(user_id: int, *, cursor: str | None) -> dict[str, Any]:
-    """A page of the user's own events and the cursor of the next page, None at the end."""
-    found = audit.events_of(user_id, before=int(cursor) if cursor else None)
-    return {"events": found, "next": str(found[-1].id) if len(found) == audit.PAGE else None}

@@ -1,4 +1,4 @@
-"""Registrations: they hold an address and a number for a time, and are gone unless the number is proven in it."""
+"""Registrations: an unverified one reserves its address and number for a limited time, and is deleted after it."""
 
 from collections.abc import Sequence
 from datetime import datetime, timedelta
@@ -23,7 +23,7 @@ _TAKEN = {"uq_users_email": EmailTaken, "uq_users_phone_number": PhoneNumberTake
 
 
 def refuse_taken(*, email: str, phone_number: str) -> None:
-    """Raise EmailTaken or PhoneNumberTaken before a hash is spent on a registration that cannot be."""
+    """Raise EmailTaken or PhoneNumberTaken, before a hash is spent on a registration that cannot succeed."""
     emails = [row.email for row in fetch_all(*_standing(email, phone_number, clock.now()))]
     if email in emails:
         raise EmailTaken
@@ -46,10 +46,10 @@ def create(  # noqa: PLR0913 - what a user has at the start
     hold: timedelta | None = None,
     may_share: bool = False,
 ) -> Account:
-    """Add a user who holds the number. Raises EmailTaken or PhoneNumberTaken, under any number of parallel tries.
+    """Add a user who holds the number. Raises EmailTaken, PhoneNumberTaken.
 
-    With `hold` the user is gone unless the number is proven in that time; who is gone so makes room here. With
-    `may_share` a number that another holds is no obstacle: the user exists without holding it, and gets it by proof.
+    With `hold`, the user is a registration that is deleted unless the number is verified in that time. With
+    `may_share`, the user is added even if another user holds the number, and gets it by verifying it.
     """
     now = clock.now()
     values = {
@@ -63,6 +63,7 @@ def create(  # noqa: PLR0913 - what a user has at the start
     }
     try:
         with transaction():
+            # Of parallel registrations with one number the first gets it; the others see it here (ADR 17).
             wait_for_turn(phone_number)
             _forget(execute(*_outlived(email, phone_number, now)).all(), now)
             holds_number = not may_share or users.find_by_phone_number(phone_number) is None
@@ -70,6 +71,7 @@ def create(  # noqa: PLR0913 - what a user has at the start
             audit.record("user.registered", user_id=account.id, client=client, at=now)
             return account
     except IntegrityError as error:
+        # The constraints decide, whatever was read before (ADR 3).
         taken = _TAKEN.get(violated_constraint(error) or "")
         if taken is None:
             raise
@@ -77,15 +79,15 @@ def create(  # noqa: PLR0913 - what a user has at the start
 
 
 def release_held(*conditions: ColumnElement[bool], now: datetime) -> int:
-    """Remove registrations that were not proven in time, and all that is theirs; returns how many."""
+    """Delete registrations whose number was not verified in time, with their rows; return how many."""
     return release(~_stands(now), *conditions, now=now)
 
 
 def release(*conditions: ColumnElement[bool], now: datetime) -> int:
-    """Remove registrations that hold an address or number without proof, and all that is theirs; returns how many."""
+    """Delete unverified registrations that meet the conditions, with their rows; return how many."""
     with transaction():
-        is_unproven = User.held_until.is_not(None)
-        released = execute(delete(User).where(is_unproven, *conditions).returning(User.id)).all()
+        is_unverified = User.held_until.is_not(None)
+        released = execute(delete(User).where(is_unverified, *conditions).returning(User.id)).all()
         _forget(released, now)
     return len(released)
 
@@ -103,5 +105,5 @@ def _outlived(email: Given, phone_number: Given, now: Given) -> ReturningDelete[
 
 
 def _stands(now: datetime | Given) -> ColumnElement[bool]:
-    """Whether a user keeps address and number: proven, made by an operator, or registered a short time ago."""
+    """Whether a user keeps address and number: verified, made by an operator, or still in the time to verify."""
     return or_(User.held_until.is_(None), User.held_until > now)

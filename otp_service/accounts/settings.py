@@ -1,4 +1,4 @@
-"""The settings of accounts: where the links in e-mails lead, and whether strangers may learn who has one."""
+"""The settings of accounts: where the links in e-mails lead, and whether existence is hidden."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -8,13 +8,13 @@ from otp_service.core.settings import Reader
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LinkSettings:
-    """`origin` is that of the pages that people know, such as https://app.example.com; without one none is told."""
+    """`origin` is where the pages are, such as https://app.example.com. Without it, e-mails have no links."""
 
     origin: str | None
 
 
 def read_links(read: Reader, origins: Sequence[str], *, production: bool) -> LinkSettings:
-    """The first of FRONTEND_URL; in development, without one, the service itself as this machine sees it."""
+    """Take the first FRONTEND_URL; in development without one, the service's own address on this machine."""
     if origins or production:
         return LinkSettings(origin=origins[0] if origins else None)
     port = read.integer("PORT", default=8000, low=1, high=65535)
@@ -23,7 +23,7 @@ def read_links(read: Reader, origins: Sequence[str], *, production: bool) -> Lin
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ExistenceSettings:
-    """`answer_seconds` is the least time of answers that must be equal; above it are few calls to the provider."""
+    """`answer_seconds` is the least time of responses that must be equal; few calls to the provider take longer."""
 
     hidden: bool
     answer_seconds: float = 0.5

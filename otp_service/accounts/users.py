@@ -12,13 +12,15 @@ from otp_service.accounts import throttle
 from otp_service.accounts.errors import PhoneNumberMissing, UserNotFound
 from otp_service.accounts.models import User
 from otp_service.core import clock
+from otp_service.core.database.portable import rows_about
 from otp_service.core.database.prepared import Given, prepared
 from otp_service.core.database.transactions import execute, fetch_all, fetch_one, transaction
+from otp_service.sessions.errors import InvalidToken
 
 
 @dataclass(frozen=True, slots=True)
 class Account:
-    """A user as other features see one: values, no row."""
+    """A user as other features see one: values, not a row."""
 
     id: int
     email: str
@@ -35,20 +37,20 @@ class Account:
 
     @property
     def is_verified(self) -> bool:
-        """Whether the number was proven."""
+        """Whether the number is verified."""
         return self.phone_verified_at is not None
 
     @property
     def email_verified(self) -> bool:
-        """Whether the address was proven."""
+        """Whether the address is verified."""
         return self.email_verified_at is not None
 
-    def has_voided(self, earned_at: datetime) -> bool:
-        """Whether what was earned, or asked for, at that moment opens nothing any more: a lock or a password since."""
-        return self.challenges_void_before is not None and earned_at <= self.challenges_void_before
+    def has_voided(self, issued_at: datetime) -> bool:
+        """Whether a lock, a new password or the like has voided what was issued or requested at that moment."""
+        return self.challenges_void_before is not None and issued_at <= self.challenges_void_before
 
     def reachable_number(self) -> str:
-        """Where codes go. Raises PhoneNumberMissing for an account whose number another proved."""
+        """Return the number that codes go to. Raises PhoneNumberMissing if another account verified it."""
         if self.phone_number is None:
             raise PhoneNumberMissing
         return self.phone_number
@@ -58,46 +60,65 @@ COLUMNS = [getattr(User, name) for name in Account.__dataclass_fields__]
 _BY_ID = select(*COLUMNS).where(User.id == bindparam("user_id"))
 
 IS_VERIFIED = select(User.phone_verified_at.is_not(None)).where(User.id == sessions.OWNER).scalar_subquery()
-"""Whether the owner of a session has a proven number, for statements of sessions."""
+"""Whether the owner of a session has a verified number, for statements about sessions."""
 
 _WITH_SESSION = _BY_ID.where(sessions.LIVE.exists())
 
 
 def find(*conditions: ColumnElement[bool]) -> Account | None:
-    """The user that meets the conditions."""
+    """Return the user that meets the conditions."""
     row = fetch_one(select(*COLUMNS).where(*conditions))
     return Account(*row) if row else None
 
 
 def find_by_email(email: str) -> Account | None:
-    """The user with a canonical address."""
+    """Return the user with a canonical address."""
     return find(User.email == email)
 
 
 def find_by_phone_number(phone_number: str) -> Account | None:
-    """The user who holds an E.164 number."""
+    """Return the user who holds an E.164 number."""
     return find(holds(phone_number))
 
 
 def find_by_id(user_id: int) -> Account | None:
-    """The user with an id."""
+    """Return the user with an id."""
     row = fetch_one(_BY_ID, {"user_id": user_id})
     return Account(*row) if row else None
 
 
 def find_with_session(user_id: int, session_id: uuid.UUID, *, now: datetime) -> Account | None:
-    """The user whose session lives: the check of the session and the read of the user in one statement."""
+    """Return the user if the session is live: one statement checks the session and reads the user."""
     row = fetch_one(_WITH_SESSION, sessions.live_parameters(session_id, user_id=user_id, now=now))
     return Account(*row) if row else None
 
 
 def get(user_id: int) -> Account:
-    """The user with an id. Raises UserNotFound."""
+    """Return the user with an id. Raises UserNotFound."""
     return _present(find_by_id(user_id))
 
 
+def get_bearer(user_id: int) -> Account:
+    """Return the account that a token or link names. Raises InvalidToken if it has been deleted since."""
+    account = find_by_id(user_id)
+    if account is None:
+        raise InvalidToken
+    return account
+
+
+def hold_bearer(user_id: int) -> Account:
+    """Return the account that a token or link names, locked until the open transaction ends.
+
+    Raises InvalidToken if it has been locked by an operator or deleted since.
+    """
+    account = find_and_hold(user_id)
+    if account is None:
+        raise InvalidToken
+    return account
+
+
 def find_and_hold(user_id: int) -> Account | None:
-    """The user unless locked, kept from being locked or deleted until the open transaction ends."""
+    """Return the user unless an operator locked it, and keep other writers away until the open transaction ends."""
     row = fetch_one(*_held(user_id))
     return Account(*row) if row else None
 
@@ -111,7 +132,8 @@ def _held(user_id: Given) -> Select[Any]:
 def keep(user_id: int) -> bool:
     """Keep the user from being deleted until the open transaction ends; False if there is no such user.
 
-    Whoever will write rows that belong to the user, and locks others before, starts here.
+    Call it before locking rows that belong to the user: a deletion locks the user first, so the same order avoids a
+    deadlock.
     """
     return fetch_one(*_kept(user_id)) is not None
 
@@ -122,32 +144,36 @@ def _kept(user_id: Given) -> Select[Any]:
 
 
 def get_by_recipient(*, email: str | None, phone_number: str | None) -> Account:
-    """The unlocked user with a canonical address, or who holds an E.164 number. Raises UserNotFound."""
+    """Return the user with a canonical address, or who holds an E.164 number, unless an operator locked it.
+
+    Raises UserNotFound.
+    """
     condition = User.email == email if email is not None else holds(phone_number)
     return _present(find(condition, User.locked_at.is_(None)))
 
 
 def list_all(*, limit: int) -> list[Account]:
-    """The newest users."""
+    """Return the newest users."""
     return [Account(*row) for row in fetch_all(select(*COLUMNS).order_by(User.id.desc()).limit(limit))]
 
 
 def holds(phone_number: str | Given | None) -> ColumnElement[bool]:
-    """Whether a user is the one who holds an E.164 number."""
+    """Return the condition that a user holds an E.164 number."""
     return (User.phone_number == phone_number) & User.holds_number
 
 
 def unverify_by_operator(user_id: int) -> Account:
-    """Take the number as unproven again; sessions stay. Raises UserNotFound."""
+    """Mark the number as unverified; sessions stay. Raises UserNotFound."""
     return _change(user_id, "user.unverified_by_operator", phone_verified_at=None)
 
 
 def lock(user_id: int) -> Account:
-    """Refuse every sign-in, void the open challenges and end all sessions, at once. Raises UserNotFound."""
+    """Reject every sign-in, void the open challenges and end all sessions, immediately. Raises UserNotFound."""
     now = clock.now()
     with transaction():
         account = _change(user_id, "user.locked_by_operator", locked_at=now, challenges_void_before=now)
-        sessions.end_all(user_id, now=now)  # after the lock: a session that was just being opened is seen
+        # After the lock: a sign-in that held the user until now has committed its session, which ends here too.
+        sessions.end_all(user_id, now=now)
         return account
 
 
@@ -165,7 +191,10 @@ def edit(user_id: int, **values: str | None) -> None:
 
 
 def set_password_hash(user_id: int, password_hash: str, *, now: datetime) -> None:
-    """Replace the password, in the open transaction; what the old one earned is void, its failures forgotten."""
+    """Replace the password in the open transaction, void the open challenges and forget failed sign-ins.
+
+    Raises UserNotFound.
+    """
     values = {"password_hash": password_hash, "password_changed_at": now, "challenges_void_before": now}
     if execute(update(User).where(User.id == user_id).values(**values)).rowcount != 1:
         raise UserNotFound
@@ -173,15 +202,25 @@ def set_password_hash(user_id: int, password_hash: str, *, now: datetime) -> Non
 
 
 def void_challenges(user_id: int, *, now: datetime) -> None:
-    """Let no challenge that was earned before `now` open anything."""
+    """Void every challenge issued until `now`, in the open transaction."""
     execute(update(User).where(User.id == user_id).values(challenges_void_before=now))
 
 
 def remove(user_id: int) -> None:
-    """Delete the user and, by foreign keys, all that is theirs; events and messages stay. Raises UserNotFound."""
+    """Delete the user and, by foreign keys, the user's rows; events and messages stay. Raises UserNotFound."""
     with transaction():
         if execute(delete(User).where(User.id == user_id)).rowcount != 1:
             raise UserNotFound
+
+
+def personal_data(user_id: int) -> dict[str, Any]:
+    """Return the user's own row, without the password's hash."""
+    columns = (
+        User.id, User.email, User.email_verified_at, User.phone_number, User.holds_number, User.phone_verified_at,
+        User.password_changed_at, User.challenges_void_before, User.locked_at, User.held_until, User.display_name,
+        User.locale, User.created_at,
+    )  # fmt: skip
+    return next(iter(rows_about(User.id == user_id, *columns)), {})
 
 
 def _change(user_id: int, event: str, **values: Any) -> Account:

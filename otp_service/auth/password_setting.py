@@ -3,7 +3,7 @@
 from datetime import timedelta
 
 from otp_service import audit, sessions
-from otp_service.accounts import credentials, links, notices, users
+from otp_service.accounts import links, notices, password_hashing, users
 from otp_service.accounts.links import LinkPurpose
 from otp_service.core import clock
 from otp_service.core.database.transactions import transaction
@@ -31,7 +31,7 @@ def set_password(*, token: str, new_password: str, client: ClientInfo) -> None:
         raise InvalidToken
     user_id = link.user_id
     account = users.get(user_id)
-    password_hash = credentials.hash_for(new_password, email=account.email, phone_number=account.phone_number)
+    password_hash = password_hashing.hash_for(new_password, email=account.email, phone_number=account.phone_number)
     now = clock.now()
     with transaction():
         links.spend(token, LinkPurpose.SET_PASSWORD, now=now)

@@ -2,7 +2,7 @@
 
 from datetime import timedelta
 
-from otp_service.accounts import credentials, email_links, email_owners, registrations
+from otp_service.accounts import email_addresses, email_verification, password_hashing, registrations
 from otp_service.accounts.errors import EmailTaken
 from otp_service.core import clock
 from otp_service.core.database.transactions import transaction
@@ -25,16 +25,16 @@ def register(*, email: str, password: str, phone_number: str, client: ClientInfo
             _register_unseen(email, password, phone_number, client)
         return None
     registrations.refuse_taken(email=email, phone_number=phone_number)
-    password_hash = credentials.hash_password(password)
+    password_hash = password_hashing.hash_password(password)
     return _add(email, password_hash, phone_number, client)
 
 
 def _register_unseen(email: str, password: str, phone_number: str, client: ClientInfo) -> None:
-    password_hash = credentials.hash_password(password)  # for a known address as well: that is what takes the time
+    password_hash = password_hashing.hash_password(password)  # for a known address as well: that is what takes the time
     try:
         _add(email, password_hash, phone_number, client, may_share=True)
     except EmailTaken:
-        email_owners.tell_owner(email, "registration.repeated", client=client, now=clock.now())
+        email_addresses.notify_owner(email, "registration.repeated", client=client, now=clock.now())
 
 
 def _add(email: str, password_hash: str, phone_number: str, client: ClientInfo, *, may_share: bool = False) -> int:
@@ -47,5 +47,5 @@ def _add(email: str, password_hash: str, phone_number: str, client: ClientInfo, 
             hold=UNPROVEN_FOR,
             may_share=may_share,
         )
-        email_links.send_first(account, client=client)
+        email_verification.send_first(account, client=client)
     return account.id

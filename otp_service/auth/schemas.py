@@ -4,7 +4,7 @@ from typing import Any
 
 from marshmallow import ValidationError, fields, post_load, validates_schema
 
-from otp_service.accounts import credentials
+from otp_service.accounts import password_policy
 from otp_service.accounts.fields import EmailField, PhoneField, password
 from otp_service.auth.phone_codes import Named
 from otp_service.auth.step_up import PASSWORD
@@ -37,7 +37,7 @@ class RegisterIn(Schema):
     def _check_password(self, data: dict[str, Any], **_: Any) -> None:
         if "password" in data:
             known = {name: data.get(name, "") for name in ("email", "phone_number")}
-            faults = credentials.faults_of(data["password"], **known)
+            faults = password_policy.faults_of(data["password"], **known)
             if faults:
                 raise ValidationError(faults, "password")
 

@@ -4,7 +4,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 
 from otp_service import audit, sessions, verifications
-from otp_service.accounts import credentials, users
+from otp_service.accounts import authentication, users
 from otp_service.accounts.errors import InvalidCredentials, PhoneNumberMissing
 from otp_service.accounts.users import Account
 from otp_service.auth import challenges, phone_codes, second_step
@@ -47,7 +47,7 @@ def login(*, email: str, password: str, client: ClientInfo, device_token: str | 
     Raises InvalidCredentials, AccountLocked, SlotsBusy.
     """
     started = clock.now()  # before the password is read: what voids challenges meanwhile voids this one as well
-    account = credentials.authenticate(email=email, password=password, client=client)
+    account = authentication.authenticate(email=email, password=password, client=client)
     now = clock.now()
     if settings().mfa_policy == "enrolment" and account.is_verified and not registry.chosen(account.id):
         return SignIn(account.id, tokens=_start_without_factor(account.id, client, started, now))

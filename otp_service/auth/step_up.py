@@ -3,7 +3,7 @@
 from typing import Any
 
 from otp_service import sessions, verifications
-from otp_service.accounts import callers, credentials, numbers, users
+from otp_service.accounts import authentication, numbers, users
 from otp_service.accounts.errors import InvalidCredentials
 from otp_service.accounts.users import Account
 from otp_service.core import clock
@@ -28,7 +28,7 @@ def requirement_of(user_id: int) -> Requirement:
 
 def request_code(caller: Caller, *, channel: Channel | None, client: ClientInfo) -> verifications.Delivery:
     """Send a code for this session alone. Raises InvalidToken, MethodNotEnrolled and what `otp.send` raises."""
-    account = callers.get(caller.user_id)
+    account = users.get_bearer(caller.user_id)
     registry.require_phone(account.id)
     recipient = verifications.Recipient(
         account.id,
@@ -53,7 +53,7 @@ def step_up(
     Raises InvalidCredentials, AccountLocked (the failures count with those of logins), SlotsBusy, MethodNotEnrolled,
     what Factor.prove raises, InvalidToken.
     """
-    account = callers.get(caller.user_id)
+    account = users.get_bearer(caller.user_id)
     if method == PASSWORD:
         return _by_password(caller, account, password, client)
     factor = registry.of_user(account.id, method)
@@ -86,12 +86,12 @@ def _by_password(caller: Caller, account: Account, password: str | None, client:
 def _check_password(account: Account, password: str | None, client: ClientInfo) -> None:
     if password is None:
         raise InvalidCredentials
-    credentials.authenticate(email=account.email, password=password, client=client)
+    authentication.authenticate(email=account.email, password=password, client=client)
 
 
 def _hold(account: Account) -> None:
     numbers.queue(account)
-    callers.hold(account.id)
+    users.hold_bearer(account.id)
 
 
 def _ask(caller: Caller, client: ClientInfo) -> Ask:

@@ -8,7 +8,7 @@ from typing import Any
 from flask import Blueprint
 
 from otp_service import sessions
-from otp_service.accounts import email_links, email_proofs
+from otp_service.accounts import email_verification
 from otp_service.auth import password_setting, phone_codes, registration, schemas, second_step, sign_in, step_up
 from otp_service.auth.presenters import (
     present_delivery,
@@ -76,7 +76,7 @@ def set_password(body: dict[str, Any]) -> None:
 @api(body=schemas.EmailTokenIn, out=schemas.EmailMessageOut, errors=(401, 409))
 def verify_email(body: dict[str, Any]) -> dict[str, Any]:
     """Verify an e-mail address with the token of a link; a link to a new address changes it. No session starts."""
-    return {"message": email_proofs.prove(body["token"], client=client_info()).value}
+    return {"message": email_verification.verify(body["token"], client=client_info()).value}
 
 
 @email.post("/resend")
@@ -85,7 +85,7 @@ def verify_email(body: dict[str, Any]) -> dict[str, Any]:
 @api(out=schemas.EmailMessageOut, status=202, errors=(401, 409))
 def resend_link(caller: Caller) -> dict[str, Any]:
     """Send another link to the account's address. Earlier links stop working."""
-    email_links.resend(caller, client=client_info())
+    email_verification.resend(caller, client=client_info())
     return {"message": "A link is on its way to your email address."}
 
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from otp_service import outbox
-from otp_service.accounts import links, number_undos, registrations, throttle
+from otp_service.accounts import links, phone_changes, registrations, throttle
 from otp_service.auth import challenges
 from otp_service.core import allowances, clock
 from otp_service.factors.totp import records as totp
@@ -32,7 +32,7 @@ RULES = (
     Rule("challenges", timedelta(days=1), challenges.forget),
     Rule("unconfirmed authenticator apps", totp.ENROLMENT_TTL, totp.forget),
     Rule("links", timedelta(days=7), links.forget),
-    Rule("undos of changes of number", timedelta(0), number_undos.forget),
+    Rule("undos of changes of number", timedelta(0), phone_changes.forget),
     Rule("verifications", timedelta(days=90), ledger.forget),
     Rule("sessions", timedelta(days=30), forgetting.forget),
     Rule("passkey challenges", timedelta(days=1), webauthn_challenges.forget),

@@ -5,7 +5,7 @@ import sys
 
 import click
 
-from otp_service.accounts import addresses, users
+from otp_service.accounts import email_addresses, users
 from otp_service.accounts.users import Account
 from otp_service.core import phone
 from otp_service.core.settings import settings
@@ -14,7 +14,7 @@ from otp_service.core.settings import settings
 def find_user(who: str) -> Account:
     """Find a user by id, e-mail address or phone number. Raises click.ClickException if there is none."""
     account = users.find_by_id(int(who)) if re.fullmatch(r"[0-9]{1,9}", who) else None
-    address, number = addresses.canonical(who), phone.parse(who, default_region=settings().phone_default_region)
+    address, number = email_addresses.canonical(who), phone.parse(who, default_region=settings().phone_default_region)
     if account is None and address is not None:
         account = users.find_by_email(address)
     if account is None and number is not None:
@@ -26,7 +26,7 @@ def find_user(who: str) -> Account:
 
 def read_email(text: str) -> str:
     """Return the canonical e-mail address. Raises click.BadParameter."""
-    address = addresses.canonical(text)
+    address = email_addresses.canonical(text)
     if address is None:
         raise click.BadParameter(f"{text!r} is not an e-mail address", param_hint="EMAIL")
     return address

@@ -6,7 +6,7 @@ from typing import Any
 import click
 
 from otp_service import audit, sessions
-from otp_service.accounts import credentials, numbers, registrations, users
+from otp_service.accounts import numbers, password_hashing, password_policy, registrations, users
 from otp_service.accounts.users import Account
 from otp_service.audit import COMMAND_LINE
 from otp_service.operators import services
@@ -20,7 +20,7 @@ from otp_service.operators.output import (
     print_json,
     print_table,
 )
-from otp_service.selfservice import erasing
+from otp_service.selfservice import personal_data
 
 EVENTS_SHOWN = 10
 
@@ -55,13 +55,13 @@ def create(email: str, phone_number: str, password_stdin: bool, verified: bool, 
     """
     canonical, number = read_email(email), read_number(phone_number)
     password = read_password(from_stdin=password_stdin)
-    faults = credentials.faults_of(password, email=canonical, phone_number=number)
+    faults = password_policy.faults_of(password, email=canonical, phone_number=number)
     if faults:
         raise click.ClickException("\n".join(faults))
     account = registrations.create(
         email=canonical,
         phone_number=number,
-        password_hash=credentials.hash_password(password),
+        password_hash=password_hashing.hash_password(password),
         client=COMMAND_LINE,
         is_verified=verified,
     )
@@ -148,7 +148,7 @@ def delete(who: str, yes: bool) -> None:
     account = find_user(who)
     if not yes:
         click.confirm(f"Delete user {account.id} ({account.email}) for good?", abort=True)
-    erasing.erase_by_operator(account)
+    personal_data.erase_by_operator(account)
     click.echo(f"Deleted user {account.id}.")
 
 

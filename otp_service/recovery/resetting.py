@@ -1,7 +1,7 @@
 """Sets a forgotten password: the code on the phone, a second factor where there is one, then all at once."""
 
 from otp_service import audit, sessions, verifications
-from otp_service.accounts import credentials, notices, users
+from otp_service.accounts import notices, password_hashing, users
 from otp_service.accounts.errors import UserNotFound
 from otp_service.core import clock
 from otp_service.core.database.transactions import transaction
@@ -27,7 +27,7 @@ def confirm(*, email: str, code: str, new_password: str, second: Answer | None, 
     account, proof = by_name.check(Purpose.PASSWORD_RESET, email, lambda: _prove(email, code, client), client=client)
     proof_of_second = second_step.prove(account.user_id, second, code_id=proof.attempt.verification_id, client=client)
     # Only now: whether it is the account's number can be told only to who holds that phone.
-    password_hash = credentials.hash_for(new_password, email=account.email, phone_number=account.phone_number)
+    password_hash = password_hashing.hash_for(new_password, email=account.email, phone_number=account.phone_number)
     _set(account, password_hash, (proof, proof_of_second), client)
 
 

@@ -4,7 +4,7 @@ from typing import Any
 
 from marshmallow import ValidationError, fields, post_load, validates_schema
 
-from otp_service.accounts import credentials
+from otp_service.accounts import password_policy
 from otp_service.accounts.fields import EmailField, password
 from otp_service.core.web.schema import Schema
 from otp_service.factors.phone.fields import CodeField
@@ -45,6 +45,6 @@ class PasswordResetConfirmIn(Schema):
         """As far as the request shows it: whose number it must not be is not known here."""
         if "new_password" in data:
             known = {"email": data.get("email", ""), "phone_number": ""}
-            faults = credentials.faults_of(data["new_password"], **known)
+            faults = password_policy.faults_of(data["new_password"], **known)
             if faults:
                 raise ValidationError(faults, "newPassword")

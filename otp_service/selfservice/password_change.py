@@ -1,7 +1,7 @@
-"""Changes the password of somebody who knows the old one."""
+"""Changes the password of a signed-in person who knows the current one."""
 
 from otp_service import audit, sessions
-from otp_service.accounts import callers, credentials, notices, users
+from otp_service.accounts import authentication, notices, password_hashing, password_policy, users
 from otp_service.accounts.errors import InvalidCredentials
 from otp_service.accounts.users import Account
 from otp_service.core import clock
@@ -13,19 +13,19 @@ from otp_service.sessions import Caller, Tokens
 
 
 def change(caller: Caller, *, current_password: str, new_password: str, client: ClientInfo) -> Tokens:
-    """Set the new password; every session ends but the caller's, which is given new tokens.
+    """Set the new password, end every other session, and return new tokens for the caller's.
 
     Raises InvalidInput about newPassword, InvalidCredentials, AccountLocked, SlotsBusy, InvalidToken.
     """
-    account = callers.get(caller.user_id)
-    _refuse_unfit(account, current_password, new_password)
-    credentials.authenticate(email=account.email, password=current_password, client=client)
-    password_hash = credentials.hash_password(new_password, field="newPassword")
+    account = users.get_bearer(caller.user_id)
+    _reject_unfit(account, current_password, new_password)
+    authentication.authenticate(email=account.email, password=current_password, client=client)
+    password_hash = password_hashing.hash_password(new_password, field="newPassword")
     now = clock.now()
     with transaction():
         held = users.find_and_hold(account.id)
         if held is None or held.password_changed_at != account.password_changed_at:
-            raise InvalidCredentials  # another password was set while this one was checked
+            raise InvalidCredentials  # another request set a password while this one compared the old one
         users.set_password_hash(account.id, password_hash, now=now)
         ended = sessions.end_all(account.id, now=now, keep=caller.session_id)
         tokens = sessions.renew(caller, is_verified=held.is_verified, now=now)
@@ -34,8 +34,8 @@ def change(caller: Caller, *, current_password: str, new_password: str, client: 
         return tokens
 
 
-def _refuse_unfit(account: Account, current: str, new: str) -> None:
-    faults = credentials.faults_of(new, email=account.email, phone_number=account.phone_number)
+def _reject_unfit(account: Account, current: str, new: str) -> None:
+    faults = password_policy.faults_of(new, email=account.email, phone_number=account.phone_number)
     if not faults and normalize(new) == normalize(current):
         faults = ["Password must be another one than before."]
     if faults:

@@ -1,9 +1,9 @@
-"""Changes the number after proof of the new one, and gives the earlier one back to whoever holds the way back."""
+"""Changes the number once the new one is verified, and undoes a change with the token from its e-mail."""
 
 from datetime import datetime
 
 from otp_service import audit, sessions, verifications
-from otp_service.accounts import callers, links, notices, number_undos, numbers, users
+from otp_service.accounts import links, notices, numbers, phone_changes, users
 from otp_service.accounts.errors import PhoneUnchanged
 from otp_service.accounts.users import Account
 from otp_service.core import clock
@@ -15,13 +15,15 @@ from otp_service.sessions.errors import InvalidToken
 from otp_service.sinch import Channel
 
 
-def ask(caller: Caller, *, phone_number: str, channel: Channel | None, client: ClientInfo) -> verifications.Delivery:
-    """Send a code to the new number, for this session alone; nothing else changes, and nobody is kept from it.
+def request(
+    caller: Caller, *, phone_number: str, channel: Channel | None, client: ClientInfo
+) -> verifications.Delivery:
+    """Send a code to the new number, which works in this session only.
 
-    Whether somebody has the number is not told: a proof decides. Raises PhoneUnchanged, InvalidToken and what
-    `otp.send` raises.
+    The number is not reserved, and whether another account has it makes no difference: verifying it decides (ADR 17).
+    Raises PhoneUnchanged, InvalidToken and what `verifications.send` raises.
     """
-    account = callers.get(caller.user_id)
+    account = users.get_bearer(caller.user_id)
     if account.is_verified and account.phone_number == phone_number:
         raise PhoneUnchanged
     purpose = verifications.Purpose.PHONE_CHANGE
@@ -32,7 +34,7 @@ def ask(caller: Caller, *, phone_number: str, channel: Channel | None, client: C
 
 
 def confirm(caller: Caller, *, code: str, client: ClientInfo) -> str:
-    """Take the code: the number is the user's, whoever had it. All other sessions and all sign-ins begun end.
+    """Verify the code, make the number the user's, and end all other sessions and open challenges.
 
     Returns the number. Raises OtpInvalid, TooManyAttempts, ProviderUnavailable, ProviderRefused, InvalidToken.
     """
@@ -45,29 +47,30 @@ def confirm(caller: Caller, *, code: str, client: ClientInfo) -> str:
     )
     now = clock.now()
     with transaction():
+        # The turn of the number before the lock on the user, as everywhere: the order avoids a deadlock (ADR 17).
         wait_for_turn(proof.phone_number)
         before = users.find_with_session(caller.user_id, caller.session_id, now=now)
         if before is None:
-            raise InvalidToken  # the session ended while the code was checked
+            raise InvalidToken  # the session ended while the provider checked the code
         verifications.redeem(proof, client=client, now=now)
         users.void_challenges(before.id, now=now)
         trusted_devices.end_all(before.id, now=now)
         ended = sessions.end_all(before.id, now=now, keep=caller.session_id)
         audit.record("phone.changed", user_id=before.id, client=client, at=now, sessionsEnded=ended)
-        _tell(before, proof.phone_number, client, now)
+        _notify(before, proof.phone_number, client, now)
     return proof.phone_number
 
 
 def undo(token: str, *, client: ClientInfo) -> None:
-    """Give the earlier number back as proven, and end every session; nobody is signed in.
+    """Give the earlier number back as verified, and end every session. No new session starts.
 
-    Raises InvalidToken, PhoneNumberTaken when somebody else proved the number since.
+    Raises InvalidToken, PhoneNumberTaken if another account has verified the number since.
     """
     now = clock.now()
-    change = number_undos.get(token, now=now)
+    change = phone_changes.get(token, now=now)
     with transaction():
         numbers.restore(change.user_id, phone_number=change.earlier_number, now=now)
-        number_undos.close(change)
+        phone_changes.close(change)
         verifications.end_of_number(change.earlier_number, owner_id=change.user_id, now=now)
         trusted_devices.end_all(change.user_id, now=now)
         ended = sessions.end_all(change.user_id, now=now)
@@ -75,19 +78,19 @@ def undo(token: str, *, client: ClientInfo) -> None:
         notices.notify(change.user_id, "phone_changed", now=now, client=client, phone_number=change.earlier_number)
 
 
-def _tell(before: Account, phone_number: str, client: ClientInfo, now: datetime) -> None:
-    """With the way back, where there was a proven number."""
+def _notify(before: Account, phone_number: str, client: ClientInfo, now: datetime) -> None:
+    """Notify the user. If the number from before was verified, the message has a link that undoes the change."""
     if before.phone_number in {None, phone_number} or not before.is_verified:
         notices.notify(before.id, "phone_changed", now=now, client=client, phone_number=phone_number)
         return
-    token = number_undos.open_way_back(before.id, before.reachable_number(), now=now)
+    token = phone_changes.record(before.id, before.reachable_number(), now=now)
     notices.notify(
         before.id,
         "phone_change_undo",
         now=now,
         client=client,
         phone_number=phone_number,
-        link=links.web_address(number_undos.PAGE, token),
+        link=links.web_address(phone_changes.PAGE, token),
         token=token,
-        valid_minutes=int(number_undos.LIFETIME.total_seconds()) // 60,
+        valid_minutes=int(phone_changes.LIFETIME.total_seconds()) // 60,
     )

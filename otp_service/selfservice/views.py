@@ -5,13 +5,13 @@ from typing import Any
 
 from flask import Blueprint
 
-from otp_service.accounts import email_links, profiles
+from otp_service.accounts import email_verification, profiles
 from otp_service.auth.presenters import present_delivery
 from otp_service.auth.schemas import EmailMessageOut, OtpSentOut
 from otp_service.core.web import request_limits
 from otp_service.core.web.api import api
 from otp_service.core.web.tracing import client_info
-from otp_service.selfservice import erasing, exporting, password_change, phone_change, schemas
+from otp_service.selfservice import password_change, personal_data, phone_change, schemas
 from otp_service.sessions import Caller, fresh_sign_in, signed_in, token_bearer
 from otp_service.verifications.texts import RISK
 
@@ -41,7 +41,7 @@ def edit_profile(body: dict[str, Any], caller: Caller) -> dict[str, Any]:
 @api(query=schemas.EventsIn, out=schemas.EventsOut, errors=(400, 401))
 def events(query: dict[str, Any], caller: Caller) -> dict[str, Any]:
     """List the security events of the account, newest first."""
-    return profiles.events(caller.user_id, cursor=query.get("cursor"))
+    return personal_data.events(caller.user_id, cursor=query.get("cursor"))
 
 
 @account.post("/password")
@@ -60,7 +60,7 @@ def change_password(body: dict[str, Any], caller: Caller) -> dict[str, Any]:
 @api(body=schemas.EmailIn, out=EmailMessageOut, status=202, errors=(401, 403, 409))
 def change_email(body: dict[str, Any], caller: Caller) -> dict[str, Any]:
     """Send a link to a new address. The account changes to it once the link is used."""
-    email_links.ask_change(caller, email=body["email"], client=client_info())
+    email_verification.request_change(caller, email=body["email"], client=client_info())
     return {"message": "A link is on its way to the new address, which becomes yours once it is opened."}
 
 
@@ -71,7 +71,7 @@ def change_email(body: dict[str, Any], caller: Caller) -> dict[str, Any]:
 def change_phone(body: dict[str, Any], caller: Caller) -> dict[str, Any]:
     """Send a code to a new number. The account changes to it once the code is verified."""
     number, channel = body["phone_number"], body.get("channel")
-    return present_delivery(phone_change.ask(caller, phone_number=number, channel=channel, client=client_info()))
+    return present_delivery(phone_change.request(caller, phone_number=number, channel=channel, client=client_info()))
 
 
 @account.post("/phone/verify")
@@ -99,7 +99,7 @@ def undo_phone(body: dict[str, Any]) -> dict[str, Any]:
 @api(out=schemas.ExportOut, errors=(401,))
 def export(caller: Caller) -> dict[str, Any]:
     """Export everything that is stored about the person."""
-    return exporting.export(caller.user_id)
+    return personal_data.export(caller.user_id)
 
 
 @account.delete("")
@@ -108,4 +108,4 @@ def export(caller: Caller) -> dict[str, Any]:
 @api(body=schemas.ErasureIn, errors=(401, 503))
 def erase(body: dict[str, Any], caller: Caller) -> None:
     """Erase the account and its data permanently."""
-    erasing.erase_own(caller, password=body["password"], client=client_info())
+    personal_data.erase_own(caller, password=body["password"], client=client_info())

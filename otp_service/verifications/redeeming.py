@@ -22,7 +22,7 @@ def redeem(proof: Proof, *, client: ClientInfo, now: datetime) -> None:
     """
     with transaction():
         changes = proof.purpose is Purpose.PHONE_CHANGE
-        outcome = numbers.prove(proof.user_id, phone_number=proof.phone_number, now=now, replaces=changes)
+        outcome = numbers.verify(proof.user_id, phone_number=proof.phone_number, now=now, replaces=changes)
         if outcome is Outcome.REFUSED or users.find_and_hold(proof.user_id) is None:
             raise OtpInvalid
         if not ledger.move(proof.attempt.verification_id, (State.SENT,), State.VERIFIED, settled_at=now):

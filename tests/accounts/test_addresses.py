@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from otp_service.accounts.addresses import MAXIMUM_LENGTH, canonical
+from otp_service.accounts.email_addresses import MAXIMUM_LENGTH, canonical
 
 LOCAL = st.text(min_size=1, max_size=64)
 DOMAIN = st.text(alphabet="abcÄßİΣ-.1xn", min_size=1, max_size=60)

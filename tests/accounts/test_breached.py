@@ -9,7 +9,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
 
-from otp_service.accounts.breached import is_breached
+from otp_service.accounts.password_policy import is_breached
 from tests.api import Api
 from tests.conftest import MakeApp
 from tests.factories import new_details

@@ -7,7 +7,7 @@ from otp_service.accounts import users
 from otp_service.audit.models import AuditEvent
 from otp_service.core.database.transactions import fetch_all
 from otp_service.extensions import db
-from otp_service.selfservice import erasing
+from otp_service.selfservice import personal_data
 from otp_service.simulator import Simulator
 from tests.api import Api
 from tests.factories import Person, log_in, make_person, new_details, sign_in
@@ -15,7 +15,7 @@ from tests.factories import Person, log_in, make_person, new_details, sign_in
 
 def remove(app: Flask, person: Person) -> None:
     with app.app_context():
-        erasing.erase_by_operator(users.get(person.id))
+        personal_data.erase_by_operator(users.get(person.id))
 
 
 def rows_by_table(app: Flask) -> dict[str, int]:

@@ -10,7 +10,7 @@ from sqlalchemy import select
 from otp_service.audit.models import AuditEvent
 from otp_service.core.database.transactions import fetch_all
 from otp_service.extensions import db
-from otp_service.selfservice import exporting
+from otp_service.selfservice import personal_data
 from otp_service.simulator import Simulator
 from tests.accounts.email.letters import letters
 from tests.accounts.moving import flask_users
@@ -122,10 +122,10 @@ def test_other_people_lose_nothing(app: Flask, api: Api, sinch: Simulator, ada: 
 
 def test_every_table_about_people_is_exported_or_says_why_not() -> None:
     about_people = {name for name, table in db.metadata.tables.items() if "user_id" in table.columns} | {"users"}
-    exported = {part.table for part in exporting.PARTS}
-    assert about_people == exported | set(exporting.EXEMPT)
-    assert not exported & set(exporting.EXEMPT)
-    assert all(len(reason) > 20 for reason in exporting.EXEMPT.values())
+    exported = {part.table for part in personal_data.PARTS}
+    assert about_people == exported | set(personal_data.EXEMPT)
+    assert not exported & set(personal_data.EXEMPT)
+    assert all(len(reason) > 20 for reason in personal_data.EXEMPT.values())
 
 
 def test_an_export_tells_everything_about_its_person_alone(
@@ -139,7 +139,7 @@ def test_an_export_tells_everything_about_its_person_alone(
     assert response.status_code == 200
     assert response.headers["Cache-Control"] == "no-store"
     told = response.json
-    assert set(told) == {"exportedAt", *(part.name for part in exporting.PARTS)}
+    assert set(told) == {"exportedAt", *(part.name for part in personal_data.PARTS)}
     assert (told["profile"]["email"], told["profile"]["phoneNumber"]) == (ada.email, new)
     assert [change["earlierNumber"] for change in told["phoneChanges"]] == [ada.phone_number]
     assert tokens["sessionId"] in {session["id"] for session in told["sessions"]}

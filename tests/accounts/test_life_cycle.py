@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule, run_state_machine_as_test
 from sqlalchemy import select
 
-from otp_service.accounts import credentials, registrations, users
+from otp_service.accounts import password_hashing, registrations, users
 from otp_service.accounts.models import User
 from otp_service.audit import COMMAND_LINE
 from otp_service.auth.registration import UNPROVEN_FOR
@@ -101,7 +101,7 @@ class LifeOfNumbers(RuleBasedStateMachine):
                 made = registrations.create(
                     email=email,
                     phone_number=phone_number,
-                    password_hash=credentials.hash_password(PASSWORD),
+                    password_hash=password_hashing.hash_password(PASSWORD),
                     client=COMMAND_LINE,
                     hold=UNPROVEN_FOR,
                     may_share=True,

@@ -6,7 +6,7 @@ import pytest
 from flask import Flask
 from sqlalchemy import func, select
 
-from otp_service.accounts import credentials, numbers, registrations, users
+from otp_service.accounts import numbers, password_hashing, registrations, users
 from otp_service.accounts.errors import EmailTaken, PhoneNumberTaken
 from otp_service.accounts.models import User
 from otp_service.accounts.users import Account
@@ -30,7 +30,7 @@ def make_claimant(app: Flask, phone_number: str) -> Person:
         account = registrations.create(
             email=email,
             phone_number=phone_number,
-            password_hash=credentials.hash_password(PASSWORD),
+            password_hash=password_hashing.hash_password(PASSWORD),
             client=COMMAND_LINE,
             hold=UNPROVEN_FOR,
             may_share=True,
@@ -180,7 +180,7 @@ def test_people_who_take_each_others_numbers_at_once_end_with_one_owner_each(app
         def take(number: int, pair: list[Person] = pair) -> None:
             with app.app_context(), transaction():
                 taken = pair[1 - number].phone_number
-                numbers.prove(pair[number].id, phone_number=taken, now=clock.now(), replaces=True)
+                numbers.verify(pair[number].id, phone_number=taken, now=clock.now(), replaces=True)
 
         at_once(2, take)
         owners = [proven_owners(app, person.phone_number) for person in pair]
@@ -195,7 +195,7 @@ def test_a_registration_and_a_proof_of_one_number_at_once_break_nothing(app: Fla
             if part:
                 return api.post("/auth/register", new_details(phoneNumber=number)).status_code
             with app.app_context(), transaction():
-                numbers.prove(person.id, phone_number=number, now=clock.now(), replaces=True)
+                numbers.verify(person.id, phone_number=number, now=clock.now(), replaces=True)
             return 0
 
         assert set(at_once(4, race)) <= {0, 201, 409}

@@ -16,7 +16,7 @@ import pytest
 from flask import Flask
 from sqlalchemy import insert, select
 
-from otp_service.accounts import credentials
+from otp_service.accounts import password_hashing
 from otp_service.accounts.models import User
 from otp_service.audit.models import AuditEvent
 from otp_service.core import clock
@@ -131,7 +131,7 @@ class Chaos:
 def make_people(app: Flask, count: int) -> list[Person]:
     """Register many at once: the hash is the same for all."""
     with app.app_context():
-        password_hash, now = credentials.hash_password(PASSWORD), clock.now()
+        password_hash, now = password_hashing.hash_password(PASSWORD), clock.now()
         numbers = [f"+1{area}555{line:04d}" for area in (212, 213, 310) for line in range(10_000)][:count]
         rows = [
             {

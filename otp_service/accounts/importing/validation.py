@@ -9,7 +9,7 @@ from typing import Any
 
 from sqlalchemy import select
 
-from otp_service.accounts import addresses
+from otp_service.accounts import email_addresses
 from otp_service.accounts.importing.rows import (
     BOOLEAN_COLUMNS,
     NULLABLE_COLUMNS,
@@ -134,9 +134,9 @@ def _text(value: Any, *, longest: int = _LONGEST_TEXT) -> str:
 
 
 def _email(value: Any) -> str:
-    text = _text(value, longest=addresses.MAXIMUM_LENGTH)
-    address = addresses.canonical(text) if text else ""
-    if address is None or len(address) > addresses.MAXIMUM_LENGTH:
+    text = _text(value, longest=email_addresses.MAXIMUM_LENGTH)
+    address = email_addresses.canonical(text) if text else ""
+    if address is None or len(address) > email_addresses.MAXIMUM_LENGTH:
         raise Invalid("is not an e-mail address")
     return address
 

@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import Any
 
 from otp_service import audit
-from otp_service.accounts import credentials, notices
+from otp_service.accounts import notices, password_hashing
 from otp_service.core import clock
 from otp_service.core.crypto.hash_slots import SlotsBusy
 from otp_service.core.database.transactions import transaction
@@ -67,7 +67,7 @@ class BackupCodesFactor:
 
         Raises OtpInvalid, TooManyAttempts, AuthenticatorDisabled, SlotsBusy (nothing is spent).
         """
-        credentials.refuse_when_full()
+        password_hashing.refuse_when_full()
         now = clock.now()
         throttle.take(ask.user_id, KIND, client=ask.client, now=now)
         code = codes.read(answer["code"])

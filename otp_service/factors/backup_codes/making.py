@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from otp_service import audit
-from otp_service.accounts import callers, notices
+from otp_service.accounts import notices, users
 from otp_service.core import clock
 from otp_service.core.database.transactions import transaction
 from otp_service.core.web.tracing import ClientInfo
@@ -49,7 +49,7 @@ def make_anew(user_id: int, *, client: ClientInfo) -> tuple[str, ...]:
     made = make(user_id)
     now = clock.now()
     with transaction():
-        callers.hold(user_id)  # of two at once one goes first, or both lots would be stored
+        users.hold_bearer(user_id)  # of two at once one goes first, or both lots would be stored
         made.store(client=client, now=now)
         notices.notify(user_id, "factor_added", now=now, client=client, factor=KIND)
     return made.codes

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from datetime import datetime
 
-from otp_service.accounts import callers
+from otp_service.accounts import users
 from otp_service.core import clock
 from otp_service.core.crypto.hash_slots import SlotsBusy
 from otp_service.core.database.transactions import transaction
@@ -31,7 +31,7 @@ def begin(user_id: int) -> Begun:
     """Hand out a new secret; an earlier one that was not confirmed is void. Raises FactorExists, InvalidToken."""
     secret = codes.new_secret()
     with transaction():
-        account = callers.hold(user_id)
+        account = users.hold_bearer(user_id)
         if records.find(user_id):
             raise FactorExists
         records.begin(user_id, secret, now=clock.now())
@@ -54,7 +54,7 @@ def confirm(user_id: int, *, code: str, client: ClientInfo) -> tuple[str, ...]:
         raise OtpInvalid
     spare = _spare_codes(user_id, now)
     with transaction():
-        callers.hold(user_id)
+        users.hold_bearer(user_id)
         if not records.confirm(waiting.id, step=step, now=now):
             raise FactorNotFound  # replaced or confirmed while the code was checked
         changes.record_added(user_id, KIND, client=client, now=now)
@@ -65,7 +65,7 @@ def remove(caller: Caller, *, client: ClientInfo) -> None:
     """Forget the app; every session ends but the caller's. Raises FactorNotFound, InvalidToken."""
     now, user_id = clock.now(), caller.user_id
     with transaction():
-        callers.hold(user_id)
+        users.hold_bearer(user_id)
         if not records.find(user_id):
             raise FactorNotFound
         TOTP.remove_all(user_id)

@@ -5,7 +5,7 @@ from datetime import datetime
 from typing import Any
 
 from otp_service import audit
-from otp_service.accounts import callers
+from otp_service.accounts import users
 from otp_service.accounts.users import Account
 from otp_service.core import clock
 from otp_service.core.database.transactions import transaction
@@ -27,7 +27,7 @@ LIMIT = 10
 def offer(caller: Caller) -> Any:
     """Options for a new passkey, which this session alone can enrol. Raises PasskeysOff, InvalidToken."""
     ceremonies.rp_id()
-    account = callers.get(caller.user_id)
+    account = users.get_bearer(caller.user_id)
     return ceremonies.creation_options(
         handle=handles.of_user(account.id),
         name=account.email,
@@ -56,7 +56,7 @@ def enrol(caller: Caller, attestation: Attestation, *, name: str, client: Client
     maker = registry.find_code_maker()
     spare = maker.make_first(caller.user_id) if maker else None  # before the transaction: hashing them takes long
     with transaction():
-        account = callers.hold(caller.user_id)  # so that the limit holds
+        account = users.hold_bearer(caller.user_id)  # so that the limit holds
         challenges.spend(challenge_id, now=now)
         passkey = _add(account, enrolled, name, attestation.transports, now)
         changes.record_added(account.id, KIND, client=client, now=now, **_which(passkey))
@@ -80,7 +80,7 @@ def remove(id: uuid.UUID, *, caller: Caller, client: ClientInfo) -> None:
     """
     now, user_id = clock.now(), caller.user_id
     with transaction():
-        callers.hold(user_id)
+        users.hold_bearer(user_id)
         passkey = credentials.get(id, user_id=user_id)
         credentials.remove(id, user_id=user_id)
         changes.record_removed(caller, KIND, client=client, now=now, **_which(passkey))

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 from flask import Flask
 
-from otp_service.accounts import email_links, users
+from otp_service.accounts import email_verification, users
 from otp_service.audit import COMMAND_LINE
 from otp_service.core.database.transactions import transaction
 from otp_service.simulator import Simulator
@@ -98,7 +98,7 @@ def test_a_link_works_once(api: Api, ada: Person) -> None:
 def test_a_link_works_for_a_day(app: Flask, api: Api, time: Time, seconds: int, status: int) -> None:
     person = make_person(app)  # whose registration is not released meanwhile
     with app.app_context(), transaction():
-        email_links.send_first(users.get(person.id), client=COMMAND_LINE)
+        email_verification.send_first(users.get(person.id), client=COMMAND_LINE)
     token = token_sent(api, person.email)
     time.advance(seconds)
     assert verify(api, token).status_code == status

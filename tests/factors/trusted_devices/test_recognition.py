@@ -4,7 +4,7 @@ import pytest
 from flask import Flask
 from sqlalchemy import select, update
 
-from otp_service.accounts import credentials, users
+from otp_service.accounts import password_hashing, users
 from otp_service.accounts.models import User
 from otp_service.core import clock
 from otp_service.core.database.transactions import execute, fetch_all, transaction
@@ -60,7 +60,7 @@ def test_trust_ends_after_thirty_days(time: Time, alice: SignedIn, remember: Rem
 def test_a_new_password_ends_trust(app: Flask, alice: SignedIn, remember: Remember, recognises: Recognises) -> None:
     token = remember(alice)
     with app.app_context(), transaction():
-        users.set_password_hash(alice.person.id, credentials.hash_password("Another-Horse-8"), now=clock.now())
+        users.set_password_hash(alice.person.id, password_hashing.hash_password("Another-Horse-8"), now=clock.now())
     assert not recognises(alice, token)
 
 

@@ -1,7 +1,8 @@
-"""Whose an e-mail address is: it is proven, it changes hands, and who holds it without any proof gives way."""
+"""E-mail addresses: one canonical form, who holds one, and which registrations give way to its owner."""
 
 from datetime import datetime
 
+from email_validator import EmailNotValidError, validate_email
 from sqlalchemy import ColumnElement, or_, select, update
 from sqlalchemy.exc import IntegrityError
 
@@ -15,44 +16,61 @@ from otp_service.core.allowances import DAY, Allowance
 from otp_service.core.database.transactions import execute, fetch_one, transaction, violated_constraint
 from otp_service.core.web.tracing import ClientInfo
 
-_TOLD = "already-registered"
+MAXIMUM_LENGTH = 254
+_OWNER_NOTICE = "already-registered"
+
+
+def canonical(text: str) -> str | None:
+    """Return the address in lower case, NFC, with an IDNA domain in Unicode; None if it is not an address.
+
+    No other spelling of the address can open a second account or another limit. The local part is folded too:
+    RFC 5321 lets a host distinguish `A@` from `a@`, but no host in common use does.
+    """
+    if len(text) > MAXIMUM_LENGTH or "." not in text.rpartition("@")[2]:
+        return None
+    try:
+        address = validate_email(text, check_deliverability=False, globally_deliverable=False)
+    except EmailNotValidError:
+        return None
+    return address.normalized.lower()
 
 
 def is_taken(email: str, *, now: datetime) -> bool:
-    """Whether an address is somebody's, beyond a registration that proved nothing."""
+    """Whether an account has the address, other than a registration that gives way."""
     return fetch_one(select(User.id).where(User.email == email, ~_gives_way(now))) is not None
 
 
-def tell_owner(email: str, event: str, *, client: ClientInfo, now: datetime) -> None:
-    """Tell whoever has the address that somebody else wanted it, while nobody else may know that it is taken.
+def notify_owner(email: str, event: str, *, client: ClientInfo, now: datetime) -> None:
+    """Notify the owner of an address that another person tried to use it; the caller learns neither way.
 
-    Once a day at most: strangers must not fill anybody's mailbox.
+    Sends at most one message a day, so that strangers cannot fill the owner's mailbox.
     """
     with transaction():
         account = users.find_by_email(email)
         if account is None:
-            return  # deleted at this moment: the next try will do
+            return  # deleted after the address was found taken: the next try finds it free
         audit.record(event, user_id=account.id, client=client, at=now)
-        if allowances.take_if_left(Allowance(_TOLD, str(account.id), 1, DAY), now=now):
+        if allowances.take_if_left(Allowance(_OWNER_NOTICE, str(account.id), 1, DAY), now=now):
             notices.notify(account.id, "already_registered", now=now, client=client)
 
 
 def mark_verified(user_id: int, *, email: str, now: datetime) -> bool:
-    """Note that the user proved an address, in the open transaction; False when it is not the user's any more."""
+    """Record in the open transaction that the user verified an address; False if the user has another one now."""
     is_theirs = (User.id == user_id) & (User.email == email)
     return execute(update(User).where(is_theirs).values(email_verified_at=now)).rowcount == 1
 
 
 def change(account: Account, *, email: str, now: datetime) -> None:
-    """Give the user a proven address, in the open transaction; challenges earned before are void. Raises EmailTaken.
+    """Give the user a verified address, in the open transaction. Challenges issued before are void.
 
-    A registration that holds the address without proof goes, and all that is theirs.
+    Deletes a registration that holds the address without having verified it. Raises EmailTaken.
     """
     registrations.release(User.email == email, _gives_way(now), now=now)
     values = {"email": email, "email_verified_at": now, "challenges_void_before": now}
     try:
         execute(update(User).where(User.id == account.id).values(**values))
     except IntegrityError as error:
+        # The constraint decides: another account may have taken the address since the link was sent (ADR 3).
         if violated_constraint(error) != "uq_users_email":
             raise
         raise EmailTaken from error
@@ -60,5 +78,5 @@ def change(account: Account, *, email: str, now: datetime) -> None:
 
 
 def _gives_way(now: datetime) -> ColumnElement[bool]:
-    """Whether a user has neither proven the number nor the address, or had too long for the number."""
+    """Whether a user is a registration that verified neither number nor address, or whose time for that is over."""
     return User.held_until.is_not(None) & or_(User.email_verified_at.is_(None), User.held_until <= now)

@@ -1,0 +1,79 @@
+"""Checks the password of an account; an unknown address costs the same time and gives the same error."""
+
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Select, select, update
+
+from otp_service import audit
+from otp_service.accounts import notices, password_hashing, throttle, users
+from otp_service.accounts.errors import InvalidCredentials
+from otp_service.accounts.models import User
+from otp_service.accounts.users import Account
+from otp_service.core import clock
+from otp_service.core.crypto.hash_slots import SlotsBusy
+from otp_service.core.database.prepared import Given, prepared
+from otp_service.core.database.transactions import execute, fetch_one, transaction
+from otp_service.core.web.tracing import ClientInfo, concerns
+
+
+def authenticate(*, email: str, password: str, client: ClientInfo) -> Account:
+    """Return the account with this canonical address and password.
+
+    Raises InvalidCredentials, alike for an unknown address, a wrong password and an account that an operator locked;
+    AccountLocked while the wait after failures runs; SlotsBusy.
+    """
+    # First of all: under overload, rejected requests write nothing and cost no connection.
+    password_hashing.refuse_when_full()
+    now = clock.now()
+    subject = throttle.subject_of(email)
+    row = fetch_one(*_stored(email))
+    if row is not None:
+        concerns(row.id)
+    # Counted and committed before the hash, so that parallel guesses cannot all pass the same count (ADR 7).
+    failures = throttle.take(subject, now=now)
+    is_locked = row is not None and row.locked_at is not None
+    try:
+        # No upgrade for a locked account: the time of a second hash would confirm the password.
+        matches, upgraded = password_hashing.compare(
+            password, row.password_hash if row else None, may_upgrade=not is_locked
+        )
+    except SlotsBusy:
+        with transaction():
+            throttle.give_back(subject, taken_at=now)
+        raise
+    if row is None or not matches or is_locked:
+        _record_failure(row.id if row else None, failures, client, now)
+        raise InvalidCredentials
+    _record_success(row.id, subject, row.password_hash, upgraded)
+    return users.get(row.id)
+
+
+@prepared
+def _stored(email: Given) -> Select[Any]:
+    return select(User.id, User.password_hash, User.locked_at).where(User.email == email)
+
+
+def _record_failure(user_id: int | None, failures: int, client: ClientInfo, now: datetime) -> None:
+    with transaction():
+        audit.record("login.failed", user_id=user_id, client=client, at=now, inARow=failures)
+        if throttle.starts_a_wait(failures):
+            audit.record("login.wait_started", user_id=user_id, client=client, at=now, inARow=failures)
+            if user_id is not None:
+                # A guessed password must not have earned a challenge that outlives the wait.
+                users.void_challenges(user_id, now=now)
+                _notify_of_first_wait(user_id, failures, client, now)
+
+
+def _notify_of_first_wait(user_id: int, failures: int, client: ClientInfo, now: datetime) -> None:
+    if throttle.is_first_wait(failures) and users.find_and_hold(user_id) is not None:
+        notices.notify(user_id, "lockout", now=now, client=client)
+
+
+def _record_success(user_id: int, subject: str, stored: str, upgraded: str | None) -> None:
+    with transaction():
+        throttle.clear(subject)
+        if upgraded is not None:
+            # Only over the hash that was compared: a password that was set meanwhile stays (ADR 3).
+            is_unchanged = (User.id == user_id) & (User.password_hash == stored)
+            execute(update(User).where(is_unchanged).values(password_hash=upgraded))

@@ -1,0 +1,94 @@
+"""What the service stores about a person: the person's events, the export of everything, and its erasure."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from otp_service import audit, outbox
+from otp_service.accounts import authentication, links, phone_changes, throttle, users
+from otp_service.accounts.users import Account
+from otp_service.audit import personal_data as audit_data
+from otp_service.auth import challenges
+from otp_service.core import allowances, clock
+from otp_service.core.database.transactions import transaction
+from otp_service.core.web.tracing import ClientInfo
+from otp_service.factors import personal_data as factors
+from otp_service.factors.backup_codes import personal_data as backup_codes
+from otp_service.factors.totp import personal_data as totp
+from otp_service.factors.trusted_devices import devices as trusted_devices
+from otp_service.factors.webauthn import personal_data as webauthn
+from otp_service.sessions import Caller
+from otp_service.sessions import personal_data as sessions
+from otp_service.verifications import personal_data as verifications
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """A part of an export: its name there, the table that it shows, and the function that reads it for a user's id."""
+
+    name: str
+    table: str
+    read: Callable[[int], Any]
+
+
+# A new table about people needs a line here, or a reason in EXEMPT: a test compares both with the database.
+PARTS = (
+    Part("profile", "users", users.personal_data),
+    Part("links", "account_links", links.personal_data),
+    Part("phoneChanges", "phone_changes", phone_changes.personal_data),
+    Part("challenges", "challenges", challenges.personal_data),
+    Part("sessions", "sessions", sessions.sessions),
+    Part("verifications", "verifications", verifications.verifications),
+    Part("authenticators", "totp_authenticators", totp.authenticators),
+    Part("passkeys", "webauthn_credentials", webauthn.credentials),
+    Part("backupCodes", "backup_codes", backup_codes.codes),
+    Part("defaultMethods", "factor_defaults", factors.defaults),
+    Part("failedProofs", "factor_throttles", factors.throttles),
+    Part("trustedDevices", "trusted_devices", trusted_devices.personal_data),
+    Part("messages", "outbox_messages", outbox.personal_data),
+    Part("events", "audit_events", audit_data.events),
+)
+EXEMPT = {
+    "webauthn_handles": "a random number by which passkeys know the account; it says nothing of the person",
+    "webauthn_challenges": "random numbers that live for some minutes, of which only a hash is stored",
+}
+"""Tables with a user's id that an export leaves out, and why."""
+
+
+def events(user_id: int, *, cursor: str | None) -> dict[str, Any]:
+    """Return a page of the user's events and the cursor of the next page, None at the end."""
+    found = audit.events_of(user_id, before=int(cursor) if cursor else None)
+    return {"events": found, "next": str(found[-1].id) if len(found) == audit.PAGE else None}
+
+
+def export(user_id: int) -> dict[str, Any]:
+    """Return all parts. Each is as of its own moment."""
+    return {"exportedAt": clock.now(), **{part.name: part.read(user_id) for part in PARTS}}
+
+
+def erase_own(caller: Caller, *, password: str, client: ClientInfo) -> None:
+    """Erase the caller's account. Raises InvalidCredentials, AccountLocked, SlotsBusy, InvalidToken."""
+    account = users.get_bearer(caller.user_id)
+    authentication.authenticate(email=account.email, password=password, client=client)
+    _erase(account, "user.deleted", client)
+
+
+def erase_by_operator(account: Account) -> None:
+    """Erase an account. Raises UserNotFound."""
+    _erase(account, "user.deleted_by_operator", audit.COMMAND_LINE)
+
+
+def _erase(account: Account, event: str, client: ClientInfo) -> None:
+    """Delete the account and the user's rows; keep the events without personal data, and notify the person."""
+    now = clock.now()
+    with transaction():
+        users.remove(account.id)
+        outbox.forget_user(account.id)
+        throttle.clear(throttle.subject_of(account.email))
+        # Only what counts by account. What counts by number stays: else each deletion would allow the next account as
+        # many messages to that number again (ADR 13).
+        allowances.clear_subject(str(account.id))
+        audit.record(event, user_id=account.id, client=client, at=now)
+        audit_data.make_unreadable(account.id)
+        ip, agent = client.ip or None, client.agent or None
+        outbox.enqueue("account_deleted", to=account.email, locale=account.locale, now=now, ip=ip, agent=agent)
