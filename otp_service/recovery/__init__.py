@@ -1,1 +1,1 @@
-"""Gets people back in who forgot their password."""
+"""Recovery of an account whose password is forgotten: `/auth/password-reset`."""

@@ -1,4 +1,4 @@
-"""What the routes of a recovery take and give."""
+"""Request and response schemas of the password reset."""
 
 from typing import Any
 
@@ -9,31 +9,30 @@ from otp_service.accounts.fields import EmailField, password
 from otp_service.core.web.schema import Schema
 from otp_service.factors.phone.fields import CodeField
 from otp_service.factors.schemas import AnswerIn
-from otp_service.recovery.second_step import Answer
 
 
 class PasswordResetIn(Schema):
-    """Whose password is forgotten."""
+    """The address of the account."""
 
     email = EmailField(required=True)
 
 
 class PasswordResetOut(Schema):
-    """The same for everybody."""
+    """The same response whether or not there is an account."""
 
     message = fields.String(required=True)
 
 
 class SecondFactorIn(AnswerIn):
-    """Another factor than the phone."""
+    """A response by another factor than the phone."""
 
     @post_load
-    def _gather(self, data: dict[str, Any], **_: Any) -> Answer:
-        return Answer(data["method"], self.load_answer(data))
+    def _gather(self, data: dict[str, Any], **_: Any) -> dict[str, Any]:
+        return {"method": data["method"], "answer": self.load_answer(data)}
 
 
 class PasswordResetConfirmIn(Schema):
-    """The code that came, and the password to set."""
+    """The code that was sent, and the password to set."""
 
     email = EmailField(required=True)
     otp_code = CodeField()
@@ -42,7 +41,7 @@ class PasswordResetConfirmIn(Schema):
 
     @validates_schema(skip_on_field_errors=False)
     def _check_password(self, data: dict[str, Any], **_: Any) -> None:
-        """As far as the request shows it: whose number it must not be is not known here."""
+        """Check what needs no account; the account's number is compared after a right code."""
         if "new_password" in data:
             known = {"email": data.get("email", ""), "phone_number": ""}
             faults = password_policy.faults_of(data["new_password"], **known)

@@ -1,4 +1,4 @@
-"""The routes of a recovery."""
+"""The routes of `/auth/password-reset`."""
 
 from typing import Any
 
@@ -7,7 +7,8 @@ from flask import Blueprint
 from otp_service.core.web import request_limits
 from otp_service.core.web.api import api
 from otp_service.core.web.tracing import client_info
-from otp_service.recovery import requesting, resetting, schemas
+from otp_service.recovery import password_reset, schemas
+from otp_service.recovery.password_reset import SecondFactor
 
 bp = Blueprint("recovery", __name__, url_prefix="/auth")
 REQUESTED = "If this address belongs to an account with a verified phone, a code is on its way to that phone."
@@ -17,8 +18,8 @@ REQUESTED = "If this address belongs to an account with a verified phone, a code
 @request_limits.otp
 @api(body=schemas.PasswordResetIn, out=schemas.PasswordResetOut, status=202)
 def request_reset(body: dict[str, Any]) -> dict[str, Any]:
-    """Have a code sent for a new password; the answer is the same whether or not there is an account."""
-    requesting.request(**body, client=client_info())
+    """Send a code for a new password. The response is the same whether or not there is an account."""
+    password_reset.request(**body, client=client_info())
     return {"message": REQUESTED}
 
 
@@ -26,11 +27,12 @@ def request_reset(body: dict[str, Any]) -> dict[str, Any]:
 @request_limits.otp
 @api(body=schemas.PasswordResetConfirmIn, errors=(401, 403, 502))
 def confirm_reset(body: dict[str, Any]) -> None:
-    """Set a new password with the code; all sessions end, nobody is signed in."""
-    resetting.confirm(
+    """Set a new password with the code. All sessions end, and no new one starts."""
+    second = body.get("second_factor")
+    password_reset.confirm(
         email=body["email"],
         code=body["otp_code"],
         new_password=body["new_password"],
-        second=body.get("second_factor"),
+        second=SecondFactor(**second) if second else None,
         client=client_info(),
     )
