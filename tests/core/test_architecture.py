@@ -69,6 +69,16 @@ def test_views_ask_no_database() -> None:
     assert offenders("otp_service/**/views.py", is_wrong) == []
 
 
+def test_commands_ask_no_database() -> None:
+    def is_wrong(path: Path) -> bool:
+        is_database = re.compile(
+            r"sqlalchemy(?!\.exc$).*|.*\.models|otp_service\.(core\.database\.transactions|extensions)"
+        )
+        return any(map(is_database.fullmatch, modules_of(path)))
+
+    assert offenders("otp_service/operators/*_cli.py", is_wrong) == []
+
+
 def test_only_the_database_module_ends_transactions() -> None:
     def is_wrong(path: Path) -> bool:
         ends = {attribute for _, attribute in attributes_of(path)} & {"commit", "rollback"}
