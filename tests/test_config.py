@@ -12,7 +12,7 @@ from config import Config
 from otp_service.accounts.settings import ExistenceSettings, LinkSettings
 from otp_service.factors.settings import FactorSettings, TrustedDeviceSettings
 from otp_service.factors.webauthn.settings import WebAuthnSettings
-from otp_service.mail import MailSettings
+from otp_service.mail.settings import MailSettings
 from otp_service.simulator.credentials import DEMO_KEY, DEMO_SECRET
 from otp_service.verifications.settings import DeliverySettings
 from tests.environments import PRODUCTION, load, refuse

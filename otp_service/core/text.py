@@ -1,4 +1,4 @@
-"""Tells characters that show something from those that steer whoever shows them: a terminal, a line's direction."""
+"""Texts: characters that control a terminal or the direction of a line, and language tags."""
 
 import unicodedata
 
@@ -7,6 +7,15 @@ STEERING = frozenset({"Cc", "Cf", "Cs", "Zl", "Zp"})
 
 HARMLESS = frozenset("\u200c\u200d\u200e\u200f\u061c")
 """Of the format characters, the joiners (Persian, Indian scripts, emoji) and the marks that turn nothing around."""
+
+
+LANGUAGE_TAG = r"[A-Za-z]{2,3}(-[A-Za-z0-9]{2,8}){0,3}"
+"""The form of a language tag (BCP 47) such as en or pt-BR, as far as this service accepts them."""
+
+
+def primary_language(locale: str | None) -> str:
+    """Return the language of a tag such as `de-AT` or `es_MX` in lower case; empty without one."""
+    return (locale or "").replace("_", "-").partition("-")[0].lower()
 
 
 def steers(text: str) -> bool:

@@ -14,6 +14,7 @@ from typing import Any
 from jinja2 import Environment, FileSystemLoader, StrictUndefined, select_autoescape
 
 from otp_service.core import phone
+from otp_service.core.text import primary_language
 from otp_service.mail.catalogue import LOCALES, TEMPLATES, require_values
 from otp_service.mail.message import Message
 
@@ -38,7 +39,7 @@ def _environment() -> Environment:
 
 def language(locale: str | None) -> str:
     """Return the language of the templates for a locale such as `de-AT` or `es_MX`; English for all others."""
-    wanted = (locale or "").replace("_", "-").partition("-")[0].lower()
+    wanted = primary_language(locale)
     return wanted if wanted in LOCALES else LOCALES[0]
 
 

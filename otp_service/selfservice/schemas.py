@@ -4,7 +4,7 @@ from marshmallow import ValidationError, fields, validate
 
 from otp_service.accounts.fields import EmailField, PhoneField, password
 from otp_service.auth.schemas import TOKEN_LENGTH, TokensOut
-from otp_service.core.text import steers
+from otp_service.core.text import LANGUAGE_TAG, steers
 from otp_service.core.web.schema import OpenOut, Schema, text
 from otp_service.factors.phone.fields import CodeField, channel
 
@@ -51,9 +51,7 @@ class ProfileIn(Schema):
             _reject_control_characters,
         ],
     )
-    locale = fields.String(
-        allow_none=True, validate=validate.Regexp(r"[A-Za-z]{2,3}(-[A-Za-z0-9]{2,8}){0,3}\Z", error=LOCALE_FAULT)
-    )
+    locale = fields.String(allow_none=True, validate=validate.Regexp(rf"{LANGUAGE_TAG}\Z", error=LOCALE_FAULT))
 
 
 class EventsIn(Schema):

@@ -12,7 +12,9 @@ from typing import Any
 
 import pytest
 
-from otp_service.mail import LOCALES, TEMPLATES, Message, language, render, require_values
+from otp_service.mail import Message, render, require_values
+from otp_service.mail.catalogue import LOCALES, TEMPLATES
+from otp_service.mail.rendering import language
 
 AT = "2026-11-23T10:05:33Z"
 NOW = datetime(2026, 11, 23, tzinfo=UTC)

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from otp_service.mail import SmtpServer
+from otp_service.mail.settings import SmtpServer
 from tests.environments import PRODUCTION, load, refuse
 
 SERVERLESS = {name: text for name, text in PRODUCTION.items() if name not in {"SMTP_URL", "MAIL_FROM"}}

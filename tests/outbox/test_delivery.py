@@ -10,8 +10,8 @@ from sqlalchemy import select
 from otp_service import outbox
 from otp_service.core import clock
 from otp_service.core.database.transactions import fetch_all
-from otp_service.outbox import Delivered, records
-from otp_service.outbox.delivery import LEASE, TRIES, pause_after
+from otp_service.outbox import records
+from otp_service.outbox.delivery import LEASE, TRIES, Delivered, pause_after
 from otp_service.outbox.models import OutboxMessage
 from otp_service.outbox.records import Record
 from tests.conftest import MakeApp, Time

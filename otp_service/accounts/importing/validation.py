@@ -23,12 +23,12 @@ from otp_service.accounts.models import User
 from otp_service.core import phone
 from otp_service.core.crypto.hashing import HIGHEST_COST, LOWEST_COST, cost_of
 from otp_service.core.database.transactions import fetch_all
+from otp_service.core.text import LANGUAGE_TAG
 from otp_service.core.web.schema import camel_case
 
 BATCH = 1_000
 LONGEST_DISPLAY_NAME = 100
 _LONGEST_TEXT = 320  # of a number, a hash or a locale, before it is parsed
-_LOCALE = re.compile(r"[A-Za-z]{2,3}([-_][A-Za-z0-9]{2,8}){0,3}")
 _UNSTORABLE = re.compile("[\x00\ud800-\udfff]")
 _EARLIEST = datetime(1970, 1, 1, tzinfo=UTC)
 _CLOCK_SKEW = timedelta(days=1)  # includes time zones that the source left out
@@ -165,10 +165,10 @@ def _password_hash(value: Any) -> str:
 
 def _locale(value: Any) -> str | None:
     """A BCP 47 tag such as `en-US`. The provider gets it with each send and would reject any other text."""
-    text = _text(value)
-    if text and not _LOCALE.fullmatch(text):
+    text = _text(value).replace("_", "-")
+    if text and not re.fullmatch(LANGUAGE_TAG, text):
         raise Invalid("is not a language tag such as en-US")
-    return text.replace("_", "-") or None
+    return text or None
 
 
 def _boolean(value: Any) -> bool:
