@@ -21,6 +21,10 @@ dev: .installed-run ## The same, restarting when the code changes
 test: .installed-dev ## Run all tests (ARGS="-k otp -x", WORKERS=0 for one process)
 	$(PYTHON) -m pytest -n $(WORKERS) --dist worksteal $(ARGS)
 
+.PHONY: test-timing
+test-timing: .installed-dev ## Compare response times that must not differ; on a quiet machine, before a release
+	$(PYTHON) -m pytest -m timing $(ARGS)
+
 .PHONY: test-browser
 test-browser: .installed-dev ## Make passkeys in a real browser (Debian's chromium; root installs it when it is absent)
 	@command -v chromium >/dev/null || { [ "$$(id -u)" = 0 ] && apt-get update && apt-get install -y chromium; } || \
@@ -28,8 +32,9 @@ test-browser: .installed-dev ## Make passkeys in a real browser (Debian's chromi
 	$(PYTHON) -m pytest tests/browser $(ARGS)
 
 .PHONY: chaos
-chaos: .installed-dev ## 10,000 verifications with faults of every kind (CHAOS_VERIFICATIONS)
-	CHAOS_VERIFICATIONS=$${CHAOS_VERIFICATIONS:-10000} $(PYTHON) -m pytest tests/verifications/test_chaos.py $(ARGS)
+chaos: .installed-dev ## Every race 20 times, and 10,000 verifications with faults of every kind; before a release
+	RACE_ROUNDS=$${RACE_ROUNDS:-20} CHAOS_VERIFICATIONS=$${CHAOS_VERIFICATIONS:-10000} \
+		$(PYTHON) -m pytest -m "race or chaos" $(ARGS)
 
 .PHONY: check
 check: .installed-dev ## Check form, types, import directions and migrations
@@ -49,7 +54,7 @@ audit: .installed-dev ## Look for known vulnerabilities in the locked requiremen
 	$(PYTHON) -m pip_audit --strict --require-hashes --disable-pip --requirement requirements.txt
 
 .PHONY: bench
-bench: .installed-dev ## Measure against the machine's own limits, 6 minutes (ARGS=--quick for a short look)
+bench: .installed-dev ## Measure speed against the machine's own limits, 6 minutes, before a release (ARGS=--quick)
 	$(PYTHON) -m benchmarks $(ARGS)
 
 .PHONY: measure

@@ -1,11 +1,23 @@
 """Runs the same act in many threads that start at one moment."""
 
+import os
 import threading
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import TypeVar
 
+import pytest
+
 T = TypeVar("T")
+Test = TypeVar("Test", bound=Callable[..., None])
+
+ROUNDS = int(os.environ.get("RACE_ROUNDS", "5"))
+"""How often each race is run. `make chaos` runs all of them 20 times."""
+
+
+def race(test: Test) -> Test:
+    """Run a test once per round; it takes a `round_number`."""
+    return pytest.mark.race(pytest.mark.parametrize("round_number", range(ROUNDS))(test))
 
 
 def at_once(count: int, act: Callable[[int], T]) -> list[T]:

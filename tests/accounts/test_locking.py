@@ -1,7 +1,6 @@
 """A user whom an operator locks is out at once, whatever is under way."""
 
 import threading
-import time
 from collections.abc import Callable
 
 from flask import Flask
@@ -12,18 +11,12 @@ from tests.api import Api
 from tests.conftest import MakeApp
 from tests.factories import PASSWORD, Person, code_on_phone, log_in, make_person, sign_in
 from tests.parallel import at_once
+from tests.waiting import wait_until
 
 
 def lock(app: Flask, person: Person) -> None:
     with app.app_context():
         users.lock(person.id)
-
-
-def wait_for(condition: Callable[[], bool]) -> None:
-    deadline = time.monotonic() + 10
-    while not condition():
-        assert time.monotonic() < deadline
-        time.sleep(0.01)
 
 
 def test_a_lock_refuses_tokens_challenges_codes_and_passwords(app: Flask, api: Api, sinch: Simulator) -> None:
@@ -47,7 +40,7 @@ def test_a_lock_while_the_code_is_being_checked_opens_no_session(app: Flask, api
     answers = []
     thread = threading.Thread(target=lambda: answers.append(api.post("/auth/verify-otp", body)))
     thread.start()
-    wait_for(lambda: sinch.count("report") == 1)
+    wait_until(lambda: sinch.count("report") == 1)
     lock(app, person)
     sinch.clear_faults()
     thread.join()

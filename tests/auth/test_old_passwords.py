@@ -1,7 +1,6 @@
 """What an old password earned, or is just earning, is worth nothing once there is another."""
 
 import threading
-import time as real_time
 from typing import Any
 
 from flask import Flask
@@ -14,6 +13,7 @@ from otp_service.simulator import Simulator
 from tests.api import Api
 from tests.conftest import MakeApp
 from tests.factories import QUICK_HASH_COST, Person, code_on_phone, log_in, make_person
+from tests.waiting import wait_until
 
 ONE_HASH = {"PASSWORD_HASH_CONCURRENCY": "1", "OTP_COOLDOWN": "0"}
 
@@ -31,10 +31,7 @@ def answer_of_a_login_that_a_change_overtakes(app: Flask, person: Person) -> Any
     thread = threading.Thread(target=lambda: answers.append(Api(app).post("/auth/login", person.credentials)))
     with slots.hold():
         thread.start()
-        deadline = real_time.monotonic() + 30
-        while slots.waiting == 0:
-            assert real_time.monotonic() < deadline
-            real_time.sleep(0.01)
+        wait_until(lambda: slots.waiting)
         change_password(app, person)
     thread.join()
     return answers[0]

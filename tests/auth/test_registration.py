@@ -7,7 +7,7 @@ from flask import Flask
 
 from tests.api import Api
 from tests.factories import make_person, new_details
-from tests.parallel import at_once
+from tests.parallel import ROUNDS, at_once
 
 
 def faults(response: Any) -> dict[str, str]:
@@ -86,8 +86,9 @@ def test_what_is_no_valid_number_is_refused(api: Api, number: str) -> None:
     assert set(faults(api.post("/auth/register", new_details(phoneNumber=number)))) == {"phoneNumber"}
 
 
+@pytest.mark.race
 def test_of_20_parallel_registrations_of_one_address_one_wins(app: Flask, api: Api) -> None:
-    for _ in range(20):
+    for _ in range(ROUNDS):
         email = new_details()["email"]
         answers = at_once(20, lambda _, email=email: api.post("/auth/register", new_details(email=email)))
         assert sorted(answer.status_code for answer in answers) == [201] + [409] * 19

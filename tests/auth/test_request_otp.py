@@ -9,7 +9,8 @@ from otp_service.simulator import Simulator
 from tests.api import Api
 from tests.conftest import MakeApp, Time
 from tests.factories import code_on_phone, log_in, make_person
-from tests.parallel import at_once
+from tests.parallel import at_once, race
+from tests.waiting import wait_until
 
 
 def test_a_code_is_sent_to_who_is_named_by_address(app: Flask, api: Api, sinch: Simulator) -> None:
@@ -81,7 +82,7 @@ def test_a_second_request_within_two_minutes_waits(app: Flask, api: Api, sinch: 
     assert len(sinch.inbox(person.phone_number)) == 2
 
 
-@pytest.mark.parametrize("round_number", range(20))
+@race
 def test_of_20_parallel_requests_one_message_leaves(app: Flask, api: Api, sinch: Simulator, round_number: int) -> None:
     person = make_person(app)
     answers = at_once(20, lambda _: api.post("/auth/request-otp", {"email": person.email}).status_code)
@@ -190,19 +191,9 @@ def test_while_the_provider_stalls_no_database_connection_is_held(
     body = {"email": person.email}
     thread = threading.Thread(target=lambda: statuses.append(Api(stalled).post("/auth/request-otp", body).status_code))
     thread.start()
-    wait_for(lambda: sinch.count("start") == 1)
+    wait_until(lambda: sinch.count("start") == 1)
     with stalled.app_context():
         assert db.engine.pool.checkedout() == 0  # type: ignore[attr-defined]
     sinch.clear_faults()
     thread.join()
     assert statuses == [200]
-
-
-def wait_for(condition: Any) -> None:
-    import time
-
-    for _ in range(500):
-        if condition():
-            return
-        time.sleep(0.01)
-    raise AssertionError("it never happened")

@@ -10,7 +10,7 @@ from otp_service.simulator import Simulator
 from tests.api import Api
 from tests.conftest import MakeApp, Time
 from tests.factories import Person, code_on_phone, log_in, make_person, sign_in, wrong_code
-from tests.parallel import at_once
+from tests.parallel import at_once, race
 
 
 def request_code(api: Api, sinch: Simulator, person: Person) -> str:
@@ -146,7 +146,7 @@ def test_a_new_code_does_not_reset_the_accounts_count(
     assert verify(api, person, request_code(api, sinch, person)) == (200, "")
 
 
-@pytest.mark.parametrize("round_number", range(20))
+@race
 def test_of_50_parallel_right_codes_one_wins(app: Flask, api: Api, sinch: Simulator, round_number: int) -> None:
     person = make_person(app)
     body = {"challengeToken": log_in(api, person)["challengeToken"], "otpCode": code_on_phone(sinch, person)}
@@ -156,7 +156,7 @@ def test_of_50_parallel_right_codes_one_wins(app: Flask, api: Api, sinch: Simula
     assert sessions_of(app, person) == 1
 
 
-@pytest.mark.parametrize("round_number", range(20))
+@race
 def test_of_50_parallel_wrong_codes_at_most_five_reach_the_provider(
     app: Flask, api: Api, sinch: Simulator, round_number: int
 ) -> None:

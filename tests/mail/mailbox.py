@@ -2,8 +2,6 @@
 
 import socket
 import ssl
-import time
-from collections.abc import Callable
 from dataclasses import dataclass, field
 from email import message_from_bytes
 from email.message import EmailMessage
@@ -13,6 +11,9 @@ from typing import Any
 
 from aiosmtpd.controller import Controller
 from aiosmtpd.smtp import AuthResult, LoginPassword
+
+from tests.servers import free_port
+from tests.waiting import wait_until
 
 USER, PASSWORD = "otp", "Canary-Mail-Pw-7"
 
@@ -92,9 +93,9 @@ class Mailbox:
         await asyncio.sleep(self.data_seconds)
         return self.data_reply or "250 OK"
 
-    def wait_for(self, count: int, seconds: float = 20) -> None:
-        """Until so many messages arrived."""
-        wait_until(lambda: len(self.messages) >= count, seconds)
+    def wait_for(self, count: int) -> None:
+        """Return once so many messages have arrived."""
+        wait_until(lambda: len(self.messages) >= count)
 
 
 class Listener(Controller):
@@ -111,17 +112,3 @@ class Listener(Controller):
             context.verify_mode = ssl.CERT_NONE
             with context.wrap_socket(connection) as wrapped:
                 wrapped.recv(1024)
-
-
-def free_port() -> int:
-    """A port that nobody listens on."""
-    with socket.create_server(("127.0.0.1", 0)) as server:
-        return int(server.getsockname()[1])
-
-
-def wait_until(is_so: Callable[[], bool], seconds: float) -> None:
-    """Until a condition holds; fails when it does not in time."""
-    deadline = time.monotonic() + seconds
-    while not is_so():
-        assert time.monotonic() < deadline, "it did not happen in time"
-        time.sleep(0.02)

@@ -10,7 +10,8 @@ import pytest
 from otp_service.core import clock
 from otp_service.mail import Failure, Message, NotSent, send
 from otp_service.mail.settings import SmtpServer
-from tests.mail.mailbox import PASSWORD, USER, Mailbox, free_port
+from tests.mail.mailbox import PASSWORD, USER, Mailbox
+from tests.servers import free_port
 from tests.sinch.certificates import server_context
 
 MESSAGE = Message(

@@ -2,7 +2,7 @@
 
 import threading
 import time as real_time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -14,6 +14,7 @@ from tests.api import Api
 from tests.crash.service import Service
 from tests.factories import PASSWORD, Person, code_on_phone, make_person
 from tests.recovery.resets import NEW, can_sign_in
+from tests.waiting import wait_until
 
 
 @pytest.fixture
@@ -21,14 +22,6 @@ def service(app: Flask, environment: dict[str, str], tmp_path: Path) -> Iterator
     """The service in processes of its own, on the database of the test."""
     with Service({**environment, "GUNICORN_THREADS": "8"}, tmp_path / "gunicorn.log") as running:
         yield running
-
-
-def wait_for(condition: Callable[[], bool]) -> None:
-    for _ in range(3_000):
-        if condition():
-            return
-        real_time.sleep(0.01)
-    raise AssertionError("it never happened")
 
 
 def confirm(service: Service, person: Person, code: str) -> int:
@@ -54,12 +47,12 @@ def test_killed_while_resetting_the_password_is_the_old_or_the_new_one(
 ) -> None:
     api, person = Api(app), make_person(app, is_verified=True)
     assert service.post("/auth/password-reset", {"email": person.email}).status_code == 202
-    wait_for(lambda: bool(sinch.inbox(person.phone_number)))
+    wait_until(lambda: bool(sinch.inbox(person.phone_number)))
     code = code_on_phone(sinch, person)
     sinch.set_fault("stall", "report", seconds=600, phase=phase)
     thread = threading.Thread(target=quietly, args=(service, person, code))
     thread.start()
-    wait_for(lambda: sinch.count("report") == 1)
+    wait_until(lambda: sinch.count("report") == 1)
     real_time.sleep(0.1)  # counted on arrival; the act itself takes a moment
     service.kill_worker()
     thread.join()

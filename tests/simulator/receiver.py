@@ -7,6 +7,8 @@ from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
+from tests.waiting import PATIENCE_SECONDS
+
 ALLOW = b'{"action":"allow"}'
 
 
@@ -35,7 +37,7 @@ class Receiver:
 
     def reply(self, received: Received) -> tuple[int, bytes]:
         self.came.append(received)
-        self.gate.wait(10)
+        self.gate.wait(PATIENCE_SECONDS)
         if self.failures:
             self.failures -= 1
             return 500, b""

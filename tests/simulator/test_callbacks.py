@@ -2,12 +2,12 @@
 
 import json
 import re
-import time
 
 import pytest
 
 from tests.simulator.caller import KEY, PATH, PHONE, assert_refused, authorization, report_body, start_body
 from tests.simulator.receiver import receiving
+from tests.waiting import wait_until
 
 
 @pytest.fixture
@@ -90,10 +90,7 @@ def test_expiry_without_a_report_is_told(sim, caller, receiver):
 def test_expiry_is_told_though_nobody_calls(place, receiver):
     sim, caller = place(callback_url=receiver.url)
     caller.started(smsOptions={"expiry": "00:00:01"})
-    deadline = time.monotonic() + 10
-    while names(sim, receiver)[-1] != "Result":
-        assert time.monotonic() < deadline
-        time.sleep(0.02)
+    wait_until(lambda: names(sim, receiver)[-1] == "Result")
 
 
 def test_an_aborted_verification_is_told(sim, caller, receiver):

@@ -9,16 +9,10 @@ import requests
 
 from otp_service.simulator.errors import SinchError
 from tests.simulator.caller import PATH, PHONE, Caller, assert_refused, start_body
+from tests.waiting import PATIENCE_SECONDS, wait_until
 
 OTHER_PHONE = "+14155552671"
 TRANSPORT_ERRORS = (requests.ConnectionError, requests.exceptions.ChunkedEncodingError)
-
-
-def wait_until(condition):
-    deadline = time.monotonic() + 10
-    while not condition():
-        assert time.monotonic() < deadline
-        time.sleep(0.005)
 
 
 @pytest.fixture
@@ -127,7 +121,7 @@ def test_a_call_can_be_held_and_let_go(sim, caller, background, phase, delivered
     wait_until(lambda: sim.count("start") == 1 and len(sim.inbox()) == delivered)
     assert not answer.done()
     sim.clear_faults()
-    assert answer.result(10).status_code == 200
+    assert answer.result(PATIENCE_SECONDS).status_code == 200
     assert len(sim.inbox()) == 1
 
 
@@ -138,7 +132,7 @@ def test_other_calls_go_on_while_one_is_held(sim, caller, background):
     wait_until(lambda: sim.count("start", OTHER_PHONE) == 1)
     assert caller.start().status_code == 200
     assert caller.send("DELETE", "/simulator/faults").status_code == 204
-    assert answer.result(10).status_code == 200
+    assert answer.result(PATIENCE_SECONDS).status_code == 200
     held.close()
 
 

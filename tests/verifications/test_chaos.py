@@ -150,6 +150,7 @@ def make_people(app: Flask, count: int) -> list[Person]:
     return [Person(*row) for row in found]
 
 
+@pytest.mark.chaos
 def test_every_verification_ends_well_and_the_bill_is_ours(
     make_app: MakeApp, sinch: Simulator, time: Time, database_url: str, capsys: pytest.CaptureFixture[str]
 ) -> None:

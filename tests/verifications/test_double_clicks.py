@@ -1,8 +1,6 @@
 """One code sent twice, while the provider is in trouble, at the last try, or by two names of one person."""
 
 import threading
-import time as real_time
-from collections.abc import Callable
 
 import pytest
 from flask import Flask
@@ -16,14 +14,8 @@ from otp_service.verifications import Proof, Purpose
 from tests.api import Api
 from tests.conftest import MakeApp
 from tests.factories import Person, code_on_phone, log_in, make_person, wrong_code
-from tests.parallel import at_once
-
-
-def wait_for(condition: Callable[[], bool]) -> None:
-    deadline = real_time.monotonic() + 30
-    while not condition():
-        assert real_time.monotonic() < deadline, "it never happened"
-        real_time.sleep(0.01)
+from tests.parallel import ROUNDS, at_once, race
+from tests.waiting import wait_until
 
 
 def request_code(api: Api, sinch: Simulator, person: Person) -> str:
@@ -54,7 +46,7 @@ def test_a_wrong_code_is_never_granted_for_a_right_one_whose_verdict_got_lost(
     held: list[int] = []
     thread = threading.Thread(target=lambda: held.append(verify(api, person, right)))
     thread.start()
-    wait_for(lambda: sinch.count("report") == 1)
+    wait_until(lambda: sinch.count("report") == 1)
     assert unheard(api, sinch, person, right) == 503
     thread.join()
     assert held == [401]
@@ -83,7 +75,7 @@ def test_a_right_code_that_is_clicked_twice_as_the_fifth_try_is_not_killed_by_it
     first: list[Proof | None] = []
     thread = threading.Thread(target=lambda: first.append(prove(app, person, right)))
     thread.start()
-    wait_for(lambda: sinch.count("report") == 5)
+    wait_until(lambda: sinch.count("report") == 5)
     second = prove(app, person, right)
     sinch.clear_faults()
     thread.join()
@@ -104,7 +96,7 @@ def winners(app: Flask, proofs: list[Proof | None]) -> int:
     return won
 
 
-@pytest.mark.parametrize("round_number", range(5))
+@race
 def test_of_two_right_fifth_tries_at_once_one_wins(app: Flask, api: Api, sinch: Simulator, round_number: int) -> None:
     person = make_person(app)
     right = request_code(api, sinch, person)
@@ -115,11 +107,12 @@ def test_of_two_right_fifth_tries_at_once_one_wins(app: Flask, api: Api, sinch: 
     assert set(statuses) <= {200, 401, 429}
 
 
+@pytest.mark.race
 def test_one_code_by_a_challenge_and_by_an_address_at_once_has_one_winner_and_no_deadlock(
     make_app: MakeApp, sinch: Simulator
 ) -> None:
     api = Api(app := make_app(OTP_COOLDOWN="0"))
-    for _ in range(20):
+    for _ in range(ROUNDS):
         person = make_person(app)
         named = [{"challengeToken": log_in(api, person)["challengeToken"]}, {"email": person.email}]
         code = code_on_phone(sinch, person)

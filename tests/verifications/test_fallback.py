@@ -14,7 +14,7 @@ from otp_service.verifications.models import Verification
 from tests.api import Api
 from tests.conftest import MakeApp, Time
 from tests.factories import code_on_phone, log_in, make_person
-from tests.parallel import at_once
+from tests.parallel import at_once, race
 from tests.verifications.crashes import Crash, MortalClient, Point
 
 Row = tuple[str, str]
@@ -172,7 +172,7 @@ def test_a_login_tells_the_channel_that_was_used_and_the_challenge_is_met_by_its
     assert "token" in api.post("/auth/verify-otp", body).json
 
 
-@pytest.mark.parametrize("round_number", range(5))
+@race
 def test_of_20_parallel_requests_one_message_leaves_by_the_other_channel(
     api: Api, sinch: Simulator, round_number: int
 ) -> None:

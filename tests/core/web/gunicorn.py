@@ -3,16 +3,13 @@
 import json
 import os
 import socket
-import subprocess
-import sys
-import time
 from pathlib import Path
 from typing import Any, Self
 
-from config import ROOT
+from tests.processes import ROOT, Place, Program
 from tests.servers.ports import HOST, free_port, is_open
+from tests.waiting import PATIENCE_SECONDS, wait_until
 
-START_SECONDS = 30
 CLOSE = b"Host: localhost\r\nConnection: close\r\n"
 
 
@@ -39,19 +36,16 @@ class Gunicorn:
         }
 
     def __enter__(self) -> Self:
-        command = [sys.executable, "-m", "gunicorn", "-c", "gunicorn.conf.py", "wsgi:app"]
-        with self._log.open("wb") as log:
-            self._process = subprocess.Popen(command, cwd=ROOT, env=self._env, stdout=log, stderr=log)
-        deadline = time.monotonic() + START_SECONDS
-        while not is_open(self.port):
-            if self._process.poll() is not None or time.monotonic() > deadline:
-                raise RuntimeError(f"gunicorn does not start:\n{self.log}")
-            time.sleep(0.02)
+        place = Place(self._env, ROOT, self._log, self._log)
+        self._process = Program(place, "gunicorn", "-c", "gunicorn.conf.py", "wsgi:app")
+        wait_until(lambda: is_open(self.port) or not self._process.is_running)
+        if not self._process.is_running:
+            raise RuntimeError(f"gunicorn does not start:\n{self.log}")
         return self
 
     def __exit__(self, *_: object) -> None:
         self._process.terminate()
-        self._process.wait(timeout=30)
+        self._process.wait()
 
     @property
     def log(self) -> str:
@@ -60,7 +54,7 @@ class Gunicorn:
 
     def send(self, head: bytes, body: bytes = b"") -> "Answer":
         """Send a request line, header lines and a body as they are, and read until the connection ends."""
-        with socket.create_connection((HOST, self.port), timeout=10) as connection:
+        with socket.create_connection((HOST, self.port), timeout=PATIENCE_SECONDS) as connection:
             connection.sendall(head + CLOSE + b"\r\n" + body)
             received = b""
             while part := connection.recv(65_536):

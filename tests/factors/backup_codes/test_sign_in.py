@@ -17,10 +17,9 @@ from tests.api import Api
 from tests.conftest import MakeApp, Time
 from tests.factories import PASSWORD, Person, log_in, make_person, sign_in
 from tests.factors.totp.authenticator import events, notices
-from tests.parallel import at_once
+from tests.parallel import ROUNDS, at_once
 from tests.sessions.conftest import SignedIn
 
-ROUNDS = 20
 PATH = "/auth/mfa/backup-code"
 
 
@@ -171,6 +170,7 @@ def test_a_busy_service_spends_neither_code_nor_try(
     assert use(api, alice.person, codes[0], challenge).status_code == 200
 
 
+@pytest.mark.race
 def test_of_parallel_uses_of_one_code_one_signs_in(app: Flask, api: Api, sinch: Simulator) -> None:
     person = make_person(app)
     token = sign_in(api, sinch, person)["token"]

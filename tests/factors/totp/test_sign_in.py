@@ -12,10 +12,8 @@ from tests.api import Api
 from tests.conftest import Time
 from tests.factories import PASSWORD, log_in, make_person, sign_in
 from tests.factors.totp.authenticator import STEP, AuthenticatorApp, enrol, events, sign_in_with
-from tests.parallel import at_once
+from tests.parallel import ROUNDS, at_once
 from tests.sessions.conftest import SignedIn
-
-ROUNDS = 20
 
 
 @pytest.fixture
@@ -191,6 +189,7 @@ def test_a_challenge_spent_meanwhile_leaves_the_code_good(
     assert sign_in_with(api, alice.person, phone_app.code()).status_code == 200
 
 
+@pytest.mark.race
 def test_of_parallel_uses_of_one_code_one_signs_in(app: Flask, api: Api, sinch: Simulator, time: Time) -> None:
     person = make_person(app)
     authenticator, _ = enrol(api, sign_in(api, sinch, person)["token"])

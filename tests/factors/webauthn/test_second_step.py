@@ -26,7 +26,7 @@ from tests.factors.webauthn.conftest import (
     refusal,
     sign_in_options,
 )
-from tests.parallel import at_once
+from tests.parallel import ROUNDS, at_once
 from tests.sessions.conftest import SignedIn
 
 WRONG = {
@@ -206,10 +206,11 @@ def test_a_signature_works_once(api: Api, alice: SignedIn, begun: Begun) -> None
     assert refusal(answer(api, again, credential)) == REFUSAL
 
 
+@pytest.mark.race
 def test_of_parallel_uses_of_one_signature_one_wins(make_app: MakeApp, alice: SignedIn) -> None:
     api = Api(make_app(OTP_CHECKS_PER_HOUR="1000"))
     key = enrolled(api, alice)
-    for _ in range(20):
+    for _ in range(ROUNDS):
         token, options = begin(api, alice.person)
         credential = key.get(options)
         answers = at_once(20, lambda _, token=token, credential=credential: answer(api, token, credential))
