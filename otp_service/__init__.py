@@ -99,7 +99,7 @@ def _add_clients(app: Flask, config: "Config") -> None:
     from otp_service.sinch import SinchClient
 
     app.extensions["keyring"] = Keyring(config.encryption_keys)
-    app.extensions["signing_keys"] = signing_keys.of(config)
+    app.extensions["signing_keys"] = signing_keys.from_config(config)
     app.extensions["step_up_requirement"] = requirement_of
     app.extensions["hash_slots"] = HashSlots(
         config.instance_dir / "hash-slots",
@@ -159,8 +159,8 @@ def _register_blueprints(app: Flask) -> None:
     from otp_service.ops.views import bp as ops
     from otp_service.recovery.views import bp as recovery
     from otp_service.selfservice.views import account, profile
-    from otp_service.sessions.key_views import bp as keys
     from otp_service.sessions.views import bp as sessions
+    from otp_service.sessions.views import keys_bp as keys
     from otp_service.webhooks.views import bp as webhooks
 
     for blueprint in (ops, keys, webhooks):

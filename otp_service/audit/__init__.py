@@ -1,5 +1,25 @@
-"""What happened, to whom and when: append-only, written in the transaction of the act it tells of."""
+"""The audit trail: append-only events, each written in the transaction of the act that it records."""
 
-from otp_service.audit.services import COMMAND_LINE, PAGE, SERVICE, Event, events_of, has_happened, record
+from otp_service.audit.services import (
+    COMMAND_LINE,
+    PAGE,
+    SERVICE,
+    Event,
+    events_of,
+    has_happened,
+    personal_data,
+    record,
+    redact,
+)
 
-__all__ = ["COMMAND_LINE", "PAGE", "SERVICE", "Event", "events_of", "has_happened", "record"]
+__all__ = [
+    "COMMAND_LINE",
+    "PAGE",
+    "SERVICE",
+    "Event",
+    "events_of",
+    "has_happened",
+    "personal_data",
+    "record",
+    "redact",
+]

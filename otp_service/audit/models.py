@@ -1,4 +1,4 @@
-"""The table of events."""
+"""The table of audit events."""
 
 from datetime import datetime
 from typing import Any
@@ -11,7 +11,7 @@ from otp_service.extensions import Model
 
 
 class AuditEvent(Model):
-    """One thing that happened. `user_id` is no foreign key: the event outlives the user."""
+    """One event. `user_id` is no foreign key: the event outlives the user."""
 
     __tablename__ = "audit_events"
 

@@ -1,13 +1,14 @@
-"""Writes events. Nothing here changes or deletes one."""
+"""Appends audit events and reads them. Only `redact` changes one, and none is ever deleted."""
 
 import logging
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Select, select
+from sqlalchemy import Select, select, update
 
 from otp_service.audit.models import AuditEvent
+from otp_service.core.database.portable import rows_about
 from otp_service.core.database.prepared import Given, prepared, prepared_insert
 from otp_service.core.database.transactions import execute, fetch_all, fetch_one
 from otp_service.core.web.tracing import ClientInfo
@@ -15,14 +16,15 @@ from otp_service.core.web.tracing import ClientInfo
 log = logging.getLogger("otp_service.audit")
 PAGE = 50
 COMMAND_LINE = ClientInfo(ip="", agent="command line")
-_append = prepared_insert(AuditEvent)
 SERVICE = ClientInfo(ip="", agent="service")
-"""Nobody: the service did it by itself, or on the word of somebody whom the user must not be shown."""
+"""The actor of automatic events, and of events whose actor must stay hidden from the user."""
+
+_append = prepared_insert(AuditEvent)
 
 
 @dataclass(frozen=True, slots=True)
 class Event:
-    """Something that happened to a user, as that user may read it."""
+    """An event of a user, as that user may read it."""
 
     id: int
     at: datetime
@@ -33,7 +35,8 @@ class Event:
 
 
 def record(event: str, *, user_id: int | None, client: ClientInfo, at: datetime, **facts: Any) -> None:
-    """Append an event inside the open transaction and tell the log. `facts` are JSON values without secrets."""
+    """Append an event in the open transaction, and log it. `facts` are JSON values without secrets."""
+    # In the transaction of the act that it records: the act and its event are both stored, or neither is (ADR 3).
     execute(
         *_append(
             at=at,
@@ -49,7 +52,7 @@ def record(event: str, *, user_id: int | None, client: ClientInfo, at: datetime,
 
 
 def has_happened(event: str, *, user_id: int) -> bool:
-    """Whether an event ever happened to the user."""
+    """Whether the user has at least one event of this name."""
     return fetch_one(*_of_user_named(user_id, event)) is not None
 
 
@@ -59,9 +62,24 @@ def _of_user_named(user_id: Given, event: Given) -> Select[Any]:
 
 
 def events_of(user_id: int, *, before: int | None = None, limit: int = PAGE) -> list[Event]:
-    """The user's events, newest first, from the one before the id `before` on."""
+    """Return a page of the user's events, newest first, with ids below `before`."""
     columns = [getattr(AuditEvent, name) for name in Event.__dataclass_fields__]
     statement = select(*columns).where(AuditEvent.user_id == user_id).order_by(AuditEvent.id.desc()).limit(limit)
     if before is not None:
         statement = statement.where(AuditEvent.id < before)
     return [Event(*row) for row in fetch_all(statement)]
+
+
+def personal_data(user_id: int) -> list[dict[str, Any]]:
+    """Return all events of the user, oldest first, for that user."""
+    columns = (AuditEvent.id, AuditEvent.at, AuditEvent.event, AuditEvent.ip, AuditEvent.agent, AuditEvent.facts)
+    return rows_about(AuditEvent.user_id == user_id, *columns)
+
+
+def redact(user_id: int) -> int:
+    """Blank what the user's events tell about the person, in the open transaction; return how many events there are.
+
+    That something happened to an account with this id, and when, remains: no id is given twice.
+    """
+    blank: dict[str, Any] = {"ip": "", "agent": "", "request_id": None, "facts": {}}
+    return int(execute(update(AuditEvent).where(AuditEvent.user_id == user_id).values(blank)).rowcount)

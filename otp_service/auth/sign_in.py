@@ -114,4 +114,4 @@ def verify(named: Named, *, code: str, remember: bool, client: ClientInfo) -> Ve
 
 def refresh(refresh_token: str, *, client: ClientInfo) -> Tokens:
     """Exchange a refresh token for new tokens. Raises InvalidToken."""
-    return sessions.access_tokens(sessions.rotate(refresh_token, is_verified=users.IS_VERIFIED, client=client))
+    return sessions.rotate(refresh_token, is_verified=users.IS_VERIFIED, client=client)

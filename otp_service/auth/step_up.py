@@ -12,7 +12,7 @@ from otp_service.core.web.tracing import ClientInfo
 from otp_service.factors import registry
 from otp_service.factors.contract import Ask
 from otp_service.factors.errors import MethodNotEnrolled
-from otp_service.sessions import Caller, Grant, Requirement, SteppedUp
+from otp_service.sessions import Caller, Requirement, SteppedUp
 from otp_service.sinch import Channel
 
 PASSWORD = "password"  # noqa: S105 - a method
@@ -67,8 +67,8 @@ def step_up(
         proof.redeem(client=client, now=now)
         is_verified = users.get(account.id).is_verified
         amr = (*(("pwd",) if knows_password else ()), *proof.amr)
-        grant = Grant(account.id, amr=amr, acr=registry.level_of(factor), is_verified=is_verified)
-        return sessions.strengthen(caller, grant, client=client, now=now)
+        renewed = Caller(account.id, amr, registry.level_of(factor), now, is_verified, caller.session_id)
+        return sessions.strengthen(renewed, client=client)
 
 
 def _by_password(caller: Caller, account: Account, password: str | None, client: ClientInfo) -> SteppedUp:
@@ -79,8 +79,8 @@ def _by_password(caller: Caller, account: Account, password: str | None, client:
     now = clock.now()
     with transaction():
         _hold(account)
-        grant = Grant(account.id, amr=("pwd",), acr="aal1", is_verified=account.is_verified)
-        return sessions.strengthen(caller, grant, client=client, now=now)
+        renewed = Caller(account.id, ("pwd",), "aal1", now, account.is_verified, caller.session_id)
+        return sessions.strengthen(renewed, client=client)
 
 
 def _check_password(account: Account, password: str | None, client: ClientInfo) -> None:

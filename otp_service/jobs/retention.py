@@ -4,14 +4,13 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from otp_service import outbox
+from otp_service import outbox, sessions
 from otp_service.accounts import links, phone_changes, registrations, throttle
 from otp_service.auth import challenges
 from otp_service.core import allowances, clock
 from otp_service.factors.totp import records as totp
 from otp_service.factors.trusted_devices import devices as trusted_devices
 from otp_service.factors.webauthn import challenges as webauthn_challenges
-from otp_service.sessions import forgetting
 from otp_service.verifications import ledger
 
 
@@ -34,7 +33,7 @@ RULES = (
     Rule("links", timedelta(days=7), links.forget),
     Rule("undos of changes of number", timedelta(0), phone_changes.forget),
     Rule("verifications", timedelta(days=90), ledger.forget),
-    Rule("sessions", timedelta(days=30), forgetting.forget),
+    Rule("sessions", timedelta(days=30), sessions.forget),
     Rule("passkey challenges", timedelta(days=1), webauthn_challenges.forget),
     Rule("trusted devices", timedelta(days=7), trusted_devices.forget),
     Rule("messages", timedelta(days=30), outbox.forget),

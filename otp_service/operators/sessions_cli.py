@@ -44,5 +44,5 @@ def revoke(who: str | None, is_for_all: bool, yes: bool) -> None:
     else:
         if not yes:
             click.confirm("Sign all users out?", abort=True)
-        ended = sessions.end_everybodys(client=COMMAND_LINE)
+        ended = sessions.end_every_session(client=COMMAND_LINE)
     click.echo(f"Ended {ended} session{'' if ended == 1 else 's'}.")

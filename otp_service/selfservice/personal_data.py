@@ -4,10 +4,9 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from otp_service import audit, outbox
+from otp_service import audit, outbox, sessions
 from otp_service.accounts import authentication, links, phone_changes, throttle, users
 from otp_service.accounts.users import Account
-from otp_service.audit import personal_data as audit_data
 from otp_service.auth import challenges
 from otp_service.core import allowances, clock
 from otp_service.core.database.transactions import transaction
@@ -18,7 +17,6 @@ from otp_service.factors.totp import personal_data as totp
 from otp_service.factors.trusted_devices import devices as trusted_devices
 from otp_service.factors.webauthn import personal_data as webauthn
 from otp_service.sessions import Caller
-from otp_service.sessions import personal_data as sessions
 from otp_service.verifications import personal_data as verifications
 
 
@@ -37,7 +35,7 @@ PARTS = (
     Part("links", "account_links", links.personal_data),
     Part("phoneChanges", "phone_changes", phone_changes.personal_data),
     Part("challenges", "challenges", challenges.personal_data),
-    Part("sessions", "sessions", sessions.sessions),
+    Part("sessions", "sessions", sessions.personal_data),
     Part("verifications", "verifications", verifications.verifications),
     Part("authenticators", "totp_authenticators", totp.authenticators),
     Part("passkeys", "webauthn_credentials", webauthn.credentials),
@@ -46,7 +44,7 @@ PARTS = (
     Part("failedProofs", "factor_throttles", factors.throttles),
     Part("trustedDevices", "trusted_devices", trusted_devices.personal_data),
     Part("messages", "outbox_messages", outbox.personal_data),
-    Part("events", "audit_events", audit_data.events),
+    Part("events", "audit_events", audit.personal_data),
 )
 EXEMPT = {
     "webauthn_handles": "a random number by which passkeys know the account; it says nothing of the person",
@@ -89,6 +87,6 @@ def _erase(account: Account, event: str, client: ClientInfo) -> None:
         # many messages to that number again (ADR 13).
         allowances.clear_subject(str(account.id))
         audit.record(event, user_id=account.id, client=client, at=now)
-        audit_data.make_unreadable(account.id)
+        audit.redact(account.id)
         ip, agent = client.ip or None, client.agent or None
         outbox.enqueue("account_deleted", to=account.email, locale=account.locale, now=now, ip=ip, agent=agent)

@@ -1,45 +1,49 @@
-"""Sessions: what a signed-in person holds. They know a user only as an id."""
+"""Sessions: sign-ins on devices, with their access and refresh tokens. They know a user only by id."""
 
-from otp_service.sessions.access import Caller, signed_in, token_bearer
-from otp_service.sessions.listing import Device, Held, devices_of, newest, of_user, was_ended
-from otp_service.sessions.renewal import renew
-from otp_service.sessions.rotation import OWNER, rotate
+from otp_service.sessions.access import Requirement, fresh_sign_in, signed_in, token_bearer
+from otp_service.sessions.lifetime import LIVE, live_parameters
+from otp_service.sessions.records import (
+    Device,
+    LiveSession,
+    devices_of,
+    forget,
+    newest,
+    of_user,
+    personal_data,
+    was_ended,
+)
+from otp_service.sessions.refresh_tokens import OWNER, rotate
 from otp_service.sessions.services import (
-    LIVE,
-    Grant,
-    access_tokens,
     end,
     end_all,
-    end_everybodys,
-    end_own,
-    live_parameters,
+    end_every_session,
     log_out_everywhere,
+    renew,
     start,
+    strengthen,
 )
-from otp_service.sessions.step_up import Requirement, SteppedUp, fresh_sign_in, strengthen
-from otp_service.sessions.tokens import Tokens
+from otp_service.sessions.tokens import Caller, SteppedUp, Tokens
 
 __all__ = [
     "LIVE",
     "OWNER",
     "Caller",
     "Device",
-    "Grant",
-    "Held",
+    "LiveSession",
     "Requirement",
     "SteppedUp",
     "Tokens",
-    "access_tokens",
     "devices_of",
     "end",
     "end_all",
-    "end_everybodys",
-    "end_own",
+    "end_every_session",
+    "forget",
     "fresh_sign_in",
     "live_parameters",
     "log_out_everywhere",
     "newest",
     "of_user",
+    "personal_data",
     "renew",
     "rotate",
     "signed_in",

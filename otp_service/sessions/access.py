@@ -1,34 +1,43 @@
-"""The decorator that a route wears when only a signed-in person may call it."""
+"""The decorators of routes for signed-in people: with an access token of a live session, or with a fresh sign-in."""
 
-import uuid
 from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import timedelta
 from functools import wraps
 from typing import Any
 
-from flask import request
+from flask import current_app, request
 
 from otp_service.core import clock
 from otp_service.core.web.tracing import concerns
-from otp_service.sessions import services, tokens
-from otp_service.sessions.errors import AccessTokenRequired, InvalidToken
+from otp_service.sessions import lifetime, tokens
+from otp_service.sessions.errors import AccessTokenRequired, InvalidToken, StepUpRequired
+from otp_service.sessions.tokens import Caller
 
 View = Callable[..., Any]
+FRESH_FOR = timedelta(minutes=10)
+LEVELS = ("aal1", "aal2", "aal3")
+"""NIST SP 800-63B's levels, the weakest first."""
 
 
 @dataclass(frozen=True, slots=True)
-class Caller:
-    """Who is asking, by a valid access token of a live session; the last three as the token says (seconds)."""
+class Requirement:
+    """The strongest level that an account can reach, and the methods that reach it.
 
-    user_id: int
-    session_id: uuid.UUID
+    `beyond_password`: the account has a factor, so the password alone is not enough at any level.
+    """
+
     acr: str
-    auth_time: int
-    amr: tuple[str, ...] = ()
+    methods: tuple[str, ...]
+    beyond_password: bool = False
+
+
+RequirementOf = Callable[[int], Requirement]
+"""Takes a user's id. The package that knows the factors puts it into `app.extensions["step_up_requirement"]`."""
 
 
 def signed_in(view: View) -> View:
-    """Hand the view its Caller as the first argument. Raises AccessTokenRequired, InvalidToken (both 401)."""
+    """Pass the caller to the view as its first argument. Raises AccessTokenRequired, InvalidToken (both 401)."""
 
     @wraps(view)
     def wrapped(*args: Any, **kwargs: Any) -> Any:
@@ -39,7 +48,7 @@ def signed_in(view: View) -> View:
 
 
 def token_bearer(view: View) -> View:
-    """As `signed_in`, for a view whose service itself looks whether the session lives, in its own one statement."""
+    """Do the same for a view whose service checks the session in the one statement that it makes anyway."""
 
     @wraps(view)
     def wrapped(*args: Any, **kwargs: Any) -> Any:
@@ -49,18 +58,44 @@ def token_bearer(view: View) -> View:
     return wrapped
 
 
+def fresh_sign_in(view: View) -> View:
+    """Do what `signed_in` does, and raise StepUpRequired (403) unless the sign-in is fresh and strong enough."""
+
+    @wraps(view)
+    def checked(caller: Caller, *args: Any, **kwargs: Any) -> Any:
+        require_fresh(caller)
+        return view(caller, *args, **kwargs)
+
+    return signed_in(checked)
+
+
+def require_fresh(caller: Caller) -> None:
+    """Raise StepUpRequired unless the caller signed in within ten minutes, at the account's strongest level.
+
+    The token decides, so a step-up takes effect with the new token and an older one of the session stays as it was.
+    """
+    requirement_of: RequirementOf = current_app.extensions["step_up_requirement"]
+    requirement = requirement_of(caller.user_id)
+    is_recent = clock.now() - caller.authenticated_at <= FRESH_FOR
+    is_strong = caller.acr in LEVELS and LEVELS.index(caller.acr) >= LEVELS.index(requirement.acr)
+    has_used_factor = bool(set(caller.amr) - {"pwd"}) or not requirement.beyond_password
+    if not (is_recent and is_strong and has_used_factor):
+        max_age_seconds = int(FRESH_FOR.total_seconds())
+        raise StepUpRequired(extra={"methods": list(requirement.methods), "maxAgeSeconds": max_age_seconds})
+
+
 def _caller() -> Caller:
     caller = _bearer()
-    if not services.is_live(caller.session_id, user_id=caller.user_id, now=clock.now()):
+    if not lifetime.is_live(caller.session_id, user_id=caller.user_id, now=clock.now()):
         raise InvalidToken
     return caller
 
 
 def _bearer() -> Caller:
     scheme, _, token = request.headers.get("Authorization", "").partition(" ")
-    token = token.lstrip(" ")
+    token = token.lstrip(" ")  # RFC 9110, section 11.4: one space or more
     if scheme.lower() != "bearer" or not token:
         raise AccessTokenRequired
-    claims = tokens.read(token)
-    concerns(claims.user_id)
-    return Caller(claims.user_id, claims.session_id, claims.acr, claims.auth_time, claims.amr)
+    caller = tokens.read(token)
+    concerns(caller.user_id)
+    return caller

@@ -1,4 +1,4 @@
-"""Why a token is not taken."""
+"""The errors of tokens and sessions."""
 
 from otp_service.core.errors import Forbidden, NotAuthenticated, NotFound
 
@@ -6,41 +6,42 @@ REALM = 'Bearer realm="otp_service"'
 
 
 class AccessTokenRequired(NotAuthenticated):
-    """No bearer token came with the request."""
+    """The request carries no bearer token."""
 
     code = "access_token_required"
     title = "Access token required."
 
 
-class InvalidToken(NotAuthenticated):
-    """Altered, expired, of another kind, for another audience, or of an ended session: nobody is told which."""
+class _RefusedToken(NotAuthenticated):
+    """A token was sent and refused: the challenge says so (RFC 6750, section 3.1)."""
+
+    def __init__(self) -> None:
+        super().__init__(challenge=f'{REALM}, error="invalid_token", error_description="{self.title}"')
+
+
+class InvalidToken(_RefusedToken):
+    """A token is altered, expired, of another kind or audience, or its session has ended; the response hides which."""
 
     code = "invalid_token"
     title = "Invalid or expired token."
 
-    def __init__(self) -> None:
-        super().__init__(challenge=f'{REALM}, error="invalid_token", error_description="{self.title}"')
 
-
-class TokenReused(NotAuthenticated):
-    """A refresh token came a second time: somebody has a copy, so the session was ended."""
+class TokenReused(_RefusedToken):
+    """A refresh token was used a second time, so a second party holds a copy: the session was ended (RFC 9700)."""
 
     code = "token_reused"
     title = "This refresh token was used before. The session has been ended; sign in again."
 
-    def __init__(self) -> None:
-        super().__init__(challenge=f'{REALM}, error="invalid_token", error_description="{self.title}"')
-
 
 class StepUpRequired(Forbidden):
-    """The sign-in is too old or too weak for this. `methods` in the answer lead to a better one."""
+    """The sign-in is too old or too weak. The response's `methods` lead to a better one."""
 
     code = "step_up_required"
     title = "Sign in again to do this."
 
 
 class SessionNotFound(NotFound):
-    """No live session of the caller's has this id."""
+    """The caller has no live session with this id."""
 
     code = "session_not_found"
     title = "Session not found."

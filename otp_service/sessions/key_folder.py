@@ -1,7 +1,7 @@
-"""The folder of key pairs: a PEM file each, readable by its owner alone, and a manifest that says what each is for.
+"""The folder of key pairs: one PEM file per key, readable by its owner alone, and a manifest with each key's state.
 
-`next` is published and signs nothing yet; `current` signs; `retired` is what signed before, accepted until the last
-token it signed has expired. The manifest is replaced in one step and changed under a lock.
+The `next` key is published and does not sign yet. The `current` key signs. A `retired` key signed before, and is
+accepted until the last token that it signed has expired. See ADR 11.
 """
 
 import fcntl
@@ -23,7 +23,7 @@ CLOCKS_APART = timedelta(minutes=1)
 
 
 class KeyState(StrEnum):
-    """What a key is for."""
+    """The use of a key."""
 
     NEXT = "next"
     CURRENT = "current"
@@ -31,12 +31,12 @@ class KeyState(StrEnum):
 
 
 class KeyFault(Exception):
-    """Why the keys are as they are not wanted, in words for an operator."""
+    """The keys cannot be used or changed as asked; the message is for an operator."""
 
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """A key's line in the manifest; times as ISO 8601. `accepted_until` is set once the key is retired."""
+    """A key's entry in the manifest; times as ISO 8601. `accepted_until` is set when the key is retired."""
 
     kid: str
     algorithm: str
@@ -45,12 +45,12 @@ class Entry:
     accepted_until: str | None = None
 
     def is_accepted(self, now: datetime) -> bool:
-        """Whether tokens that it signed are still taken."""
+        """Whether tokens that it signed are still accepted."""
         return self.accepted_until is None or now < datetime.fromisoformat(self.accepted_until)
 
 
 class KeyFolder:
-    """The keys of one algorithm. Those of others may lie beside them and are left alone."""
+    """The keys of one algorithm. Keys of other algorithms may be in the same folder and stay untouched."""
 
     def __init__(self, directory: Path, algorithm: str) -> None:
         self.directory = directory
@@ -58,18 +58,18 @@ class KeyFolder:
         self.manifest = directory / MANIFEST
 
     def entries(self) -> list[Entry]:
-        """The keys of this algorithm, in the order in which they were made. Raises KeyFault."""
+        """Return the keys of this algorithm, in the order in which they were made. Raises KeyFault."""
         return [entry for entry in self._read() if entry.algorithm == self.algorithm]
 
     def private_key(self, kid: str) -> jwk.PrivateKey:
-        """The key of an entry. Raises KeyFault."""
+        """Load the key of an entry. Raises KeyFault."""
         try:
             return jwk.load(self._path(kid).read_bytes(), self.algorithm)
         except (OSError, ValueError) as error:
             raise KeyFault(f"{self._path(kid)} cannot be used ({type(error).__name__})") from error
 
     def generate(self, *, now: datetime) -> Entry:
-        """Make a key: the current one when there is none, else the next. Raises KeyFault while a next one waits."""
+        """Make a key: the current one if there is none, else the next one. Raises KeyFault while a next one waits."""
         with self._locked():
             entries = self.entries()
             if _find(entries, KeyState.NEXT):
@@ -78,15 +78,17 @@ class KeyFolder:
             return self._add(state, now)
 
     def ensure(self, *, now: datetime) -> None:
-        """Make a current key unless there is one: of several processes at once, one does. Raises KeyFault."""
+        """Make a current key unless there is one. Raises KeyFault."""
+        # Several processes start at once: the lock lets one make the key, and the others find it (ADR 11).
         with self._locked():
             if not _find(self.entries(), KeyState.CURRENT):
                 self._add(KeyState.CURRENT, now)
 
     def rotate(self, *, now: datetime, token_ttl_seconds: int) -> Entry:
-        """Let the next key sign (a new one when none waits); the current one is accepted until its tokens are old."""
+        """Let the next key sign, or a new one if none waits; the current one is accepted until its tokens expire."""
         with self._locked():
             upcoming = _find(self.entries(), KeyState.NEXT) or self._add(KeyState.NEXT, now)
+            # The other processes notice at their next request and may sign with the old key until then (ADR 11).
             until = now + timedelta(seconds=token_ttl_seconds) + CLOCKS_APART
 
             def step(entry: Entry) -> Entry:
@@ -100,20 +102,22 @@ class KeyFolder:
             return replace(upcoming, state=KeyState.CURRENT)
 
     def retire(self, is_meant: Callable[[Entry], bool]) -> list[Entry]:
-        """Delete keys at once: what they signed is refused from now on. Raises KeyFault for the current one."""
+        """Delete keys at once; tokens that they signed are refused from now on. Raises KeyFault for the current one."""
         with self._locked():
             gone = [entry for entry in self.entries() if is_meant(entry)]
             if _find(gone, KeyState.CURRENT):
                 raise KeyFault("That key signs now. Let another one sign first, with: flask keys rotate")
             self._write([entry for entry in self._read() if entry not in gone])
+            # After the manifest: a process that reads it in between must find every key that it names.
             for entry in gone:
                 self._path(entry.kid).unlink(missing_ok=True)
             return gone
 
     def _add(self, state: KeyState, now: datetime) -> Entry:
         key = jwk.GENERATORS[self.algorithm]()
-        entry = Entry(jwk.key_id(key.public_key()), self.algorithm, state, now.isoformat())
+        entry = Entry(jwk.key_id(key.public_key(), self.algorithm), self.algorithm, state, now.isoformat())
         pem = key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
+        # Before the manifest, for the same reason as in `retire`.
         _write_private(self._path(entry.kid), pem)
         self._write([*self._read(), entry])
         return entry
@@ -123,8 +127,8 @@ class KeyFolder:
 
     def _read(self) -> list[Entry]:
         try:
-            told = json.loads(self.manifest.read_text(encoding="utf-8"))
-            return [Entry(**{**line, "state": KeyState(line["state"])}) for line in told["keys"]]
+            manifest = json.loads(self.manifest.read_text(encoding="utf-8"))
+            return [Entry(**{**line, "state": KeyState(line["state"])}) for line in manifest["keys"]]
         except FileNotFoundError:
             return []
         except (OSError, ValueError, KeyError, TypeError) as error:
@@ -134,7 +138,7 @@ class KeyFolder:
         text = json.dumps({"keys": [asdict(entry) for entry in entries]}, indent=2)
         draft = self.directory / f"{MANIFEST}.{os.getpid()}"
         _write_private(draft, text.encode())
-        draft.replace(self.manifest)
+        draft.replace(self.manifest)  # atomic: a reader, who takes no lock, sees the old manifest or the new one
 
     @contextmanager
     def _locked(self) -> Iterator[None]:

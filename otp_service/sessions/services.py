@@ -1,54 +1,38 @@
-"""Starts and ends sessions."""
+"""Starts, renews, strengthens and ends sessions."""
 
 import uuid
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from sqlalchemy import ColumnElement, bindparam, select, update
+from sqlalchemy import ColumnElement, update
 
 from otp_service import audit
 from otp_service.core import clock
 from otp_service.core.database.prepared import prepared_insert
-from otp_service.core.database.transactions import execute, fetch_one, transaction
+from otp_service.core.database.transactions import execute, transaction
 from otp_service.core.settings import settings
 from otp_service.core.web.tracing import ClientInfo
-from otp_service.sessions import refresh_tokens, tokens
-from otp_service.sessions.errors import SessionNotFound
-from otp_service.sessions.lifetime import idle_since, lives, lives_by
+from otp_service.sessions import tokens
+from otp_service.sessions.errors import InvalidToken, SessionNotFound
+from otp_service.sessions.lifetime import lives
 from otp_service.sessions.models import Session
-from otp_service.sessions.rotation import Refreshed
-from otp_service.sessions.tokens import Tokens
+from otp_service.sessions.refresh_tokens import RefreshToken
+from otp_service.sessions.tokens import Caller, SteppedUp, Tokens
 
-LIVE = select(Session.id).where(  # made once: it runs with every request that carries a token
-    Session.id == bindparam("session_id"),
-    Session.user_id == bindparam("user_id"),
-    lives_by(bindparam("now"), bindparam("used_after")),
-)
 _add = prepared_insert(Session)
 
 
-@dataclass(frozen=True, slots=True)
-class Grant:
-    """How somebody signed in: `amr` by RFC 8176, `acr` by NIST SP 800-63B's levels."""
-
-    user_id: int
-    amr: tuple[str, ...]
-    acr: str
-    is_verified: bool
-
-
-def start(grant: Grant, *, client: ClientInfo, now: datetime) -> Tokens:
-    """Open a session in the open transaction, or in one of its own."""
-    session_id, refresh_token = uuid.uuid4(), refresh_tokens.new_family()
+def start(caller: Caller, *, client: ClientInfo) -> Tokens:
+    """Open the session of a sign-in, in the open transaction or in one of its own."""
+    now, refresh_token = caller.authenticated_at, RefreshToken.new()
     with transaction():
         execute(
             *_add(
-                id=session_id,
-                user_id=grant.user_id,
+                id=caller.session_id,
+                user_id=caller.user_id,
                 refresh_hash=refresh_token.family_hash,
                 expires_at=now + timedelta(seconds=settings().refresh_ttl_seconds),
-                amr=" ".join(grant.amr),
-                acr=grant.acr,
+                amr=" ".join(caller.amr),
+                acr=caller.acr,
                 authenticated_at=now,
                 created_at=now,
                 last_used_at=now,
@@ -56,53 +40,70 @@ def start(grant: Grant, *, client: ClientInfo, now: datetime) -> Tokens:
                 agent=client.agent,
             )
         )
-        audit.record("session.started", user_id=grant.user_id, client=client, at=now, sessionId=str(session_id))
-    started = Refreshed(grant.user_id, session_id, grant.amr, grant.acr, now, refresh_token.text, grant.is_verified)
-    return access_tokens(started)
+        facts = {"sessionId": str(caller.session_id)}
+        audit.record("session.started", user_id=caller.user_id, client=client, at=now, **facts)
+    return tokens.hand_out(caller, refresh_token=refresh_token.text)
 
 
-def access_tokens(session: Refreshed) -> Tokens:
-    """Sign the access token that goes with a refresh token."""
-    token = tokens.issue(
-        user_id=session.user_id,
-        session_id=session.session_id,
-        amr=session.amr,
-        acr=session.acr,
-        auth_time=session.authenticated_at,
-        is_verified=session.is_verified,
+def renew(caller: Caller, *, is_verified: bool, now: datetime) -> Tokens:
+    """Replace the refresh tokens of the caller's session by a new family, in the open transaction.
+
+    A token of the old family is unknown afterwards; it does not end the session as a reused one does.
+    Raises InvalidToken when the session has ended.
+    """
+    refresh_token = RefreshToken.new()
+    family = {"refresh_hash": refresh_token.family_hash, "generation": 0, "minute_generation": 0}
+    # One statement checks and writes, so a session that ends at this moment gets no new tokens (ADR 3).
+    statement = update(Session).where(_is_of(caller), lives(now))
+    statement = statement.values({**family, "rotated_at": None, "last_used_at": now})
+    row = execute(statement.returning(Session.amr, Session.acr, Session.authenticated_at)).one_or_none()
+    if row is None:
+        raise InvalidToken
+    # The row and not the caller's token: a step-up with another token may have strengthened the session since.
+    renewed = Caller(
+        user_id=caller.user_id,
+        amr=tuple(row.amr.split()),
+        acr=row.acr,
+        authenticated_at=row.authenticated_at,
+        is_verified=is_verified,
+        session_id=caller.session_id,
     )
-    return Tokens(token, settings().jwt_ttl_seconds, session.refresh_token, session.session_id)
+    return tokens.hand_out(renewed, refresh_token=refresh_token.text)
 
 
-def is_live(session_id: uuid.UUID, *, user_id: int, now: datetime) -> bool:
-    """Whether the session may still be used: one read, made for every request with a token."""
-    return fetch_one(LIVE, live_parameters(session_id, user_id=user_id, now=now)) is not None
+def strengthen(caller: Caller, *, client: ClientInfo) -> SteppedUp:
+    """Store a new sign-in in the session of an earlier one. Raises InvalidToken when the session has ended."""
+    now = caller.authenticated_at
+    values = {"amr": " ".join(caller.amr), "acr": caller.acr, "authenticated_at": now}
+    with transaction():
+        # One statement checks and writes, so a session that ends at this moment is not strengthened (ADR 3).
+        if execute(update(Session).where(_is_of(caller), lives(now)).values(values)).rowcount != 1:
+            raise InvalidToken
+        facts = {"sessionId": str(caller.session_id), "amr": list(caller.amr)}
+        audit.record("session.stepped_up", user_id=caller.user_id, client=client, at=now, **facts)
+    token = tokens.issue(caller)
+    return SteppedUp(token, settings().jwt_ttl_seconds, caller.session_id, caller.acr)
 
 
-def live_parameters(session_id: uuid.UUID, *, user_id: int, now: datetime) -> dict[str, object]:
-    """The parameters of LIVE, for statements of others that contain it."""
-    return {"session_id": session_id, "user_id": user_id, "now": now, "used_after": idle_since(now)}
-
-
-def end(session_id: uuid.UUID, *, user_id: int, client: ClientInfo) -> None:
-    """End one session of the user, at once."""
+def end(session_id: uuid.UUID, *, user_id: int, client: ClientInfo) -> bool:
+    """End one session of the user at once; return whether it was live."""
     now = clock.now()
     with transaction():
-        if _end(now, Session.id == session_id, Session.user_id == user_id):
+        # Of several requests that end a session at the same time, one changes the row and records the event (ADR 3).
+        was_live = _end(now, Session.id == session_id, Session.user_id == user_id, lives(now)) == 1
+        if was_live:
             audit.record("session.ended", user_id=user_id, client=client, at=now, sessionId=str(session_id))
+    return was_live
 
 
 def end_own(session_id: uuid.UUID, *, user_id: int, client: ClientInfo) -> None:
-    """End a live session of the user. Raises SessionNotFound, for another's too."""
-    now = clock.now()
-    with transaction():
-        if not _end(now, Session.id == session_id, Session.user_id == user_id, lives(now)):
-            raise SessionNotFound
-        audit.record("session.ended", user_id=user_id, client=client, at=now, sessionId=str(session_id))
+    """End a live session of the user. Raises SessionNotFound, also for a session of another user."""
+    if not end(session_id, user_id=user_id, client=client):
+        raise SessionNotFound
 
 
 def log_out_everywhere(user_id: int, *, client: ClientInfo) -> int:
-    """End all sessions of the user on the user's own word, or an operator's; returns how many lived."""
+    """End all sessions of the user as the user or an operator asked; return how many were open."""
     now = clock.now()
     with transaction():
         ended = end_all(user_id, now=now)
@@ -110,8 +111,8 @@ def log_out_everywhere(user_id: int, *, client: ClientInfo) -> int:
     return ended
 
 
-def end_everybodys(*, client: ClientInfo) -> int:
-    """End every session there is; returns how many lived."""
+def end_every_session(*, client: ClientInfo) -> int:
+    """End the sessions of all users; return how many were open."""
     now = clock.now()
     with transaction():
         ended = _end(now)
@@ -120,10 +121,17 @@ def end_everybodys(*, client: ClientInfo) -> int:
 
 
 def end_all(user_id: int, *, now: datetime, keep: uuid.UUID | None = None) -> int:
-    """End all sessions of the user in the open transaction, save the one to `keep`; returns how many lived."""
+    """End all sessions of the user in the open transaction, except the one to `keep`; return how many were open.
+
+    The calling service records why they ended.
+    """
     others = () if keep is None else (Session.id != keep,)
     return _end(now, Session.user_id == user_id, *others)
 
 
 def _end(now: datetime, *conditions: ColumnElement[bool]) -> int:
     return int(execute(update(Session).where(*conditions, Session.ended_at.is_(None)).values(ended_at=now)).rowcount)
+
+
+def _is_of(caller: Caller) -> ColumnElement[bool]:
+    return (Session.id == caller.session_id) & (Session.user_id == caller.user_id)

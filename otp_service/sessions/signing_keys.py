@@ -1,9 +1,9 @@
-"""The keys that sign and check access tokens: one algorithm, by the settings; no other is ever accepted."""
+"""The keys that sign and verify access tokens: for one algorithm, which the settings name (ADR 11)."""
 
 import logging
 import threading
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Hashable, Mapping
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Protocol
 
 from flask import current_app
@@ -22,63 +22,63 @@ _Stamp = tuple[int, int] | None
 
 @dataclass(frozen=True, slots=True)
 class Signer:
-    """What signs. `kid` is None for a shared secret, which needs no name."""
+    """The key that signs. `kid` is None for a shared secret, which needs no name."""
 
     kid: str | None
     key: jwk.PrivateKey | str
 
 
-class SigningKeys(Protocol):
-    """The keys of the running application."""
+class SigningKeys(Hashable, Protocol):
+    """The keys of the running application, as key objects: parsing a PEM text each time costs more than signing."""
 
     def prepare(self) -> None:
-        """See that there is a key to sign with. Raises KeyFault."""
+        """Check that there is a key to sign with. Raises KeyFault."""
 
     def signer(self) -> Signer:
-        """The key that signs now. Raises KeyFault."""
+        """Return the key that signs now. Raises KeyFault."""
 
-    def find_checker(self, kid: str | None) -> jwk.PublicKey | bytes | None:
-        """The key that checks tokens with this key id; None for an unknown one, a missing one, or a retired one."""
+    def find_key(self, kid: str | None) -> jwk.PublicKey | bytes | None:
+        """Return the key that verifies tokens with this key id; None if it is unknown, missing or retired."""
 
     def published(self) -> list[dict[str, str]]:
-        """The public keys as JWKs."""
+        """Return the public keys as JWKs."""
 
 
 class SharedSecret:
-    """HS256: one secret signs and checks, and is told to nobody."""
+    """HS256: one secret signs and verifies, and is never published."""
 
     def __init__(self, secret: str) -> None:
         self._secret = secret
 
     def prepare(self) -> None:
-        """The settings were checked before."""
+        """Do nothing: the settings were checked before."""
 
     def signer(self) -> Signer:
-        """The secret."""
+        """Return the secret."""
         return Signer(None, self._secret)
 
-    def find_checker(self, kid: str | None) -> bytes | None:
-        """The secret, for tokens that name no key."""
+    def find_key(self, kid: str | None) -> bytes | None:
+        """Return the secret for tokens that name no key."""
         return self._secret.encode() if kid is None else None
 
     def published(self) -> list[dict[str, str]]:
-        """Nothing."""
+        """Return an empty list."""
         return []
 
 
 @dataclass(frozen=True, slots=True)
 class _Loaded:
-    """What the folder held at one moment."""
+    """The content of the folder at one moment."""
 
     stamp: _Stamp
     signer: Signer | None
     entries: Mapping[str, Entry]
-    checkers: Mapping[str, jwk.PublicKey]
-    keys: Mapping[str, jwk.PrivateKey]
+    public_keys: Mapping[str, jwk.PublicKey]
+    private_keys: Mapping[str, jwk.PrivateKey]
 
 
 class KeyPairs:
-    """Keys of a folder, loaded once; a change of the manifest is noticed at the next use, without a restart."""
+    """The keys of a folder, loaded once. A change of the manifest takes effect at the next use, without a restart."""
 
     def __init__(self, folder: KeyFolder, *, makes_missing: bool) -> None:
         self.folder = folder
@@ -87,35 +87,39 @@ class KeyPairs:
         self._lock = threading.Lock()
 
     def prepare(self) -> None:
-        """In development a key is made at the first start; in production it must be there. Raises KeyFault."""
+        """Make a first key in development; in production require one. Raises KeyFault."""
         if self._makes_missing:
             self.folder.ensure(now=clock.now())
         self._loaded = self._load(self._stamp())
         self.signer()
 
     def signer(self) -> Signer:
-        """The current key."""
+        """Return the current key."""
         signer = self._fresh().signer
         if signer is None:
             raise KeyFault(f"{self.folder.directory} has no current key for {self.folder.algorithm}")
         return signer
 
-    def find_checker(self, kid: str | None) -> jwk.PublicKey | None:
-        """A key of the manifest, the next one as well: a process that knows of a rotation earlier may use it."""
+    def find_key(self, kid: str | None) -> jwk.PublicKey | None:
+        """Return an accepted key of the manifest.
+
+        The next key is accepted before it signs here: another process may have noticed a rotation earlier (ADR 11).
+        """
         loaded = self._fresh()
         entry = loaded.entries.get(kid or "")
-        return loaded.checkers[entry.kid] if entry and entry.is_accepted(clock.now()) else None
+        return loaded.public_keys[entry.kid] if entry and entry.is_accepted(clock.now()) else None
 
     def published(self) -> list[dict[str, str]]:
-        """Every key that is accepted, in the order in which they were made."""
+        """Return every accepted key, in the order in which they were made."""
         loaded, now = self._fresh(), clock.now()
         kept = [entry.kid for entry in loaded.entries.values() if entry.is_accepted(now)]
-        return [jwk.public_jwk(loaded.checkers[kid], self.folder.algorithm) for kid in kept]
+        return [jwk.public_jwk(loaded.public_keys[kid], self.folder.algorithm) for kid in kept]
 
     def _fresh(self) -> _Loaded:
         stamp = self._stamp()
         if stamp == self._loaded.stamp:
             return self._loaded
+        # One thread reads the folder, the others wait for it; `_loaded` is replaced as a whole, so none sees a half.
         with self._lock:
             if stamp != self._loaded.stamp:
                 self._loaded = self._reload(stamp)
@@ -124,10 +128,10 @@ class KeyPairs:
     def _reload(self, stamp: _Stamp) -> _Loaded:
         try:
             loaded = self._load(stamp)
-        except KeyFault:  # go on with what was good; told once, since the stamp is remembered
+        except KeyFault:
+            # Keep the last good keys (ADR 11). The new stamp is remembered, so the fault is logged once.
             log.exception("keys.unreadable")
-            old = self._loaded
-            return _Loaded(stamp, old.signer, old.entries, old.checkers, old.keys)
+            return replace(self._loaded, stamp=stamp)
         log.info("keys.loaded", extra={"keys": list(loaded.entries)})
         return loaded
 
@@ -137,14 +141,15 @@ class KeyPairs:
             raise KeyFault(
                 f"{self.folder.directory} has no key for {self.folder.algorithm}; make one with: flask keys generate"
             )
-        known = self._loaded.keys
-        keys = {kid: known.get(kid) or self.folder.private_key(kid) for kid in entries}
+        known = self._loaded.private_keys
+        private_keys = {kid: known.get(kid) or self.folder.private_key(kid) for kid in entries}
         current = next((kid for kid, entry in entries.items() if entry.state == KeyState.CURRENT), None)
-        signer = Signer(current, keys[current]) if current else None
-        return _Loaded(stamp, signer, entries, {kid: key.public_key() for kid, key in keys.items()}, keys)
+        signer = Signer(current, private_keys[current]) if current else None
+        public_keys = {kid: key.public_key() for kid, key in private_keys.items()}
+        return _Loaded(stamp, signer, entries, public_keys, private_keys)
 
     def _stamp(self) -> _Stamp:
-        """Changes whenever the manifest is replaced; costs two microseconds."""
+        """Return a value that changes whenever the manifest is replaced; costs two microseconds."""
         try:
             found = self.folder.manifest.stat()
         except OSError:
@@ -152,8 +157,8 @@ class KeyPairs:
         return found.st_mtime_ns, found.st_ino
 
 
-def of(config: "Config") -> SigningKeys:
-    """The keys that the settings name; nothing is read yet."""
+def from_config(config: "Config") -> SigningKeys:
+    """Make the keys that the settings name; no file is read yet."""
     if config.jwt_algorithm == SHARED:
         return SharedSecret(config.jwt_secret)
     folder = KeyFolder(config.jwt_keys_dir, config.jwt_algorithm)
@@ -161,6 +166,6 @@ def of(config: "Config") -> SigningKeys:
 
 
 def signing_keys() -> SigningKeys:
-    """The running application's keys."""
+    """Return the running application's keys."""
     keys: SigningKeys = current_app.extensions["signing_keys"]
     return keys

@@ -1,32 +1,58 @@
 """Access tokens: JWTs (RFC 7519) of one kind, one algorithm, one issuer and one audience."""
 
-import base64
 import re
 import uuid
-from dataclasses import dataclass
-from datetime import datetime
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from functools import lru_cache
 from typing import Any
 
 import jwt
-import orjson
-from flask import current_app
 from flask_jwt_extended import create_access_token
+from jwt.types import Options
 
 from otp_service.core import clock
 from otp_service.core.settings import settings
 from otp_service.extensions import jwt as extension
 from otp_service.sessions.errors import InvalidToken
-from otp_service.sessions.jwk import PublicKey
-from otp_service.sessions.signing_keys import Signer, signing_keys
+from otp_service.sessions.signing_keys import Signer, SigningKeys, signing_keys
 
 KIND = "access"
+LONGEST_TOKEN = 4_096
+"""Characters. PyJWT looks at each of them, so a longer text is refused before it costs anything."""
+
+REMEMBERED_TOKENS = 4_096
 _COMPACT = re.compile(r"[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+")
 _SUBJECT = re.compile(r"[1-9][0-9]{0,9}")
+_OPTIONS: Options = {
+    "require": ["iss", "aud", "sub", "jti", "iat", "nbf", "exp"],
+    "strict_aud": True,
+    # `read` compares the times at each use, with the service's own clock.
+    "verify_iat": False,
+    "verify_nbf": False,
+    "verify_exp": False,
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Caller:
+    """A signed-in user: how and when the user signed in, and in which session.
+
+    The session stores these facts, its access tokens state them, and routes receive them. `amr` as in RFC 8176, `acr`
+    one of NIST SP 800-63B's levels. A new sign-in gets the id of a new session.
+    """
+
+    user_id: int
+    amr: tuple[str, ...]
+    acr: str
+    authenticated_at: datetime
+    is_verified: bool
+    session_id: uuid.UUID = field(default_factory=uuid.uuid4)
 
 
 @dataclass(frozen=True, slots=True)
 class Tokens:
-    """What a sign-in or a refresh hands out. `expires_in` is the access token's life in seconds."""
+    """The tokens of a sign-in or a refresh. `expires_in` is the access token's lifetime in seconds."""
 
     token: str
     expires_in: int
@@ -36,19 +62,22 @@ class Tokens:
 
 
 @dataclass(frozen=True, slots=True)
-class Claims:
-    """What a valid access token says."""
+class SteppedUp:
+    """A new access token of the same session; `expires_in` in seconds. The refresh token stays."""
 
-    user_id: int
+    token: str
+    expires_in: int
     session_id: uuid.UUID
-    amr: tuple[str, ...]
     acr: str
-    auth_time: int
+    token_type: str = "Bearer"  # noqa: S105 - a scheme, RFC 6750
 
 
-def issue(
-    *, user_id: int, session_id: uuid.UUID, amr: tuple[str, ...], acr: str, auth_time: datetime, is_verified: bool
-) -> str:
+def hand_out(caller: Caller, *, refresh_token: str) -> Tokens:
+    """Sign the access token that goes with a refresh token."""
+    return Tokens(issue(caller), settings().jwt_ttl_seconds, refresh_token, caller.session_id)
+
+
+def issue(caller: Caller) -> str:
     """Sign an access token."""
     now = int(clock.now().timestamp())
     claims = {
@@ -56,19 +85,19 @@ def issue(
         "iat": now,
         "nbf": now,
         "exp": now + settings().jwt_ttl_seconds,
-        "sid": str(session_id),
-        "amr": list(amr),
-        "acr": acr,
-        "auth_time": int(auth_time.timestamp()),
-        "isVerified": is_verified,
+        "sid": str(caller.session_id),
+        "amr": list(caller.amr),
+        "acr": caller.acr,
+        "auth_time": int(caller.authenticated_at.timestamp()),
+        "isVerified": caller.is_verified,
     }
-    subject = _Subject(str(user_id), signing_keys().signer())
+    subject = _Subject(str(caller.user_id), signing_keys().signer())
     return str(create_access_token(subject, additional_claims=claims))
 
 
 @dataclass(frozen=True, slots=True)
 class _Subject:
-    """For whom a token is, and what signs it: one look at the keys, so that header and signature agree."""
+    """The user's id, with the key that signs: header and signature agree even if the keys rotate meanwhile (ADR 11)."""
 
     id: str
     signer: Signer
@@ -89,56 +118,70 @@ def _headers(subject: _Subject) -> dict[str, str]:
     return {"kid": subject.signer.kid} if subject.signer.kid else {}
 
 
-def read(token: str) -> Claims:
-    """Check header, signature, issuer, audience, kind and times of an access token. Raises InvalidToken.
-
-    The signature is checked by PyJWT's own code for the one algorithm. Its `decode` would look at each letter of the
-    token, and at the form of a shared secret, with every request.
-    """
-    if not _COMPACT.fullmatch(token):
+def read(token: str) -> Caller:
+    """Verify an access token and return whose it is. Raises InvalidToken."""
+    keys = signing_keys()
+    verified = _verify(token, keys)
+    # Both may have changed since the token was first seen: a key is retired at once (ADR 11), and time passes.
+    is_accepted = keys.find_key(verified.kid) is not None
+    if not (is_accepted and verified.not_before <= clock.now().timestamp() < verified.expires_at):
         raise InvalidToken
-    signed, _, signature = token.rpartition(".")
-    header, _, claims = signed.partition(".")
+    return verified.caller
+
+
+@dataclass(frozen=True, slots=True)
+class _Verified:
+    """The lasting part of a token's verification: the signature, and the claims that do not depend on the time."""
+
+    caller: Caller
+    kid: str | None
+    not_before: int
+    expires_at: int
+
+
+@lru_cache(maxsize=REMEMBERED_TOKENS)
+def _verify(token: str, keys: SigningKeys) -> _Verified:
+    """Verify a token once in its life: PyJWT takes longer than the rest of a short request's own code (ADR 11).
+
+    Only good tokens are remembered, since an error is not. Raises InvalidToken.
+    """
+    # PyJWT accepts "=" at the end of a part (RFC 7515, section 2, does not): a token has one spelling.
+    if len(token) > LONGEST_TOKEN or not _COMPACT.fullmatch(token):
+        raise InvalidToken
+    algorithm = settings().jwt_algorithm
     try:
-        key = _find_key(orjson.loads(_decoded(header)))
-        algorithm = jwt.get_algorithm_by_name(current_app.config["JWT_ALGORITHM"])
-        if key is None or not algorithm.verify(signed.encode(), key, _decoded(signature)):
+        header = jwt.get_unverified_header(token)
+        kid = header.get("kid")
+        key = keys.find_key(kid)
+        # Exactly ours: jwk, jku, x5u and crit would let a token choose its key or its rules (RFC 8725, section 3).
+        expected = {"alg": algorithm, "typ": "JWT", **({} if kid is None else {"kid": kid})}
+        if key is None or header != expected:
             raise InvalidToken
-        return _claims(orjson.loads(_decoded(claims)))
-    except (KeyError, TypeError, ValueError) as error:
+        issuer, audience = settings().jwt_issuer, settings().jwt_audience
+        claims = jwt.decode(token, key, [algorithm], _OPTIONS, issuer=issuer, audience=audience)
+        return _Verified(_caller(claims), kid, _seconds(claims["nbf"]), _seconds(claims["exp"]))
+    except (jwt.PyJWTError, KeyError, TypeError, ValueError, OverflowError) as error:
         raise InvalidToken from error
 
 
-def _decoded(part: str) -> bytes:
-    """The bytes of a part. Raises ValueError for a second spelling: base64 leaves bits in the last letter unused."""
-    raw = base64.urlsafe_b64decode(part + "=" * (-len(part) % 4))
-    if base64.urlsafe_b64encode(raw).rstrip(b"=").decode() != part:
-        raise ValueError("a part that is spelt otherwise than its bytes")
-    return raw
-
-
-def _find_key(header: Any) -> PublicKey | bytes | None:
-    """The key that the header names, and only names: jwk, jku, x5u and crit are rules of somebody else's."""
-    if not isinstance(header, dict):
-        return None
-    named = {"kid": header["kid"]} if "kid" in header else {}
-    if header != {"alg": current_app.config["JWT_ALGORITHM"], "typ": "JWT", **named}:
-        return None
-    return signing_keys().find_checker(named.get("kid"))
-
-
-def _claims(said: dict[str, Any]) -> Claims:
-    config = current_app.config
-    is_ours = said["iss"] == config["JWT_DECODE_ISSUER"] and said["aud"] == config["JWT_DECODE_AUDIENCE"]
-    is_access = said["typ"] == KIND and said["type"] == KIND
-    is_in_time = said["nbf"] <= clock.now().timestamp() < said["exp"]
-    is_named = isinstance(said["jti"], str) and isinstance(said["iat"], int)
-    if not (is_ours and is_access and is_in_time and is_named and _SUBJECT.fullmatch(said["sub"])):
+def _caller(claims: dict[str, Any]) -> Caller:
+    """Raises InvalidToken, and what a claim of another type raises."""
+    # `typ` is ours, `type` flask-jwt-extended's: a token of another kind opens no route (RFC 8725, section 3.11).
+    is_access = claims["typ"] == KIND and claims["type"] == KIND
+    if not (is_access and _SUBJECT.fullmatch(claims["sub"])):
         raise InvalidToken
-    return Claims(
-        user_id=int(said["sub"]),
-        session_id=uuid.UUID(str(said["sid"])),
-        amr=tuple(said["amr"]),
-        acr=str(said["acr"]),
-        auth_time=int(said["auth_time"]),
+    return Caller(
+        user_id=int(claims["sub"]),
+        amr=tuple(claims["amr"]),
+        acr=str(claims["acr"]),
+        authenticated_at=datetime.fromtimestamp(_seconds(claims["auth_time"]), UTC),
+        is_verified=bool(claims["isVerified"]),
+        session_id=uuid.UUID(str(claims["sid"])),
     )
+
+
+def _seconds(claim: Any) -> int:
+    """A NumericDate as this service writes it. Raises TypeError for NaN, fractions and texts."""
+    if not isinstance(claim, int):
+        raise TypeError("not a whole number of seconds")
+    return claim

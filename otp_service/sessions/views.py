@@ -1,18 +1,23 @@
-"""The routes of a person's own sessions."""
+"""The routes of a person's own sessions, and the one where other services get the keys that check our tokens."""
 
 import uuid
 from dataclasses import asdict
 from typing import Any
 
-from flask import Blueprint
+import orjson
+from flask import Blueprint, Response
 
 from otp_service.core.web.api import api
 from otp_service.core.web.tracing import client_info
-from otp_service.sessions import listing, services
-from otp_service.sessions.access import Caller, signed_in
-from otp_service.sessions.schemas import SessionsOut
+from otp_service.sessions import records, services
+from otp_service.sessions.access import signed_in
+from otp_service.sessions.schemas import KeysOut, SessionsOut
+from otp_service.sessions.signing_keys import signing_keys
+from otp_service.sessions.tokens import Caller
 
 bp = Blueprint("sessions", __name__)
+keys_bp = Blueprint("keys", __name__)
+CACHED_SECONDS = 300
 
 
 @bp.get("/sessions")
@@ -20,8 +25,8 @@ bp = Blueprint("sessions", __name__)
 @api(out=SessionsOut, errors=(401,))
 def list_sessions(caller: Caller) -> dict[str, Any]:
     """List where the signed-in person is signed in."""
-    held = listing.of_user(caller.user_id)
-    return {"sessions": [{**asdict(one), "current": one.id == caller.session_id} for one in held]}
+    live = records.of_user(caller.user_id)
+    return {"sessions": [{**asdict(one), "current": one.id == caller.session_id} for one in live]}
 
 
 @bp.delete("/sessions/<uuid:id>")
@@ -30,3 +35,12 @@ def list_sessions(caller: Caller) -> dict[str, Any]:
 def end_session(caller: Caller, id: uuid.UUID) -> None:
     """End one session of the signed-in person, at once."""
     services.end_own(id, user_id=caller.user_id, client=client_info())
+
+
+@keys_bp.get("/.well-known/jwks.json")
+@api(out=KeysOut, personal=False)
+def key_set() -> Response:
+    """List the public keys that check access tokens (RFC 7517); none for HS256."""
+    response = Response(orjson.dumps({"keys": signing_keys().published()}), mimetype="application/json")
+    response.headers["Cache-Control"] = f"public, max-age={CACHED_SECONDS}"
+    return response

@@ -1,6 +1,5 @@
 """GET /profile."""
 
-import uuid
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -10,6 +9,7 @@ from sqlalchemy import delete, update
 
 from otp_service.accounts import numbers, profiles, users
 from otp_service.accounts.models import User
+from otp_service.core import clock
 from otp_service.core.database.transactions import execute, transaction
 from otp_service.sessions import Caller
 from otp_service.sessions.errors import InvalidToken
@@ -105,7 +105,7 @@ def test_a_deleted_persons_token_is_401_and_not_404(app: Flask, api: Api, person
 
 def test_a_profile_is_shown_for_a_live_session_of_its_owner_alone(app: Flask, person: Person) -> None:
     with app.app_context(), pytest.raises(InvalidToken):
-        profiles.show(Caller(person.id, uuid.uuid4(), "aal2", 0))
+        profiles.show(Caller(person.id, ("pwd", "sms"), "aal2", clock.now(), is_verified=True))
 
 
 def test_a_locked_persons_token_is_401(app: Flask, api: Api, person: Person, token: str) -> None:

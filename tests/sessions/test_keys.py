@@ -85,7 +85,9 @@ def test_the_thumbprint_is_that_of_rfc_8037() -> None:
     from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
     public = bytes.fromhex("d75a980182b10ab7d54bfed3c964073a0ee172f3daa62325af021a68f707511a")
-    assert jwk.key_id(Ed25519PublicKey.from_public_bytes(public)) == "kPrK_qmxVWaYVA9wwBF6Iuo3vVzz7TxHCTwXBygrS4k"
+    assert (
+        jwk.key_id(Ed25519PublicKey.from_public_bytes(public), "EdDSA") == "kPrK_qmxVWaYVA9wwBF6Iuo3vVzz7TxHCTwXBygrS4k"
+    )
 
 
 def test_after_a_rotation_old_and_new_tokens_are_taken_without_a_restart(

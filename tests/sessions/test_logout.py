@@ -11,7 +11,7 @@ from otp_service.audit import COMMAND_LINE
 from otp_service.audit.models import AuditEvent
 from otp_service.core import clock
 from otp_service.core.database.transactions import fetch_all
-from otp_service.sessions import Grant
+from otp_service.sessions import Caller
 from tests.api import Api
 from tests.parallel import at_once
 from tests.sessions.conftest import SignedIn
@@ -19,8 +19,8 @@ from tests.sessions.conftest import SignedIn
 
 def second_session(app: Flask, alice: SignedIn) -> dict[str, str]:
     with app.app_context():
-        grant = Grant(alice.person.id, amr=("pwd", "sms"), acr="aal2", is_verified=True)
-        tokens = sessions.start(grant, client=COMMAND_LINE, now=clock.now())
+        second = Caller(alice.person.id, ("pwd", "sms"), "aal2", clock.now(), is_verified=True)
+        tokens = sessions.start(second, client=COMMAND_LINE)
     return {"token": tokens.token, "refreshToken": tokens.refresh_token}
 
 

@@ -13,7 +13,7 @@ from otp_service.auth.schemas import METHOD_FAULT
 from otp_service.core import clock
 from otp_service.core.web.api import api as contract
 from otp_service.factors.phone.fields import CODE_FAULT
-from otp_service.sessions import Caller, Grant, fresh_sign_in
+from otp_service.sessions import Caller, fresh_sign_in
 from otp_service.simulator import Simulator
 from tests.api import Api
 from tests.conftest import MakeApp, Time
@@ -62,8 +62,8 @@ def aged(api: Api, alice: SignedIn, time: Time) -> str:
 def weak_session(app: Flask, alice: SignedIn) -> str:
     """What a password alone earns, or a trusted device."""
     with app.app_context():
-        grant = Grant(alice.person.id, amr=("pwd",), acr="aal1", is_verified=True)
-        return sessions.start(grant, client=COMMAND_LINE, now=clock.now()).token
+        weak = Caller(alice.person.id, ("pwd",), "aal1", clock.now(), is_verified=True)
+        return sessions.start(weak, client=COMMAND_LINE).token
 
 
 def is_let_in(api: Api, token: str) -> bool:
@@ -105,8 +105,8 @@ def test_one_factor_is_not_enough_however_fresh(app: Flask, guarded: Api, alice:
 @pytest.mark.parametrize("acr", ["aal0", "", "aal2 ", "AAL2", "phr"])
 def test_an_unknown_level_is_not_enough(app: Flask, guarded: Api, alice: SignedIn, acr: str) -> None:
     with app.app_context():
-        grant = Grant(alice.person.id, amr=("pwd", "sms"), acr=acr, is_verified=True)
-        token = sessions.start(grant, client=COMMAND_LINE, now=clock.now()).token
+        odd = Caller(alice.person.id, ("pwd", "sms"), acr, clock.now(), is_verified=True)
+        token = sessions.start(odd, client=COMMAND_LINE).token
     assert not is_let_in(guarded, token)
 
 

@@ -1,0 +1,85 @@
+"""Reads sessions for their owners and for operators, and deletes those that ended long ago."""
+
+import uuid
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Select, delete, or_, select
+
+from otp_service.core import clock
+from otp_service.core.database.portable import rows_about
+from otp_service.core.database.prepared import Given, prepared
+from otp_service.core.database.transactions import execute, fetch_all, transaction
+from otp_service.sessions.lifetime import lives
+from otp_service.sessions.models import Session
+
+
+@dataclass(frozen=True, slots=True)
+class LiveSession:
+    """A live session, as its owner or an operator sees it."""
+
+    id: uuid.UUID
+    user_id: int
+    ip: str
+    agent: str
+    created_at: datetime
+    last_used_at: datetime
+    expires_at: datetime
+    amr: str
+    acr: str
+
+
+@dataclass(frozen=True, slots=True)
+class Device:
+    """The address and the program that last used a session."""
+
+    ip: str
+    agent: str
+
+
+_COLUMNS = [getattr(Session, name) for name in LiveSession.__dataclass_fields__]
+_NEWEST_FIRST = (Session.last_used_at.desc(), Session.created_at.desc())
+
+
+def of_user(user_id: int) -> list[LiveSession]:
+    """Return the user's live sessions, the last used first."""
+    statement = select(*_COLUMNS).where(Session.user_id == user_id, lives(clock.now())).order_by(*_NEWEST_FIRST)
+    return [LiveSession(*row) for row in fetch_all(statement)]
+
+
+def newest(*, limit: int) -> list[LiveSession]:
+    """Return live sessions of all users, the last used first."""
+    statement = select(*_COLUMNS).where(lives(clock.now())).order_by(*_NEWEST_FIRST).limit(limit)
+    return [LiveSession(*row) for row in fetch_all(statement)]
+
+
+def was_ended(session_id: uuid.UUID) -> bool:
+    """Whether the session was ended on purpose. A session that expired or fell idle was not."""
+    return bool(fetch_all(select(Session.id).where(Session.id == session_id, Session.ended_at.is_not(None))))
+
+
+def devices_of(user_id: int) -> list[Device]:
+    """Return the devices of all stored sessions of the user: the live ones, and those that `forget` has not deleted."""
+    return [Device(*row) for row in fetch_all(*_devices(user_id))]
+
+
+@prepared
+def _devices(user_id: Given) -> Select[Any]:
+    return select(Session.ip, Session.agent).where(Session.user_id == user_id).distinct()
+
+
+def personal_data(user_id: int) -> list[dict[str, Any]]:
+    """Return what sessions store about the user, without the hash of the refresh token."""
+    columns = (
+        Session.created_at, Session.id, Session.last_used_at, Session.authenticated_at, Session.expires_at,
+        Session.ended_at, Session.amr, Session.acr, Session.ip, Session.agent,
+    )  # fmt: skip
+    return rows_about(Session.user_id == user_id, *columns)
+
+
+def forget(before: datetime) -> int:
+    """Delete the sessions that ended or expired before a time; return how many."""
+    is_over = or_(Session.ended_at < before, Session.expires_at < before)
+    with transaction():
+        return int(execute(delete(Session).where(is_over)).rowcount)
