@@ -1,1 +1,1 @@
-"""What a person does to get in: register, sign in, prove the phone, refresh, sign out."""
+"""Getting in: registration, sign-in, second step, step-up and sign-out (`/auth/*`)."""

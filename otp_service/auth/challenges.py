@@ -1,4 +1,4 @@
-"""Challenge tokens: what a right password earns, good for one second factor within ten minutes and for nothing else."""
+"""Challenge tokens: a right password earns one, and one second factor within ten minutes completes it."""
 
 import uuid
 from dataclasses import dataclass
@@ -8,7 +8,6 @@ from typing import Any
 from sqlalchemy import Select, Update, delete, select, update
 
 from otp_service.accounts import numbers, users
-from otp_service.accounts.errors import UserNotFound
 from otp_service.accounts.users import Account
 from otp_service.auth.models import Challenge
 from otp_service.core.crypto.secrets import keyring, new_token
@@ -24,8 +23,8 @@ _add = prepared_insert(Challenge)
 
 
 @dataclass(frozen=True, slots=True)
-class Earned:
-    """A challenge just issued; the token is shown once."""
+class IssuedChallenge:
+    """A challenge just issued. The token is shown once; `expires_in` is in seconds."""
 
     id: uuid.UUID
     token: str
@@ -33,55 +32,55 @@ class Earned:
 
 
 @dataclass(frozen=True, slots=True)
-class Open:
-    """A challenge that can still be met, and who earned it."""
+class OpenChallenge:
+    """A challenge that can still be completed, with the account that it was issued to."""
 
     id: uuid.UUID
     account: Account
     created_at: datetime
 
 
-def issue(user_id: int, *, now: datetime) -> Earned:
-    """Make a challenge for a user whose password was right."""
-    earned = Earned(uuid.uuid4(), new_token("ch"), settings().challenge_ttl_seconds)
+def issue(user_id: int, *, now: datetime) -> IssuedChallenge:
+    """Issue a challenge to a user whose password was right."""
+    issued = IssuedChallenge(uuid.uuid4(), new_token("ch"), settings().challenge_ttl_seconds)
     with transaction():
         execute(
             *_add(
-                id=earned.id,
+                id=issued.id,
                 user_id=user_id,
-                token_hash=keyring().digest(earned.token, purpose=_PURPOSE),
+                token_hash=keyring().digest(issued.token, purpose=_PURPOSE),
                 created_at=now,
-                expires_at=now + timedelta(seconds=earned.expires_in),
+                expires_at=now + timedelta(seconds=issued.expires_in),
             )
         )
-    return earned
+    return issued
 
 
-def find_open(token: str, *, now: datetime) -> Open:
-    """The open challenge of a token. Raises InvalidToken: unknown, spent, expired, or void since a lockout."""
+def find_open(token: str, *, now: datetime) -> OpenChallenge:
+    """Return the challenge of a token. Raises InvalidToken if it is unknown, spent, expired or void."""
     row = fetch_one(*_open(keyring().digests(token, purpose=_PURPOSE), now))
     if row is None:
         raise InvalidToken
     concerns(row.user_id)
-    try:
-        account = users.get(row.user_id)
-    except UserNotFound as error:
-        raise InvalidToken from error
+    account = users.get_bearer(row.user_id)
     if account.locked_at is not None or account.has_voided(row.created_at):
         raise InvalidToken
-    return Open(row.id, account, row.created_at)
+    return OpenChallenge(row.id, account, row.created_at)
 
 
-def spend(challenge: Open, *, now: datetime) -> None:
-    """Use the challenge up, in the transaction of what it is used for.
+def spend(challenge: OpenChallenge, *, now: datetime) -> None:
+    """Spend the challenge in the transaction that opens the session.
 
-    Raises InvalidToken when another was faster, or when the account was locked while the factor was checked.
+    Raises InvalidToken if another request was faster, or if the challenge was voided while the factor was checked.
     """
     with transaction():
+        # The turn of the number before the lock on the account: the proof may verify the number (ADR 17).
         numbers.queue(challenge.account)
         account = users.find_and_hold(challenge.account.id)
+        # Checked again under the lock: an operator or a new password may have come in between.
         if account is None or account.has_voided(challenge.created_at):
             raise InvalidToken
+        # A challenge opens one session: of parallel requests, the conditional update lets one win (ADR 3, ADR 4).
         if execute(*_unspent(challenge.id, spent_at=now)).rowcount != 1:
             raise InvalidToken
 
@@ -99,12 +98,12 @@ def _unspent(challenge_id: Given) -> Update:
 
 
 def personal_data(user_id: int) -> list[dict[str, Any]]:
-    """The user's challenges, without their tokens."""
+    """Return the user's challenges, without their tokens."""
     columns = (Challenge.created_at, Challenge.id, Challenge.expires_at, Challenge.spent_at)
     return rows_about(Challenge.user_id == user_id, *columns)
 
 
 def forget(before: datetime) -> int:
-    """Delete challenges that expired before a time; how many there were."""
+    """Delete challenges that expired before a time; return how many."""
     with transaction():
         return int(execute(delete(Challenge).where(Challenge.expires_at < before)).rowcount)

@@ -5,7 +5,7 @@ from typing import Any
 from flask import Blueprint
 
 from otp_service.auth import passkeys
-from otp_service.auth.presenters import present_signed_in
+from otp_service.auth.responses import present_signed_in
 from otp_service.auth.schemas import VerifiedOut
 from otp_service.core.web import request_limits
 from otp_service.core.web.api import api

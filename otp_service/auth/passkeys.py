@@ -3,8 +3,8 @@
 from typing import Any
 
 from otp_service.accounts import users
-from otp_service.auth.second_step import Verified
 from otp_service.auth.session_opening import open_session
+from otp_service.auth.sign_in import Verified
 from otp_service.core import clock
 from otp_service.core.database.transactions import transaction
 from otp_service.core.web.tracing import ClientInfo

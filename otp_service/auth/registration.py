@@ -1,4 +1,4 @@
-"""Registers a person; while existence is hidden, without a word on who is registered already."""
+"""Registers people. While existence is hidden, the response does not reveal whether an address is taken (ADR 18)."""
 
 from datetime import timedelta
 
@@ -10,27 +10,28 @@ from otp_service.core.settings import settings
 from otp_service.core.web.even_timing import pace
 from otp_service.core.web.tracing import ClientInfo
 
-UNPROVEN_FOR = timedelta(hours=24)
-"""How long a registration holds its address and number before the number is proven."""
+RESERVED_FOR = timedelta(hours=24)
+"""How long an unverified registration reserves its address and number (ADR 17)."""
 
 
 def register(*, email: str, password: str, phone_number: str, client: ClientInfo) -> int | None:
-    """Add a user, have the address proven, and return the id. Raises EmailTaken, PhoneNumberTaken, SlotsBusy.
+    """Add a user, send a link that verifies the address, and return the id.
 
-    While existence is hidden it returns None: whoever has the address already is told so by e-mail, and a number that
-    another has is no obstacle, since it goes to whoever proves it.
+    Raises EmailTaken, PhoneNumberTaken, SlotsBusy. While existence is hidden it raises neither of the first two and
+    returns None: the owner of a taken address is notified, and a number belongs to the account that verifies it.
     """
     if settings().existence.hidden:
         with pace().even():
-            _register_unseen(email, password, phone_number, client)
+            _register_hidden(email, password, phone_number, client)
         return None
     registrations.refuse_taken(email=email, phone_number=phone_number)
     password_hash = password_hashing.hash_password(password)
     return _add(email, password_hash, phone_number, client)
 
 
-def _register_unseen(email: str, password: str, phone_number: str, client: ClientInfo) -> None:
-    password_hash = password_hashing.hash_password(password)  # for a known address as well: that is what takes the time
+def _register_hidden(email: str, password: str, phone_number: str, client: ClientInfo) -> None:
+    # Hashed for a taken address as well: the hash takes most of the time that the response is measured by.
+    password_hash = password_hashing.hash_password(password)
     try:
         _add(email, password_hash, phone_number, client, may_share=True)
     except EmailTaken:
@@ -44,7 +45,7 @@ def _add(email: str, password_hash: str, phone_number: str, client: ClientInfo, 
             phone_number=phone_number,
             password_hash=password_hash,
             client=client,
-            hold=UNPROVEN_FOR,
+            hold=RESERVED_FOR,
             may_share=may_share,
         )
         email_verification.send_first(account, client=client)

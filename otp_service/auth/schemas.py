@@ -6,7 +6,6 @@ from marshmallow import ValidationError, fields, post_load, validates_schema
 
 from otp_service.accounts import password_policy
 from otp_service.accounts.fields import EmailField, PhoneField, password
-from otp_service.auth.phone_codes import Named
 from otp_service.auth.step_up import PASSWORD
 from otp_service.core.web.schema import Flag, OpenOut, Schema, text
 from otp_service.factors import registry
@@ -101,7 +100,7 @@ class _NamedIn(Schema):
     @post_load
     def _gather(self, data: dict[str, Any], **_: Any) -> dict[str, Any]:
         names = ("challenge_token", "email", "phone_number")
-        return {**data, "named": Named(**{name: data.pop(name, None) for name in names})}
+        return {**data, "named": {name: data.pop(name, None) for name in names}}
 
 
 class RequestOtpIn(_NamedIn):

@@ -1,16 +1,67 @@
-"""Opens the session that a sign-in earned: the one place that every way to sign in leads to."""
+"""Opens the session that every way to sign in leads to, and notifies the person of a new device.
 
+A device is known if one of the account's sessions that are kept (live, or ended at most 30 days ago) has the same
+network (/24 of IPv4, /48 of IPv6) and the same kind of program (browser and system, without versions).
+"""
+
+import ipaddress
+import re
 from datetime import datetime
 
-from otp_service import sessions
-from otp_service.accounts import users
-from otp_service.auth import sign_in_notices
+from otp_service import audit, sessions
+from otp_service.accounts import notices, users
 from otp_service.core.web.tracing import ClientInfo
-from otp_service.sessions import Caller, Tokens
+from otp_service.sessions import Caller, Device, Tokens
+
+_BROWSERS = ("Edg", "OPR", "SamsungBrowser", "Firefox", "FxiOS", "CriOS", "Chrome", "Safari")
+"""The names of browsers. Most browsers also send the names of others; the first name found here is the right one."""
+
+_SYSTEMS = ("Android", "iPhone", "iPad", "Windows", "Macintosh", "CrOS", "Linux")
+_PREFIXES = {4: 24, 6: 48}
 
 
 def open_session(user_id: int, *, amr: tuple[str, ...], acr: str, client: ClientInfo, now: datetime) -> Tokens:
-    """Start a session in the open transaction, and tell the person if the device is unknown. Raises UserNotFound."""
-    sign_in_notices.tell_if_new(user_id, client=client, now=now)
+    """Start a session in the open transaction; notify the person if the device is unknown. Raises UserNotFound."""
+    # Before the start: the new session would make its own device known.
+    _notify_if_new(user_id, client, now)
+    # Read now: the proof just redeemed may have verified the number.
     is_verified = users.get(user_id).is_verified
     return sessions.start(Caller(user_id, amr, acr, now, is_verified), client=client)
+
+
+def refresh(refresh_token: str, *, client: ClientInfo) -> Tokens:
+    """Exchange a refresh token for new tokens. Raises InvalidToken, TokenReused, TooMany."""
+    return sessions.rotate(refresh_token, is_verified=users.IS_VERIFIED, client=client)
+
+
+def _notify_if_new(user_id: int, client: ClientInfo, now: datetime) -> None:
+    """Send `new_sign_in` for an unknown device, except at the account's very first sign-in."""
+    known = {_kind(device) for device in sessions.devices_of(user_id)}
+    if _kind(Device(client.ip, client.agent)) in known:
+        return
+    # Old sessions are deleted, so an account without any may still have signed in before: its events tell.
+    if known or audit.has_happened("session.started", user_id=user_id):
+        notices.notify(user_id, "new_sign_in", now=now, client=client)
+
+
+def _kind(device: Device) -> tuple[str, str]:
+    return network_of_device(device.ip), program_of(device.agent)
+
+
+def network_of_device(ip: str) -> str:
+    """Return the network that a connection keeps while its address changes."""
+    try:
+        address = ipaddress.ip_address(ip.partition("%")[0])
+    except ValueError:
+        return ip
+    if isinstance(address, ipaddress.IPv6Address) and address.ipv4_mapped:
+        address = address.ipv4_mapped
+    return str(ipaddress.ip_network((str(address), _PREFIXES[address.version]), strict=False))
+
+
+def program_of(agent: str) -> str:
+    """Return browser and system of a `User-Agent` without versions; for other programs, its first name."""
+    own_name = re.split(r"[/\s]", agent.strip(), maxsplit=1)[0]
+    browser = next((name for name in _BROWSERS if re.search(rf"\b{name}\w*/", agent)), own_name)
+    system = next((name for name in _SYSTEMS if name in agent), "")
+    return f"{browser} {system}"

@@ -1,16 +1,16 @@
-"""Signs people in: the password earns a challenge, the code on the phone meets it."""
+"""Signs people in: the password leads to a challenge, and a second factor to the session."""
 
+import uuid
 from dataclasses import dataclass, replace
 from datetime import datetime
+from typing import Any
 
-from otp_service import audit, sessions, verifications
+from otp_service import audit, verifications
 from otp_service.accounts import authentication, users
 from otp_service.accounts.errors import InvalidCredentials, PhoneNumberMissing
 from otp_service.accounts.users import Account
-from otp_service.auth import challenges, phone_codes, second_step
-from otp_service.auth.challenges import Earned
-from otp_service.auth.phone_codes import Named, login_recipient
-from otp_service.auth.second_step import Verified
+from otp_service.auth import challenges
+from otp_service.auth.challenges import IssuedChallenge, OpenChallenge
 from otp_service.auth.session_opening import open_session
 from otp_service.core import clock
 from otp_service.core.database.transactions import transaction
@@ -18,22 +18,24 @@ from otp_service.core.errors import ServiceError
 from otp_service.core.settings import settings
 from otp_service.core.web.tracing import ClientInfo
 from otp_service.factors import defaults, registry, trusted_devices
-from otp_service.factors.phone.factor import PHONE
+from otp_service.factors.contract import Ask, Factor
+from otp_service.factors.errors import MethodNotEnrolled
 from otp_service.sessions import Tokens
 from otp_service.sinch import Channel
+from otp_service.verifications import Purpose
 
 
 @dataclass(frozen=True, slots=True)
 class SignIn:
-    """What a right password leads to: `tokens`, or a `challenge` that wants one of `methods`.
+    """The result of a right password: `tokens`, or a `challenge` that one of `methods` completes.
 
-    A code was sent over `channel`, the default method when that is the phone; `otp_error` says why it was not: its
-    words, its code, and when to try again.
+    `channel` is the one that a code was sent by, if the default method is the phone. If sending failed, `otp_error`
+    says why and when to try again.
     """
 
     user_id: int
     tokens: Tokens | None = None
-    challenge: Earned | None = None
+    challenge: IssuedChallenge | None = None
     methods: tuple[str, ...] = ()
     default_method: str | None = None
     channel: Channel | None = None
@@ -41,12 +43,24 @@ class SignIn:
     otp_error: ServiceError | None = None
 
 
-def login(*, email: str, password: str, client: ClientInfo, device_token: str | None = None) -> SignIn:
-    """Check the password and send a code, unless the policy or a trusted device spares the second step.
+@dataclass(frozen=True, slots=True)
+class Verified:
+    """A person who proved a factor. The holder of a challenge gets tokens, and a device token if it was requested."""
 
+    user_id: int
+    tokens: Tokens | None = None
+    device_token: str | None = None
+    enrolment_required: bool = False
+
+
+def login(*, email: str, password: str, client: ClientInfo, device_token: str | None = None) -> SignIn:
+    """Check the password, then issue a challenge and send a code.
+
+    Where the policy or a trusted device makes the second step unnecessary, it opens a session instead.
     Raises InvalidCredentials, AccountLocked, SlotsBusy.
     """
-    started = clock.now()  # before the password is read: what voids challenges meanwhile voids this one as well
+    # Read before the password is compared: a lock or a new password meanwhile voids the challenge of this sign-in too.
+    started = clock.now()
     account = authentication.authenticate(email=email, password=password, client=client)
     now = clock.now()
     if settings().mfa_policy == "enrolment" and account.is_verified and not registry.chosen(account.id):
@@ -58,29 +72,29 @@ def login(*, email: str, password: str, client: ClientInfo, device_token: str | 
     with transaction():
         challenge = challenges.issue(account.id, now=started)
         audit.record("login.password_accepted", user_id=account.id, client=client, at=now)
-    return _with_offer(account, challenge, client)
+    return _with_methods(account, challenge, client)
 
 
 def _start_without_factor(user_id: int, client: ClientInfo, started: datetime, now: datetime) -> Tokens:
     with transaction():
         held = users.find_and_hold(user_id)
         if held is None or held.has_voided(started):
-            raise InvalidCredentials  # locked, or another password set, while this one was checked
+            raise InvalidCredentials  # locked, or given another password, while this one was compared
         return open_session(user_id, amr=("pwd",), acr="aal1", client=client, now=now)
 
 
 def _start_on_device(
     user_id: int, device_token: str, client: ClientInfo, started: datetime, now: datetime
 ) -> Tokens | None:
-    """Tokens of one factor for a device that is trusted; None for any other, which goes on to the second step."""
+    """Return tokens for a trusted device; None for any other, which goes on to the second step."""
     with transaction():
         if not trusted_devices.recognize(user_id, device_token, client=client, now=now):
             return None
         return _start_without_factor(user_id, client, started, now)
 
 
-def _with_offer(account: Account, challenge: Earned, client: ClientInfo) -> SignIn:
-    """Name the ways to go on; when the phone is the default, send the code at once."""
+def _with_methods(account: Account, challenge: IssuedChallenge, client: ClientInfo) -> SignIn:
+    """List the methods for the second step; if the default is the phone, send the code."""
     methods = registry.methods(account.id)
     default = defaults.of_user(account.id, methods)
     result = SignIn(
@@ -96,22 +110,53 @@ def _with_offer(account: Account, challenge: Earned, client: ClientInfo) -> Sign
         return result
     channel = Channel(default)
     try:
-        channel = verifications.send(login_recipient(account, challenge.id), channel=channel, client=client).channel
+        channel = verifications.send(recipient(account, challenge.id), channel=channel, client=client).channel
     except ServiceError as refused:
+        # The password was right, so the sign-in stands: the client may request the code again or use another method.
         return replace(result, channel=channel, otp_error=refused)
     return replace(result, channel=channel)
 
 
-def verify(named: Named, *, code: str, remember: bool, client: ClientInfo) -> Verified:
-    """Take a code: the holder of a challenge gets tokens, anybody else just has the number proven.
+def recipient(account: Account, challenge_id: uuid.UUID) -> verifications.Recipient:
+    """Return the recipient of a code that signs the holder of a challenge in. Raises PhoneNumberMissing."""
+    number = account.reachable_number()
+    is_anonymous = may_be_strangers_number(account)
+    return verifications.Recipient(account.id, number, Purpose.SIGN_IN, account.locale, challenge_id, is_anonymous)
 
-    Raises InvalidToken, UserNotFound, OtpInvalid, TooManyAttempts, ProviderUnavailable, ProviderRefused.
+
+def may_be_strangers_number(account: Account) -> bool:
+    """Whether the account may have registered with a number that another account has verified (ADR 18)."""
+    return settings().existence.hidden and not account.is_verified
+
+
+def offer(challenge_token: str, factor: Factor, *, client: ClientInfo) -> dict[str, Any]:
+    """Return what the client needs for this factor. Raises InvalidToken and what Factor.offer raises."""
+    challenge = challenges.find_open(challenge_token, now=clock.now())
+    return factor.offer(_ask(challenge, client))
+
+
+def complete(
+    challenge_token: str, factor: Factor, answer: dict[str, Any], *, remember: bool, client: ClientInfo
+) -> Verified:
+    """Check a factor and sign the holder of the challenge in; with `remember`, trust this device from now on.
+
+    Raises InvalidToken, MethodNotEnrolled if the phone is not enough for this account, and what Factor.prove raises.
     """
-    if named.challenge_token is not None:
-        return second_step.meet(named.challenge_token, PHONE, {"code": code}, remember=remember, client=client)
-    return Verified(phone_codes.verify_phone(named, code=code, client=client))
+    challenge = challenges.find_open(challenge_token, now=clock.now())
+    user_id, acr = challenge.account.id, registry.level_of(factor)
+    if acr != "aal2" and acr != registry.best_level(registry.methods(user_id)):
+        raise MethodNotEnrolled
+    # Outside the transaction: the factor may ask the provider (ADR 4).
+    proof = factor.prove(_ask(challenge, client), answer)
+    now = clock.now()
+    with transaction():
+        # The challenge first: it locks the account, and of parallel requests with one challenge lets one win.
+        challenges.spend(challenge, now=now)
+        proof.redeem(client=client, now=now)
+        tokens = open_session(user_id, amr=("pwd", *proof.amr), acr=acr, client=client, now=now)
+        device_token = trusted_devices.remember(user_id, client=client, now=now) if remember else None
+        return Verified(user_id, tokens, device_token, enrolment_required=acr != "aal2")
 
 
-def refresh(refresh_token: str, *, client: ClientInfo) -> Tokens:
-    """Exchange a refresh token for new tokens. Raises InvalidToken."""
-    return sessions.rotate(refresh_token, is_verified=users.IS_VERIFIED, client=client)
+def _ask(challenge: OpenChallenge, client: ClientInfo) -> Ask:
+    return Ask(user_id=challenge.account.id, purpose=Purpose.SIGN_IN, bound_to=challenge.id, client=client)

@@ -1,4 +1,4 @@
-"""Signs somebody in anew within a session: the password where it is due, and a factor proven for this session alone."""
+"""Step-up: a fresh sign-in within a session, by a factor, and by the password where the factor alone is not enough."""
 
 from typing import Any
 
@@ -16,18 +16,21 @@ from otp_service.sessions import Caller, Requirement, SteppedUp
 from otp_service.sinch import Channel
 
 PASSWORD = "password"  # noqa: S105 - a method
-"""The method of those who have no second factor: who lost their number to another, for instance."""
+"""The method of an account without a second factor, such as one whose number another account has verified."""
 
 
 def requirement_of(user_id: int) -> Requirement:
-    """The best that the user's factors allow; the password for whoever has none."""
+    """Return the highest level that the user's factors reach; the password's for a user without factors."""
     methods = registry.methods(user_id)
     level = registry.best_level(methods)
     return Requirement(acr=level, methods=methods or (PASSWORD,), beyond_password=bool(methods))
 
 
 def request_code(caller: Caller, *, channel: Channel | None, client: ClientInfo) -> verifications.Delivery:
-    """Send a code for this session alone. Raises InvalidToken, MethodNotEnrolled and what `otp.send` raises."""
+    """Send a code that works in this session only.
+
+    Raises InvalidToken, MethodNotEnrolled and what `verifications.send` raises.
+    """
     account = users.get_bearer(caller.user_id)
     registry.require_phone(account.id)
     recipient = verifications.Recipient(
@@ -41,16 +44,16 @@ def request_code(caller: Caller, *, channel: Channel | None, client: ClientInfo)
 
 
 def offer(caller: Caller, *, method: str, client: ClientInfo) -> dict[str, Any]:
-    """What the client needs to step up by a method. Raises MethodNotEnrolled and what Factor.offer raises."""
+    """Return what the client needs to step up by a method. Raises MethodNotEnrolled and what Factor.offer raises."""
     return registry.of_user(caller.user_id, method).offer(_ask(caller, client))
 
 
 def step_up(
     caller: Caller, *, method: str, answer: dict[str, Any], password: str | None, client: ClientInfo
 ) -> SteppedUp:
-    """Check the password where the method needs one, then the method, then count the session as freshly signed in.
+    """Check the password if the method needs it, then the factor, and mark the session as freshly signed in.
 
-    Raises InvalidCredentials, AccountLocked (the failures count with those of logins), SlotsBusy, MethodNotEnrolled,
+    Raises InvalidCredentials, AccountLocked (failures count with those of sign-ins), SlotsBusy, MethodNotEnrolled,
     what Factor.prove raises, InvalidToken.
     """
     account = users.get_bearer(caller.user_id)
@@ -72,9 +75,8 @@ def step_up(
 
 
 def _by_password(caller: Caller, account: Account, password: str | None, client: ClientInfo) -> SteppedUp:
-    """Raises MethodNotEnrolled for whoever has a second factor."""
     if registry.methods(account.id):
-        raise MethodNotEnrolled
+        raise MethodNotEnrolled  # an account with a second factor must use it
     _check_password(account, password, client)
     now = clock.now()
     with transaction():
@@ -90,6 +92,7 @@ def _check_password(account: Account, password: str | None, client: ClientInfo) 
 
 
 def _hold(account: Account) -> None:
+    """Lock the account, after the turn of its number: the proof may verify the number (ADR 17)."""
     numbers.queue(account)
     users.hold_bearer(account.id)
 

@@ -9,8 +9,17 @@ from flask import Blueprint
 
 from otp_service import sessions
 from otp_service.accounts import email_verification
-from otp_service.auth import password_setting, phone_codes, registration, schemas, second_step, sign_in, step_up
-from otp_service.auth.presenters import (
+from otp_service.auth import (
+    password_links,
+    phone_verification,
+    registration,
+    schemas,
+    session_opening,
+    sign_in,
+    step_up,
+)
+from otp_service.auth.phone_verification import Named
+from otp_service.auth.responses import (
     present_delivery,
     present_registered,
     present_sign_in,
@@ -50,7 +59,8 @@ def login(body: dict[str, Any]) -> dict[str, Any]:
 @api(body=schemas.RequestOtpIn, out=schemas.OtpSentOut, errors=(400, 401, 403, 404, 409, 422, 502, 503))
 def request_otp(body: dict[str, Any]) -> dict[str, Any]:
     """Send a one-time code."""
-    return present_delivery(phone_codes.request(body["named"], channel=body.get("channel"), client=client_info()))
+    named, channel = Named(**body["named"]), body.get("channel")
+    return present_delivery(phone_verification.request(named, channel=channel, client=client_info()))
 
 
 @bp.post("/verify-otp")
@@ -58,9 +68,8 @@ def request_otp(body: dict[str, Any]) -> dict[str, Any]:
 @api(body=schemas.VerifyOtpIn, out=schemas.VerifiedOut, errors=(400, 401, 403, 404, 409, 502, 503))
 def verify_otp(body: dict[str, Any]) -> dict[str, Any]:
     """Verify the phone with the code. The holder of a challenge is signed in."""
-    return present_verified(
-        sign_in.verify(body["named"], code=body["otp_code"], remember=body["remember_device"], client=client_info())
-    )
+    named, code, remember = Named(**body["named"]), body["otp_code"], body["remember_device"]
+    return present_verified(phone_verification.verify(named, code=code, remember=remember, client=client_info()))
 
 
 @bp.post("/set-password")
@@ -68,7 +77,7 @@ def verify_otp(body: dict[str, Any]) -> dict[str, Any]:
 @api(body=schemas.SetPasswordIn, errors=(401, 503))
 def set_password(body: dict[str, Any]) -> None:
     """Set a password with a link from an operator. All sessions end, and no new one starts."""
-    password_setting.set_password(**body, client=client_info())
+    password_links.set_password(**body, client=client_info())
 
 
 @email.post("")
@@ -94,7 +103,7 @@ def resend_link(caller: Caller) -> dict[str, Any]:
 @api(body=schemas.RefreshIn, out=schemas.TokensOut, errors=(400, 401))
 def refresh(body: dict[str, Any]) -> Tokens:
     """Exchange a refresh token for new tokens. The old one stops working."""
-    return sign_in.refresh(body["refresh_token"], client=client_info())
+    return session_opening.refresh(body["refresh_token"], client=client_info())
 
 
 @bp.post("/logout")
@@ -146,7 +155,7 @@ def _answer_route(factor: Factor) -> View:
     def answer(body: dict[str, Any]) -> dict[str, Any]:
         challenge_token, remember = body.pop("challenge_token"), body.pop("remember_device")
         return present_signed_in(
-            second_step.meet(challenge_token, factor, body, remember=remember, client=client_info())
+            sign_in.complete(challenge_token, factor, body, remember=remember, client=client_info())
         )
 
     answer.__doc__ = f"Sign in with the challenge of a password and {factor.kind.replace('_', ' ')}."
@@ -157,7 +166,7 @@ def _offer_route(factor: Factor) -> View:
     @request_limits.otp
     @api(body=schemas.ChallengeIn, out=schemas.OfferOut, errors=(400, 401, 409))
     def offer(body: dict[str, Any]) -> dict[str, Any]:
-        return second_step.offer(body["challenge_token"], factor, client=client_info())
+        return sign_in.offer(body["challenge_token"], factor, client=client_info())
 
     offer.__doc__ = f"Get what a sign-in with {factor.kind.replace('_', ' ')} needs."
     return offer

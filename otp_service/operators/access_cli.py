@@ -4,7 +4,7 @@ import click
 from flask.cli import with_appcontext
 
 from otp_service.accounts import users
-from otp_service.auth import password_setting
+from otp_service.auth import password_links
 from otp_service.core.settings import settings
 from otp_service.operators import services
 from otp_service.operators.arguments import find_user
@@ -47,7 +47,7 @@ def set_password_link(who: str, wants_json: bool) -> None:
     password to /api/v1/auth/set-password.
     """
     account = find_user(who)
-    token = password_setting.issue_link(account.id)
+    token = password_links.issue(account.id)
     origins = settings().frontend_origins
     link = f"{origins[0]}/set-password#token={token}" if origins else None
     if wants_json:

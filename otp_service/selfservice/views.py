@@ -6,7 +6,7 @@ from typing import Any
 from flask import Blueprint
 
 from otp_service.accounts import email_verification, profiles
-from otp_service.auth.presenters import present_delivery
+from otp_service.auth.responses import present_delivery
 from otp_service.auth.schemas import EmailMessageOut, OtpSentOut
 from otp_service.core.web import request_limits
 from otp_service.core.web.api import api

@@ -16,7 +16,7 @@ from sqlalchemy import select
 from otp_service.accounts import password_hashing, registrations, users
 from otp_service.accounts.models import User
 from otp_service.audit import COMMAND_LINE
-from otp_service.auth.registration import UNPROVEN_FOR
+from otp_service.auth.registration import RESERVED_FOR
 from otp_service.core.database.transactions import fetch_all
 from otp_service.extensions import db
 from otp_service.jobs import retention
@@ -103,7 +103,7 @@ class LifeOfNumbers(RuleBasedStateMachine):
                     phone_number=phone_number,
                     password_hash=password_hashing.hash_password(PASSWORD),
                     client=COMMAND_LINE,
-                    hold=UNPROVEN_FOR,
+                    hold=RESERVED_FOR,
                     may_share=True,
                 )
             self.alive.append(Soul(made.id, email, phone_number, held_until=self.now + DAY))

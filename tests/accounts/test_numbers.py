@@ -11,7 +11,7 @@ from otp_service.accounts.errors import EmailTaken, PhoneNumberTaken
 from otp_service.accounts.models import User
 from otp_service.accounts.users import Account
 from otp_service.audit import COMMAND_LINE
-from otp_service.auth.registration import UNPROVEN_FOR
+from otp_service.auth.registration import RESERVED_FOR
 from otp_service.core import clock
 from otp_service.core.database.transactions import fetch_all, transaction
 from otp_service.outbox.models import OutboxMessage
@@ -32,7 +32,7 @@ def make_claimant(app: Flask, phone_number: str) -> Person:
             phone_number=phone_number,
             password_hash=password_hashing.hash_password(PASSWORD),
             client=COMMAND_LINE,
-            hold=UNPROVEN_FOR,
+            hold=RESERVED_FOR,
             may_share=True,
         )
     return Person(account.id, email, phone_number)

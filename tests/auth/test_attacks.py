@@ -2,7 +2,7 @@
 
 from flask import Flask
 
-from otp_service.auth import password_setting
+from otp_service.auth import password_links
 from otp_service.operators import services
 from otp_service.simulator import Simulator
 from tests.accounts.email.test_change import ask_for_link, new_address, prove
@@ -83,7 +83,7 @@ def test_a_link_to_set_a_password_is_void_once_another_one_was_set(
 ) -> None:
     person = make_person(app)
     with app.app_context():
-        link = password_setting.issue_link(person.id)
+        link = password_links.issue(person.id)
     time.advance(5)
     body = {"currentPassword": PASSWORD, "newPassword": "Another-Horse-8"}
     assert api.post("/account/password", body, token=sign_in(api, sinch, person)["token"]).status_code == 200

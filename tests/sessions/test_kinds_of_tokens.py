@@ -8,7 +8,7 @@ import pytest
 from flask import Flask
 from werkzeug.test import TestResponse
 
-from otp_service.auth import password_setting
+from otp_service.auth import password_links
 from otp_service.core.crypto.secrets import new_token
 from otp_service.simulator import Simulator
 from tests.accounts.email.letters import token_sent
@@ -53,7 +53,7 @@ def links_of(app: Flask, api: Api, alice: SignedIn) -> dict[str, str]:
     assert api.post("/auth/verify-email/resend", token=alice.token).status_code == 202
     assert api.post("/account/email", {"email": new}, token=alice.token).status_code == 202
     with app.app_context():
-        password_link = password_setting.issue_link(alice.person.id)
+        password_link = password_links.issue(alice.person.id)
     return dict(zip(LINKS, (token_sent(api, alice.person.email), token_sent(api, new), password_link), strict=True))
 
 

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 from flask import Flask
 
-from otp_service.auth.sign_in_notices import family_of, network_of
+from otp_service.auth.session_opening import network_of_device, program_of
 from otp_service.simulator import Simulator
 from tests.accounts.email.letters import letters
 from tests.api import Api
@@ -117,7 +117,7 @@ def test_a_sign_in_by_password_alone_is_told_as_well(make_app: MakeApp) -> None:
     ],
 )
 def test_versions_do_not_make_a_device_another_one(agent: str, family: str) -> None:
-    assert family_of(agent) == family
+    assert program_of(agent) == family
 
 
 @pytest.mark.parametrize(
@@ -131,7 +131,7 @@ def test_versions_do_not_make_a_device_another_one(agent: str, family: str) -> N
     ],
 )
 def test_a_network_is_what_a_connection_keeps(ip: str, network: str) -> None:
-    assert network_of(ip) == network
+    assert network_of_device(ip) == network
 
 
 def fail(api: Api, person: Person, times: int) -> None:

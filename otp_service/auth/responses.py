@@ -1,26 +1,25 @@
-"""Puts what the sign-in services return into the words and fields of the contract."""
+"""Turns the results of the sign-in services into the messages and fields of the responses."""
 
 from dataclasses import asdict
 from typing import Any
 
 from otp_service import verifications
-from otp_service.auth.phone_codes import Announcement
-from otp_service.auth.second_step import Verified
-from otp_service.auth.sign_in import SignIn
+from otp_service.auth.phone_verification import Announcement
+from otp_service.auth.sign_in import SignIn, Verified
 from otp_service.core import phone
 from otp_service.core.errors import ServiceError
 from otp_service.verifications.texts import RISK
 
 
 def present_registered(user_id: int | None) -> dict[str, Any]:
-    """The answer to a registration; without the id where nobody may learn whether there is one."""
+    """Respond to a registration; without the id while existence is hidden."""
     message = "User registered successfully. Verify your phone number to complete setup."
-    told = {"message": message, "notice": RISK}
-    return told if user_id is None else {**told, "user_id": user_id}
+    response = {"message": message, "notice": RISK}
+    return response if user_id is None else {**response, "user_id": user_id}
 
 
 def present_sign_in(result: SignIn) -> dict[str, Any]:
-    """The answer to a right password."""
+    """Respond to a right password."""
     if result.tokens is not None:
         message = {"message": "Login successful.", "user_id": result.user_id, "requires_otp": False}
         return {**message, **asdict(result.tokens)}
@@ -28,7 +27,7 @@ def present_sign_in(result: SignIn) -> dict[str, Any]:
     if challenge is None:
         raise ValueError("a sign-in without tokens has a challenge")
     return {
-        **_how_to_go_on(result),
+        **_next_step(result),
         "user_id": result.user_id,
         "requires_otp": True,
         "challenge_token": challenge.token,
@@ -39,24 +38,24 @@ def present_sign_in(result: SignIn) -> dict[str, Any]:
     }
 
 
-def _how_to_go_on(result: SignIn) -> dict[str, Any]:
-    told = {"channel": result.channel} if result.channel else {}
+def _next_step(result: SignIn) -> dict[str, Any]:
+    response = {"channel": result.channel} if result.channel else {}
     if result.otp_error is not None:
-        return {**_failed(result.otp_error), **told}
-    if not told:
+        return {**_failed(result.otp_error), **response}
+    if not response:
         return {"message": "Login successful. Second factor required."}
-    return {"message": "Login successful. OTP sent for verification.", **told}
+    return {"message": "Login successful. OTP sent for verification.", **response}
 
 
 def _failed(error: ServiceError) -> dict[str, Any]:
     message = "Login successful. Failed to send OTP automatically. Request manually."
-    told = {"message": message, "otp_error": error.detail, "otp_error_code": error.code}
+    response = {"message": message, "otp_error": error.detail, "otp_error_code": error.code}
     wait = error.extra.get("retryAfter")
-    return told if wait is None else {**told, "retry_after": wait}
+    return response if wait is None else {**response, "retry_after": wait}
 
 
 def present_delivery(delivery: verifications.Delivery | Announcement) -> dict[str, Any]:
-    """The answer to a sent code, or to one that is sent if there is an account."""
+    """Respond to a sent code, or to one that is sent if there is an account."""
     if isinstance(delivery, Announcement):
         message = f"If there is such an account, an OTP is on its way via {delivery.channel}."
         return {**asdict(delivery), "message": message}
@@ -65,12 +64,12 @@ def present_delivery(delivery: verifications.Delivery | Announcement) -> dict[st
 
 
 def present_verified(result: Verified) -> dict[str, Any]:
-    """The answer to a right code."""
+    """Respond to a right code."""
     return {"message": "Phone number verified successfully. Access granted.", **_opened(result)}
 
 
 def present_signed_in(result: Verified) -> dict[str, Any]:
-    """The answer to another factor's right answer."""
+    """Respond to a right proof of another factor."""
     return {"message": "Login successful.", **_opened(result)}
 
 

@@ -1,23 +1,24 @@
-"""Sends and takes codes for people named by a challenge, an address or a number."""
+"""Sends and verifies codes for a person that a request names by a challenge, an address or a number."""
 
-import uuid
 from dataclasses import dataclass
 
 from otp_service import verifications
 from otp_service.accounts import users
 from otp_service.accounts.users import Account
-from otp_service.auth import challenges
+from otp_service.auth import challenges, sign_in
+from otp_service.auth.sign_in import Verified
 from otp_service.core import background, clock
 from otp_service.core.settings import settings
 from otp_service.core.web.tracing import ClientInfo, concerns
 from otp_service.factors import registry
+from otp_service.factors.phone.factor import PHONE
 from otp_service.sinch import Channel
 from otp_service.verifications import Purpose, by_name, fallback
 
 
 @dataclass(frozen=True, slots=True)
 class Named:
-    """How the client names the person: exactly one of these."""
+    """How the request names the person: by exactly one of these."""
 
     challenge_token: str | None = None
     email: str | None = None
@@ -29,21 +30,9 @@ class Named:
         return self.email or self.phone_number or ""
 
 
-def login_recipient(account: Account, challenge_id: uuid.UUID) -> verifications.Recipient:
-    """A code that signs the holder of the challenge in. Raises PhoneNumberMissing."""
-    number = account.reachable_number()
-    is_anonymous = _may_be_anothers(account)
-    return verifications.Recipient(account.id, number, Purpose.SIGN_IN, account.locale, challenge_id, is_anonymous)
-
-
-def _may_be_anothers(account: Account) -> bool:
-    """While existence is hidden anybody can register with a number that another has proven."""
-    return settings().existence.hidden and not account.is_verified
-
-
 @dataclass(frozen=True, slots=True)
 class Announcement:
-    """A code that is on its way if there is an account by that name; times in seconds."""
+    """A code that is sent if there is an account of that name; times in seconds."""
 
     channel: Channel
     expires_in: int
@@ -51,15 +40,16 @@ class Announcement:
 
 
 def request(named: Named, *, channel: Channel | None, client: ClientInfo) -> verifications.Delivery | Announcement:
-    """Send a code. Raises InvalidToken, UserNotFound, MethodNotEnrolled and what `otp.send` raises.
+    """Send a code. Raises InvalidToken, UserNotFound, MethodNotEnrolled and what `verifications.send` raises.
 
-    While existence is hidden, an address or a number gets an announcement in any case: then only what is wrong with
-    the number itself, and the limits by name, are told.
+    While existence is hidden, an address or a number always gets an announcement. Then only faults of the number itself
+    and limits by name are raised.
     """
     if named.challenge_token is not None:
         challenge = challenges.find_open(named.challenge_token, now=clock.now())
         registry.require_phone(challenge.account.id)
-        return verifications.send(login_recipient(challenge.account, challenge.id), channel=channel, client=client)
+        recipient = sign_in.recipient(challenge.account, challenge.id)
+        return verifications.send(recipient, channel=channel, client=client)
     if settings().existence.hidden:
         return _announce(named, channel or Channel(settings().sinch_method), client)
     return _send(named, channel, client)
@@ -68,13 +58,14 @@ def request(named: Named, *, channel: Channel | None, client: ClientInfo) -> ver
 def _send(named: Named, channel: Channel | None, client: ClientInfo) -> verifications.Delivery:
     account = _account_of(named)
     purpose, number = Purpose.PHONE_VERIFICATION, account.reachable_number()
-    is_anonymous = account.is_verified or _may_be_anothers(account)
+    # The caller only named the account: it may use a part of the sends, or it could use up the owner's (ADR 13).
+    is_anonymous = account.is_verified or sign_in.may_be_strangers_number(account)
     recipient = verifications.Recipient(account.id, number, purpose, account.locale, is_anonymous=is_anonymous)
     return verifications.send(recipient, channel=channel, client=client)
 
 
 def _announce(named: Named, channel: Channel, client: ClientInfo) -> Announcement:
-    """Count the request by name, and look whose name it is after the answer."""
+    """Count the request by name, and look the name up only after the response (ADR 18)."""
     if named.phone_number is not None:
         channel = fallback.ways(named.phone_number, channel)[0].channel
     by_name.take_send(Purpose.PHONE_VERIFICATION, named.name, ip=client.ip, now=clock.now())
@@ -82,12 +73,14 @@ def _announce(named: Named, channel: Channel, client: ClientInfo) -> Announcemen
     return Announcement(channel, settings().otp_ttl_seconds, settings().otp_cooldown_seconds)
 
 
-def verify_phone(named: Named, *, code: str, client: ClientInfo) -> int:
-    """Prove the number with the live code, whichever call sent it; opens no session. Returns the user's id.
+def verify(named: Named, *, code: str, remember: bool, client: ClientInfo) -> Verified:
+    """Verify a code. The holder of a challenge gets tokens; for an address or a number, only the phone is verified.
 
-    Raises UserNotFound, OtpInvalid, TooManyAttempts, AuthenticatorDisabled, ProviderUnavailable, ProviderRefused.
-    While existence is hidden, see by_name.check.
+    Raises InvalidToken, UserNotFound, OtpInvalid, TooManyAttempts, AuthenticatorDisabled, ProviderUnavailable,
+    ProviderRefused. While existence is hidden, see `by_name.check`.
     """
+    if named.challenge_token is not None:
+        return sign_in.complete(named.challenge_token, PHONE, {"code": code}, remember=remember, client=client)
     if settings().existence.hidden:
         return by_name.check(
             Purpose.PHONE_VERIFICATION, named.name, lambda: _verify(named, code, client), client=client
@@ -95,7 +88,7 @@ def verify_phone(named: Named, *, code: str, client: ClientInfo) -> int:
     return _verify(named, code, client)
 
 
-def _verify(named: Named, code: str, client: ClientInfo) -> int:
+def _verify(named: Named, code: str, client: ClientInfo) -> Verified:
     account = _account_of(named)
     proof = verifications.prove(
         user_id=account.id,
@@ -105,7 +98,7 @@ def _verify(named: Named, code: str, client: ClientInfo) -> int:
         is_anonymous=account.is_verified,
     )
     verifications.redeem(proof, client=client, now=clock.now())
-    return account.id
+    return Verified(account.id)
 
 
 def _account_of(named: Named) -> Account:

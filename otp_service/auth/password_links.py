@@ -1,4 +1,4 @@
-"""Sets a password with a link from an operator: for people who were imported without one, or who lost everything."""
+"""Links from an operator that set a password: for users imported without one, and for people who lost everything."""
 
 from datetime import timedelta
 
@@ -10,21 +10,21 @@ from otp_service.core.database.transactions import transaction
 from otp_service.core.web.tracing import ClientInfo
 from otp_service.sessions.errors import InvalidToken
 
-LINK_LIFETIME = timedelta(hours=24)
+LIFETIME = timedelta(hours=24)
 
 
-def issue_link(user_id: int) -> str:
-    """A token with which the user may set a password within 24 hours."""
+def issue(user_id: int) -> str:
+    """Return a token with which the user may set a password within 24 hours."""
     now = clock.now()
     with transaction():
         audit.record("password.link_issued_by_operator", user_id=user_id, client=audit.COMMAND_LINE, at=now)
-        return links.issue(user_id, LinkPurpose.SET_PASSWORD, lifetime=LINK_LIFETIME, now=now)
+        return links.issue(user_id, LinkPurpose.SET_PASSWORD, lifetime=LIFETIME, now=now)
 
 
 def set_password(*, token: str, new_password: str, client: ClientInfo) -> None:
-    """Set the password, end all sessions, void all challenges; nobody is signed in.
+    """Set the password, end all sessions and void all challenges. No session starts.
 
-    Raises InvalidToken, InvalidInput for a password that may not be used (the link stays good), SlotsBusy.
+    Raises InvalidToken, SlotsBusy, and InvalidInput if the policy rejects the password; the link stays valid then.
     """
     link = links.find(token, LinkPurpose.SET_PASSWORD, now=clock.now())
     if link is None:
@@ -36,7 +36,7 @@ def set_password(*, token: str, new_password: str, client: ClientInfo) -> None:
     with transaction():
         links.spend(token, LinkPurpose.SET_PASSWORD, now=now)
         if link.created_at < users.get(user_id).password_changed_at:
-            raise InvalidToken  # another password was set since
+            raise InvalidToken  # the user has set another password since: an old link must not replace it
         users.set_password_hash(user_id, password_hash, now=now)
         sessions.end_all(user_id, now=now)
         audit.record("password.set_by_link", user_id=user_id, client=client, at=now)
