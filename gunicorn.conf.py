@@ -10,8 +10,8 @@ from gunicorn.glogging import Logger
 from gunicorn.workers.gthread import TConn, ThreadWorker
 
 from config import ROOT, Config, ConfigError
+from otp_service.config.reader import Reader
 from otp_service.core.logging import JsonFormatter, TextFormatter
-from otp_service.core.settings import Reader
 from otp_service.core.web.slow_requests import Watch
 
 _config = Config.load()
@@ -27,7 +27,7 @@ class ServiceLogger(Logger):
         """Called at start and at each reload of the settings."""
         super().setup(cfg)
         for handler in self.error_log.handlers:
-            handler.setFormatter(JsonFormatter() if _config.log_format == "json" else TextFormatter())
+            handler.setFormatter(JsonFormatter() if _config.server.log_format == "json" else TextFormatter())
 
 
 RECEIVE_SECONDS = 5
@@ -49,8 +49,8 @@ class BoundedWorker(ThreadWorker):
 # One socket for all workers: with one each (reuse_port), a stopping worker resets what waits in its queue.
 bind = f"[{_host}]:{_port}" if ":" in _host else f"{_host}:{_port}"
 worker_class = BoundedWorker  # password hashes, the database and the provider are waited for without Python's lock
-workers = _config.workers
-threads = _config.threads
+workers = _config.server.workers
+threads = _config.server.threads
 reload = _read.flag("GUNICORN_RELOAD", default=False)
 preload_app = not reload  # less memory, and what cannot start ends the start
 worker_tmp_dir = "/dev/shm" if Path("/dev/shm").is_dir() else None  # noqa: S108 - a heartbeat must not wait for a disk
@@ -65,7 +65,7 @@ limit_request_field_size = 8190
 forwarded_allow_ips = ""  # what a proxy may tell is TRUSTED_PROXY_COUNT's business
 
 logger_class = ServiceLogger
-loglevel = _config.log_level.lower()
+loglevel = _config.server.log_level.lower()
 accesslog = None  # the service logs its requests itself, without what is private
 control_socket_disable = True  # it would be a file in the home folder
 

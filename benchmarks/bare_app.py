@@ -8,7 +8,7 @@ from config import Config
 
 db = SQLAlchemy()
 app = Flask(__name__, static_folder=None)
-app.config["SQLALCHEMY_DATABASE_URI"] = Config.load().database_url
+app.config["SQLALCHEMY_DATABASE_URI"] = Config.load().stores.database_url
 app.config["SQLALCHEMY_ENGINE_OPTIONS"] = {"pool_size": 16}
 db.init_app(app)
 

@@ -19,7 +19,7 @@ from flask.testing import FlaskClient
 from flask_migrate import upgrade
 
 from config import Config
-from otp_service import create_app
+from otp_service.application import create_app
 from otp_service.simulator import Simulator, SimulatorSettings, running
 from otp_service.simulator.credentials import DEMO_KEY, DEMO_SECRET
 

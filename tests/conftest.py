@@ -14,7 +14,8 @@ from flask_migrate import upgrade
 from sqlalchemy import event
 
 from config import Config
-from otp_service import create_app
+from otp_service.accounts.settings import ExistenceSettings
+from otp_service.application import create_app
 from otp_service.core import background, clock
 from otp_service.extensions import db
 from otp_service.simulator import Simulator, SimulatorSettings, running
@@ -103,8 +104,9 @@ def build_app(environment: dict[str, str], conformity: Conformity) -> MakeApp:
 
     def build(**settings: str) -> Flask:
         config = Config.from_env({**environment, **settings})
-        quick = replace(config.existence, answer_seconds=0.0)
-        app = create_app(replace(config, password_salt_rounds=QUICK_HASH_COST, existence=quick))
+        quick = replace(config.of(ExistenceSettings), answer_seconds=0.0)
+        cheap = replace(config.passwords, salt_rounds=QUICK_HASH_COST)
+        app = create_app(replace(config, passwords=cheap).with_section(quick))
         app.after_request(conformity.watch)
         _wait_for_no_disk(app)
         return app

@@ -1,12 +1,16 @@
-"""Settings as tests give them, and what is read from them."""
+"""Settings as tests give them, what is read from them, and what an application holds in place of its own."""
 
 import base64
 import hashlib
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
+from flask import Flask
 
 from config import Config, ConfigError
+from otp_service.core.services import install, services_of
 
 RANDOM = hashlib.sha256(b"for tests alone").digest()
 PRODUCTION = {
@@ -35,3 +39,8 @@ def refuse(folder: Path, **settings: str) -> list[str]:
     with pytest.raises(ConfigError) as refused:
         load(folder, **settings)
     return refused.value.faults
+
+
+def give(app: Flask, **services: Any) -> None:
+    """Let the application hold others of its services."""
+    install(app, replace(services_of(app), **services))

@@ -1,8 +1,10 @@
 """Settings: what is read, what it becomes, and what a person reads when it cannot be used."""
 
 import os
-from dataclasses import fields
+from collections.abc import Iterator
+from dataclasses import fields, is_dataclass
 from email.headerregistry import Address
+from operator import attrgetter
 from pathlib import Path
 from typing import Any
 
@@ -10,89 +12,110 @@ import pytest
 
 from config import Config
 from otp_service.accounts.settings import ExistenceSettings, LinkSettings
-from otp_service.factors.settings import FactorSettings, TrustedDeviceSettings
+from otp_service.factors.settings import TrustedDeviceSettings
 from otp_service.factors.webauthn.settings import WebAuthnSettings
 from otp_service.mail.settings import MailSettings
 from otp_service.simulator.credentials import DEMO_KEY, DEMO_SECRET
+from otp_service.sinch import Channel
 from otp_service.verifications.settings import DeliverySettings
 from tests.environments import PRODUCTION, load, refuse
 
 DEFAULTS = {
     "app_env": "development",
     "security_profile": "standard",
-    "database_pool_size": 64,
-    "redis_url": None,
-    "trusted_proxy_count": 0,
-    "frontend_origins": (),
-    "ops_token": None,
-    "log_level": "INFO",
-    "log_format": "text",
-    "jwt_algorithm": "HS256",
-    "jwt_ttl_seconds": 900,
-    "jwt_issuer": "otp_service",
-    "jwt_audience": "otp_service",
-    "refresh_ttl_seconds": 30 * 86_400,
-    "refresh_idle_seconds": 30 * 86_400,
-    "password_salt_rounds": 12,
-    "password_minimum_length": 8,
-    "breach_lookup_url": None,
-    "password_requires_classes": True,
-    "password_hash_concurrency": os.cpu_count(),
-    "password_hash_waiting": 16,
-    "password_hash_wait_seconds": 0.8,
-    "mfa_policy": "always",
-    "challenge_ttl_seconds": 600,
-    "otp_cooldown_seconds": 120,
-    "otp_ttl_seconds": 300,
-    "otp_checks_per_hour": 15,
-    "otp_sends_per_number_hour": 5,
-    "otp_sends_per_number_day": 10,
-    "otp_sends_per_address_hour": 20,
-    "login_failures_before_wait": 5,
-    "sms_countries": frozenset(),
-    "phone_default_region": None,
-    "sinch_app_key": DEMO_KEY,
-    "sinch_app_secret": DEMO_SECRET,
-    "sinch_base_url": "http://127.0.0.1:8090",
-    "sinch_auth": "signed",
-    "sinch_method": "sms",
-    "sinch_read_timeout_seconds": 5.0,
-    "sinch_breaker_failures": 5,
-    "delivery": DeliverySettings(fallbacks=(), supplies_code=False, webotp_domain=None, sms_template=None),
-    "mail": MailSettings(sender=Address(addr_spec="no-reply@localhost")),
-    "existence": ExistenceSettings(hidden=False),
-    "factors": FactorSettings(beyond_phone=False),
-    "trusted_devices": TrustedDeviceSettings(days=30),
-    "webauthn": WebAuthnSettings(rp_id="localhost", rp_name="localhost", origins=("http://localhost:8000",)),
-    "links": LinkSettings(origin="http://127.0.0.1:8000"),
-    "rate_limits_enabled": True,
-    "rate_limit_window_seconds": 900,
-    "rate_limit_max_requests": 1_000,
-    "rate_limit_register_per_hour": 5,
-    "rate_limit_failed_logins": 30,
-    "rate_limit_refresh_per_minute": 30,
-    "rate_limit_otp_per_minute": 60,
-    "workers": os.cpu_count(),
-    "threads": 32,
+    "stores.pool_size": 64,
+    "stores.redis_url": None,
+    "server.trusted_proxy_count": 0,
+    "server.frontend_origins": (),
+    "server.ops_token": None,
+    "server.log_level": "INFO",
+    "server.log_format": "text",
+    "tokens.algorithm": "HS256",
+    "tokens.ttl_seconds": 900,
+    "tokens.issuer": "otp_service",
+    "tokens.audience": "otp_service",
+    "tokens.refresh_ttl_seconds": 30 * 86_400,
+    "tokens.refresh_idle_seconds": 30 * 86_400,
+    "passwords.salt_rounds": 12,
+    "passwords.minimum_length": 8,
+    "passwords.breach_lookup_url": None,
+    "passwords.requires_classes": True,
+    "passwords.hash_concurrency": os.cpu_count(),
+    "passwords.hash_waiting": 16,
+    "passwords.hash_wait_seconds": 0.8,
+    "sign_in.mfa_policy": "always",
+    "sign_in.challenge_ttl_seconds": 600,
+    "codes.cooldown_seconds": 120,
+    "codes.ttl_seconds": 300,
+    "codes.checks_per_hour": 15,
+    "codes.sends_per_number_hour": 5,
+    "codes.sends_per_number_day": 10,
+    "codes.sends_per_address_hour": 20,
+    "passwords.failures_before_wait": 5,
+    "codes.sms_countries": frozenset(),
+    "codes.phone_default_region": None,
+    "sinch.app_key": DEMO_KEY,
+    "sinch.app_secret": DEMO_SECRET,
+    "sinch.base_url": "http://127.0.0.1:8090",
+    "sinch.auth": "signed",
+    "sinch.read_timeout_seconds": 5.0,
+    "sinch.breaker_failures": 5,
+    "sign_in.beyond_phone": False,
+    "limits.enabled": True,
+    "limits.window_seconds": 900,
+    "limits.max_requests": 1_000,
+    "limits.register_per_hour": 5,
+    "limits.failed_logins": 30,
+    "limits.refresh_per_minute": 30,
+    "limits.otp_per_minute": 60,
+    "server.workers": os.cpu_count(),
+    "server.threads": 32,
 }
-MADE = {"instance_dir", "jwt_keys_dir", "database_url", "jwt_secret", "encryption_keys", "warnings"}
+SECTIONS = [
+    DeliverySettings(fallbacks=(), supplies_code=False, webotp_domain=None, sms_template=None),
+    MailSettings(sender=Address(addr_spec="no-reply@localhost")),
+    ExistenceSettings(hidden=False),
+    TrustedDeviceSettings(days=30),
+    WebAuthnSettings(rp_id="localhost", rp_name="localhost", origins=("http://localhost:8000",)),
+    LinkSettings(origin="http://127.0.0.1:8000"),
+]
+MADE = {
+    "instance_dir",
+    "tokens.keys_dir",
+    "tokens.secret",
+    "stores.database_url",
+    "encryption_keys",
+    "sections",
+    "warnings",
+}
 
 
 def test_on_postgresql_a_worker_has_fewer_connections(tmp_path: Path) -> None:
-    assert load(tmp_path, DATABASE_URL="postgresql://h/d").database_pool_size == 16
+    assert load(tmp_path, DATABASE_URL="postgresql://h/d").stores.pool_size == 16
 
 
 def test_without_any_setting_development_has_its_defaults(tmp_path: Path) -> None:
     config = load(tmp_path)
-    assert {name: getattr(config, name) for name in DEFAULTS} == DEFAULTS
+    assert {name: attrgetter(name)(config) for name in DEFAULTS} == DEFAULTS
+    assert dict(config.sections) == {type(section): section for section in SECTIONS}
 
 
-def test_every_setting_has_its_default_checked_here() -> None:
-    assert {field.name for field in fields(Config)} == DEFAULTS.keys() | MADE
+def test_every_setting_has_its_default_checked_here(tmp_path: Path) -> None:
+    assert set(names_of(load(tmp_path))) == DEFAULTS.keys() | MADE
+
+
+def names_of(config: Config) -> Iterator[str]:
+    """Every setting, as `section.name` where it stands in a section."""
+    for field in fields(config):
+        section = getattr(config, field.name)
+        if is_dataclass(section):
+            yield from (f"{field.name}.{inner.name}" for inner in fields(section))
+        else:
+            yield field.name
 
 
 def test_blank_is_not_set(tmp_path: Path) -> None:
-    assert load(tmp_path, OTP_TTL=" ", REDIS_URL="", APP_ENV="\t").otp_ttl_seconds == 300
+    assert load(tmp_path, OTP_TTL=" ", REDIS_URL="", APP_ENV="\t").codes.ttl_seconds == 300
 
 
 @pytest.mark.parametrize(
@@ -101,66 +124,65 @@ def test_blank_is_not_set(tmp_path: Path) -> None:
         ("NODE_ENV", "test", "app_env", "development"),
         ("APP_ENV", "Development", "app_env", "development"),
         ("SECURITY_PROFILE", "STRICT", "security_profile", "strict"),
-        ("MFA_POLICY", "enrolment", "mfa_policy", "enrolment"),
-        ("PASSWORD_MIN_LENGTH", "12", "password_minimum_length", 12),
-        ("PASSWORD_CHARACTER_CLASSES", "no", "password_requires_classes", False),
-        ("PASSWORD_SALT_ROUNDS", "10", "password_salt_rounds", 10),
-        ("PASSWORD_HASH_CONCURRENCY", "3", "password_hash_concurrency", 3),
-        ("PASSWORD_HASH_QUEUE", "0", "password_hash_waiting", 0),
-        ("PASSWORD_HASH_WAIT_MS", "250", "password_hash_wait_seconds", 0.25),
-        ("REFRESH_TTL", "7d", "refresh_ttl_seconds", 604_800),
-        ("REFRESH_IDLE", "2h", "refresh_idle_seconds", 7_200),
-        ("TRUSTED_PROXY_COUNT", "2", "trusted_proxy_count", 2),
-        ("FRONTEND_URL", "https://A.example.com/, http://[::1]:3000", "frontend_origins",
+        ("MFA_POLICY", "enrolment", "sign_in.mfa_policy", "enrolment"),
+        ("PASSWORD_MIN_LENGTH", "12", "passwords.minimum_length", 12),
+        ("PASSWORD_CHARACTER_CLASSES", "no", "passwords.requires_classes", False),
+        ("PASSWORD_SALT_ROUNDS", "10", "passwords.salt_rounds", 10),
+        ("PASSWORD_HASH_CONCURRENCY", "3", "passwords.hash_concurrency", 3),
+        ("PASSWORD_HASH_QUEUE", "0", "passwords.hash_waiting", 0),
+        ("PASSWORD_HASH_WAIT_MS", "250", "passwords.hash_wait_seconds", 0.25),
+        ("REFRESH_TTL", "7d", "tokens.refresh_ttl_seconds", 604_800),
+        ("REFRESH_IDLE", "2h", "tokens.refresh_idle_seconds", 7_200),
+        ("TRUSTED_PROXY_COUNT", "2", "server.trusted_proxy_count", 2),
+        ("FRONTEND_URL", "https://A.example.com/, http://[::1]:3000", "server.frontend_origins",
          ("https://a.example.com", "http://[::1]:3000")),
-        ("OPS_TOKEN", "x" * 16, "ops_token", "x" * 16),
-        ("LOG_LEVEL", "debug", "log_level", "DEBUG"),
-        ("LOG_FORMAT", "JSON", "log_format", "json"),
-        ("GUNICORN_THREADS", "4", "threads", 4),
-        ("GUNICORN_THREADS", "16", "password_hash_waiting", 8),
-        ("WEB_CONCURRENCY", "3", "workers", 3),
-        ("REDIS_URL", "rediss://cache:6380/1", "redis_url", "rediss://cache:6380/1"),
-        ("REDIS_URL", "unix:///run/valkey.sock", "redis_url", "unix:///run/valkey.sock"),
-        ("DATABASE_POOL_SIZE", "5", "database_pool_size", 5),
-        ("DATABASE_URL", "postgres://u:p@h:5433/d", "database_url", "postgresql+psycopg2://u:p@h:5433/d"),
-        ("DATABASE_URL", "postgresql://u:p%40@h/d?sslmode=require", "database_url",
+        ("OPS_TOKEN", "x" * 16, "server.ops_token", "x" * 16),
+        ("LOG_LEVEL", "debug", "server.log_level", "DEBUG"),
+        ("LOG_FORMAT", "JSON", "server.log_format", "json"),
+        ("GUNICORN_THREADS", "4", "server.threads", 4),
+        ("GUNICORN_THREADS", "16", "passwords.hash_waiting", 8),
+        ("WEB_CONCURRENCY", "3", "server.workers", 3),
+        ("REDIS_URL", "rediss://cache:6380/1", "stores.redis_url", "rediss://cache:6380/1"),
+        ("REDIS_URL", "unix:///run/valkey.sock", "stores.redis_url", "unix:///run/valkey.sock"),
+        ("DATABASE_POOL_SIZE", "5", "stores.pool_size", 5),
+        ("DATABASE_URL", "postgres://u:p@h:5433/d", "stores.database_url", "postgresql+psycopg2://u:p@h:5433/d"),
+        ("DATABASE_URL", "postgresql://u:p%40@h/d?sslmode=require", "stores.database_url",
          "postgresql+psycopg2://u:p%40@h/d?sslmode=require"),
-        ("DATABASE_URL", "postgresql+asyncpg://h/d", "database_url", "postgresql+psycopg2://h/d"),
-        ("DATABASE_URL", "sqlite+aiosqlite:////tmp/a.db", "database_url", "sqlite:////tmp/a.db"),
-        ("DB_HOST", "db", "database_url", "postgresql+psycopg2://postgres@db:5432/otp_service"),
-        ("JWT_EXPIRES_IN", "1h", "jwt_ttl_seconds", 3_600),
-        ("JWT_ALGORITHM", "eddsa", "jwt_algorithm", "EdDSA"),
-        ("JWT_KEYS_DIR", "/keys", "jwt_keys_dir", Path("/keys")),
-        ("JWT_ISSUER", "me", "jwt_issuer", "me"),
-        ("JWT_AUDIENCE", "you", "jwt_audience", "you"),
-        ("SIMULATOR_PORT", "8123", "sinch_base_url", "http://127.0.0.1:8123"),
-        ("SINCH_BASE_URL", "http://sim:8090/verification/v1", "sinch_base_url", "http://sim:8090/verification/v1"),
-        ("SINCH_AUTH", "basic", "sinch_auth", "basic"),
-        ("SINCH_VERIFICATION_METHOD", "SMS", "sinch_method", "sms"),
-        ("SINCH_TIMEOUT_MS", "1500", "sinch_read_timeout_seconds", 1.5),
-        ("SINCH_BREAKER_FAILURES", "9", "sinch_breaker_failures", 9),
-        ("OTP_COOLDOWN", "0", "otp_cooldown_seconds", 0),
-        ("OTP_TTL", "10m", "otp_ttl_seconds", 600),
-        ("OTP_CHECKS_PER_HOUR", "7", "otp_checks_per_hour", 7),
-        ("OTP_SENDS_PER_NUMBER_HOUR", "7", "otp_sends_per_number_hour", 7),
-        ("OTP_SENDS_PER_NUMBER_DAY", "7", "otp_sends_per_number_day", 7),
-        ("OTP_SENDS_PER_ADDRESS_HOUR", "7", "otp_sends_per_address_hour", 7),
-        ("LOGIN_FAILURES_BEFORE_WAIT", "3", "login_failures_before_wait", 3),
-        ("SMS_COUNTRIES", "us, GB,", "sms_countries", frozenset({"US", "GB"})),
-        ("PHONE_DEFAULT_REGION", "de", "phone_default_region", "DE"),
-        ("RATE_LIMITS_ENABLED", "off", "rate_limits_enabled", False),
-        ("RATE_LIMIT_WINDOW_MS", "60000", "rate_limit_window_seconds", 60),
-        ("RATE_LIMIT_MAX_REQUESTS", "7", "rate_limit_max_requests", 7),
-        ("RATE_LIMIT_REGISTER_PER_HOUR", "7", "rate_limit_register_per_hour", 7),
-        ("RATE_LIMIT_FAILED_LOGINS", "7", "rate_limit_failed_logins", 7),
-        ("RATE_LIMIT_OTP_PER_MINUTE", "7", "rate_limit_otp_per_minute", 7),
-        ("RATE_LIMIT_REFRESH_PER_MINUTE", "7", "rate_limit_refresh_per_minute", 7),
+        ("DATABASE_URL", "postgresql+asyncpg://h/d", "stores.database_url", "postgresql+psycopg2://h/d"),
+        ("DATABASE_URL", "sqlite+aiosqlite:////tmp/a.db", "stores.database_url", "sqlite:////tmp/a.db"),
+        ("DB_HOST", "db", "stores.database_url", "postgresql+psycopg2://postgres@db:5432/otp_service"),
+        ("JWT_EXPIRES_IN", "1h", "tokens.ttl_seconds", 3_600),
+        ("JWT_ALGORITHM", "eddsa", "tokens.algorithm", "EdDSA"),
+        ("JWT_KEYS_DIR", "/keys", "tokens.keys_dir", Path("/keys")),
+        ("JWT_ISSUER", "me", "tokens.issuer", "me"),
+        ("JWT_AUDIENCE", "you", "tokens.audience", "you"),
+        ("SIMULATOR_PORT", "8123", "sinch.base_url", "http://127.0.0.1:8123"),
+        ("SINCH_BASE_URL", "http://sim:8090/verification/v1", "sinch.base_url", "http://sim:8090/verification/v1"),
+        ("SINCH_AUTH", "basic", "sinch.auth", "basic"),
+        ("SINCH_TIMEOUT_MS", "1500", "sinch.read_timeout_seconds", 1.5),
+        ("SINCH_BREAKER_FAILURES", "9", "sinch.breaker_failures", 9),
+        ("OTP_COOLDOWN", "0", "codes.cooldown_seconds", 0),
+        ("OTP_TTL", "10m", "codes.ttl_seconds", 600),
+        ("OTP_CHECKS_PER_HOUR", "7", "codes.checks_per_hour", 7),
+        ("OTP_SENDS_PER_NUMBER_HOUR", "7", "codes.sends_per_number_hour", 7),
+        ("OTP_SENDS_PER_NUMBER_DAY", "7", "codes.sends_per_number_day", 7),
+        ("OTP_SENDS_PER_ADDRESS_HOUR", "7", "codes.sends_per_address_hour", 7),
+        ("LOGIN_FAILURES_BEFORE_WAIT", "3", "passwords.failures_before_wait", 3),
+        ("SMS_COUNTRIES", "us, GB,", "codes.sms_countries", frozenset({"US", "GB"})),
+        ("PHONE_DEFAULT_REGION", "de", "codes.phone_default_region", "DE"),
+        ("RATE_LIMITS_ENABLED", "off", "limits.enabled", False),
+        ("RATE_LIMIT_WINDOW_MS", "60000", "limits.window_seconds", 60),
+        ("RATE_LIMIT_MAX_REQUESTS", "7", "limits.max_requests", 7),
+        ("RATE_LIMIT_REGISTER_PER_HOUR", "7", "limits.register_per_hour", 7),
+        ("RATE_LIMIT_FAILED_LOGINS", "7", "limits.failed_logins", 7),
+        ("RATE_LIMIT_OTP_PER_MINUTE", "7", "limits.otp_per_minute", 7),
+        ("RATE_LIMIT_REFRESH_PER_MINUTE", "7", "limits.refresh_per_minute", 7),
     ],
 )  # fmt: skip
 def test_a_setting_is_read_into_its_type_and_unit(
     tmp_path: Path, name: str, text: str, attribute: str, value: Any
 ) -> None:
-    assert getattr(load(tmp_path, **{name: text}), attribute) == value
+    assert attrgetter(attribute)(load(tmp_path, **{name: text})) == value
 
 
 @pytest.mark.parametrize(
@@ -256,8 +278,8 @@ def test_the_strict_profile_changes_defaults_and_each_can_be_overridden(
     tmp_path: Path, settings: dict[str, str], length: int, classes: bool, refresh_ttl: int
 ) -> None:
     config = load(tmp_path, SECURITY_PROFILE="strict", **settings)
-    assert (config.password_minimum_length, config.password_requires_classes) == (length, classes)
-    assert config.refresh_ttl_seconds == refresh_ttl
+    assert (config.passwords.minimum_length, config.passwords.requires_classes) == (length, classes)
+    assert config.tokens.refresh_ttl_seconds == refresh_ttl
 
 
 def test_codes_of_our_own_want_a_thread_to_be_told_with(tmp_path: Path) -> None:
@@ -285,7 +307,11 @@ def test_how_codes_travel_is_checked(tmp_path: Path, name: str, value: str) -> N
     assert fault.startswith(f"{name}: ")
 
 
+def test_the_usual_channel_is_read_in_any_letter_case(tmp_path: Path) -> None:
+    assert load(tmp_path, SINCH_VERIFICATION_METHOD="Callout").of(DeliverySettings).channel is Channel.CALLOUT
+
+
 def test_the_strict_profile_supplies_codes_of_its_own(tmp_path: Path) -> None:
-    assert load(tmp_path, SECURITY_PROFILE="strict").delivery.supplies_code
-    assert not load(tmp_path).delivery.supplies_code
-    assert not load(tmp_path, SECURITY_PROFILE="strict", OTP_SUPPLY_CODE="false").delivery.supplies_code
+    assert load(tmp_path, SECURITY_PROFILE="strict").of(DeliverySettings).supplies_code
+    assert not load(tmp_path).of(DeliverySettings).supplies_code
+    assert not load(tmp_path, SECURITY_PROFILE="strict", OTP_SUPPLY_CODE="false").of(DeliverySettings).supplies_code

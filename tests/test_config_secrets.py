@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from config import ROOT, Config, ConfigError
-from otp_service.core.settings import kept_secret
+from otp_service.config.keys import kept_secret
 from otp_service.simulator.credentials import DEMO_KEY, DEMO_SECRET
 from tests.environments import PRODUCTION, RANDOM, load, refuse
 
@@ -27,7 +27,7 @@ SECRETS = (
 def test_a_secret_is_not_shown_with_the_settings(tmp_path: Path) -> None:
     shown = repr(load(tmp_path, **PRODUCTION, OPS_TOKEN="Hidden-9-pw-of-operators"))
     assert not [secret for secret in (*SECRETS, "Hidden-9-pw", str(RANDOM)) if secret in shown]
-    assert "sinch_base_url='https://verification.api.sinch.com'" in shown
+    assert "base_url='https://verification.api.sinch.com'" in shown
 
 
 @pytest.mark.parametrize("name", ["DATABASE_URL", "JWT_SECRET", "ENCRYPTION_KEY", "SINCH_APP_SECRET"])
@@ -41,7 +41,7 @@ def test_the_parts_of_a_database_address_may_stand_alone(tmp_path: Path) -> None
     (tmp_path / "file").write_text("p@ss/word\n")
     parts = {"DB_HOST": "h", "DB_PORT": "5433", "DB_USER": "u", "DB_NAME": "d"}
     config = load(tmp_path, **parts, DB_PASSWORD_FILE=str(tmp_path / "file"))
-    assert config.database_url == "postgresql+psycopg2://u:p%40ss%2Fword@h:5433/d"
+    assert config.stores.database_url == "postgresql+psycopg2://u:p%40ss%2Fword@h:5433/d"
 
 
 @pytest.mark.parametrize("path", ["/nowhere/secret", "/proc", "/proc/self/mem"])
@@ -73,8 +73,8 @@ def test_the_first_versions_node_env_yields_to_app_env(tmp_path: Path) -> None:
 
 def test_production_starts_with_what_it_needs_and_nothing_to_warn_of(tmp_path: Path) -> None:
     config = load(tmp_path, **PRODUCTION)
-    assert (config.is_production, config.log_format, config.warnings) == (True, "json", ())
-    assert config.sinch_base_url == "https://verification.api.sinch.com"
+    assert (config.is_production, config.server.log_format, config.warnings) == (True, "json", ())
+    assert config.sinch.base_url == "https://verification.api.sinch.com"
     assert list(tmp_path.iterdir()) == []
 
 
@@ -127,8 +127,8 @@ def test_what_is_allowed_but_risky_is_a_warning(tmp_path: Path) -> None:
 
 def test_development_makes_its_secrets_once_for_its_owner_alone(tmp_path: Path) -> None:
     first, second = load(tmp_path), load(tmp_path)
-    assert (first.jwt_secret, first.encryption_keys) == (second.jwt_secret, second.encryption_keys)
-    assert len(first.jwt_secret) >= 64
+    assert (first.tokens.secret, first.encryption_keys) == (second.tokens.secret, second.encryption_keys)
+    assert len(first.tokens.secret) >= 64
     files = sorted(tmp_path.iterdir())
     assert [file.name for file in files] == ["encryption_key", "jwt_secret"]
     assert {stat.S_IMODE(file.stat().st_mode) for file in files} == {0o600}
@@ -151,7 +151,7 @@ def test_an_instance_folder_that_cannot_be_used_is_a_fault(tmp_path: Path, folde
 
 RACER = """
 import pathlib, sys, time
-from otp_service.core.settings import kept_secret
+from otp_service.config.keys import kept_secret
 folder, name = pathlib.Path(sys.argv[1]), sys.argv[2]
 def make():
     (folder / f"{name}.ready").touch()
@@ -185,7 +185,7 @@ def test_a_refused_start_is_a_page_for_people(tmp_path: Path, command: list[str]
     )
     assert run.returncode == 1
     assert (run.stdout + run.stderr).splitlines() == [
-        "The service cannot start. Mend these settings:",
+        "The service cannot start. Fix these settings:",
         "  JWT_SECRET: is not set; it must hold a random text of 32 characters or more (openssl rand -base64 48).",
         "  ENCRYPTION_KEY: is not set; it must hold 32 random bytes in base64 (openssl rand -base64 32).",
         "  SINCH_APP_KEY: is not set; it must hold the application key of your Sinch dashboard.",

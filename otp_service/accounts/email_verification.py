@@ -8,13 +8,14 @@ from otp_service import audit, outbox, sessions
 from otp_service.accounts import email_addresses, links, notices, users
 from otp_service.accounts.errors import EmailAlreadyVerified, EmailLinkLimit, EmailTaken, EmailUnchanged
 from otp_service.accounts.links import Link, LinkPurpose
+from otp_service.accounts.settings import ExistenceSettings
 from otp_service.accounts.users import Account
 from otp_service.core import allowances, clock
 from otp_service.core.allowances import HOUR, Allowance
 from otp_service.core.crypto.secrets import keyring
 from otp_service.core.database.transactions import transaction
-from otp_service.core.settings import settings
-from otp_service.core.web.even_timing import pace
+from otp_service.core.services import settings
+from otp_service.core.web.even_timing import even_timing
 from otp_service.core.web.tracing import ClientInfo
 from otp_service.sessions import Caller
 from otp_service.sessions.errors import InvalidToken
@@ -60,11 +61,11 @@ def request_change(caller: Caller, *, email: str, client: ClientInfo) -> None:
     Raises EmailUnchanged, EmailTaken, EmailLinkLimit, InvalidToken. While existence is hidden, a taken address gets
     the same response as a free one, after the same time, and its owner is notified.
     """
-    if not settings().existence.hidden:
+    if not settings().of(ExistenceSettings).hidden:
         if not _request_change(caller, email, client, clock.now()):
             raise EmailTaken
         return
-    with pace().even():
+    with even_timing().even():
         now = clock.now()
         if not _request_change(caller, email, client, now):
             email_addresses.notify_owner(email, "email.claimed", client=client, now=now)

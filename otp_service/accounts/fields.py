@@ -6,7 +6,7 @@ from marshmallow import ValidationError, fields, validate
 
 from otp_service.accounts import email_addresses
 from otp_service.core import phone
-from otp_service.core.settings import settings
+from otp_service.core.services import settings
 from otp_service.core.web.schema import one_fault
 
 EMAIL_FAULT = "Provide a valid email address."
@@ -43,7 +43,7 @@ class PhoneField(fields.String):
 
     def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> str:
         text = super()._deserialize(value, attr, data, **kwargs)
-        number = phone.parse(text, default_region=settings().phone_default_region)
+        number = phone.parse(text, default_region=settings().codes.phone_default_region)
         if number is None:
             raise ValidationError(PHONE_FAULT)
         return number.e164

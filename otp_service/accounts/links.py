@@ -9,11 +9,12 @@ from typing import Any
 from sqlalchemy import ColumnElement, Update, delete, select, update
 
 from otp_service.accounts.models import AccountLink
+from otp_service.accounts.settings import LinkSettings
 from otp_service.core.crypto.secrets import keyring, new_token
 from otp_service.core.database.portable import rows_about
 from otp_service.core.database.prepared import Given, prepared, prepared_insert
 from otp_service.core.database.transactions import execute, fetch_one, transaction
-from otp_service.core.settings import settings
+from otp_service.core.services import settings
 from otp_service.sessions.errors import InvalidToken
 
 _add = prepared_insert(AccountLink)
@@ -77,7 +78,7 @@ def web_address(page: str, token: str) -> str | None:
     Browsers do not send the fragment, so no server or proxy log contains the token. The `Host` header of a request is
     never used: an attacker could have links sent that lead to their own server.
     """
-    origin = settings().links.origin
+    origin = settings().of(LinkSettings).origin
     return f"{origin}/{page}#token={token}" if origin else None
 
 

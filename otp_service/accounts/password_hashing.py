@@ -3,14 +3,11 @@
 from collections.abc import Callable
 from typing import TypeVar
 
-from flask import current_app
-
 from otp_service.accounts.password_policy import faults_of, is_breached
 from otp_service.core.crypto import hashing
 from otp_service.core.crypto.hash_slots import HashSlots
-from otp_service.core.crypto.low_priority import LowPriorityThreads
 from otp_service.core.errors import InvalidInput
-from otp_service.core.settings import settings
+from otp_service.core.services import services, settings
 
 T = TypeVar("T")
 
@@ -20,10 +17,10 @@ def hash_password(password: str, *, field: str = "password") -> str:
 
     Raises InvalidInput about `field` if the password is known from a breach, SlotsBusy (503) if too many requests wait.
     """
-    lookup = settings().breach_lookup_url
+    lookup = settings().passwords.breach_lookup_url
     if lookup and is_breached(password, base_url=lookup):
         raise InvalidInput(fields={field: ["Password is known from a data breach: choose another one."]})
-    cost = settings().password_salt_rounds
+    cost = settings().passwords.salt_rounds
     return bounded(lambda: hashing.hash_password(password, cost=cost))
 
 
@@ -43,7 +40,7 @@ def compare(password: str, stored: str | None, *, may_upgrade: bool) -> tuple[bo
 
     Without a stored hash it takes the same time. Raises SlotsBusy.
     """
-    cost = settings().password_salt_rounds
+    cost = settings().passwords.salt_rounds
     with _slots().hold():
         result = _aside(lambda: hashing.verify_password(password, stored, cost=cost))
         is_due = may_upgrade and result.matches and result.needs_upgrade
@@ -64,10 +61,8 @@ def refuse_when_full() -> None:
 
 def _aside(act: Callable[[], T]) -> T:
     """Run `act` in a thread of low priority, so that no other request waits for the processor."""
-    threads: LowPriorityThreads = current_app.extensions["hash_threads"]
-    return threads.run(act)
+    return services().hash_threads.run(act)
 
 
 def _slots() -> HashSlots:
-    slots: HashSlots = current_app.extensions["hash_slots"]
-    return slots
+    return services().hash_slots

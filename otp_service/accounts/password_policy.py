@@ -15,7 +15,7 @@ import requests
 from urllib3.exceptions import HTTPError
 
 from otp_service.core.crypto.hashing import LONGEST_PASSWORD, normalize
-from otp_service.core.settings import settings
+from otp_service.core.services import settings
 
 _SERVICE_NAME = "otpservice"
 _LONGEST_COUNTRY_CODE = 3
@@ -48,8 +48,8 @@ class PasswordPolicy:
 def faults_of(password: str, *, email: str, phone_number: str | None) -> list[str]:
     """Return the faults of a new password under the settings; see `check_policy`."""
     policy = PasswordPolicy(
-        minimum_length=settings().password_minimum_length,
-        requires_character_classes=settings().password_requires_classes,
+        minimum_length=settings().passwords.minimum_length,
+        requires_character_classes=settings().passwords.requires_classes,
     )
     return check_policy(password, email=email, phone_number=phone_number, policy=policy)
 

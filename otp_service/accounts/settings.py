@@ -1,9 +1,9 @@
 """The settings of accounts: where the links in e-mails lead, and whether existence is hidden."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 
-from otp_service.core.settings import Reader
+from otp_service.config.reader import Reader
+from otp_service.config.server import read_origins
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -13,9 +13,10 @@ class LinkSettings:
     origin: str | None
 
 
-def read_links(read: Reader, origins: Sequence[str], *, production: bool) -> LinkSettings:
+def read_links(read: Reader) -> LinkSettings:
     """Take the first FRONTEND_URL; in development without one, the service's own address on this machine."""
-    if origins or production:
+    origins = read_origins(read)
+    if origins or read.production:
         return LinkSettings(origin=origins[0] if origins else None)
     port = read.integer("PORT", default=8000, low=1, high=65535)
     return LinkSettings(origin=f"http://127.0.0.1:{port}")
@@ -29,6 +30,6 @@ class ExistenceSettings:
     answer_seconds: float = 0.5
 
 
-def read_existence(read: Reader, *, strict: bool) -> ExistenceSettings:
+def read_existence(read: Reader) -> ExistenceSettings:
     """Read HIDE_ACCOUNT_EXISTENCE."""
-    return ExistenceSettings(hidden=read.flag("HIDE_ACCOUNT_EXISTENCE", default=strict))
+    return ExistenceSettings(hidden=read.flag("HIDE_ACCOUNT_EXISTENCE", default=read.strict))

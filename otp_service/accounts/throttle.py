@@ -12,7 +12,7 @@ from otp_service.accounts.models import LoginThrottle
 from otp_service.core.allowances import DoublingWait, Tally
 from otp_service.core.crypto.secrets import keyring
 from otp_service.core.database.transactions import execute, transaction, upsert
-from otp_service.core.settings import settings
+from otp_service.core.services import settings
 
 FIRST_WAIT = timedelta(seconds=30)
 LONGEST_WAIT = timedelta(minutes=15)
@@ -35,7 +35,7 @@ def take(subject: str, *, now: datetime) -> int:
     Returns the failures in a row, this one included. Raises AccountLocked while a wait runs.
     """
     wait = DoublingWait(
-        starts_at=settings().login_failures_before_wait,
+        starts_at=settings().passwords.failures_before_wait,
         first=FIRST_WAIT,
         longest=LONGEST_WAIT,
         forgotten_after=FORGOTTEN_AFTER,
@@ -75,12 +75,12 @@ def move(old: str, new: str) -> None:
 
 def is_first_wait(failures: int) -> bool:
     """Whether this failure is the first of its row that starts a wait."""
-    return failures == settings().login_failures_before_wait
+    return failures == settings().passwords.failures_before_wait
 
 
 def starts_a_wait(failures: int) -> bool:
     """Whether this many failures in a row make the next try wait."""
-    return failures >= settings().login_failures_before_wait
+    return failures >= settings().passwords.failures_before_wait
 
 
 def forget(before: datetime) -> int:

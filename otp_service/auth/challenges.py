@@ -14,7 +14,7 @@ from otp_service.core.crypto.secrets import keyring, new_token
 from otp_service.core.database.portable import rows_about
 from otp_service.core.database.prepared import Given, prepared, prepared_insert
 from otp_service.core.database.transactions import execute, fetch_one, transaction
-from otp_service.core.settings import settings
+from otp_service.core.services import settings
 from otp_service.core.web.tracing import concerns
 from otp_service.sessions.errors import InvalidToken
 
@@ -42,7 +42,7 @@ class OpenChallenge:
 
 def issue(user_id: int, *, now: datetime) -> IssuedChallenge:
     """Issue a challenge to a user whose password was right."""
-    issued = IssuedChallenge(uuid.uuid4(), new_token("ch"), settings().challenge_ttl_seconds)
+    issued = IssuedChallenge(uuid.uuid4(), new_token("ch"), settings().sign_in.challenge_ttl_seconds)
     with transaction():
         execute(
             *_add(

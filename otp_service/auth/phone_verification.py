@@ -4,16 +4,18 @@ from dataclasses import dataclass
 
 from otp_service import verifications
 from otp_service.accounts import users
+from otp_service.accounts.settings import ExistenceSettings
 from otp_service.accounts.users import Account
 from otp_service.auth import challenges, sign_in
 from otp_service.auth.sign_in import Verified
 from otp_service.core import background, clock
-from otp_service.core.settings import settings
+from otp_service.core.services import settings
 from otp_service.core.web.tracing import ClientInfo, concerns
 from otp_service.factors import registry
 from otp_service.factors.phone.factor import PHONE
 from otp_service.sinch import Channel
 from otp_service.verifications import Purpose, by_name, fallback
+from otp_service.verifications.settings import DeliverySettings
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,8 +52,8 @@ def request(named: Named, *, channel: Channel | None, client: ClientInfo) -> ver
         registry.require_phone(challenge.account.id)
         recipient = sign_in.recipient(challenge.account, challenge.id)
         return verifications.send(recipient, channel=channel, client=client)
-    if settings().existence.hidden:
-        return _announce(named, channel or Channel(settings().sinch_method), client)
+    if settings().of(ExistenceSettings).hidden:
+        return _announce(named, channel or Channel(settings().of(DeliverySettings).channel), client)
     return _send(named, channel, client)
 
 
@@ -70,7 +72,7 @@ def _announce(named: Named, channel: Channel, client: ClientInfo) -> Announcemen
         channel = fallback.ways(named.phone_number, channel)[0].channel
     by_name.take_send(Purpose.PHONE_VERIFICATION, named.name, ip=client.ip, now=clock.now())
     background.run_later("code", lambda: _send(named, channel, client))
-    return Announcement(channel, settings().otp_ttl_seconds, settings().otp_cooldown_seconds)
+    return Announcement(channel, settings().codes.ttl_seconds, settings().codes.cooldown_seconds)
 
 
 def verify(named: Named, *, code: str, remember: bool, client: ClientInfo) -> Verified:
@@ -81,7 +83,7 @@ def verify(named: Named, *, code: str, remember: bool, client: ClientInfo) -> Ve
     """
     if named.challenge_token is not None:
         return sign_in.complete(named.challenge_token, PHONE, {"code": code}, remember=remember, client=client)
-    if settings().existence.hidden:
+    if settings().of(ExistenceSettings).hidden:
         return by_name.check(
             Purpose.PHONE_VERIFICATION, named.name, lambda: _verify(named, code, client), client=client
         )

@@ -4,10 +4,11 @@ from datetime import timedelta
 
 from otp_service.accounts import email_addresses, email_verification, password_hashing, registrations
 from otp_service.accounts.errors import EmailTaken
+from otp_service.accounts.settings import ExistenceSettings
 from otp_service.core import clock
 from otp_service.core.database.transactions import transaction
-from otp_service.core.settings import settings
-from otp_service.core.web.even_timing import pace
+from otp_service.core.services import settings
+from otp_service.core.web.even_timing import even_timing
 from otp_service.core.web.tracing import ClientInfo
 
 RESERVED_FOR = timedelta(hours=24)
@@ -20,8 +21,8 @@ def register(*, email: str, password: str, phone_number: str, client: ClientInfo
     Raises EmailTaken, PhoneNumberTaken, SlotsBusy. While existence is hidden it raises neither of the first two and
     returns None: the owner of a taken address is notified, and a number belongs to the account that verifies it.
     """
-    if settings().existence.hidden:
-        with pace().even():
+    if settings().of(ExistenceSettings).hidden:
+        with even_timing().even():
             _register_hidden(email, password, phone_number, client)
         return None
     registrations.refuse_taken(email=email, phone_number=phone_number)

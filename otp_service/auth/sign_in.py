@@ -8,6 +8,7 @@ from typing import Any
 from otp_service import audit, verifications
 from otp_service.accounts import authentication, users
 from otp_service.accounts.errors import InvalidCredentials, PhoneNumberMissing
+from otp_service.accounts.settings import ExistenceSettings
 from otp_service.accounts.users import Account
 from otp_service.auth import challenges
 from otp_service.auth.challenges import IssuedChallenge, OpenChallenge
@@ -15,7 +16,7 @@ from otp_service.auth.session_opening import open_session
 from otp_service.core import clock
 from otp_service.core.database.transactions import transaction
 from otp_service.core.errors import ServiceError
-from otp_service.core.settings import settings
+from otp_service.core.services import settings
 from otp_service.core.web.tracing import ClientInfo
 from otp_service.factors import defaults, registry, trusted_devices
 from otp_service.factors.contract import Ask, Factor
@@ -63,7 +64,7 @@ def login(*, email: str, password: str, client: ClientInfo, device_token: str | 
     started = clock.now()
     account = authentication.authenticate(email=email, password=password, client=client)
     now = clock.now()
-    if settings().mfa_policy == "enrolment" and account.is_verified and not registry.chosen(account.id):
+    if settings().sign_in.mfa_policy == "enrolment" and account.is_verified and not registry.chosen(account.id):
         return SignIn(account.id, tokens=_start_without_factor(account.id, client, started, now))
     if device_token is not None:
         tokens = _start_on_device(account.id, device_token, client, started, now)
@@ -126,7 +127,7 @@ def recipient(account: Account, challenge_id: uuid.UUID) -> verifications.Recipi
 
 def may_be_strangers_number(account: Account) -> bool:
     """Whether the account may have registered with a number that another account has verified (ADR 18)."""
-    return settings().existence.hidden and not account.is_verified
+    return settings().of(ExistenceSettings).hidden and not account.is_verified
 
 
 def offer(challenge_token: str, factor: Factor, *, client: ClientInfo) -> dict[str, Any]:

@@ -6,9 +6,10 @@ import time
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor, wait
 
-from flask import Flask, current_app
+from flask import Flask
 
 from otp_service.core.errors import ServiceError
+from otp_service.core.services import services
 from otp_service.core.web.tracing import request_id
 
 THREADS = 4
@@ -72,5 +73,4 @@ def drain(*, timeout_seconds: float = 30) -> bool:
 
 
 def _current() -> Background:
-    background: Background = current_app.extensions["background"]
-    return background
+    return services().background

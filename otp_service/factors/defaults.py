@@ -8,18 +8,19 @@ from otp_service import audit
 from otp_service.core import clock
 from otp_service.core.database.prepared import Given, prepared
 from otp_service.core.database.transactions import execute, fetch_one, transaction, upsert
-from otp_service.core.settings import settings
+from otp_service.core.services import settings
 from otp_service.core.web.tracing import ClientInfo
 from otp_service.factors import registry
 from otp_service.factors.errors import MethodNotEnrolled
 from otp_service.factors.models import FactorDefault
+from otp_service.verifications.settings import DeliverySettings
 
 
 def of_user(user_id: int, methods: tuple[str, ...]) -> str | None:
     """The user's own choice among `methods` (see registry.methods), else the configured channel, else the first."""
     able = [method for method in methods if not registry.of_word(method).is_backup]
     row = fetch_one(*_chosen(user_id))
-    wished = (row.method if row else None, settings().sinch_method, *able)
+    wished = (row.method if row else None, settings().of(DeliverySettings).channel, *able)
     return next((method for method in wished if method in able), None)
 
 

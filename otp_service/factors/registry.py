@@ -3,7 +3,7 @@
 from datetime import datetime
 from typing import Any
 
-from otp_service.core.settings import settings
+from otp_service.core.services import settings
 from otp_service.factors import trusted_devices
 from otp_service.factors.backup_codes.factor import BACKUP_CODES
 from otp_service.factors.contract import Ask, CodeMaker, Factor, Proof
@@ -27,14 +27,14 @@ def methods(user_id: int) -> tuple[str, ...]:
 
     With MFA_BEYOND_PHONE the phone is none of them any more for whoever has set another factor up.
     """
-    if settings().factors.beyond_phone and chosen(user_id):
+    if settings().sign_in.beyond_phone and chosen(user_id):
         return beside_the_phone(user_id)
     return _methods_of(FACTORS, user_id)
 
 
 def level_of(factor: Factor) -> str:
     """What the password and a proof of this factor are worth: `aal2`, or `aal1` while the phone is not enough."""
-    return "aal1" if settings().factors.beyond_phone and factor.kind == PHONE.kind else "aal2"
+    return "aal1" if settings().sign_in.beyond_phone and factor.kind == PHONE.kind else "aal2"
 
 
 def best_level(provable: tuple[str, ...]) -> str:

@@ -13,7 +13,7 @@ from otp_service import audit
 from otp_service.core.allowances import FixedWindow, InARow, Tally
 from otp_service.core.database.prepared import Given, prepared
 from otp_service.core.database.transactions import execute, fetch_all, transaction
-from otp_service.core.settings import settings
+from otp_service.core.services import settings
 from otp_service.core.web.tracing import ClientInfo
 from otp_service.factors.errors import AuthenticatorDisabled, TooManyAttempts
 from otp_service.factors.models import FactorThrottle
@@ -44,7 +44,7 @@ def take(
     With `is_in_a_row=False` only the hourly count rises. To count for several authenticators, take them in name order,
     as `enable` does: this avoids a deadlock.
     """
-    hour = FixedWindow(per_hour or settings().otp_checks_per_hour, WINDOW)
+    hour = FixedWindow(per_hour or settings().codes.checks_per_hour, WINDOW)
     in_a_row = InARow(DISABLED_AT, step=int(is_in_a_row))
     with transaction():
         row = _TRIES.take(_key(user_id, authenticator), in_a_row, hour, now=now)

@@ -43,8 +43,3 @@ class WorkerWakeup:
         except Exception as error:  # noqa: BLE001 - the transaction is committed: the request must not fail now
             self._paused_until = time.monotonic() + PAUSE_SECONDS
             log.warning("jobs.queue_away", extra={"reason": type(error).__name__})
-
-
-def init_wakeup(app: Flask) -> None:
-    """Have the outbox wake the worker."""
-    app.extensions["outbox_posted"] = WorkerWakeup(app)

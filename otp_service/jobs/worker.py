@@ -4,7 +4,7 @@ import logging
 import signal
 import threading
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from flask import Flask
 from huey import Huey, RedisHuey, SqliteHuey
@@ -12,12 +12,10 @@ from huey.consumer import Consumer, Scheduler
 from huey.serializer import SignedSerializer
 from redis import ConnectionPool
 
+from otp_service.config import Config
 from otp_service.core import clock
-from otp_service.core.settings import settings
+from otp_service.core.services import services
 from otp_service.jobs.schedule import JOBS, Job
-
-if TYPE_CHECKING:
-    from config import Config
 
 QUEUE = "otp_service"
 THREADS = 2
@@ -64,10 +62,10 @@ class Worker(Consumer):  # type: ignore[misc]
 def make_queue(app: Flask, *, timeout_seconds: float) -> Huey:
     """Open the queue and register all jobs. `timeout_seconds` limits how long Redis may take to respond."""
     with app.app_context():
-        config = settings()
+        held = services()
         # Huey unpickles what it reads. The signature keeps someone who can write to the queue from running code here.
-        secret = app.extensions["keyring"].digest(QUEUE, purpose="job queue")
-    huey = _open(config, SignedSerializer(secret=secret), timeout_seconds)
+        secret = held.keyring.digest(QUEUE, purpose="job queue")
+    huey = _open(held.settings, SignedSerializer(secret=secret), timeout_seconds)
     for job in JOBS:
         is_due = Interval(job.every_seconds)
         huey.periodic_task(is_due, name=job.name, expires=STALE_SECONDS)(guarded(app, job))
@@ -114,11 +112,11 @@ class Interval:
         return is_due
 
 
-def _open(config: "Config", serializer: SignedSerializer, timeout_seconds: float) -> Huey:
+def _open(config: Config, serializer: SignedSerializer, timeout_seconds: float) -> Huey:
     options: dict[str, Any] = {"serializer": serializer, "results": False}
-    if config.redis_url is None:
+    if config.stores.redis_url is None:
         return SqliteHuey(QUEUE, filename=str(config.instance_dir / "jobs.db"), timeout=timeout_seconds, **options)
     pool = ConnectionPool.from_url(
-        config.redis_url, socket_timeout=timeout_seconds, socket_connect_timeout=timeout_seconds
+        config.stores.redis_url, socket_timeout=timeout_seconds, socket_connect_timeout=timeout_seconds
     )
     return RedisHuey(QUEUE, connection_pool=pool, **options)

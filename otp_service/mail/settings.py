@@ -8,7 +8,7 @@ from email.utils import parseaddr
 from pathlib import Path
 from urllib.parse import parse_qs, unquote
 
-from otp_service.core.settings import Reader, is_loopback, split_address
+from otp_service.config.reader import Reader, is_loopback, split_address
 
 TLS = ("starttls", "tls", "none")
 PORTS = {"starttls": 587, "tls": 465, "none": 25}
@@ -41,15 +41,15 @@ class MailSettings:
         return self.sender.display_name or self.sender.domain
 
 
-def read_mail(read: Reader, *, production: bool) -> MailSettings:
+def read_mail(read: Reader) -> MailSettings:
     """Read SMTP_* and MAIL_FROM."""
     server = _server(read)
-    if server and production and server.user and server.tls == "none" and not is_loopback(server.host):
+    if server and read.production and server.user and server.tls == "none" and not is_loopback(server.host):
         read.fault(
             "SMTP_TLS", "is none although SMTP_PASSWORD is set", "be starttls or tls, so that the password is encrypted"
         )
     text = read.text("MAIL_FROM", default="")
-    if server and production and not text:
+    if server and read.production and not text:
         read.fault("MAIL_FROM", "is not set", "hold the sender, such as Example <no-reply@example.com>")
     return MailSettings(sender=_sender(read, text or SENDER), server=server)
 

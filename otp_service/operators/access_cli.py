@@ -5,7 +5,7 @@ from flask.cli import with_appcontext
 
 from otp_service.accounts import users
 from otp_service.auth import password_links
-from otp_service.core.settings import settings
+from otp_service.core.services import settings
 from otp_service.operators import services
 from otp_service.operators.arguments import find_user
 from otp_service.operators.output import as_json, print_json
@@ -48,7 +48,7 @@ def set_password_link(who: str, wants_json: bool) -> None:
     """
     account = find_user(who)
     token = password_links.issue(account.id)
-    origins = settings().frontend_origins
+    origins = settings().server.frontend_origins
     link = f"{origins[0]}/set-password#token={token}" if origins else None
     if wants_json:
         print_json({"userId": account.id, "token": token, "link": link})

@@ -8,13 +8,16 @@ import click
 from otp_service.accounts import email_addresses, users
 from otp_service.accounts.users import Account
 from otp_service.core import phone
-from otp_service.core.settings import settings
+from otp_service.core.services import settings
 
 
 def find_user(who: str) -> Account:
     """Find a user by id, e-mail address or phone number. Raises click.ClickException if there is none."""
     account = users.find_by_id(int(who)) if re.fullmatch(r"[0-9]{1,9}", who) else None
-    address, number = email_addresses.canonical(who), phone.parse(who, default_region=settings().phone_default_region)
+    address, number = (
+        email_addresses.canonical(who),
+        phone.parse(who, default_region=settings().codes.phone_default_region),
+    )
     if account is None and address is not None:
         account = users.find_by_email(address)
     if account is None and number is not None:
@@ -34,7 +37,7 @@ def read_email(text: str) -> str:
 
 def read_number(text: str) -> str:
     """Return the phone number in E.164. Raises click.BadParameter."""
-    number = phone.parse(text, default_region=settings().phone_default_region)
+    number = phone.parse(text, default_region=settings().codes.phone_default_region)
     if number is None:
         raise click.BadParameter(f"{text!r} is not a phone number with a country code", param_hint="PHONE_NUMBER")
     return number.e164

@@ -7,7 +7,7 @@ from flask import current_app
 from flask.cli import with_appcontext
 
 from otp_service.core.logging import configure_logging
-from otp_service.core.settings import settings
+from otp_service.core.services import settings
 from otp_service.jobs import JOBS, retention
 from otp_service.operators.output import CommandGroup, as_json, print_json, print_table
 
@@ -20,7 +20,9 @@ def worker_command() -> None:
     """Run the background jobs: send e-mail, sweep codes, delete old rows. SIGTERM stops it in order. Run any number."""
     from otp_service.jobs import worker  # here, because Huey takes a third of a second to import
 
-    configure_logging(level=settings().log_level, form=settings().log_format)  # other commands log warnings only
+    configure_logging(
+        level=settings().server.log_level, form=settings().server.log_format
+    )  # other commands log warnings only
     app = current_app._get_current_object()  # type: ignore[attr-defined]
     log.info("worker.starting", extra={"jobs": [job.name for job in JOBS]})
     worker.run(app)

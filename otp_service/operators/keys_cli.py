@@ -5,7 +5,7 @@ import click
 from otp_service.core import clock
 from otp_service.core.database import resealing
 from otp_service.core.database.sealed_columns import SealedColumn, all_sealed
-from otp_service.core.settings import settings
+from otp_service.core.services import settings
 from otp_service.operators.output import CommandGroup, as_json, print_json, print_table
 from otp_service.sessions.key_folder import KeyFault, KeyFolder, KeyState
 from otp_service.sessions.signing_keys import SHARED
@@ -50,7 +50,7 @@ def rotate() -> None:
     folder = _folder()
     if not [entry for entry in folder.entries() if entry.state == KeyState.NEXT]:
         click.echo("No next key was published: services that cache the key set will not know the new key.", err=True)
-    entry = folder.rotate(now=clock.now(), token_ttl_seconds=settings().jwt_ttl_seconds)
+    entry = folder.rotate(now=clock.now(), token_ttl_seconds=settings().tokens.ttl_seconds)
     click.echo(f"{entry.kid} signs from now on. No restart is needed.")
 
 
@@ -79,9 +79,9 @@ def rotate_encryption() -> None:
 
 
 def _folder() -> KeyFolder:
-    if settings().jwt_algorithm == SHARED:
+    if settings().tokens.algorithm == SHARED:
         raise click.ClickException("HS256 signs with JWT_SECRET. Set JWT_ALGORITHM to ES256, EdDSA or RS256 first.")
-    return KeyFolder(settings().jwt_keys_dir, settings().jwt_algorithm)
+    return KeyFolder(settings().tokens.keys_dir, settings().tokens.algorithm)
 
 
 def _reencrypt(column: SealedColumn) -> int:

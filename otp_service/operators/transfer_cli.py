@@ -15,7 +15,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from otp_service.accounts import importing
 from otp_service.accounts.exporting import export_users
 from otp_service.accounts.importing import Fault, Outcome, Plan, Source, SourceError
-from otp_service.core.settings import settings
+from otp_service.core.services import settings
 from otp_service.operators.output import as_json, print_json
 
 PROGRESS_EVERY = 10_000
@@ -156,7 +156,7 @@ def _report(plan: Plan, outcome: Outcome) -> None:
     else:
         click.echo(f"Imported {outcome.imported:,} users{f'; left out {outcome.bad:,} bad ones' if bad else ''}.")
     if outcome.costlier:
-        rounds = settings().password_salt_rounds
+        rounds = settings().passwords.salt_rounds
         click.echo(
             f"{outcome.costlier:,} of the hashes cost more than PASSWORD_SALT_ROUNDS={rounds}. "
             "Until their owners sign in, a wrong password takes longer for them than for an unknown address, "

@@ -18,7 +18,7 @@ from otp_service import sinch
 from otp_service.core import clock
 from otp_service.core.crypto import hashing
 from otp_service.core.database.transactions import fetch_all, fetch_one, transaction
-from otp_service.core.settings import settings
+from otp_service.core.services import settings
 from otp_service.extensions import db
 from otp_service.ops.readiness import heads, known
 
@@ -75,14 +75,14 @@ def examine() -> Iterator[Finding]:
 def rate_hashing(seconds: float, *, cores: int) -> Finding:
     """Judge the time that one password hash takes, and estimate how many people can sign in per second."""
     config = settings()
-    at_once = min(config.password_hash_concurrency, cores)
+    at_once = min(config.passwords.hash_concurrency, cores)
     detail = (
-        f"bcrypt at cost {config.password_salt_rounds} takes {seconds * 1000:.0f} ms, {at_once} at once on "
+        f"bcrypt at cost {config.passwords.salt_rounds} takes {seconds * 1000:.0f} ms, {at_once} at once on "
         f"{cores} cores: about {at_once / seconds:.1f} sign-ins a second"
     )
     if seconds > SLOW_HASH_SECONDS:
         return _warning("hashing", detail, "Lower PASSWORD_SALT_ROUNDS (10 or more), or use a faster machine.")
-    if config.password_hash_concurrency > cores:
+    if config.passwords.hash_concurrency > cores:
         remedy = f"Set PASSWORD_HASH_CONCURRENCY to {cores}: more at once only slow each other down."
         return _warning("hashing", detail, remedy)
     return _ok("hashing", detail)
@@ -92,7 +92,8 @@ def _check_settings() -> Iterator[Finding]:
     """Report the warnings. With an invalid setting, no command starts, so there is none to report here."""
     config = settings()
     yield _ok(
-        "settings", f"{config.app_env}, security profile {config.security_profile}, {config.mfa_policy} MFA policy"
+        "settings",
+        f"{config.app_env}, security profile {config.security_profile}, {config.sign_in.mfa_policy} MFA policy",
     )
     for message in config.warnings:
         yield _warning("settings", message, "Set it, or accept the consequence.")
@@ -163,7 +164,7 @@ def _compare_schemas() -> Finding:
 
 
 def _check_redis() -> Iterator[Finding]:
-    url = settings().redis_url
+    url = settings().stores.redis_url
     if url is None:
         yield _ok("redis", "REDIS_URL is not set: each worker counts requests on its own")
         return
@@ -185,7 +186,7 @@ def _check_redis() -> Iterator[Finding]:
 
 def _check_sinch() -> Iterator[Finding]:
     """Ask for a verification that cannot exist. "Not found" shows that the credentials are valid, and costs nothing."""
-    place = urlsplit(settings().sinch_base_url).netloc or settings().sinch_base_url
+    place = urlsplit(settings().sinch.base_url).netloc or settings().sinch.base_url
     try:
         sinch.get_client().status_by_reference(str(uuid.uuid4()))
     except sinch.VerificationNotFound:
@@ -205,7 +206,7 @@ def _check_sinch() -> Iterator[Finding]:
 
 def _check_hashing() -> Iterator[Finding]:
     started = time.perf_counter()
-    hashing.hash_password("as good as any", cost=settings().password_salt_rounds)
+    hashing.hash_password("as good as any", cost=settings().passwords.salt_rounds)
     yield rate_hashing(time.perf_counter() - started, cores=_cores())
 
 

@@ -6,6 +6,7 @@ import orjson
 from flask import Blueprint, Response, current_app
 
 from otp_service.core import clock
+from otp_service.core.services import services
 from otp_service.core.web.api import api
 from otp_service.ops import readiness
 from otp_service.ops.openapi import document
@@ -37,9 +38,7 @@ def ready() -> dict[str, Any] | Response:
 @api(personal=False)
 def openapi() -> Response:
     """Describe the API as an OpenAPI 3.1 document."""
-    cached: bytes | None = current_app.extensions.get("openapi")
-    if cached is None:
-        cached = current_app.extensions["openapi"] = orjson.dumps(
-            document(current_app, version=current_app.config["VERSION"])
-        )
-    return Response(cached, mimetype="application/json")
+    documents = services().documents
+    if "openapi" not in documents:
+        documents["openapi"] = orjson.dumps(document(current_app, version=current_app.config["VERSION"]))
+    return Response(documents["openapi"], mimetype="application/json")

@@ -11,8 +11,9 @@ from sqlalchemy import Row, select
 from otp_service import mail
 from otp_service.core.crypto.secrets import Unreadable, keyring
 from otp_service.core.database.transactions import fetch_all
-from otp_service.core.settings import settings
+from otp_service.core.services import settings
 from otp_service.mail import Message
+from otp_service.mail.settings import MailSettings
 from otp_service.outbox.models import OutboxMessage
 
 
@@ -49,7 +50,7 @@ def render(row: Row[Any]) -> Message:
         to=keyring().open(row.sealed_to or "", context=f"outbox_messages.to:{row.id}"),
         locale=row.locale,
         message_id=row.message_id,
-        service=settings().mail.service_name,
+        service=settings().of(MailSettings).service_name,
     )
 
 

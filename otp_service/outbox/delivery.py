@@ -17,8 +17,9 @@ from otp_service import mail
 from otp_service.core import clock
 from otp_service.core.crypto.secrets import Unreadable
 from otp_service.core.database.transactions import assert_no_transaction, execute, fetch_all, transaction
-from otp_service.core.settings import settings
+from otp_service.core.services import settings
 from otp_service.mail import Failure, NotSent
+from otp_service.mail.settings import MailSettings
 from otp_service.outbox import content
 from otp_service.outbox.models import OutboxMessage, State
 
@@ -104,21 +105,21 @@ def _send(claimed: Row[Any], now: datetime) -> None:
     In development without a mail server, a message counts as sent: the mail page shows it.
     """
     assert_no_transaction()
-    config = settings()
+    mailing = settings().of(MailSettings)
     try:
         message = content.render(claimed)
     except Unreadable:
         raise NotSent("Unreadable", Failure.PERMANENT) from None
-    if config.mail.server is not None:
-        mail.send(message, server=config.mail.server, sender=config.mail.sender, at=now)
-    elif config.is_production:
+    if mailing.server is not None:
+        mail.send(message, server=mailing.server, sender=mailing.sender, at=now)
+    elif settings().is_production:
         raise NotSent("NoMailServer", Failure.TRANSIENT)
 
 
 def _record_sent(claimed: Row[Any]) -> None:
     """Record that the mail server accepted the message, and forget its content."""
     # Without a mail server the content stays: the mail page shows it.
-    forgotten = {"sealed_to": None, "sealed_values": None} if settings().mail.server else {}
+    forgotten = {"sealed_to": None, "sealed_values": None} if settings().of(MailSettings).server else {}
     # Unlike a failure, this holds although the lease may have run out: the mail server has the message.
     is_pending = (OutboxMessage.id == claimed.id) & (OutboxMessage.state == State.PENDING)
     values = {"state": State.SENT, "sent_at": clock.now(), "last_error": None, **forgotten}

@@ -6,15 +6,15 @@ A rollback removes the message along with the act, and an outage of the mail ser
 import uuid
 from datetime import datetime
 
-from flask import current_app
 from sqlalchemy import event
 from sqlalchemy.orm import Session
 
 from otp_service import mail
 from otp_service.core.database.prepared import prepared_insert
 from otp_service.core.database.transactions import execute
-from otp_service.core.settings import settings
+from otp_service.core.services import services, settings
 from otp_service.extensions import db
+from otp_service.mail.settings import MailSettings
 from otp_service.outbox import content
 from otp_service.outbox.models import OutboxMessage, State
 
@@ -43,7 +43,7 @@ def enqueue(
             locale=locale,
             sealed_to=content.seal_address(key, to),
             sealed_values=content.seal_values(key, {**given, "at": now}),
-            message_id=f"<{key}@{settings().mail.sender.domain}>",
+            message_id=f"<{key}@{settings().of(MailSettings).sender.domain}>",
             state=State.PENDING,
             attempts=0,
             created_at=now,
@@ -58,9 +58,7 @@ def enqueue(
 @event.listens_for(Session, "after_commit")
 def _wake_worker(session: Session) -> None:
     if session.info.pop(_HAS_ENQUEUED, False):
-        wake = current_app.extensions.get("outbox_posted")
-        if wake is not None:
-            wake()
+        services().wake_delivery()
 
 
 @event.listens_for(Session, "after_rollback")

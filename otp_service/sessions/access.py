@@ -6,9 +6,10 @@ from datetime import timedelta
 from functools import wraps
 from typing import Any
 
-from flask import current_app, request
+from flask import request
 
 from otp_service.core import clock
+from otp_service.core.services import services
 from otp_service.core.web.tracing import concerns
 from otp_service.sessions import lifetime, tokens
 from otp_service.sessions.errors import AccessTokenRequired, InvalidToken, StepUpRequired
@@ -33,7 +34,7 @@ class Requirement:
 
 
 RequirementOf = Callable[[int], Requirement]
-"""Takes a user's id. The package that knows the factors puts it into `app.extensions["step_up_requirement"]`."""
+"""Takes a user's id. The tier that knows the factors makes one, and the application puts it into `Services`."""
 
 
 def signed_in(view: View) -> View:
@@ -74,8 +75,7 @@ def require_fresh(caller: Caller) -> None:
 
     The token decides, so a step-up takes effect with the new token and an older one of the session stays as it was.
     """
-    requirement_of: RequirementOf = current_app.extensions["step_up_requirement"]
-    requirement = requirement_of(caller.user_id)
+    requirement = services().requirement_of(caller.user_id)
     is_recent = clock.now() - caller.authenticated_at <= FRESH_FOR
     is_strong = caller.acr in LEVELS and LEVELS.index(caller.acr) >= LEVELS.index(requirement.acr)
     has_used_factor = bool(set(caller.amr) - {"pwd"}) or not requirement.beyond_password

@@ -10,7 +10,7 @@ from typing import Any, Protocol
 from sqlalchemy import ColumnElement, and_, bindparam, select
 
 from otp_service.core.database.transactions import fetch_one
-from otp_service.core.settings import settings
+from otp_service.core.services import settings
 from otp_service.sessions.models import Session
 
 
@@ -39,7 +39,7 @@ def is_alive(row: Dated, now: datetime) -> bool:
 
 def idle_since(now: datetime) -> datetime:
     """A session that was last used at this time or earlier is idle."""
-    return now - timedelta(seconds=settings().refresh_idle_seconds)
+    return now - timedelta(seconds=settings().tokens.refresh_idle_seconds)
 
 
 # Built once: this runs with every request that carries an access token (ADR 3).

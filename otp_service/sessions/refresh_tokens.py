@@ -20,7 +20,7 @@ from otp_service.core import clock
 from otp_service.core.crypto.secrets import keyring, new_token
 from otp_service.core.database.transactions import UtcDateTime, execute, execute_alone, fetch_one, transaction
 from otp_service.core.errors import TooMany
-from otp_service.core.settings import settings
+from otp_service.core.services import settings
 from otp_service.core.web.tracing import ClientInfo, concerns
 from otp_service.sessions import tokens
 from otp_service.sessions.errors import InvalidToken, TokenReused
@@ -124,7 +124,7 @@ def _advance(
     token: RefreshToken, is_verified: ScalarSelect[bool], client: ClientInfo, now: datetime
 ) -> Row[Any] | None:
     """Move the family to the next generation if the token is the live one."""
-    limit = settings().rate_limit_refresh_per_minute if settings().rate_limits_enabled else NO_LIMIT
+    limit = settings().limits.refresh_per_minute if settings().limits.enabled else NO_LIMIT
     hashes = token.family_hashes
     values = {
         "first_hash": hashes[0],

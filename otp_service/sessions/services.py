@@ -9,7 +9,7 @@ from otp_service import audit
 from otp_service.core import clock
 from otp_service.core.database.prepared import prepared_insert
 from otp_service.core.database.transactions import execute, transaction
-from otp_service.core.settings import settings
+from otp_service.core.services import settings
 from otp_service.core.web.tracing import ClientInfo
 from otp_service.sessions import tokens
 from otp_service.sessions.errors import InvalidToken, SessionNotFound
@@ -30,7 +30,7 @@ def start(caller: Caller, *, client: ClientInfo) -> Tokens:
                 id=caller.session_id,
                 user_id=caller.user_id,
                 refresh_hash=refresh_token.family_hash,
-                expires_at=now + timedelta(seconds=settings().refresh_ttl_seconds),
+                expires_at=now + timedelta(seconds=settings().tokens.refresh_ttl_seconds),
                 amr=" ".join(caller.amr),
                 acr=caller.acr,
                 authenticated_at=now,
@@ -82,7 +82,7 @@ def strengthen(caller: Caller, *, client: ClientInfo) -> SteppedUp:
         facts = {"sessionId": str(caller.session_id), "amr": list(caller.amr)}
         audit.record("session.stepped_up", user_id=caller.user_id, client=client, at=now, **facts)
     token = tokens.issue(caller)
-    return SteppedUp(token, settings().jwt_ttl_seconds, caller.session_id, caller.acr)
+    return SteppedUp(token, settings().tokens.ttl_seconds, caller.session_id, caller.acr)
 
 
 def end(session_id: uuid.UUID, *, user_id: int, client: ClientInfo) -> bool:

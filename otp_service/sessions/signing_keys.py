@@ -4,16 +4,13 @@ import logging
 import threading
 from collections.abc import Hashable, Mapping
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Protocol
+from typing import Protocol
 
-from flask import current_app
-
+from otp_service.config import Config
 from otp_service.core import clock
+from otp_service.core.services import services
 from otp_service.sessions import jwk
 from otp_service.sessions.key_folder import Entry, KeyFault, KeyFolder, KeyState
-
-if TYPE_CHECKING:
-    from config import Config
 
 SHARED = "HS256"
 log = logging.getLogger(__name__)
@@ -157,15 +154,14 @@ class KeyPairs:
         return found.st_mtime_ns, found.st_ino
 
 
-def from_config(config: "Config") -> SigningKeys:
+def from_config(config: Config) -> SigningKeys:
     """Make the keys that the settings name; no file is read yet."""
-    if config.jwt_algorithm == SHARED:
-        return SharedSecret(config.jwt_secret)
-    folder = KeyFolder(config.jwt_keys_dir, config.jwt_algorithm)
+    if config.tokens.algorithm == SHARED:
+        return SharedSecret(config.tokens.secret)
+    folder = KeyFolder(config.tokens.keys_dir, config.tokens.algorithm)
     return KeyPairs(folder, makes_missing=not config.is_production)
 
 
 def signing_keys() -> SigningKeys:
     """Return the running application's keys."""
-    keys: SigningKeys = current_app.extensions["signing_keys"]
-    return keys
+    return services().signing_keys

@@ -12,7 +12,7 @@ from flask_jwt_extended import create_access_token
 from jwt.types import Options
 
 from otp_service.core import clock
-from otp_service.core.settings import settings
+from otp_service.core.services import settings
 from otp_service.extensions import jwt as extension
 from otp_service.sessions.errors import InvalidToken
 from otp_service.sessions.signing_keys import Signer, SigningKeys, signing_keys
@@ -74,7 +74,7 @@ class SteppedUp:
 
 def hand_out(caller: Caller, *, refresh_token: str) -> Tokens:
     """Sign the access token that goes with a refresh token."""
-    return Tokens(issue(caller), settings().jwt_ttl_seconds, refresh_token, caller.session_id)
+    return Tokens(issue(caller), settings().tokens.ttl_seconds, refresh_token, caller.session_id)
 
 
 def issue(caller: Caller) -> str:
@@ -84,7 +84,7 @@ def issue(caller: Caller) -> str:
         "typ": KIND,
         "iat": now,
         "nbf": now,
-        "exp": now + settings().jwt_ttl_seconds,
+        "exp": now + settings().tokens.ttl_seconds,
         "sid": str(caller.session_id),
         "amr": list(caller.amr),
         "acr": caller.acr,
@@ -148,7 +148,7 @@ def _verify(token: str, keys: SigningKeys) -> _Verified:
     # PyJWT accepts "=" at the end of a part (RFC 7515, section 2, does not): a token has one spelling.
     if len(token) > LONGEST_TOKEN or not _COMPACT.fullmatch(token):
         raise InvalidToken
-    algorithm = settings().jwt_algorithm
+    algorithm = settings().tokens.algorithm
     try:
         header = jwt.get_unverified_header(token)
         kid = header.get("kid")
@@ -157,7 +157,7 @@ def _verify(token: str, keys: SigningKeys) -> _Verified:
         expected = {"alg": algorithm, "typ": "JWT", **({} if kid is None else {"kid": kid})}
         if key is None or header != expected:
             raise InvalidToken
-        issuer, audience = settings().jwt_issuer, settings().jwt_audience
+        issuer, audience = settings().tokens.issuer, settings().tokens.audience
         claims = jwt.decode(token, key, [algorithm], _OPTIONS, issuer=issuer, audience=audience)
         return _Verified(_caller(claims), kid, _seconds(claims["nbf"]), _seconds(claims["exp"]))
     except (jwt.PyJWTError, KeyError, TypeError, ValueError, OverflowError) as error:

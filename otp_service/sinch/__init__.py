@@ -1,9 +1,6 @@
 """The Sinch client. It knows no database; its errors say what is certain about a call that failed."""
 
-from typing import cast
-
-from flask import current_app
-
+from otp_service.core.services import services
 from otp_service.sinch.api_types import (
     Channel,
     DeliveryEvent,
@@ -66,4 +63,4 @@ __all__ = [
 
 def get_client() -> SinchClient:
     """Return the application's client. Needs an application context."""
-    return cast(SinchClient, current_app.extensions["sinch"])
+    return services().sinch

@@ -7,7 +7,7 @@ from datetime import datetime
 from otp_service.core import allowances
 from otp_service.core.allowances import DAY, HOUR, Allowance
 from otp_service.core.crypto.secrets import keyring
-from otp_service.core.settings import settings
+from otp_service.core.services import settings
 from otp_service.core.web.tracing import network_of
 from otp_service.verifications.errors import OtpCooldown, OtpSendLimit
 
@@ -53,14 +53,14 @@ def part_of(limit: int) -> int:
 
 def cooldown(name: str, subject: str) -> Allowance:
     """One code, and then a pause."""
-    pause = settings().otp_cooldown_seconds
+    pause = settings().codes.cooldown_seconds
     return Allowance(name, subject, 1, pause, OtpCooldown, f"Wait {_spoken(pause)} before requesting another OTP.")
 
 
 def by_address(name: str, ip: str) -> Allowance:
     """What one client address may have in an hour, whoever is named."""
     subject = keyring().digest(network_of(ip), purpose="send counter: address")
-    return Allowance(name, subject, settings().otp_sends_per_address_hour, HOUR, OtpSendLimit)
+    return Allowance(name, subject, settings().codes.sends_per_address_hour, HOUR, OtpSendLimit)
 
 
 def _spoken(seconds: int) -> str:
@@ -73,12 +73,12 @@ def _allowances(spending: Spending) -> Iterator[Allowance]:
     """In one order, always, so that two sends cannot wait for each other."""
     config = settings()
     number = keyring().digest(spending.phone_number, purpose="send counter: number")
-    hour, day = config.otp_sends_per_number_hour, config.otp_sends_per_number_day
+    hour, day = config.codes.sends_per_number_hour, config.codes.sends_per_number_day
     yield cooldown("otp-cooldown", str(spending.user_id))
     yield Allowance("otp-number-hour", number, hour, HOUR, OtpSendLimit)
     yield Allowance("otp-number-day", number, day, DAY, OtpSendLimit)
     if spending.is_anonymous:
         yield Allowance("otp-anonymous-hour", number, part_of(hour), HOUR, OtpSendLimit)
         yield Allowance("otp-anonymous-day", number, part_of(day), DAY, OtpSendLimit)
-    if config.rate_limits_enabled:
+    if config.limits.enabled:
         yield by_address("otp-address-hour", spending.ip)

@@ -14,8 +14,8 @@ from otp_service.core import allowances, clock
 from otp_service.core.allowances import DAY, HOUR, Allowance
 from otp_service.core.crypto.secrets import keyring
 from otp_service.core.database.transactions import transaction
-from otp_service.core.settings import settings
-from otp_service.core.web.even_timing import pace
+from otp_service.core.services import settings
+from otp_service.core.web.even_timing import even_timing
 from otp_service.core.web.tracing import ClientInfo
 from otp_service.factors.errors import AuthenticatorDisabled, OtpInvalid, TooManyAttempts
 from otp_service.verifications import budget, guesses
@@ -47,7 +47,7 @@ def check(purpose: Purpose, name: str, act: Callable[[], T], *, client: ClientIn
     too many: how many is said by name. Raises OtpInvalid, TooManyAttempts, ProviderUnavailable, ProviderRefused,
     SlotsBusy.
     """
-    with pace().even():
+    with even_timing().even():
         now = clock.now()
         _take_try(purpose, name, now)
         try:
@@ -93,22 +93,22 @@ def _sends(purpose: Purpose, name: str, ip: str) -> Iterator[Allowance]:
     config, subject = settings(), _subject(name)
     if purpose is Purpose.PHONE_VERIFICATION:
         yield budget.cooldown(f"named-{_SCOPES[purpose]}-cooldown", subject)
-    hour, day = map(budget.part_of, (config.otp_sends_per_number_hour, config.otp_sends_per_number_day))
+    hour, day = map(budget.part_of, (config.codes.sends_per_number_hour, config.codes.sends_per_number_day))
     yield Allowance(f"named-{_SCOPES[purpose]}-hour", subject, hour, HOUR, OtpSendLimit)
     yield Allowance(f"named-{_SCOPES[purpose]}-day", subject, day, DAY, OtpSendLimit)
-    if config.rate_limits_enabled:
+    if config.limits.enabled:
         yield budget.by_address(f"named-{_SCOPES[purpose]}-address", ip)
 
 
 def _tries(purpose: Purpose, name: str) -> Iterator[Allowance]:
     told = "Too many wrong codes. Try again later."
-    hour = guesses.part_of(settings().otp_checks_per_hour)
+    hour = guesses.part_of(settings().codes.checks_per_hour)
     yield Allowance(f"named-{_SCOPES[purpose]}-tries", _subject(name), hour, HOUR, TooManyAttempts, told)
     yield _tries_of_code(purpose, name)
 
 
 def _tries_of_code(purpose: Purpose, name: str) -> Allowance:
-    seconds = settings().otp_ttl_seconds
+    seconds = settings().codes.ttl_seconds
     return Allowance(
         f"named-{_SCOPES[purpose]}-code-tries", _subject(name), ATTEMPTS_PER_CODE, seconds, TooManyAttempts
     )

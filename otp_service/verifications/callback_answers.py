@@ -4,10 +4,11 @@ import secrets
 import uuid
 from typing import Any
 
-from otp_service.core.settings import settings
+from otp_service.core.services import settings
 from otp_service.sinch import Channel, RequestEvent, Subject
 from otp_service.verifications import ledger
 from otp_service.verifications.ledger import Ticket
+from otp_service.verifications.settings import DeliverySettings
 from otp_service.verifications.states import State
 
 CODE_DIGITS = 6
@@ -23,7 +24,7 @@ def answer(event: RequestEvent) -> dict[str, Any]:
     ticket = find(event.subject)
     if ticket is None or ticket.state != State.RESERVED:
         return {"action": "deny"}
-    if settings().delivery.supplies_code and ticket.via() in _TAKE_A_CODE:
+    if settings().of(DeliverySettings).supplies_code and ticket.via() in _TAKE_A_CODE:
         code = f"{secrets.randbelow(10**CODE_DIGITS):0{CODE_DIGITS}}"
         return {"action": "allow", ticket.channel: {"code": code}}
     return {"action": "allow"}

@@ -2,7 +2,7 @@
 
 from otp_service.core import phone
 from otp_service.core.phone import NumberKind, PhoneNumber
-from otp_service.core.settings import settings
+from otp_service.core.services import settings
 from otp_service.sinch import Channel
 from otp_service.verifications.errors import DestinationNotAllowed
 
@@ -20,7 +20,7 @@ def check(e164: str, channel: Channel) -> PhoneNumber:
     number = phone.parse(e164)
     if number is None or channel not in _REACHED_BY[number.kind]:
         raise DestinationNotAllowed(f"Codes cannot be sent to this phone number via {channel}.")
-    allowed = settings().sms_countries
+    allowed = settings().codes.sms_countries
     if allowed and number.country not in allowed:
         raise DestinationNotAllowed("Codes are not sent to this country.")
     return number

@@ -7,12 +7,13 @@ from http import HTTPStatus
 
 from otp_service import audit, sinch
 from otp_service.core.database.transactions import transaction
-from otp_service.core.settings import settings
+from otp_service.core.services import settings
 from otp_service.core.web.tracing import ClientInfo
 from otp_service.sinch import Channel, Status, VerificationStatus
 from otp_service.verifications import destinations, ledger
 from otp_service.verifications.errors import DestinationNotAllowed
 from otp_service.verifications.ledger import Ticket
+from otp_service.verifications.settings import DeliverySettings
 
 NO_ROUTE = 42201
 """Sinch's code for a number that this channel does not reach."""
@@ -53,7 +54,7 @@ def ways(e164: str, first: Channel) -> list[Way]:
     Raises DestinationNotAllowed when none is left.
     """
     found, refusal = [], None
-    for channel in dict.fromkeys((first, *settings().delivery.fallbacks)):
+    for channel in dict.fromkeys((first, *settings().of(DeliverySettings).fallbacks)):
         try:
             found.append(Way(channel, destinations.check(e164, channel).country))
         except DestinationNotAllowed as error:

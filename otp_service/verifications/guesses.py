@@ -6,7 +6,7 @@ needs: such callers have a part of the hour, and a count in a row of their own.
 
 from datetime import datetime
 
-from otp_service.core.settings import settings
+from otp_service.core.services import settings
 from otp_service.core.web.tracing import ClientInfo
 from otp_service.factors import throttle
 from otp_service.factors.errors import AuthenticatorDisabled
@@ -20,7 +20,7 @@ def take(user_id: int, *, is_anonymous: bool, client: ClientInfo, now: datetime)
     """Count one try in the open transaction. Raises TooManyAttempts, AuthenticatorDisabled."""
     throttle.take(user_id, PHONE, client=client, now=now, is_in_a_row=not is_anonymous)
     if is_anonymous:
-        throttle.take(user_id, ANONYMOUS, client=client, now=now, per_hour=part_of(settings().otp_checks_per_hour))
+        throttle.take(user_id, ANONYMOUS, client=client, now=now, per_hour=part_of(settings().codes.checks_per_hour))
 
 
 def give_back(user_id: int, *, is_anonymous: bool, taken_at: datetime) -> None:

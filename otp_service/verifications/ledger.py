@@ -12,7 +12,7 @@ from otp_service.core import clock
 from otp_service.core.crypto.secrets import keyring
 from otp_service.core.database.prepared import Given, prepared, prepared_insert
 from otp_service.core.database.transactions import execute, fetch_all, fetch_one, transaction
-from otp_service.core.settings import settings
+from otp_service.core.services import settings
 from otp_service.sinch import Channel, Price
 from otp_service.verifications import budget
 from otp_service.verifications.budget import Spending
@@ -130,7 +130,7 @@ def mark_sent(
 ) -> None:
     """The provider took it: from now on its code counts, and the user's older codes do not."""
     sealed = keyring().seal(provider_id, context=_context(ticket.id))
-    ends = sent_at + timedelta(seconds=settings().otp_ttl_seconds if ttl_seconds is None else ttl_seconds)
+    ends = sent_at + timedelta(seconds=settings().codes.ttl_seconds if ttl_seconds is None else ttl_seconds)
     with transaction():
         if move(ticket.id, (State.RESERVED,), State.SENT, provider_id=sealed, sent_at=sent_at, expires_at=ends):
             superseded = {"state": State.SUPERSEDED, "settled_at": now}

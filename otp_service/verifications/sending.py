@@ -10,7 +10,7 @@ from otp_service import audit, sinch
 from otp_service.core import clock
 from otp_service.core.database.transactions import transaction
 from otp_service.core.errors import ServiceError
-from otp_service.core.settings import settings
+from otp_service.core.services import settings
 from otp_service.core.web.tracing import ClientInfo
 from otp_service.sinch import Channel
 from otp_service.verifications import budget, fallback, guesses, ledger, settling, texts
@@ -19,6 +19,7 @@ from otp_service.verifications.errors import OtpCooldown, from_provider
 from otp_service.verifications.fallback import StartFailed, Way
 from otp_service.verifications.ledger import Ticket
 from otp_service.verifications.models import Verification
+from otp_service.verifications.settings import DeliverySettings
 from otp_service.verifications.states import TO_A_STRANGERS_NUMBER, Purpose, State
 
 log = logging.getLogger(__name__)
@@ -62,7 +63,7 @@ def send(recipient: Recipient, *, channel: Channel | None, client: ClientInfo) -
     NumberUnreachable, ProviderRefused, ProviderUnavailable after which nothing is spent.
     """
     try:
-        return _send(recipient, channel or Channel(settings().sinch_method), client)
+        return _send(recipient, channel or settings().of(DeliverySettings).channel, client)
     except ServiceError as refused:  # a login succeeds nevertheless, and would say nothing
         log.info("otp.not_sent", extra={"userId": recipient.user_id, "ip": client.ip, "code": refused.code})
         raise
@@ -103,7 +104,7 @@ def _reserve(recipient: Recipient, way: Way, client: ClientInfo, now: datetime) 
             ip=client.ip,
             is_anonymous=recipient.is_anonymous,
             created_at=now,
-            expires_at=now + timedelta(seconds=settings().otp_ttl_seconds),
+            expires_at=now + timedelta(seconds=settings().codes.ttl_seconds),
         )
         facts = {"channel": way.channel, "country": way.country}
         audit.record("otp.requested", user_id=recipient.user_id, client=client, at=now, **facts)
@@ -120,7 +121,7 @@ def _deliver(ticket: Ticket, others: Sequence[Way], locale: str | None, client: 
             _release(ticket, failure)
             raise from_provider(failure.error) from failure.error
     else:
-        return Delivery(ticket.via(), ticket.phone_number, seconds, settings().otp_cooldown_seconds)
+        return Delivery(ticket.via(), ticket.phone_number, seconds, settings().codes.cooldown_seconds)
     return _deliver(successor.ticket, successor.others, locale, client)
 
 
@@ -129,7 +130,7 @@ def _start(ticket: Ticket, locale: str | None) -> int:
 
     Returns the seconds that the code lives. Raises StartFailed.
     """
-    ttl = settings().otp_ttl_seconds
+    ttl = settings().codes.ttl_seconds
     template = texts.sms_template(locale) if ticket.via() is Channel.SMS else None
     try:
         receipt = sinch.get_client().start(

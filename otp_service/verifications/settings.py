@@ -3,7 +3,7 @@
 import re
 from dataclasses import dataclass
 
-from otp_service.core.settings import Reader
+from otp_service.config.reader import Reader
 from otp_service.sinch import Channel
 
 CHANNEL_NAMES = tuple(channel.value for channel in Channel)
@@ -14,25 +14,30 @@ _DOMAIN = re.compile(r"(?=.{1,253}\Z)([a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?\.)*[a-z
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DeliverySettings:
-    """`fallbacks` are tried in turn when a start surely failed; `supplies_code` answers Sinch's question with a code
-    of our own; `webotp_domain` and `sms_template` change the text of an SMS.
+    """`channel` is the usual one; `fallbacks` are tried in turn when a start surely failed.
+
+    `supplies_code` answers Sinch's question with a code of our own; `webotp_domain` and `sms_template` change the text
+    of an SMS.
     """
 
+    channel: Channel = Channel.SMS
     fallbacks: tuple[Channel, ...]
     supplies_code: bool
     webotp_domain: str | None
     sms_template: str | None
 
 
-def read_delivery(read: Reader, *, strict: bool) -> DeliverySettings:
+def read_delivery(read: Reader) -> DeliverySettings:
     """Read the settings; faults are noted in `read`."""
     fallbacks = tuple(dict.fromkeys(word.lower() for word in read.words("OTP_FALLBACK_CHANNELS")))
     for word in fallbacks:
         if word not in CHANNEL_NAMES:
             read.fault("OTP_FALLBACK_CHANNELS", f"holds {word!r}", f"hold some of {', '.join(CHANNEL_NAMES)}")
+    channel = read.choice("SINCH_VERIFICATION_METHOD", CHANNEL_NAMES, default="sms", fold=str.lower)
     return DeliverySettings(
+        channel=Channel(channel),
         fallbacks=tuple(Channel(word) for word in fallbacks if word in CHANNEL_NAMES),
-        supplies_code=read.flag("OTP_SUPPLY_CODE", default=strict),
+        supplies_code=read.flag("OTP_SUPPLY_CODE", default=read.strict),
         webotp_domain=_domain(read),
         sms_template=_template(read),
     )

@@ -1,7 +1,7 @@
 """The words of an SMS, where the operator wants other ones than Sinch's own."""
 
-from otp_service.core.settings import settings
-from otp_service.verifications.settings import PLACEHOLDER
+from otp_service.core.services import settings
+from otp_service.verifications.settings import PLACEHOLDER, DeliverySettings
 
 RISK = "Codes can be read by whoever takes over this number. Add an authenticator app or a passkey when you can."
 """What people are told when a number becomes their factor (NIST SP 800-63B-4: a restricted authenticator)."""
@@ -19,7 +19,7 @@ def sms_template(locale: str | None) -> str | None:
     With `WEBOTP_DOMAIN` its last line lets a browser offer the code to pages of that domain alone ("Origin-bound
     one-time codes delivered via SMS", a draft of the WICG).
     """
-    delivery = settings().delivery
+    delivery = settings().of(DeliverySettings)
     if delivery.sms_template is None and delivery.webotp_domain is None:
         return None
     language = (locale or "").partition("-")[0].lower()

@@ -16,12 +16,12 @@ from werkzeug.middleware.dispatcher import DispatcherMiddleware
 from werkzeug.wrappers import Request, Response
 
 from otp_service import outbox
+from otp_service.config import Config
+from otp_service.mail.settings import MailSettings
 from otp_service.outbox import Opened
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIEnvironment
-
-    from config import Config
 
 MESSAGES_SHOWN = 200
 _FOLDER = Path(__file__).parent / "assets"
@@ -38,9 +38,9 @@ _MESSAGE_POLICY = {"Content-Security-Policy": "default-src 'none'; style-src 'un
 _LINK = re.compile(r"https?://\S+")
 
 
-def init_mail_page(app: Flask, config: "Config") -> None:
+def init_mail_page(app: Flask, config: Config) -> None:
     """Mount the page in front of the application, unless this is production or a mail server is set."""
-    if config.is_production or config.mail.server is not None:
+    if config.is_production or config.of(MailSettings).server is not None:
         return
     # Mounted as WSGI, not as a blueprint: it is no part of the API (ADR 12).
     page = MailPage(app)

@@ -8,7 +8,7 @@ from typing import Any
 from otp_service.core import allowances, clock
 from otp_service.core.allowances import Allowance
 from otp_service.core.database.transactions import transaction
-from otp_service.core.settings import settings
+from otp_service.core.services import settings
 from otp_service.core.web.body import parse_object
 from otp_service.core.web.tracing import ClientInfo
 from otp_service.sinch import (
@@ -44,7 +44,7 @@ def receive(signed: SignedRequest, *, authorization: str, client: ClientInfo) ->
 
 
 def _require_authentic(signed: SignedRequest, authorization: str, now: datetime) -> None:
-    key, secret = settings().sinch_app_key, settings().sinch_app_secret
+    key, secret = settings().sinch.app_key, settings().sinch.app_secret
     is_ours = verify_signature(signed, authorization, key=key, secret=secret)
     if not (is_ours and is_fresh(signed.timestamp, now)):
         log.warning("webhook.refused", extra={"reason": "stale" if is_ours else "signature"})

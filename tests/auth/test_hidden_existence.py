@@ -8,11 +8,12 @@ import pytest
 from flask import Flask
 
 from otp_service.accounts import users
-from otp_service.core.web.even_timing import Pace
+from otp_service.core.web.even_timing import EvenTiming
 from otp_service.simulator import Simulator
 from otp_service.verifications.texts import RISK
 from tests.api import Api
 from tests.conftest import MakeApp, Time
+from tests.environments import give
 from tests.factories import Person, code_on_phone, log_in, make_person, new_details, wrong_code
 from tests.parallel import at_once
 from tests.recovery.resets import events_of, finish, messages_to, told
@@ -284,7 +285,7 @@ def is_told_apart(measure: Callable[[int], float]) -> bool:
 def timed(make_app: MakeApp) -> Api:
     """A client of a service that takes its time as a deployed one does, only less of it."""
     app = make_app(HIDE_ACCOUNT_EXISTENCE="true", OTP_COOLDOWN="0", OTP_CHECKS_PER_HOUR="1000")
-    app.extensions["pace"] = Pace(seconds=0.25, places=1)
+    give(app, even_timing=EvenTiming(seconds=0.25, places=1))
     return Api(app)
 
 

@@ -5,6 +5,7 @@ import json
 import pytest
 from flask import Flask
 
+from otp_service.core.services import services_of
 from otp_service.simulator import Simulator
 from tests.api import Api
 from tests.conftest import MakeApp, Time
@@ -153,7 +154,7 @@ def test_an_imported_bcrypt_hash_is_upgraded_at_login(app: Flask, api: Api) -> N
 def test_when_too_many_hashes_wait_the_answer_is_503(app: Flask, make_app: MakeApp) -> None:
     person = make_person(app)
     busy = make_app(PASSWORD_HASH_CONCURRENCY="1", PASSWORD_HASH_QUEUE="0")
-    with busy.extensions["hash_slots"].hold():
+    with services_of(busy).hash_slots.hold():
         response = Api(busy).post("/auth/login", person.credentials)
     assert (response.status_code, response.json["code"]) == (503, "overloaded")
     assert int(response.headers["Retry-After"]) == response.json["retryAfter"] >= 1

@@ -9,6 +9,7 @@ from otp_service.accounts import users
 from otp_service.core import clock
 from otp_service.core.crypto import hashing
 from otp_service.core.database.transactions import transaction
+from otp_service.core.services import services_of
 from otp_service.simulator import Simulator
 from tests.api import Api
 from tests.conftest import MakeApp
@@ -27,7 +28,7 @@ def change_password(app: Flask, person: Person) -> None:
 def answer_of_a_login_that_a_change_overtakes(app: Flask, person: Person) -> Any:
     """The login has read the old hash and waits for its turn to hash, while another password is set."""
     answers: list[Any] = []
-    slots = app.extensions["hash_slots"]
+    slots = services_of(app).hash_slots
     thread = threading.Thread(target=lambda: answers.append(Api(app).post("/auth/login", person.credentials)))
     with slots.hold():
         thread.start()

@@ -11,8 +11,8 @@ from sqlalchemy import delete, func, insert, select, text, update
 from sqlalchemy.exc import IntegrityError, StatementError
 
 from config import Config
-from otp_service import create_app
 from otp_service.accounts.models import User
+from otp_service.application import create_app
 from otp_service.auth.models import Challenge
 from otp_service.core import clock
 from otp_service.core.allowances import Counter

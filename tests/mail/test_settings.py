@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from otp_service.mail.settings import SmtpServer
+from otp_service.mail.settings import MailSettings, SmtpServer
 from tests.environments import PRODUCTION, load, refuse
 
 SERVERLESS = {name: text for name, text in PRODUCTION.items() if name not in {"SMTP_URL", "MAIL_FROM"}}
@@ -28,17 +28,17 @@ SENDER = {"MAIL_FROM": "no-reply@example.com"}
 def test_a_server_is_named_by_its_address_or_by_its_parts(
     tmp_path: Path, settings: dict[str, str], server: SmtpServer
 ) -> None:
-    assert load(tmp_path, **settings).mail.server == server
+    assert load(tmp_path, **settings).of(MailSettings).server == server
 
 
 def test_without_a_server_there_is_none(tmp_path: Path) -> None:
-    assert load(tmp_path).mail.server is None
+    assert load(tmp_path).of(MailSettings).server is None
 
 
 def test_the_sender_names_the_service(tmp_path: Path) -> None:
-    sender = load(tmp_path, MAIL_FROM='"Example, Inc." <no-reply@example.com>').mail
+    sender = load(tmp_path, MAIL_FROM='"Example, Inc." <no-reply@example.com>').of(MailSettings)
     assert (sender.sender.addr_spec, sender.service_name) == ("no-reply@example.com", "Example, Inc.")
-    assert load(tmp_path, **SENDER).mail.service_name == "example.com"
+    assert load(tmp_path, **SENDER).of(MailSettings).service_name == "example.com"
 
 
 @pytest.mark.parametrize(
@@ -77,4 +77,4 @@ def test_production_sends_no_password_in_clear(tmp_path: Path) -> None:
     login = {"SMTP_USER": "u", "SMTP_PASSWORD": "p", "SMTP_TLS": "none", **SENDER}
     (line,) = refuse(tmp_path, **SERVERLESS, **login, SMTP_HOST="mail.internal")
     assert line.startswith("SMTP_TLS: is none although SMTP_PASSWORD is set")
-    assert load(tmp_path, **SERVERLESS, **login, SMTP_HOST="127.0.0.1").mail.server is not None
+    assert load(tmp_path, **SERVERLESS, **login, SMTP_HOST="127.0.0.1").of(MailSettings).server is not None

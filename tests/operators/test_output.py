@@ -10,7 +10,7 @@ import pytest
 from click.testing import CliRunner
 
 from config import Config
-from otp_service import create_app
+from otp_service.application import create_app
 from otp_service.core.errors import Conflict
 from otp_service.operators.output import CommandGroup, print_fields, print_json, print_table
 

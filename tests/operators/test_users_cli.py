@@ -14,8 +14,8 @@ from click.testing import Result
 from flask import Flask
 
 from config import Config
-from otp_service import create_app
 from otp_service.accounts import users
+from otp_service.application import create_app
 from otp_service.core.database.transactions import transaction
 from otp_service.simulator import Simulator
 from tests.api import Api

@@ -14,6 +14,7 @@ from sqlalchemy import text
 from otp_service.extensions import db
 from otp_service.ops.doctor import Health, rate_hashing
 from tests.conftest import MakeApp, Time
+from tests.environments import give
 from tests.servers import ValkeyServer, free_port
 
 NAMES = ["settings", "instance folder", "database", "clock", "migrations", "redis", "sinch", "hashing"]
@@ -162,7 +163,7 @@ def test_the_speed_of_hashes_is_told_and_judged(make_app: MakeApp) -> None:
 
 def test_a_check_that_breaks_hides_no_other(make_app: MakeApp) -> None:
     app = make_app()
-    del app.extensions["sinch"]
+    give(app, sinch=None)
     report = Report(app)
     assert (report.of("sinch"), list(report.findings)) == ("FAILED", NAMES)
 

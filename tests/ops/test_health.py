@@ -10,7 +10,8 @@ import redis
 from flask import Flask
 
 from config import Config
-from otp_service import create_app
+from otp_service.application import create_app
+from otp_service.core.services import services_of
 from otp_service.extensions import db
 from tests.api import Api
 from tests.ops.environment import forsaken
@@ -31,7 +32,7 @@ def counting(tmp_path: Path, valkey: ValkeyServer) -> Iterator[Flask]:
     yield app
     with app.app_context():
         db.engine.dispose()
-    app.extensions["limit_store"].shared.storage.close()
+    services_of(app).limit_store.shared.storage.close()
 
 
 def test_the_answer_says_up_and_when(lonely: Flask) -> None:

@@ -11,7 +11,9 @@ from flask_migrate import downgrade, upgrade
 from sqlalchemy import text
 
 from config import Config
-from otp_service import create_app, sinch
+from otp_service import sinch
+from otp_service.application import create_app
+from otp_service.core.services import services_of
 from otp_service.extensions import db
 from otp_service.sinch import Channel, SinchError
 from tests.api import Api
@@ -154,7 +156,7 @@ def test_a_lost_redis_is_told_and_does_not_decide(build: Build, migrated_url: st
     assert limiter_state(app) == (200, "down: counting in memory")
     valkey.start()
     assert limiter_state(app) == (200, "up")
-    app.extensions["limit_store"].shared.storage.close()
+    services_of(app).limit_store.shared.storage.close()
 
 
 def test_a_stalled_redis_is_told_in_time(build: Build, migrated_url: str, valkey: ValkeyServer) -> None:
@@ -167,7 +169,7 @@ def test_a_stalled_redis_is_told_in_time(build: Build, migrated_url: str, valkey
         assert time.perf_counter() - started < 3
     finally:
         valkey.resume()
-    app.extensions["limit_store"].shared.storage.close()
+    services_of(app).limit_store.shared.storage.close()
 
 
 def limiter_state(app: Flask) -> tuple[int, str]:

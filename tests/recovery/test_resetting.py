@@ -6,6 +6,7 @@ import pytest
 from flask import Flask
 
 from otp_service.accounts import users
+from otp_service.core.services import services_of
 from otp_service.simulator import Simulator
 from tests.api import Api
 from tests.conftest import MakeApp, Time
@@ -150,7 +151,7 @@ def test_when_too_many_hashes_wait_the_code_stays_good(app: Flask, make_app: Mak
     busy = make_app(PASSWORD_HASH_CONCURRENCY="1", PASSWORD_HASH_QUEUE="0")
     api, person = Api(busy), make_person(app, is_verified=True)
     code = reset_code(api, sinch, person)
-    with busy.extensions["hash_slots"].hold():
+    with services_of(busy).hash_slots.hold():
         assert answer(confirm(api, person.email, code)) == (503, "overloaded")
     assert confirm(api, person.email, code).status_code == 204
 

@@ -10,6 +10,7 @@ import pytest
 from flask import Flask
 
 from config import ConfigError
+from otp_service.core.services import services_of
 from otp_service.sessions import jwk
 from otp_service.simulator import Simulator
 from tests.api import Api
@@ -204,7 +205,7 @@ def test_production_refuses_a_key_that_cannot_be_read(make_pairs: MakePairs, bui
 def test_production_with_a_key_starts_without_a_shared_secret(make_pairs: MakePairs, build_app: MakeApp) -> None:
     pairs = make_pairs()
     app = build_app(**production(pairs.folder, JWT_ALGORITHM="ES256", JWT_SECRET=""))
-    assert app.extensions["signing_keys"].signer().kid == pairs.kid("current")
+    assert services_of(app).signing_keys.signer().kid == pairs.kid("current")
 
 
 def test_a_key_of_another_curve_or_too_short_is_unfit() -> None:

@@ -10,6 +10,7 @@ from sqlalchemy import event, select, update
 from otp_service.audit.models import AuditEvent
 from otp_service.core.crypto.secrets import Keyring
 from otp_service.core.database.transactions import execute, fetch_all, fetch_one, transaction
+from otp_service.core.services import services_of
 from otp_service.extensions import db
 from otp_service.sessions.models import Session
 from tests.api import Api
@@ -159,7 +160,7 @@ def test_after_a_change_of_keys_the_old_tokens_are_good_for_one_more_refresh(
     app: Flask, make_app: MakeApp, api: Api, alice: SignedIn
 ) -> None:
     token = refresh(api, alice.refresh_token)["refreshToken"]
-    old = app.config["SETTINGS"].encryption_keys[0]
+    old = services_of(app).settings.encryption_keys[0]
     new = Api(make_app(ENCRYPTION_KEY=f"{encoded(bytes(range(100, 132)))},{encoded(old)}"))
     moved = refresh(new, token)["refreshToken"]
     alone = Api(make_app(ENCRYPTION_KEY=encoded(bytes(range(100, 132)))))

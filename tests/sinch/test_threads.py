@@ -98,8 +98,7 @@ def test_a_client_made_before_a_fork_works_after_it(serve: Serve, connect: Conne
     assert sinch.status(ID).id == ID
 
 
-def test_the_application_hands_out_its_client(connect: Connect) -> None:
-    app = Flask(__name__)
-    app.extensions["sinch"] = connect("http://127.0.0.1:9")
+@pytest.mark.one_database
+def test_the_application_hands_out_its_client(app: Flask) -> None:
     with app.app_context():
         assert isinstance(get_client(), SinchClient)

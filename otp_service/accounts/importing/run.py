@@ -9,7 +9,7 @@ from otp_service.accounts.importing.staging import Staging, write
 from otp_service.accounts.importing.validation import Validator
 from otp_service.core import clock
 from otp_service.core.crypto.hashing import cost_of
-from otp_service.core.settings import settings
+from otp_service.core.services import settings
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +47,7 @@ class _Tally:
     def add(self, password_hash: str) -> None:
         """Count the cost of a valid user's hash."""
         cost = cost_of(password_hash) or 0
-        self.costlier += cost > settings().password_salt_rounds
+        self.costlier += cost > settings().passwords.salt_rounds
         self.highest_cost = max(self.highest_cost, cost)
 
 
@@ -68,7 +68,7 @@ def run(source: Source, plan: Plan, observer: Observer) -> Outcome:
     """Import the users of `source`. Raises SourceError, and then no user was imported."""
     now = clock.now()
     with Staging() as staged:
-        validator = Validator(default_region=settings().phone_default_region, now=now)
+        validator = Validator(default_region=settings().codes.phone_default_region, now=now)
         seen = _stage(source, validator, staged, observer)
         good, bad = staged.count, seen.read - staged.count
         costs = {"costlier": seen.costlier, "highest_cost": seen.highest_cost}

@@ -9,7 +9,8 @@ from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
-from flask import current_app
+
+from otp_service.core.services import services
 
 NONCE_BYTES = 12
 TOKEN_BYTES = 32
@@ -63,8 +64,7 @@ class Keyring:
 
 def keyring() -> Keyring:
     """The running application's keys."""
-    ring: Keyring = current_app.extensions["keyring"]
-    return ring
+    return services().keyring
 
 
 def new_token(prefix: str) -> str:

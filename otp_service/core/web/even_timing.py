@@ -5,12 +5,11 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from flask import current_app
-
 from otp_service.core.crypto.hash_slots import SlotsBusy
+from otp_service.core.services import services
 
 
-class Pace:
+class EvenTiming:
     """Holds answers back until a fixed time after their request; a few at a time, since each keeps a thread."""
 
     def __init__(self, *, seconds: float, places: int) -> None:
@@ -30,7 +29,6 @@ class Pace:
             self._places.release()
 
 
-def pace() -> Pace:
-    """The running application's pace."""
-    current: Pace = current_app.extensions["pace"]
-    return current
+def even_timing() -> EvenTiming:
+    """Return the running application's."""
+    return services().even_timing

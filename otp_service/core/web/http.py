@@ -4,9 +4,10 @@ import logging
 import re
 import time
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from flask import Flask, Response, g, request
+from flask_cors import CORS
 from werkzeug.middleware.proxy_fix import ProxyFix
 
 from otp_service.core.web import slow_requests
@@ -14,9 +15,6 @@ from otp_service.core.web.body import BODY_LIMIT_BYTES
 from otp_service.core.web.headers import with_security_headers
 from otp_service.core.web.request_limits import UNLIMITED
 from otp_service.core.web.tracing import client_address, request_id, use_plain_addresses
-
-if TYPE_CHECKING:
-    from config import Config
 
 log = logging.getLogger("otp_service.access")
 
@@ -29,24 +27,21 @@ class SynchronousFlask(Flask):
         return func
 
 
-def init_http(app: Flask, config: "Config") -> None:
+def init_http(app: Flask, *, trusted_proxies: int, origins: tuple[str, ...]) -> None:
     """Bound the body, trust as many proxies as told, and decorate every answer."""
     app.config["MAX_CONTENT_LENGTH"] = BODY_LIMIT_BYTES + 1  # a chunked body is cut off there without an error
     app.url_map.merge_slashes = False  # werkzeug's redirect to a tidier path is built from the Host header
     app.wsgi_app = with_security_headers(use_plain_addresses(app.wsgi_app))  # type: ignore[method-assign, assignment]
-    if config.trusted_proxy_count:
-        hops = config.trusted_proxy_count
-        app.wsgi_app = ProxyFix(app.wsgi_app, x_for=hops, x_proto=hops)  # type: ignore[method-assign]
-    if config.frontend_origins:
-        _allow_origins(app, config.frontend_origins)
+    if trusted_proxies:
+        app.wsgi_app = ProxyFix(app.wsgi_app, x_for=trusted_proxies, x_proto=trusted_proxies)  # type: ignore[method-assign]
+    if origins:
+        _allow_origins(app, origins)
     app.before_request(_start)
     app.after_request(_finish)
 
 
 def _allow_origins(app: Flask, origins: tuple[str, ...]) -> None:
     """Let pages of these origins, and of no other, read what the API answers (the CORS protocol)."""
-    from flask_cors import CORS
-
     CORS(
         app,
         # Patterns, since flask-cors would take a text with brackets for one; it looks at the start of a match alone.

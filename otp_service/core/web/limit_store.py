@@ -6,8 +6,9 @@ import time
 from collections.abc import Callable
 from typing import Any, TypeVar
 
-from flask import current_app
 from limits.storage import MemoryStorage, RedisStorage, Storage
+
+from otp_service.core.services import services
 
 T = TypeVar("T")
 log = logging.getLogger(__name__)
@@ -105,8 +106,7 @@ class CurrentStore(Storage):
 
 
 def _store() -> LimitStore:
-    store: LimitStore = current_app.extensions["limit_store"]
-    return store
+    return services().limit_store
 
 
 def _redis(url: str) -> RedisStorage:

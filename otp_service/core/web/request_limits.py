@@ -6,7 +6,7 @@ Counted in memory, or in Redis/Valkey when REDIS_URL is set; when that is down, 
 import time
 from collections.abc import Callable
 from functools import cache, wraps
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from flask import Flask, Response, request
 from flask_limiter import Limiter
@@ -14,12 +14,9 @@ from limits import RateLimitItem, RateLimitItemPerSecond
 from werkzeug.exceptions import HTTPException
 
 from otp_service.core.errors import InvalidInput, NotAuthenticated, TooMany
-from otp_service.core.settings import settings
-from otp_service.core.web.limit_store import CurrentStore, LimitStore
+from otp_service.core.services import settings
+from otp_service.core.web.limit_store import CurrentStore
 from otp_service.core.web.tracing import client_address, network_of
-
-if TYPE_CHECKING:
-    from config import Config
 
 View = Callable[..., Any]
 UNLIMITED = frozenset({"ops.health", "ops.ready"})
@@ -37,7 +34,7 @@ def _client() -> str:
 
 
 def _global_limit() -> str:
-    return f"{settings().rate_limit_max_requests} per {settings().rate_limit_window_seconds} second"
+    return f"{settings().limits.max_requests} per {settings().limits.window_seconds} second"
 
 
 limiter = Limiter(
@@ -51,19 +48,18 @@ limiter = Limiter(
 )
 
 
-def init_limits(app: Flask, config: "Config") -> None:
+def init_limits(app: Flask, *, enabled: bool) -> None:
     """Bind the limiter, and put the `RateLimit-*` headers on every answer; nothing of both when limits are off."""
-    app.extensions["limit_store"] = LimitStore(config.redis_url)
-    if config.rate_limits_enabled:
+    if enabled:
         app.after_request(_add_headers)  # before the limiter's own: what is registered first runs last
         limiter.init_app(app)
 
 
 def store_state() -> str:
     """Where the running application counts, for readiness."""
-    if not settings().rate_limits_enabled:
+    if not settings().limits.enabled:
         return "off"
-    if settings().redis_url is None:
+    if settings().stores.redis_url is None:
         return "memory"
     return "up" if limiter.storage.check() else "down: counting in memory"
 
@@ -73,29 +69,29 @@ def _is_exempt() -> bool:
     return request.endpoint in UNLIMITED | SIGNED
 
 
-def _per_address(text: Callable[["Config"], str], scope: str, **options: Any) -> Callable[[View], View]:
-    limit: Callable[[View], View] = limiter.shared_limit(lambda: text(settings()), scope=scope, **options)
+def _per_address(text: Callable[[], str], scope: str, **options: Any) -> Callable[[View], View]:
+    limit: Callable[[View], View] = limiter.shared_limit(text, scope=scope, **options)
 
     def decorate(view: View) -> View:
         limited = limit(view)
 
         @wraps(view)
         def perhaps_limited(*args: Any, **kwargs: Any) -> Any:
-            return (limited if settings().rate_limits_enabled else view)(*args, **kwargs)
+            return (limited if settings().limits.enabled else view)(*args, **kwargs)
 
         return perhaps_limited
 
     return decorate
 
 
-register = _per_address(lambda c: f"{c.rate_limit_register_per_hour} per hour", "register")
+register = _per_address(lambda: f"{settings().limits.register_per_hour} per hour", "register")
 failed_login = _per_address(
-    lambda c: f"{c.rate_limit_failed_logins} per 15 minute",
+    lambda: f"{settings().limits.failed_logins} per 15 minute",
     "failed-login",
     deduct_when=lambda response: response.status_code == NOT_AUTHENTICATED,
 )
-otp = _per_address(lambda c: f"{c.rate_limit_otp_per_minute} per minute", "otp")
-refresh = _per_address(lambda c: f"{c.rate_limit_refresh_per_minute} per minute", "refresh")
+otp = _per_address(lambda: f"{settings().limits.otp_per_minute} per minute", "otp")
+refresh = _per_address(lambda: f"{settings().limits.refresh_per_minute} per minute", "refresh")
 
 
 def refused_only(view: View) -> View:
@@ -106,7 +102,7 @@ def refused_only(view: View) -> View:
         try:
             return view(*args, **kwargs)
         except (InvalidInput, NotAuthenticated, HTTPException) as error:
-            if settings().rate_limits_enabled and not limiter.limiter.hit(_global_item(), *_global_key()):
+            if settings().limits.enabled and not limiter.limiter.hit(_global_item(), *_global_key()):
                 reset_at = limiter.limiter.get_window_stats(_global_item(), *_global_key()).reset_time
                 wait = reset_at - time.time()  # noqa: TID251 - the limiter's own clock
                 raise TooMany(retry_after_seconds=wait) from error
@@ -139,16 +135,16 @@ def _standing() -> tuple[int, int, float]:
     current = limiter.current_limit
     if current is not None:
         return current.limit.amount, current.remaining, current.reset_at
-    config = settings()
+    limits = settings().limits
     if request.endpoint in UNLIMITED:  # nothing is counted, and /health must answer without asking the store
-        return config.rate_limit_max_requests, config.rate_limit_max_requests, 0
+        return limits.max_requests, limits.max_requests, 0
     item = _global_item()
     window = limiter.limiter.get_window_stats(item, *_global_key())
     return item.amount, window.remaining, window.reset_time
 
 
 def _global_item() -> RateLimitItem:
-    return _item(settings().rate_limit_max_requests, settings().rate_limit_window_seconds)
+    return _item(settings().limits.max_requests, settings().limits.window_seconds)
 
 
 def _global_key() -> tuple[str, str, str]:

@@ -2,7 +2,7 @@
 
 from otp_service.accounts import password_hashing
 from otp_service.core.crypto import hashing
-from otp_service.core.settings import settings
+from otp_service.core.services import settings
 from otp_service.factors.backup_codes.codes import Code
 
 COST = 8
@@ -25,4 +25,4 @@ def matches(code: Code | None, stored: str | None) -> bool:
 
 def cost() -> int:
     """As 2**cost rounds, and never more than a password gets."""
-    return min(COST, settings().password_salt_rounds)
+    return min(COST, settings().passwords.salt_rounds)

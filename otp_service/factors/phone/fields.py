@@ -6,7 +6,7 @@ from typing import Any
 from marshmallow import ValidationError, fields, validate
 
 from otp_service.core import phone
-from otp_service.core.settings import settings
+from otp_service.core.services import settings
 from otp_service.core.web.schema import one_fault
 from otp_service.sinch import Channel
 from otp_service.verifications.destinations import CHANNELS
@@ -36,7 +36,7 @@ class CodeField(fields.String):
         text = str(super()._deserialize(value, attr, data, **kwargs))
         if _DIGITS.fullmatch(text):
             return text
-        region = settings().phone_default_region
+        region = settings().codes.phone_default_region
         number = phone.parse_caller(text, default_region=region) if len(text) <= LONGEST_SPELLING else None
         if number is None:
             raise ValidationError(CODE_FAULT)

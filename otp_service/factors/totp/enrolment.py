@@ -7,7 +7,7 @@ from otp_service.accounts import users
 from otp_service.core import clock
 from otp_service.core.crypto.hash_slots import SlotsBusy
 from otp_service.core.database.transactions import transaction
-from otp_service.core.settings import settings
+from otp_service.core.services import settings
 from otp_service.core.web.tracing import ClientInfo
 from otp_service.factors import changes, registry, throttle
 from otp_service.factors.contract import NewCodes
@@ -15,6 +15,7 @@ from otp_service.factors.errors import FactorExists, FactorNotFound, OtpInvalid
 from otp_service.factors.totp import codes, provisioning, records
 from otp_service.factors.totp.factor import KIND, TOTP, record_refusal
 from otp_service.factors.totp.records import Authenticator
+from otp_service.mail.settings import MailSettings
 from otp_service.sessions import Caller
 
 
@@ -35,7 +36,7 @@ def begin(user_id: int) -> Begun:
         if records.find(user_id):
             raise FactorExists
         records.begin(user_id, secret, now=clock.now())
-    uri = provisioning.uri(secret, issuer=settings().mail.service_name, label=account.email)
+    uri = provisioning.uri(secret, issuer=settings().of(MailSettings).service_name, label=account.email)
     return Begun(secret, uri, provisioning.qr_code(uri))
 
 

@@ -19,8 +19,9 @@ from otp_service.core.crypto.secrets import keyring, new_token
 from otp_service.core.database.portable import rows_about
 from otp_service.core.database.transactions import execute, fetch_all, transaction
 from otp_service.core.errors import NotFound
-from otp_service.core.settings import settings
+from otp_service.core.services import settings
 from otp_service.core.web.tracing import ClientInfo
+from otp_service.factors.settings import TrustedDeviceSettings
 from otp_service.factors.trusted_devices.models import TrustedDevice
 
 log = logging.getLogger(__name__)
@@ -56,7 +57,7 @@ def remember(user_id: int, *, client: ClientInfo, now: datetime) -> str | None:
 
     Return the token, which is shown once, or None if the setting trusts no device. Raises UserNotFound.
     """
-    days = settings().trusted_devices.days
+    days = settings().of(TrustedDeviceSettings).days
     if not days:
         return None
     device_id, token = uuid.uuid4(), new_token(PREFIX)
@@ -112,7 +113,7 @@ def of_user(user_id: int) -> list[Device]:
 
 def _is_trusted(account: Account, *, now: datetime) -> ColumnElement[bool]:
     """The condition of the account's devices that are trusted now."""
-    days = settings().trusted_devices.days
+    days = settings().of(TrustedDeviceSettings).days
     if not days:
         return false()
     is_current = TrustedDevice.version.in_(keyring().digests(_credentials(account), purpose=_CREDENTIALS))

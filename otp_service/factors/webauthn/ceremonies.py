@@ -9,9 +9,11 @@ import uuid
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
-from otp_service.core.settings import decoded_base64, settings
+from otp_service.config.reader import decoded_base64
+from otp_service.core.services import settings
 from otp_service.factors.webauthn.answers import Assertion, Attestation, Enrolled, Shown
 from otp_service.factors.webauthn.errors import PasskeysOff, Refused
+from otp_service.factors.webauthn.settings import WebAuthnSettings
 
 if TYPE_CHECKING:
     from webauthn.helpers.structs import PublicKeyCredentialDescriptor
@@ -26,7 +28,7 @@ Known = tuple[bytes, tuple[str, ...]]
 
 def rp_id() -> str:
     """The domain of our passkeys. Raises PasskeysOff."""
-    domain = settings().webauthn.rp_id
+    domain = settings().of(WebAuthnSettings).rp_id
     if domain is None:
         raise PasskeysOff
     return domain
@@ -39,7 +41,7 @@ def creation_options(*, handle: bytes, name: str, label: str, challenge: bytes, 
 
     options = generate_registration_options(
         rp_id=rp_id(),
-        rp_name=settings().webauthn.rp_name,
+        rp_name=settings().of(WebAuthnSettings).rp_name,
         user_id=handle,
         user_name=name,
         user_display_name=label,
@@ -105,7 +107,7 @@ def verify_attestation(attestation: Attestation, *, challenge: bytes) -> Enrolle
             ),
             expected_challenge=challenge,
             expected_rp_id=rp_id(),
-            expected_origin=list(settings().webauthn.origins),
+            expected_origin=list(settings().of(WebAuthnSettings).origins),
             supported_pub_key_algs=_algorithms(),
         )
         aaguid = uuid.UUID(verified.aaguid)
@@ -141,7 +143,7 @@ def verify_assertion(assertion: Assertion, *, challenge: bytes, public_key: byte
             ),
             expected_challenge=challenge,
             expected_rp_id=rp_id(),
-            expected_origin=list(settings().webauthn.origins),
+            expected_origin=list(settings().of(WebAuthnSettings).origins),
             credential_public_key=public_key,
             credential_current_sign_count=0,
             require_user_verification=needs_verification,

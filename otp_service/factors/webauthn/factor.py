@@ -3,7 +3,7 @@
 from typing import Any
 
 from otp_service.core import clock
-from otp_service.core.settings import settings
+from otp_service.core.services import settings
 from otp_service.core.web.schema import Schema
 from otp_service.factors import throttle
 from otp_service.factors.contract import Ask
@@ -12,6 +12,7 @@ from otp_service.factors.webauthn import assertions, ceremonies, challenges, cre
 from otp_service.factors.webauthn.assertions import KIND, VERIFIED_PURPOSES, PasskeyProof
 from otp_service.factors.webauthn.challenges import Errand
 from otp_service.factors.webauthn.schemas import PasskeyIn
+from otp_service.factors.webauthn.settings import WebAuthnSettings
 
 
 class WebAuthnFactor:
@@ -27,7 +28,7 @@ class WebAuthnFactor:
 
     def methods(self, user_id: int) -> tuple[str, ...]:
         """One word for all of the user's passkeys."""
-        has_one = settings().webauthn.rp_id is not None and credentials.count(user_id) > 0
+        has_one = settings().of(WebAuthnSettings).rp_id is not None and credentials.count(user_id) > 0
         return self.words if has_one else ()
 
     def offer(self, ask: Ask) -> dict[str, Any]:

@@ -5,7 +5,7 @@ from typing import Any
 
 from marshmallow import EXCLUDE, ValidationError, fields, post_load, validate
 
-from otp_service.core.settings import decoded_base64
+from otp_service.config.reader import decoded_base64
 from otp_service.core.web.schema import OpenOut, Schema, one_fault, text
 from otp_service.factors.webauthn.answers import Assertion, Attestation
 

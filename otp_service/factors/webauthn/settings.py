@@ -3,7 +3,7 @@
 import re
 from dataclasses import dataclass
 
-from otp_service.core.settings import Reader
+from otp_service.config.reader import Reader
 
 DOMAIN = re.compile(r"localhost|([a-z0-9]([a-z0-9-]*[a-z0-9])?\.)+[a-z]([a-z0-9-]*[a-z0-9])?")
 ORIGIN = re.compile(r"(?P<scheme>https?)://(?P<host>[a-z0-9.-]+)(:(?P<port>[0-9]{1,5}))?")
@@ -19,10 +19,10 @@ class WebAuthnSettings:
     origins: tuple[str, ...]
 
 
-def read_webauthn(read: Reader, *, production: bool) -> WebAuthnSettings:
+def read_webauthn(read: Reader) -> WebAuthnSettings:
     """Read WEBAUTHN_*; what is not set is made of the origins in FRONTEND_URL, and in development of PORT."""
-    schemes = ("https",) if production else ("https", "http")
-    known = [*_origins(read, "FRONTEND_URL"), *([] if production else [_local(read)])]
+    schemes = ("https",) if read.production else ("https", "http")
+    known = [*_origins(read, "FRONTEND_URL"), *([] if read.production else [_local(read)])]
     usable = [origin for origin in known if _scheme(origin) in schemes and DOMAIN.fullmatch(_host(origin))]
     rp_id = read.text("WEBAUTHN_RP_ID", default="").lower() or (_host(usable[0]) if usable else None)
     if rp_id is not None and not DOMAIN.fullmatch(rp_id):

@@ -7,11 +7,12 @@ import pytest
 from flask import Flask
 
 from otp_service.accounts import users
-from otp_service.core.web.even_timing import Pace
+from otp_service.core.web.even_timing import EvenTiming
 from otp_service.simulator import Simulator
 from tests.accounts.email.letters import letters, token_sent
 from tests.api import Api
 from tests.conftest import MakeApp, Time
+from tests.environments import give
 from tests.factories import PASSWORD, Person, log_in, make_person, new_details, sign_in
 from tests.parallel import at_once
 
@@ -258,7 +259,7 @@ def test_while_existence_is_hidden_a_taken_address_is_answered_like_a_free_one_a
     app: Flask, make_app: MakeApp, token: str
 ) -> None:
     hiding, bob = Api(make_app(HIDE_ACCOUNT_EXISTENCE="true")), make_person(app)
-    hiding.app.extensions["pace"] = Pace(seconds=1.0, places=1)
+    give(hiding.app, even_timing=EvenTiming(seconds=1.0, places=1))
     answers, seconds = [], []
     for email in (new_address(), bob.email, bob.email):
         started = perf_counter()

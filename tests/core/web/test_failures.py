@@ -13,7 +13,7 @@ from flask_migrate import upgrade
 from sqlalchemy import text
 
 from config import Config
-from otp_service import create_app
+from otp_service.application import create_app
 from otp_service.core.database.transactions import execute, fetch_all, transaction
 from otp_service.core.web.api import api as contract
 from otp_service.extensions import db
@@ -90,7 +90,7 @@ def stoppable(server: PostgresServer, sinch: Simulator, tmp_path: Path) -> Itera
     url = server.create_database(f"stoppable_{time.monotonic_ns()}")
     settings = {"DATABASE_URL": url, "SINCH_BASE_URL": sinch.base_url, "RATE_LIMITS_ENABLED": "false"}
     config = Config.from_env({"INSTANCE_DIR": str(tmp_path), **settings})
-    app = create_app(replace(config, password_salt_rounds=QUICK_HASH_COST))
+    app = create_app(replace(config, passwords=replace(config.passwords, salt_rounds=QUICK_HASH_COST)))
     with app.app_context():
         upgrade(directory="migrations")
     yield app

@@ -10,6 +10,7 @@ from sqlalchemy import select
 
 from otp_service import outbox
 from otp_service.core.database.transactions import fetch_all
+from otp_service.core.services import services_of
 from otp_service.factors.backup_codes.models import BackupCode
 from otp_service.factors.models import FactorThrottle
 from otp_service.simulator import Simulator
@@ -149,7 +150,7 @@ def test_a_busy_service_spends_neither_code_nor_try(
     held, done = threading.Event(), threading.Event()
 
     def keep_the_slot() -> None:
-        with busy.extensions["hash_slots"].hold():
+        with services_of(busy).hash_slots.hold():
             held.set()
             done.wait(30)
 

@@ -10,6 +10,7 @@ from flask import Flask
 from sqlalchemy import select
 
 from otp_service.core.database.transactions import fetch_all
+from otp_service.core.services import services_of
 from otp_service.factors.totp.models import TotpAuthenticator
 from otp_service.simulator import Simulator
 from tests.api import Api
@@ -206,7 +207,7 @@ def test_a_busy_service_spends_no_first_code(make_app: MakeApp, alice: SignedIn)
     held, done = threading.Event(), threading.Event()
 
     def keep_the_slot() -> None:
-        with busy.extensions["hash_slots"].hold():
+        with services_of(busy).hash_slots.hold():
             held.set()
             done.wait(30)
 

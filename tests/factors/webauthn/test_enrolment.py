@@ -10,12 +10,15 @@ from sqlalchemy import select
 from otp_service import audit
 from otp_service.accounts import users
 from otp_service.core.database.transactions import fetch_all
+from otp_service.core.services import services_of
 from otp_service.factors.webauthn.enrolment import LIMIT
 from otp_service.factors.webauthn.models import WebAuthnCredential, WebAuthnHandle
+from otp_service.factors.webauthn.settings import WebAuthnSettings
 from otp_service.outbox import records
 from otp_service.simulator import Simulator
 from tests.api import Api
 from tests.conftest import MakeApp, Time
+from tests.environments import give
 from tests.factories import log_in, sign_in
 from tests.factors.webauthn.authenticator import ALGORITHMS, Authenticator, Lies, b64, unb64
 from tests.factors.webauthn.conftest import REFUSAL, begin, creation_options, enrol, enrolled, refusal
@@ -249,8 +252,8 @@ def test_a_deleted_account_leaves_no_passkey(app: Flask, api: Api, alice: Signed
 
 def test_without_a_domain_there_are_no_passkeys(make_app: MakeApp, alice: SignedIn) -> None:
     app = make_app()
-    config = app.config["SETTINGS"]
-    app.config["SETTINGS"] = replace(config, webauthn=replace(config.webauthn, rp_id=None, origins=()))
+    config = services_of(app).settings
+    give(app, settings=config.with_section(replace(config.of(WebAuthnSettings), rp_id=None, origins=())))
     off = Api(app)
     for response in (off.post("/factors/webauthn/options", token=alice.token), off.post("/auth/passkey/options", {})):
         assert (response.status_code, response.json["code"]) == (409, "passkeys_off")

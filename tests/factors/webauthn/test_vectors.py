@@ -14,6 +14,7 @@ from typing import Any
 import pytest
 from flask import Flask
 
+from otp_service.application import create_app
 from otp_service.factors.webauthn import ceremonies
 from otp_service.factors.webauthn.answers import Assertion, Attestation, Shown
 from otp_service.factors.webauthn.errors import Refused
@@ -27,13 +28,17 @@ def vector(request: pytest.FixtureRequest) -> dict[str, Any]:
     return dict(VECTORS[request.param])
 
 
+@pytest.fixture(scope="module")
+def application(tmp_path_factory: pytest.TempPathFactory) -> Flask:
+    """An application with the settings of the vectors."""
+    folder = tmp_path_factory.mktemp("vectors")
+    return create_app(load(folder, WEBAUTHN_RP_ID="example.org", WEBAUTHN_ORIGINS="https://example.org"))
+
+
 @pytest.fixture
-def example_org(tmp_path: Path) -> Iterator[None]:
-    """Any application's context, with the settings of the vectors."""
-    config = load(tmp_path, WEBAUTHN_RP_ID="example.org", WEBAUTHN_ORIGINS="https://example.org")
-    app = Flask(__name__)
-    app.config["SETTINGS"] = config
-    with app.app_context():
+def example_org(application: Flask) -> Iterator[None]:
+    """Its context."""
+    with application.app_context():
         yield
 
 

@@ -1,19 +1,12 @@
-"""Reads typed settings out of texts, gathers every fault at once, and hands the running service its settings."""
+"""Reads typed settings from the texts of the environment, and gathers every fault."""
 
 import base64
 import ipaddress
-import os
 import re
 from collections.abc import Callable, Mapping
 from itertools import pairwise
 from pathlib import Path
-from typing import TYPE_CHECKING
 from urllib.parse import SplitResult, urlsplit
-
-from flask import current_app
-
-if TYPE_CHECKING:
-    from config import Config
 
 _UNITS = {"": 1, "s": 1, "m": 60, "h": 3_600, "d": 86_400}
 _TRUE = {"1", "true", "yes", "on"}
@@ -47,25 +40,37 @@ WEAK_VARIETY = 8  # fewer different characters than this is no random secret
 
 
 class Reader:
-    """One pass over the environment; `faults` has a line for each setting that cannot be used."""
+    """One pass over the environment.
+
+    `faults` has a line for each setting that is missing or invalid. `production` and `strict` say which defaults and
+    rules apply.
+    """
 
     def __init__(self, env: Mapping[str, str]) -> None:
         self._env = env
         self.faults: list[str] = []
+        # NODE_ENV was the first version's name for APP_ENV; `test` and the like mean development here.
+        is_production = self.text("NODE_ENV", default="") == "production"
+        self.app_env = self.choice(
+            "APP_ENV", ("development", "production"), default="production" if is_production else "development"
+        )
+        self.security_profile = self.choice("SECURITY_PROFILE", ("standard", "strict"), default="standard")
+        self.production = self.app_env == "production"
+        self.strict = self.security_profile == "strict"
 
     def fault(self, name: str, holds: str, may: str) -> str:
-        """Note that setting `name` is unusable; returns an empty text to stand in until the start is refused."""
+        """Note that a setting is unusable. Returns an empty text, which stands in until the start is rejected."""
         line = f"{name}: {holds}; it must {may}."
         if line not in self.faults:
             self.faults.append(line)
         return ""
 
     def text(self, name: str, *, default: str) -> str:
-        """The setting as it stands; blank counts as not set."""
+        """Return the setting as it stands; blank counts as not set."""
         return self._env.get(name, "").strip() or default
 
     def secret(self, name: str, *, default: str | None, minimum: int = 1) -> str | None:
-        """A secret, given itself or as `NAME_FILE`, a path to a file that holds it. Never echoed in a fault."""
+        """Return a secret, given itself or as `NAME_FILE`, the path of a file. A fault never shows it."""
         value = self.text(name, default="")
         path = self.text(f"{name}_FILE", default="")
         if value and path:
@@ -83,7 +88,7 @@ class Reader:
         return value
 
     def integer(self, name: str, *, default: int, low: int, high: int | None = None) -> int:
-        """A whole number from `low` to `high`."""
+        """Return a whole number from `low` to `high`."""
         text = self.text(name, default=str(default))
         number = int(text) if re.fullmatch(r"-?[0-9]{1,12}", text) else None
         if number is None or number < low or (high is not None and number > high):
@@ -93,7 +98,7 @@ class Reader:
         return number
 
     def duration(self, name: str, *, default: int, low: int, high: int) -> int:
-        """Seconds, written as a number or with a unit: 900, 900s, 15m, 12h, 30d."""
+        """Return seconds, written as a number or with a unit: 900, 900s, 15m, 12h, 30d."""
         text = self.text(name, default=str(default))
         match = re.fullmatch(r"([0-9]{1,9})([smhd]?)", text)
         seconds = int(match[1]) * _UNITS[match[2]] if match else -1
@@ -103,7 +108,7 @@ class Reader:
         return seconds
 
     def flag(self, name: str, *, default: bool) -> bool:
-        """true or false, in the usual spellings."""
+        """Return true or false, from any of the usual spellings."""
         text = self.text(name, default=str(default)).lower()
         if text not in _TRUE | _FALSE:
             self.fault(name, f"holds {text!r}", "hold true or false")
@@ -112,7 +117,7 @@ class Reader:
     def choice(
         self, name: str, choices: tuple[str, ...], *, default: str, fold: Callable[[str], str] = str.lower
     ) -> str:
-        """One of a few words."""
+        """Return one of a few words."""
         text = self.text(name, default=default)
         if fold(text) not in choices:
             self.fault(name, f"holds {text!r}", f"hold one of {', '.join(choices)}")
@@ -120,23 +125,27 @@ class Reader:
         return fold(text)
 
     def web_address(self, name: str, *, example: str) -> str | None:
-        """An http or https address, or None when it is not set."""
+        """Return an http or https address, or None if it is not set."""
         url = self.text(name, default="")
         if url and not re.fullmatch(r"https?://[^/\s]+(/\S*)?", url):
             self.fault(name, f"holds {url!r}", f"hold an address such as {example}")
         return url or None
 
     def words(self, name: str) -> tuple[str, ...]:
-        """A list separated by commas."""
+        """Return a list separated by commas."""
         return tuple(filter(None, (word.strip() for word in self.text(name, default="").split(","))))
 
 
+SectionReader = Callable[[Reader], object]
+"""Reads the settings of one feature into a frozen dataclass, and notes what is wrong with them."""
+
+
 def split_address(text: str) -> SplitResult | None:
-    """The parts of a URL that names a host (or, for unix:, a path); None for any other text."""
+    """Return the parts of a URL that names a host (or, for unix:, a path); None for any other text."""
     try:
         parts = urlsplit(text)
         has_place = bool(parts.hostname) and (parts.port is None or parts.port > 0)
-    except ValueError:  # a bracket without its fellow, a port that is no number
+    except ValueError:  # an unclosed bracket, or a port that is not a number
         return None
     return parts if has_place or (parts.scheme == "unix" and parts.path) else None
 
@@ -164,26 +173,3 @@ def is_weak(secret: str | bytes) -> bool:
     steps = sum(abs(right - left) <= 1 for left, right in pairwise(codes))
     is_example = isinstance(secret, str) and any(word in secret.lower() for word in PLACEHOLDERS)
     return is_example or len(set(codes)) < WEAK_VARIETY or steps * 2 > len(codes)
-
-
-def settings() -> "Config":
-    """The settings of the running application."""
-    config: Config = current_app.config["SETTINGS"]
-    return config
-
-
-def kept_secret(path: Path, make: Callable[[], str]) -> str:
-    """The secret kept in `path`, readable by its owner alone; made at the first call, by exactly one process."""
-    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-    if not path.exists():
-        draft = path.with_name(f"{path.name}.{os.getpid()}")
-        descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
-        with os.fdopen(descriptor, "w", encoding="utf-8") as file:
-            file.write(make())
-        try:
-            os.link(draft, path)  # atomic, and fails when another process was first
-        except FileExistsError:
-            pass
-        finally:
-            draft.unlink()
-    return path.read_text(encoding="utf-8").strip()

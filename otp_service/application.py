@@ -1,0 +1,173 @@
+"""Builds the application: settings, services, extensions, error handlers, routes and commands."""
+
+import logging
+
+import click
+from flask import Blueprint, Flask
+
+from otp_service import __version__, jobs
+from otp_service.accounts.settings import ExistenceSettings
+from otp_service.auth import passkey_views
+from otp_service.auth import views as auth_views
+from otp_service.auth.step_up import requirement_of
+from otp_service.config import Config, ConfigError
+from otp_service.core import logging as logs
+from otp_service.core import services
+from otp_service.core.background import Background
+from otp_service.core.crypto.hash_slots import HashSlots
+from otp_service.core.crypto.low_priority import LowPriorityThreads
+from otp_service.core.crypto.secrets import Keyring
+from otp_service.core.database import transactions
+from otp_service.core.services import Services
+from otp_service.core.web import http, problems, request_limits
+from otp_service.core.web.even_timing import EvenTiming
+from otp_service.core.web.limit_store import LimitStore
+from otp_service.core.web.problems import API_PREFIX
+from otp_service.extensions import MIGRATIONS, db, jwt, migrate
+from otp_service.factors import views as factor_views
+from otp_service.factors.backup_codes import views as backup_code_views
+from otp_service.factors.totp import views as totp_views
+from otp_service.factors.trusted_devices import views as trusted_device_views
+from otp_service.factors.webauthn import views as webauthn_views
+from otp_service.operators import commands
+from otp_service.ops import views as ops_views
+from otp_service.recovery import views as recovery_views
+from otp_service.selfservice import views as selfservice_views
+from otp_service.sessions import signing_keys
+from otp_service.sessions import views as session_views
+from otp_service.sessions.key_folder import KeyFault
+from otp_service.sinch import SinchClient, SinchSettings
+from otp_service.web import mail_page
+from otp_service.webhooks import views as webhook_views
+
+log = logging.getLogger(__name__)
+
+AT_THE_ROOT: tuple[Blueprint, ...] = (ops_views.bp, session_views.keys_bp, webhook_views.bp)
+UNDER_THE_API: tuple[Blueprint, ...] = (
+    selfservice_views.profile,
+    session_views.bp,
+    factor_views.bp,
+    auth_views.bp,
+    selfservice_views.account,
+    auth_views.email,
+    auth_views.mfa,
+    passkey_views.bp,
+    recovery_views.bp,
+    totp_views.bp,
+    webauthn_views.bp,
+    backup_code_views.bp,
+    trusted_device_views.bp,
+)
+
+
+def create_app(config: Config) -> Flask:
+    """Build the application. Opens no connection. Raises ConfigError for settings that do not work together."""
+    app = http.SynchronousFlask(__name__, instance_path=str(config.instance_dir.absolute()), static_folder=None)
+    command = click.get_current_context(silent=True)
+    logs.configure_logging(level="WARNING" if command else config.server.log_level, form=config.server.log_format)
+    _configure(app, config)
+    services.install(app, _services(app, config))
+    server = config.server
+    http.init_http(app, trusted_proxies=server.trusted_proxy_count, origins=server.frontend_origins)
+    request_limits.init_limits(app, enabled=config.limits.enabled)
+    db.init_app(app)
+    transactions.init_engine(app)
+    migrate.init_app(app, db, directory=str(MIGRATIONS), render_as_batch=True)
+    jwt.init_app(app)
+    problems.register_error_handlers(app)
+    for blueprint in AT_THE_ROOT:
+        app.register_blueprint(blueprint)
+    for blueprint in UNDER_THE_API:
+        app.register_blueprint(blueprint, url_prefix=f"{API_PREFIX}{blueprint.url_prefix or ''}")
+    mail_page.init_mail_page(app, config)
+    commands.register_commands(app)
+    if command is None or command.info_name == "run":
+        _require_signing_key(app)  # other commands do not sign; one of them makes the key
+    if command is None:
+        _log_start(config)
+    return app
+
+
+def _configure(app: Flask, config: Config) -> None:
+    config.instance_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
+    tokens = config.tokens
+    app.config.update(
+        VERSION=__version__,
+        SQLALCHEMY_DATABASE_URI=config.stores.database_url,
+        SQLALCHEMY_ENGINE_OPTIONS=_engine_options(config),
+        JWT_ALGORITHM=tokens.algorithm,
+        JWT_TOKEN_LOCATION=["headers"],
+        JWT_COOKIE_CSRF_PROTECT=False,
+        JWT_SECRET_KEY=tokens.secret,
+        JWT_ENCODE_ISSUER=tokens.issuer,
+        JWT_DECODE_ISSUER=tokens.issuer,
+        JWT_ENCODE_AUDIENCE=tokens.audience,
+        JWT_DECODE_AUDIENCE=tokens.audience,
+    )
+
+
+def _engine_options(config: Config) -> dict[str, object]:
+    options: dict[str, object] = {
+        "pool_size": config.stores.pool_size,
+        "max_overflow": 0,
+        "pool_timeout": 2,  # seconds; then the client gets 503 and may try again
+        "hide_parameters": True,  # a statement in an error must not show its values
+    }
+    if not config.stores.is_sqlite:
+        options["connect_args"] = {"connect_timeout": 2, "application_name": "otp_service"}
+        options["pool_recycle"] = 1_800
+    return options
+
+
+def _services(app: Flask, config: Config) -> Services:
+    passwords = config.passwords
+    return Services(
+        settings=config,
+        keyring=Keyring(config.encryption_keys),
+        signing_keys=signing_keys.from_config(config),
+        requirement_of=requirement_of,
+        hash_slots=HashSlots(
+            config.instance_dir / "hash-slots",
+            slots=passwords.hash_concurrency,
+            max_waiting=passwords.hash_waiting,
+            wait_seconds=passwords.hash_wait_seconds,
+        ),
+        hash_threads=LowPriorityThreads(passwords.hash_concurrency),
+        # Half of the threads may wait for a hash, and a quarter for their time here. The rest serves everything else.
+        even_timing=EvenTiming(
+            seconds=config.of(ExistenceSettings).answer_seconds, places=max(1, config.server.threads // 4)
+        ),
+        background=Background(app),
+        limit_store=LimitStore(config.stores.redis_url),
+        sinch=SinchClient(_sinch_settings(config), before_call=transactions.assert_no_transaction),
+        wake_delivery=jobs.WorkerWakeup(app),
+    )
+
+
+def _sinch_settings(config: Config) -> SinchSettings:
+    access = config.sinch
+    try:
+        return SinchSettings(
+            key=access.app_key,
+            secret=access.app_secret,
+            base_url=access.base_url,
+            auth="signed" if access.auth == "signed" else "basic",
+            read_timeout_seconds=access.read_timeout_seconds,
+            code_ttl_seconds=config.codes.ttl_seconds,
+            failure_threshold=access.breaker_failures,
+        )
+    except ValueError as error:
+        raise ConfigError([f"SINCH_APP_KEY, SINCH_APP_SECRET, SINCH_AUTH or SINCH_BASE_URL: {error}."]) from error
+
+
+def _require_signing_key(app: Flask) -> None:
+    try:
+        services.services_of(app).signing_keys.prepare()
+    except KeyFault as fault:
+        raise ConfigError([f"JWT_ALGORITHM: {fault}."]) from fault
+
+
+def _log_start(config: Config) -> None:
+    log.info("service.starting", extra={"environment": config.app_env, "version": __version__})
+    for warning in config.warnings:
+        log.warning("settings.warning", extra={"warning": warning})

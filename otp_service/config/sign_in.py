@@ -1,0 +1,60 @@
+"""Reads the rules of passwords, and how many factors a sign-in takes."""
+
+import os
+from dataclasses import dataclass
+
+from otp_service.config.reader import Reader
+from otp_service.config.server import read_threads
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SignInSettings:
+    """With `beyond_phone`, a code on the phone is not a second factor: it only lets people in to set up another."""
+
+    mfa_policy: str
+    beyond_phone: bool
+    challenge_ttl_seconds: int = 600
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PasswordSettings:
+    """What a password must be, what its hash costs, and how many failures in a row start a wait.
+
+    At most `hash_concurrency` hashes run at once on a machine, and `hash_waiting` wait in each process.
+    """
+
+    minimum_length: int
+    requires_classes: bool
+    breach_lookup_url: str | None
+    salt_rounds: int
+    hash_concurrency: int
+    hash_waiting: int
+    hash_wait_seconds: float
+    failures_before_wait: int
+
+
+def read_sign_in(read: Reader) -> SignInSettings:
+    """Read MFA_*."""
+    return SignInSettings(mfa_policy=_mfa_policy(read), beyond_phone=read.flag("MFA_BEYOND_PHONE", default=False))
+
+
+def read_passwords(read: Reader) -> PasswordSettings:
+    """Read PASSWORD_*, BREACH_LOOKUP_URL and LOGIN_FAILURES_BEFORE_WAIT."""
+    # NIST SP 800-63B-4, section 3.1.1.2: 15 characters where the password is the only factor, else 8.
+    shortest = 15 if read.strict and _mfa_policy(read) != "always" else 8
+    return PasswordSettings(
+        minimum_length=read.integer("PASSWORD_MIN_LENGTH", default=shortest, low=8, high=64),
+        requires_classes=read.flag("PASSWORD_CHARACTER_CLASSES", default=not read.strict),
+        breach_lookup_url=read.web_address("BREACH_LOOKUP_URL", example="https://api.pwnedpasswords.com"),
+        salt_rounds=read.integer("PASSWORD_SALT_ROUNDS", default=12, low=10, high=15),
+        hash_concurrency=read.integer("PASSWORD_HASH_CONCURRENCY", default=os.cpu_count() or 1, low=1, high=256),
+        # A client that is rejected at once may ask again at once, and takes the processor from the hashes. To let
+        # many wait is cheaper: a waiting thread costs no processor time (ADR 16).
+        hash_waiting=read.integer("PASSWORD_HASH_QUEUE", default=max(1, read_threads(read) // 2), low=0, high=1_000),
+        hash_wait_seconds=read.integer("PASSWORD_HASH_WAIT_MS", default=800, low=0, high=5_000) / 1000,
+        failures_before_wait=read.integer("LOGIN_FAILURES_BEFORE_WAIT", default=5, low=1, high=100),
+    )
+
+
+def _mfa_policy(read: Reader) -> str:
+    return read.choice("MFA_POLICY", ("always", "enrolment"), default="always")

@@ -1,0 +1,66 @@
+"""Reads how the service reaches Sinch: in production Sinch itself, in development the simulator without any setting."""
+
+from dataclasses import dataclass, field
+
+from otp_service.config.reader import Reader, decoded_base64, is_loopback, split_address
+from otp_service.simulator.credentials import DEMO_KEY, DEMO_SECRET
+
+SINCH_URL = "https://verification.api.sinch.com"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SinchAccess:
+    """The application's key and secret at Sinch, and where Sinch is. `auth` is `signed` or `basic`."""
+
+    app_key: str
+    app_secret: str = field(repr=False)
+    base_url: str
+    auth: str
+    read_timeout_seconds: float
+    breaker_failures: int
+
+
+def read_sinch(read: Reader) -> SinchAccess:
+    """Read SINCH_*; without a key, SIMULATOR_PORT says where the simulator is."""
+    key = read.text("SINCH_APP_KEY", default="")
+    secret = read.secret("SINCH_APP_SECRET", default=None)
+    if read.production or key or secret:
+        _check_credentials(read, key, secret)
+    if read.production:
+        _reject_simulator(read, key, secret)
+    return SinchAccess(
+        app_key=key or DEMO_KEY,
+        app_secret=secret or DEMO_SECRET,
+        base_url=_base_url(read, key),
+        auth=read.choice("SINCH_AUTH", ("signed", "basic"), default="signed"),
+        breaker_failures=read.integer("SINCH_BREAKER_FAILURES", default=5, low=1, high=1_000_000),
+        read_timeout_seconds=read.integer("SINCH_TIMEOUT_MS", default=5_000, low=100, high=7_000) / 1000,
+    )
+
+
+def _base_url(read: Reader, key: str) -> str:
+    simulated = f"http://127.0.0.1:{read.integer('SIMULATOR_PORT', default=8090, low=1, high=65535)}"
+    base_url = read.text("SINCH_BASE_URL", default=SINCH_URL if key or read.production else simulated)
+    parts = split_address(base_url)
+    if parts is None or parts.scheme not in {"http", "https"} or "@" in base_url:
+        read.fault("SINCH_BASE_URL", "is no address of a server", f"hold one such as {SINCH_URL}")
+    elif read.production and (parts.scheme != "https" or is_loopback(parts.hostname or "")):
+        read.fault("SINCH_BASE_URL", f"holds {base_url!r}", f"hold {SINCH_URL}: no simulator in production")
+    return base_url
+
+
+def _check_credentials(read: Reader, key: str, secret: str | None) -> None:
+    if not key:
+        read.fault("SINCH_APP_KEY", "is not set", "hold the application key of your Sinch dashboard")
+    if not secret:
+        read.fault("SINCH_APP_SECRET", "is not set", "hold the application secret of your Sinch dashboard")
+        return
+    if not decoded_base64(secret + "=" * (-len(secret) % 4)):
+        read.fault("SINCH_APP_SECRET", "is no base64", "hold the application secret as the dashboard shows it")
+
+
+def _reject_simulator(read: Reader, key: str, secret: str | None) -> None:
+    if key == DEMO_KEY:
+        read.fault("SINCH_APP_KEY", "holds the simulator's key", "hold your own in production")
+    if secret == DEMO_SECRET:
+        read.fault("SINCH_APP_SECRET", "holds the simulator's secret", "hold your own in production")
