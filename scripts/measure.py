@@ -21,7 +21,7 @@ from flask_migrate import upgrade
 from config import Config
 from otp_service.application import create_app
 from otp_service.simulator import Simulator, SimulatorSettings, running
-from otp_service.simulator.credentials import DEMO_KEY, DEMO_SECRET
+from otp_service.simulator.settings import DEMO_KEY, DEMO_SECRET
 
 ROOT = Path(__file__).resolve().parent.parent
 PACKAGE = ROOT / "otp_service"

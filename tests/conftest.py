@@ -19,7 +19,7 @@ from otp_service.application import create_app
 from otp_service.core import background, clock
 from otp_service.extensions import db
 from otp_service.simulator import Simulator, SimulatorSettings, running
-from otp_service.simulator.credentials import DEMO_KEY, DEMO_SECRET
+from otp_service.simulator.settings import DEMO_KEY, DEMO_SECRET
 from tests.api import Api
 from tests.contract import Conformity
 from tests.factories import QUICK_HASH_COST

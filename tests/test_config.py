@@ -15,7 +15,7 @@ from otp_service.accounts.settings import ExistenceSettings, LinkSettings
 from otp_service.factors.settings import TrustedDeviceSettings
 from otp_service.factors.webauthn.settings import WebAuthnSettings
 from otp_service.mail.settings import MailSettings
-from otp_service.simulator.credentials import DEMO_KEY, DEMO_SECRET
+from otp_service.simulator.settings import DEMO_KEY, DEMO_SECRET
 from otp_service.sinch import Channel
 from otp_service.verifications.settings import DeliverySettings
 from tests.environments import PRODUCTION, load, refuse

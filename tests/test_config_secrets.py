@@ -12,7 +12,7 @@ import pytest
 
 from config import ROOT, Config, ConfigError
 from otp_service.config.keys import kept_secret
-from otp_service.simulator.credentials import DEMO_KEY, DEMO_SECRET
+from otp_service.simulator.settings import DEMO_KEY, DEMO_SECRET
 from tests.environments import PRODUCTION, RANDOM, load, refuse
 
 SECRETS = (

@@ -3,7 +3,7 @@
 from dataclasses import dataclass, field
 
 from otp_service.config.reader import Reader, decoded_base64, is_loopback, split_address
-from otp_service.simulator.credentials import DEMO_KEY, DEMO_SECRET
+from otp_service.simulator.settings import DEMO_KEY, DEMO_SECRET
 
 SINCH_URL = "https://verification.api.sinch.com"
 

@@ -1,7 +1,9 @@
-"""A faithful Sinch Verification API on a real socket, with an inbox for each phone. It stands alone."""
+"""A simulated Sinch Verification API on a real socket, with an inbox for each phone.
 
-from otp_service.simulator.calls import Call
+It imports nothing else of this service.
+"""
+
 from otp_service.simulator.settings import SimulatorSettings
 from otp_service.simulator.simulator import Simulator, running
 
-__all__ = ["Call", "Simulator", "SimulatorSettings", "running"]
+__all__ = ["Simulator", "SimulatorSettings", "running"]

@@ -1,4 +1,4 @@
-"""`python -m otp_service.simulator run`: the same commands without an application."""
+"""Run the commands without an application: `python -m otp_service.simulator run`."""
 
 from otp_service.simulator.cli import simulator_cli
 

@@ -1,4 +1,4 @@
-"""`flask simulator`: run a simulated Sinch, and read what its phones received."""
+"""`flask simulator`: run a simulated Sinch, and read its phone inbox."""
 
 import errno
 import ipaddress
@@ -14,18 +14,17 @@ from urllib.request import urlopen
 import click
 from flask.cli import AppGroup
 
-from otp_service.simulator.credentials import DEMO_KEY, DEMO_SECRET
-from otp_service.simulator.settings import SimulatorSettings
+from otp_service.simulator.settings import DEMO_KEY, DEMO_SECRET, SimulatorSettings
 from otp_service.simulator.simulator import Simulator
 
 DEFAULT_PORT = 8090
-ASK_SECONDS = 5.0
+INBOX_TIMEOUT_SECONDS = 5.0
 
 simulator_cli = AppGroup("simulator", help="A simulated Sinch with a phone inbox.")
 
 
 def _setting_options(command: Any) -> Any:
-    """An option for every setting that has a help text."""
+    """Add an option for every setting that has a help text."""
     for field in reversed(fields(SimulatorSettings)):
         if "help" not in field.metadata:
             continue
@@ -55,7 +54,9 @@ def _option_type(annotation: Any, default: Any) -> type:
 @click.option("--key", default=DEMO_KEY, envvar="SINCH_APP_KEY", show_envvar=True, help="Application key [demo].")
 @click.option("--secret", default=DEMO_SECRET, envvar="SINCH_APP_SECRET", show_envvar=True,
               help="Application secret, in base64 [demo].")  # fmt: skip
-@click.option("--callback-url", envvar="SINCH_CALLBACK_URL", show_envvar=True, help="Where events are posted.")
+@click.option(
+    "--callback-url", envvar="SINCH_CALLBACK_URL", show_envvar=True, help="The URL that events are posted to."
+)
 @click.option("--state", "state_path", type=click.Path(dir_okay=False),
               help="An SQLite file that keeps verifications and inbox over a restart.")  # fmt: skip
 @_setting_options
@@ -74,7 +75,7 @@ def run(**options: Any) -> None:
 
 
 def _started(options: dict[str, Any]) -> Simulator:
-    """A serving simulator; every way to fail is one line."""
+    """A running simulator. Each failure is reported in one line."""
     place = f"{options['host']}:{options['port']}"
     try:
         return Simulator(SimulatorSettings(**options))
@@ -82,7 +83,7 @@ def _started(options: dict[str, Any]) -> Simulator:
         raise click.ClickException(str(error)) from None
     except OSError as error:
         if error.errno == errno.EADDRINUSE:
-            raise click.ClickException(f"{place} is in use already; choose another with --port.") from None
+            raise click.ClickException(f"{place} is in use already; choose another port with --port.") from None
         raise click.ClickException(f"Cannot listen on {place}: {error.strerror}.") from None
 
 
@@ -93,8 +94,8 @@ def _introduce(simulator: Simulator) -> None:
     click.echo(f"Application key:  {settings.key}{' (demo)' if settings.key == DEMO_KEY else ''}")
     click.echo(f"Callbacks to:     {settings.callback_url or 'nowhere'}")
     if not _is_loopback(settings.host):
-        click.secho(f"Warning: {settings.host} is reachable from other machines, and the inbox shows every code "
-                    "to whoever asks.", fg="yellow", err=True)  # fmt: skip
+        click.secho(f"Warning: {settings.host} is reachable from other machines, and everyone who reaches it can "
+                    "read every code.", fg="yellow", err=True)  # fmt: skip
 
 
 def _is_loopback(host: str) -> bool:
@@ -110,25 +111,25 @@ def _is_loopback(host: str) -> bool:
 @click.option("--port", type=int, default=DEFAULT_PORT, envvar="SIMULATOR_PORT", help="Its port, without --url.")
 @click.option("--json", "as_json", is_flag=True, help="Print the messages as JSON.")
 def inbox(number: str | None, url: str | None, port: int, as_json: bool) -> None:
-    """Print what a phone NUMBER, or every phone, received: newest first."""
+    """Print the messages of the phone NUMBER, or of every phone, newest first."""
     messages = _messages(url or f"http://127.0.0.1:{port}", number)
     if as_json:
         click.echo(json.dumps(messages, indent=2, ensure_ascii=False))
     elif not messages:
-        click.echo(f"Nothing for {number} yet." if number else "No phone received anything yet.")
+        click.echo(f"No messages for {number} yet." if number else "No messages yet.")
     for message in [] if as_json else messages:
         click.echo(f"{message['at'][:19]}Z  {message['to']:<16} {message['channel']:<9} {message['text']}")
 
 
 def _messages(url: str, number: str | None) -> list[dict[str, Any]]:
-    """Ask a running simulator."""
+    """The messages that a running simulator has."""
     if not url.startswith(("http://", "https://")):
         raise click.ClickException("--url must start with http:// or https://.")
     query = f"?to={quote(number, safe='')}" if number else ""
     try:
-        with urlopen(f"{url.rstrip('/')}/inbox.json{query}", timeout=ASK_SECONDS) as answer:  # noqa: S310 - checked
-            return list(json.load(answer)["messages"])
+        with urlopen(f"{url.rstrip('/')}/inbox.json{query}", timeout=INBOX_TIMEOUT_SECONDS) as response:  # noqa: S310 - checked
+            return list(json.load(response)["messages"])
     except (URLError, OSError):
-        raise click.ClickException(f"No simulator answers at {url}; start one with: flask simulator run") from None
+        raise click.ClickException(f"No simulator responds at {url}; start one with: flask simulator run") from None
     except (ValueError, KeyError, TypeError):
-        raise click.ClickException(f"What answers at {url} is not a simulator.") from None
+        raise click.ClickException(f"The server at {url} is not a simulator.") from None

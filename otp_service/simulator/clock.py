@@ -1,4 +1,4 @@
-"""The simulator's time: the machine's, plus what it was told to skip."""
+"""The simulator's time: the machine's, plus the time that was skipped."""
 
 import threading
 from collections.abc import Callable
@@ -12,8 +12,8 @@ def _machine_now() -> datetime:
 class Clock:
     """Two times: `now()` ages verifications and can be advanced, `base()` dates and checks signatures.
 
-    They differ so that skipping five minutes expires codes without making every signature of a client,
-    whose own clock nobody moved, look stale.
+    With one time, skipping five minutes would expire codes and also make every client's signature stale, because
+    the client's own clock did not move.
     """
 
     def __init__(self, source: Callable[[], datetime] | None = None, skipped_seconds: float = 0) -> None:
@@ -22,29 +22,29 @@ class Clock:
         self._lock = threading.Lock()
 
     def base(self) -> datetime:
-        """The source's time, never advanced."""
+        """Return the time of the source, which is never advanced."""
         return self._source()
 
     def now(self) -> datetime:
-        """The time by which verifications age."""
+        """Return the time by which verifications age."""
         return self._source() + self._skipped
 
     def advance(self, seconds: float) -> None:
-        """Skip `seconds`, for good."""
+        """Skip `seconds`."""
         with self._lock:
             self._skipped += timedelta(seconds=seconds)
 
     @property
     def skipped_seconds(self) -> float:
-        """How much was skipped since the first start."""
+        """The time that was skipped since the first start."""
         return self._skipped.total_seconds()
 
 
 def seven_decimals(moment: datetime) -> str:
-    """`2024-05-22T09:38:59.5590430`: UTC with seven decimals and no zone, as Sinch writes it."""
+    """Return UTC with seven decimals and no zone, as Sinch writes it: `2024-05-22T09:38:59.5590430`."""
     return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.%f") + "0"
 
 
 def iso_utc(moment: datetime) -> str:
-    """`2024-05-22T09:38:59.559043Z`, as the simulator's own pages write it."""
+    """Return UTC as the simulator's own side writes it: `2024-05-22T09:38:59.559043Z`."""
     return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")

@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pytest
 
-from otp_service.simulator.credentials import DEMO_KEY, DEMO_SECRET
+from otp_service.simulator.settings import DEMO_KEY, DEMO_SECRET
 from tests.servers.ports import HOST, free_port, is_open
 
 pytestmark = pytest.mark.one_database

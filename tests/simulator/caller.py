@@ -4,10 +4,12 @@ import base64
 import hashlib
 import hmac
 import json
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from typing import Any
 
 import requests
+
+from tests.waiting import PATIENCE_SECONDS
 
 KEY = "5F5C418A0F914BBC8234A9BF5EDDAD97"
 SECRET = "JViE5vDor0Sw3WllZka15Q=="
@@ -23,10 +25,14 @@ def authorization(verb: str, path: str, body: bytes, content_type: str, stamp: s
     return f"Application {KEY}:{base64.b64encode(mac).decode()}"
 
 
-def stamp_now(off_seconds: float = 0) -> str:
-    """An x-timestamp by the machine's clock: the tests stand on the other side of the wire."""
-    now = datetime.now(UTC)  # noqa: TID251
-    return (now + timedelta(seconds=off_seconds)).isoformat()
+def machine_now() -> datetime:
+    """The machine's clock: the tests stand on the other side of the wire."""
+    return datetime.now(UTC)  # noqa: TID251
+
+
+def stamp_now() -> str:
+    """An x-timestamp."""
+    return machine_now().isoformat()
 
 
 class Caller:
@@ -52,7 +58,7 @@ class Caller:
     def send(self, verb: str, path: str, body: bytes = b"", headers: Any = None) -> requests.Response:
         """A call just as it is given, unsigned."""
         return self.session.request(
-            verb, self.base_url + path, data=body, headers=headers, timeout=10, allow_redirects=False
+            verb, self.base_url + path, data=body, headers=headers, timeout=PATIENCE_SECONDS, allow_redirects=False
         )
 
     def start(self, method: str = "sms", number: str = PHONE, **fields: Any) -> requests.Response:

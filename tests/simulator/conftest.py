@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from otp_service.simulator import Simulator, SimulatorSettings, running
-from tests.simulator.caller import KEY, SECRET, Caller
+from tests.simulator.caller import KEY, SECRET, Caller, machine_now
 
 Place = tuple[Simulator, Caller]
 
@@ -24,6 +24,13 @@ def place() -> Iterator[Callable[..., Place]]:
             return simulator, caller
 
         yield make
+
+
+@pytest.fixture
+def still(place: Callable[..., Place]) -> Callable[..., Place]:
+    """The same with a clock that stands still, so that time passes by `advance` alone."""
+    now = machine_now()
+    return lambda **settings: place(now=lambda: now, **settings)
 
 
 @pytest.fixture

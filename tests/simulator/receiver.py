@@ -34,9 +34,18 @@ class Receiver:
     failures: int = 0
     gate: threading.Event = field(default_factory=threading.Event)
     came: list[Received] = field(default_factory=list)
+    changed: threading.Condition = field(default_factory=threading.Condition)
+
+    def has_received(self, count: int) -> bool:
+        """Wait until so many callbacks have come; returns whether it was exactly that many."""
+        with self.changed:
+            self.changed.wait_for(lambda: len(self.came) >= count, PATIENCE_SECONDS)
+        return len(self.came) == count
 
     def reply(self, received: Received) -> tuple[int, bytes]:
-        self.came.append(received)
+        with self.changed:
+            self.came.append(received)
+            self.changed.notify_all()
         self.gate.wait(PATIENCE_SECONDS)
         if self.failures:
             self.failures -= 1

@@ -13,8 +13,9 @@ import requests
 from click.testing import CliRunner
 
 from otp_service.simulator.cli import simulator_cli
-from otp_service.simulator.credentials import DEMO_KEY, DEMO_SECRET
+from otp_service.simulator.settings import DEMO_KEY, DEMO_SECRET
 from tests.simulator.caller import PHONE, start_body
+from tests.waiting import PATIENCE_SECONDS
 
 
 @contextmanager
@@ -40,12 +41,15 @@ def run(*arguments, **environment):
 def test_run_serves_until_it_is_told_to_stop(number):
     with served() as (process, url):
         answer = requests.post(
-            f"{url}/verification/v1/verifications", json=start_body(), auth=(DEMO_KEY, DEMO_SECRET), timeout=10
+            f"{url}/verification/v1/verifications",
+            json=start_body(),
+            auth=(DEMO_KEY, DEMO_SECRET),
+            timeout=PATIENCE_SECONDS,
         )
         assert answer.status_code == 200
         process.send_signal(number)
         output, errors = process.stdout.read(), process.stderr.read()
-        assert (process.wait(10), errors) == (0, "")
+        assert (process.wait(PATIENCE_SECONDS), errors) == (0, "")
     assert f"{url}/inbox" in output
     assert output.endswith("The simulator stopped.\n")
 
@@ -56,10 +60,13 @@ def test_run_takes_credentials_and_settings(tmp_path):
     secret = {"SINCH_APP_KEY": "my-key", "SINCH_APP_SECRET": "c2VjcmV0"}
     with served(*options, **secret) as (_, url):
         answer = requests.post(
-            f"{url}/verification/v1/verifications", json=start_body(), auth=("my-key", "c2VjcmV0"), timeout=10
+            f"{url}/verification/v1/verifications",
+            json=start_body(),
+            auth=("my-key", "c2VjcmV0"),
+            timeout=PATIENCE_SECONDS,
         )
         assert answer.status_code == 200
-        messages = requests.get(f"{url}/inbox.json", timeout=10).json()["messages"]
+        messages = requests.get(f"{url}/inbox.json", timeout=PATIENCE_SECONDS).json()["messages"]
         assert len(messages[0]["code"]) == 7
 
 
@@ -115,8 +122,8 @@ def test_inbox_prints_json(sim, caller):
 
 
 def test_inbox_says_when_there_is_nothing(sim):
-    assert "Nothing for +46700000000 yet." in run("inbox", "+46700000000", "--url", sim.base_url).output
-    assert "No phone received anything yet." in run("inbox", "--url", sim.base_url).output
+    assert "No messages for +46700000000 yet." in run("inbox", "+46700000000", "--url", sim.base_url).output
+    assert "No messages yet." in run("inbox", "--url", sim.base_url).output
     assert run("inbox", "--json", "--url", sim.base_url).output == "[]\n"
 
 

@@ -10,7 +10,7 @@ import pytest
 import requests
 
 from otp_service.simulator import SimulatorSettings
-from otp_service.simulator.credentials import DEMO_KEY, DEMO_SECRET
+from otp_service.simulator.settings import DEMO_KEY, DEMO_SECRET
 from tests.simulator.caller import KEY, PATH, PHONE, SECRET, assert_refused
 
 OTHER_PHONE = "+14155552671"
@@ -107,10 +107,10 @@ def test_the_page_allows_nothing_from_elsewhere(caller):
 
 def test_an_empty_inbox_says_what_to_do_next(sim, caller):
     page = caller.send("GET", "/inbox").text
-    assert "No phone received anything yet" in page
+    assert "No messages yet" in page
     assert f"SINCH_BASE_URL={sim.base_url}" in page
     filtered = caller.send("GET", "/inbox?to=%2B46700000000").text
-    assert "Nothing for +46700000000 yet" in filtered
+    assert "No messages for +46700000000 yet" in filtered
 
 
 def test_the_page_is_bounded(caller, sim):

@@ -6,6 +6,7 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 
 from tests.simulator.caller import PATH, PHONE, Caller, assert_refused, report_body
+from tests.waiting import PATIENCE_SECONDS
 
 
 def code_of(sim, number=PHONE):
@@ -134,11 +135,12 @@ def test_a_late_report_can_be_set_to_answer_40400(place):
     assert_refused(caller.report(identifier, code_of(sim)), 40400)
 
 
-def test_a_code_lives_until_its_expiry_and_no_longer(sim, caller):
+def test_a_code_lives_until_its_expiry_and_no_longer(still):
+    sim, caller = still()
     first = caller.started(smsOptions={"expiry": "00:01:00"})
     sim.advance(59)
     assert caller.status(first)["status"] == "PENDING"
-    sim.advance(1.5)
+    sim.advance(1)
     assert caller.status(first)["reason"] == "Expired"
 
 
@@ -199,8 +201,8 @@ def test_a_callout_status_tells_of_the_call_and_its_termination_price(place):
     assert document["price"]["billableDuration"] == 34
 
 
-def test_the_price_can_be_set_to_come_late(place):
-    sim, caller = place(price_delay_seconds=10)
+def test_the_price_can_be_set_to_come_late(still):
+    sim, caller = still(price_delay_seconds=10)
     identifier = caller.started()
     caller.report(identifier, code_of(sim))
     assert "price" not in caller.status(identifier)
@@ -245,10 +247,10 @@ def test_a_status_by_number_can_be_limited_in_time(place):
 
 def test_opening_a_seamless_address_proves_the_number_once(sim, caller):
     document = caller.start("seamless").json()
-    answer = caller.session.get(document["seamless"]["targetUri"], timeout=10)
+    answer = caller.session.get(document["seamless"]["targetUri"], timeout=PATIENCE_SECONDS)
     assert [step.status_code for step in answer.history] == [302]
     assert answer.json() == {"id": document["id"], "method": "seamless", "status": "SUCCESSFUL"}
-    again = caller.session.get(document["seamless"]["targetUri"], timeout=10)
+    again = caller.session.get(document["seamless"]["targetUri"], timeout=PATIENCE_SECONDS)
     assert_refused(again, 40400)
     assert sim.count("seamless", PHONE) == 2
 
@@ -256,7 +258,7 @@ def test_opening_a_seamless_address_proves_the_number_once(sim, caller):
 def test_a_seamless_address_opened_too_late_fails_as_expired(sim, caller):
     address = caller.start("seamless").json()["seamless"]["targetUri"]
     sim.advance(301)
-    answer = caller.session.get(address, timeout=10).json()
+    answer = caller.session.get(address, timeout=PATIENCE_SECONDS).json()
     assert (answer["status"], answer["reason"]) == ("FAIL", "Expired")
 
 

@@ -4,6 +4,7 @@ import http.client
 import socket
 import subprocess
 import sys
+import threading
 from pathlib import Path
 
 import pytest
@@ -11,11 +12,12 @@ import pytest
 import otp_service
 from otp_service.simulator import Simulator, SimulatorSettings
 from tests.simulator.caller import KEY, SECRET, assert_refused
+from tests.waiting import PATIENCE_SECONDS
 
 
 def raw(sim, text):
     """What comes back for these bytes, until the server closes."""
-    with socket.create_connection(("127.0.0.1", sim.port), timeout=10) as connection:
+    with socket.create_connection(("127.0.0.1", sim.port), timeout=PATIENCE_SECONDS) as connection:
         connection.sendall(text)
         answer = b""
         while part := connection.recv(65536):
@@ -24,7 +26,7 @@ def raw(sim, text):
 
 
 def test_a_connection_is_kept_over_many_calls(sim):
-    connection = http.client.HTTPConnection("127.0.0.1", sim.port, timeout=10)
+    connection = http.client.HTTPConnection("127.0.0.1", sim.port, timeout=PATIENCE_SECONDS)
     connection.connect()
     own = connection.sock.getsockname()
     for _ in range(3):
@@ -96,7 +98,16 @@ def test_nothing_answers_after_a_stop(place):
     caller.started()
     sim.stop()
     with pytest.raises(ConnectionRefusedError):
-        socket.create_connection(("127.0.0.1", sim.port), timeout=10)
+        socket.create_connection(("127.0.0.1", sim.port), timeout=PATIENCE_SECONDS)
+
+
+def test_a_stop_ends_every_thread(place):
+    before = set(threading.enumerate())
+    sim, caller = place(callback_url="http://127.0.0.1:1")
+    caller.send("GET", "/inbox.json")
+    assert set(threading.enumerate()) > before
+    sim.stop()
+    assert set(threading.enumerate()) <= before
 
 
 def test_it_can_listen_on_ipv6(place):

@@ -7,7 +7,8 @@ from typing import Any
 import pytest
 
 from otp_service.sinch import SinchClient, SinchSettings
-from tests.sinch.scripted import PATIENCE_SECONDS, Script, ScriptedServer
+from tests.sinch.scripted import Script, ScriptedServer
+from tests.waiting import PATIENCE_SECONDS
 
 KEY = "5F5C418A0F914BBC8234A9BF5EDDAD97"
 SECRET = "JViE5vDor0Sw3WllZka15Q=="

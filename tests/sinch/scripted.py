@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from types import TracebackType
 from typing import BinaryIO
 
-PATIENCE_SECONDS = 60.0  # far beyond any slow machine: only a client without a time-out reaches it
+from tests.waiting import PATIENCE_SECONDS
 
 
 @dataclass(frozen=True)
@@ -38,7 +38,7 @@ class Line:
 
     def hold(self) -> None:
         """Say nothing until the client hangs up. A client that does not is noted as one without a time-out."""
-        self.sock.settimeout(PATIENCE_SECONDS)
+        self.sock.settimeout(PATIENCE_SECONDS / 2)  # sooner than any time-out of a patient client
         try:
             self.sock.recv(1)
         except TimeoutError:
@@ -78,7 +78,7 @@ class ScriptedServer:
         return f"{'https' if self._tls else 'http'}://127.0.0.1:{self.port}"
 
     def has_heard(self, count: int) -> bool:
-        """Wait until so many requests have arrived; whether it were exactly so many."""
+        """Wait until so many requests have arrived; returns whether it was exactly that many."""
         with self._changed:
             self._changed.wait_for(lambda: len(self.heard) >= count, PATIENCE_SECONDS)
         return len(self.heard) == count

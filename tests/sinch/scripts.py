@@ -7,7 +7,8 @@ import struct
 import threading
 from typing import Any
 
-from tests.sinch.scripted import PATIENCE_SECONDS, Heard, Line, Script
+from tests.sinch.scripted import Heard, Line, Script
+from tests.waiting import PATIENCE_SECONDS
 
 ID = "0190f7c2-1d2e-7a3b-8c4d-5e6f70819203"
 NUMBER = "+12015550123"

@@ -15,7 +15,7 @@ from otp_service.sinch import Channel, SinchClient, SinchError, Unavailable, Ver
 from otp_service.sinch.connection import BoundedConnection
 from otp_service.sinch.errors import NotSent, OutcomeUnknown
 from tests.sinch.conftest import Connect, Serve
-from tests.sinch.scripted import PATIENCE_SECONDS, Heard, Line, Script
+from tests.sinch.scripted import Heard, Line, Script
 from tests.sinch.scripts import (
     ID,
     NUMBER,
@@ -35,6 +35,7 @@ from tests.sinch.scripts import (
     stall,
     verdict,
 )
+from tests.waiting import PATIENCE_SECONDS
 
 GOOD = json.dumps({"id": ID, "method": "sms", "status": "SUCCESSFUL"}).encode()
 GOOD_ANSWER = message(200, GOOD)

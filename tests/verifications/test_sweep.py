@@ -12,7 +12,7 @@ from sqlalchemy import select, update
 from otp_service.core import clock
 from otp_service.core.database.transactions import execute, fetch_all, transaction
 from otp_service.simulator import Simulator, SimulatorSettings, running
-from otp_service.simulator.credentials import DEMO_KEY, DEMO_SECRET
+from otp_service.simulator.settings import DEMO_KEY, DEMO_SECRET
 from otp_service.verifications import sweeping
 from otp_service.verifications.models import Verification
 from otp_service.verifications.sweeping import Swept

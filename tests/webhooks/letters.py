@@ -11,7 +11,7 @@ from typing import Any
 from werkzeug.test import TestResponse
 
 from otp_service.core import clock
-from otp_service.simulator.credentials import DEMO_KEY, DEMO_SECRET
+from otp_service.simulator.settings import DEMO_KEY, DEMO_SECRET
 from tests.api import Api
 
 PATH = "/webhooks/sinch/verification"

@@ -1,4 +1,4 @@
-// Keeps the inbox fresh, copies codes, clears. The page works without it: it then reloads itself.
+// Refreshes the inbox, copies codes, clears messages. Without scripts, the page reloads itself.
 "use strict";
 
 const REFRESH_MS = 2000;
@@ -45,12 +45,12 @@ function show(page) {
 
 async function refresh() {
   try {
-    const answer = await fetch(location.href, { cache: "no-store" });
-    if (!answer.ok) throw new Error(String(answer.status));
-    show(new DOMParser().parseFromString(await answer.text(), "text/html"));
+    const response = await fetch(location.href, { cache: "no-store" });
+    if (!response.ok) throw new Error(String(response.status));
+    show(new DOMParser().parseFromString(await response.text(), "text/html"));
     byId("trouble").hidden = true;
   } catch {
-    byId("trouble").textContent = "The simulator does not answer. Is it still running? Trying again…";
+    byId("trouble").textContent = "The simulator does not respond. Is it still running? Trying again…";
     byId("trouble").hidden = false;
   }
 }
@@ -83,9 +83,9 @@ byId("pause").addEventListener("click", () => {
 });
 
 byId("clear").addEventListener("click", async () => {
-  if (!confirm("Remove the messages of every phone?")) return;
+  if (!confirm("Remove the messages of all phones?")) return;
   await fetch("/inbox", { method: "DELETE" });
-  byId("news").textContent = "Every inbox is empty.";
+  byId("news").textContent = "All messages are removed.";
   refresh();
 });
 

@@ -14,7 +14,7 @@ from sqlalchemy import select
 
 from otp_service.extensions import db
 from otp_service.simulator import Simulator
-from otp_service.simulator.credentials import DEMO_SECRET
+from otp_service.simulator.settings import DEMO_SECRET
 from tests.core.web.gunicorn import Gunicorn
 from tests.factories import new_details, wrong_code
 

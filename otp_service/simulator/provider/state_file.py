@@ -1,4 +1,4 @@
-"""The state file: verifications, messages and skipped time, kept in SQLite over a restart."""
+"""The state file: verifications, messages and skipped time in SQLite, so that they survive a restart."""
 
 import json
 import sqlite3
@@ -8,14 +8,14 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
-from otp_service.simulator.verification import Message, Method, Reason, Status, Verification
+from otp_service.simulator.provider.verification import Message, Method, Reason, Status, Verification
 
 _TABLES = ("verifications", "messages", "facts")
 _TIMES = ("started_at", "expires_at", "ended_at")
 
 
-class SqliteJournal:
-    """Written at every change, with the store's lock held. One process at a time can hold the file."""
+class StateFile:
+    """Written at every change, with the store's lock held. One process at a time can use the file."""
 
     def __init__(self, path: str) -> None:
         """Raises ValueError, naming the setting, for a file that cannot be used."""
@@ -24,9 +24,9 @@ class SqliteJournal:
             self._db = sqlite3.connect(path, timeout=1, isolation_level=None, check_same_thread=False)
             self._connection = self._db
             Path(path).chmod(0o600)  # it holds codes
-            self._db.execute("PRAGMA locking_mode = EXCLUSIVE")
+            self._db.execute("PRAGMA locking_mode = EXCLUSIVE")  # two simulators would overwrite each other's state
             self._db.execute("PRAGMA journal_mode = WAL")
-            self._db.execute("PRAGMA synchronous = OFF")  # a lost simulator is no loss worth a disk's wait
+            self._db.execute("PRAGMA synchronous = OFF")  # state lost in a power cut is not worth a wait for the disk
             for table in _TABLES:
                 self._db.execute(f"CREATE TABLE IF NOT EXISTS {table} (id TEXT PRIMARY KEY, document TEXT NOT NULL)")
         except (sqlite3.Error, OSError) as error:
@@ -34,44 +34,44 @@ class SqliteJournal:
             raise ValueError(f"state_path: cannot use {path}: {error}.") from None
 
     def close(self) -> None:
-        """Let go of the file."""
+        """Close the file, so that another process can use it."""
         if self._connection:
             self._connection.close()
 
     def save(self, verification: Verification) -> None:
-        """Keep a verification, new or changed."""
+        """Write a verification, new or changed."""
         self._put("verifications", verification.id, asdict(verification))
 
     def forget(self, verification: Verification) -> None:
-        """Drop one."""
+        """Delete a verification."""
         self._db.execute("DELETE FROM verifications WHERE id = ?", (verification.id,))
 
     def save_message(self, message: Message) -> None:
-        """Keep a message."""
+        """Write a message."""
         self._put("messages", message.id, asdict(message))
 
     def forget_message(self, message: Message) -> None:
-        """Drop one."""
+        """Delete a message."""
         self._db.execute("DELETE FROM messages WHERE id = ?", (message.id,))
 
     def forget_messages(self) -> None:
-        """Drop all."""
+        """Delete all messages."""
         self._db.execute("DELETE FROM messages")
 
     def save_skipped_seconds(self, seconds: float) -> None:
-        """Keep how far the clock was advanced, or kept times would lie in the future."""
+        """Write how far the clock was advanced: without it, the saved times would lie in the future."""
         self._put("facts", "skipped_seconds", seconds)
 
     def skipped_seconds(self) -> float:
-        """How far the clock was advanced."""
+        """Return how far the clock was advanced."""
         return float(next(self._documents("facts"), 0.0))
 
     def verifications(self) -> list[Verification]:
-        """What was kept, oldest first. Raises ValueError when it cannot be read."""
+        """Return the saved verifications, oldest first. Raises TypeError or KeyError for an unknown form."""
         return [_verification(document) for document in self._documents("verifications")]
 
     def messages(self) -> list[Message]:
-        """What was kept, oldest first."""
+        """Return the saved messages, oldest first. Raises TypeError or KeyError for an unknown form."""
         return [
             Message(**{**document, "at": datetime.fromisoformat(document["at"])})
             for document in self._documents("messages")

@@ -1,10 +1,10 @@
-"""Sinch's error codes and the bodies that carry them."""
+"""Sinch's error codes and the responses that carry them."""
 
 from collections.abc import Mapping
 
-from otp_service.simulator.exchange import Reply
+from otp_service.simulator.http.request_response import Response
 
-MESSAGES = {
+MESSAGES = {  # Sinch's own words, from its error page
     40001: "Parameter validation failed.",
     40003: "Invalid identity or code.",
     40100: "Invalid authorization header.",
@@ -29,8 +29,8 @@ MESSAGES = {
 }
 
 
-class SinchError(Exception):
-    """An answer that is not success; the HTTP status is the code's first three digits."""
+class ApiError(Exception):
+    """A response that is not success. The HTTP status is the first three digits of the code."""
 
     def __init__(
         self,
@@ -46,19 +46,23 @@ class SinchError(Exception):
         self.headers = headers or {}
         super().__init__(f"{code} {self.message}")
 
-    def reply(self) -> Reply:
-        """The error as Sinch writes it: an integer code, always a message."""
+    def response(self) -> Response:
+        """Return the error in Sinch's form.
+
+        The code is an integer: Sinch's table shows text, but its fixtures and SDKs have a number, and the Java SDK
+        parses one. A message is always present: the Python SDK raises KeyError without it.
+        """
         document: dict[str, object] = {"errorCode": self.code, "message": self.message}
         if self.reference:
             document["reference"] = self.reference
-        return Reply.of(document, self.code // 100, self.headers)
+        return Response.of(document, self.code // 100, self.headers)
 
 
-def invalid_parameter(message: str) -> SinchError:
-    """A 40001 with its own words."""
-    return SinchError(40001, message)
+def invalid_parameter(message: str) -> ApiError:
+    """Return a 40001 with its own message."""
+    return ApiError(40001, message)
 
 
-def not_found() -> SinchError:
-    """A 40400: unknown id, reference or number, or nothing there to report."""
-    return SinchError(40400)
+def not_found() -> ApiError:
+    """Return a 40400: unknown id, reference or number, or a verification that has ended."""
+    return ApiError(40400)

@@ -1,4 +1,4 @@
-"""A request as it came and a reply as it shall go, apart from any socket."""
+"""A request as it arrived and the response to send, independent of any socket."""
 
 import json
 from collections.abc import Mapping
@@ -12,7 +12,7 @@ JSON_TYPE = "application/json; charset=utf-8"
 
 
 class Wire(Enum):
-    """How much of a reply reaches the other side."""
+    """How much of a response reaches the client."""
 
     WHOLE = "whole"
     HALF = "half"
@@ -22,7 +22,7 @@ class Wire(Enum):
 
 @dataclass(frozen=True)
 class Request:
-    """`target` is the request target as sent; header names are lower-case."""
+    """`target` is the request target as sent. Header names are lower-case."""
 
     verb: str
     target: str
@@ -37,24 +37,24 @@ class Request:
 
     @cached_property
     def path(self) -> str:
-        """The path, percent-decoded; a `+` stays a `+`."""
+        """The path, percent-decoded. A `+` stays a `+`: the official SDKs send `/number/+1...` unencoded."""
         return unquote(self.raw_path)
 
     @cached_property
     def segments(self) -> tuple[str, ...]:
-        """The path's segments, each percent-decoded."""
+        """The segments of the path. Each is decoded after the split, so that an encoded slash stays in its segment."""
         return tuple(unquote(part) for part in self.raw_path.strip("/").split("/"))
 
     def query(self, name: str) -> str | None:
-        """The first value of a query parameter. A raw `+` before digits stays, since people type numbers."""
+        """Return the first value of a query parameter. A raw `+` in front of it stays, because people type numbers."""
         text = urlsplit(self.target).query
         values = parse_qs(text.replace("=+", "=%2B")).get(name)
         return values[0].strip() if values else None
 
 
 @dataclass(frozen=True)
-class Reply:
-    """A complete answer; `wire` says how it is spoiled on its way."""
+class Response:
+    """A complete response. `wire` says how it is spoiled on its way."""
 
     status: int
     body: bytes = b""
@@ -62,7 +62,7 @@ class Reply:
     wire: Wire = Wire.WHOLE
 
     @classmethod
-    def of(cls, document: Any, status: int = 200, headers: Mapping[str, str] | None = None) -> "Reply":
-        """A JSON reply."""
+    def of(cls, document: Any, status: int = 200, headers: Mapping[str, str] | None = None) -> "Response":
+        """Return a JSON response."""
         body = json.dumps(document, ensure_ascii=False, separators=(",", ":")).encode()
         return cls(status, body, {"Content-Type": JSON_TYPE, **(headers or {})})

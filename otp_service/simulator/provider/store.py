@@ -1,45 +1,31 @@
-"""What the simulator remembers: verifications by id, reference and number, and each phone's messages."""
+"""What the simulator remembers, within bounds: verifications, messages, and the calls that arrived."""
 
 import heapq
 import threading
-from collections import OrderedDict, deque
+from collections import Counter, OrderedDict, deque
+from dataclasses import dataclass
 from datetime import datetime
+from enum import StrEnum
 from itertools import islice
-from typing import Protocol, TypeVar
+from typing import TypeVar
 
-from otp_service.simulator.verification import Message, Method, Status, Verification
+from otp_service.simulator.provider.state_file import StateFile
+from otp_service.simulator.provider.verification import Message, Method, Status, Verification
+
+CALLS_KEPT = 20_000
 
 Key = TypeVar("Key")
 
 
-class Journal(Protocol):
-    """Where the store's contents outlive the process, if anywhere."""
-
-    def save(self, verification: Verification) -> None:
-        """Keep a verification, new or changed."""
-
-    def forget(self, verification: Verification) -> None:
-        """Drop one."""
-
-    def save_message(self, message: Message) -> None:
-        """Keep a message."""
-
-    def forget_message(self, message: Message) -> None:
-        """Drop one."""
-
-    def forget_messages(self) -> None:
-        """Drop all."""
-
-    def close(self) -> None:
-        """Write what is left."""
-
-
 class Store:
-    """Bounded memory. Hold `lock` around every use that reads and then writes."""
+    """Verifications by id, reference and number, and each phone's messages.
+
+    Hold `lock` around every use that reads and then writes. `state_file` keeps the contents over a restart.
+    """
 
     def __init__(self, max_verifications: int, max_messages: int) -> None:
         self.lock = threading.RLock()
-        self.journal: Journal | None = None
+        self.state_file: StateFile | None = None
         self._max_verifications = max_verifications
         self._max_messages = max_messages
         self._by_id: OrderedDict[str, Verification] = OrderedDict()
@@ -54,13 +40,11 @@ class Store:
     # verifications
 
     def add(self, verification: Verification) -> None:
-        """Remember a verification as its number's latest; the oldest of all may be forgotten for it.
-
-        One that was denied at once does not stand before a live one.
-        """
+        """Remember a verification as the latest of its number. The oldest of all may be forgotten for it."""
         v = verification
         self._by_id[v.id] = v
         known = self.by_number(v.number)
+        # A start that was denied at once must not hide a pending verification from reports by number.
         if v.status is Status.PENDING or known is None or known.status is not Status.PENDING:
             self._by_number[v.number] = v.id
         self._by_method_and_number[v.method, v.number] = v.id
@@ -76,14 +60,15 @@ class Store:
 
     def _note_expiry(self, v: Verification) -> None:
         heapq.heappush(self._expiries, (v.expires_at, v.id))
-        if len(self._expiries) > 2 * self._max_verifications:  # most of them ended before their time
+        # Most verifications end before they expire and leave their entry behind, so the heap is rebuilt now and then.
+        if len(self._expiries) > 2 * self._max_verifications:
             pending = (known for known in self._by_id.values() if known.status is Status.PENDING)
             self._expiries = sorted((known.expires_at, known.id) for known in pending)
 
     def save(self, verification: Verification) -> None:
-        """Note a change."""
-        if self.journal:
-            self.journal.save(verification)
+        """Note that a verification changed."""
+        if self.state_file:
+            self.state_file.save(verification)
 
     def _forget(self, v: Verification) -> None:
         del self._by_id[v.id]
@@ -91,28 +76,28 @@ class Store:
         _drop(self._by_number, v.number, v.id)
         _drop(self._by_method_and_number, (v.method, v.number), v.id)
         _drop(self._by_token, v.secret, v.id)
-        if self.journal:
-            self.journal.forget(v)
+        if self.state_file:
+            self.state_file.forget(v)
 
     def by_id(self, identifier: str) -> Verification | None:
-        """The verification with that id, in any case."""
+        """Return the verification with that id, in any case."""
         return self._by_id.get(identifier.lower())
 
     def by_reference(self, reference: str) -> Verification | None:
-        """The verification that was started with that reference."""
+        """Return the verification that was started with that reference."""
         return self._by_id.get(self._by_reference.get(reference, ""))
 
     def by_number(self, number: str, method: Method | None = None) -> Verification | None:
-        """The live or else the latest verification of a number; with a method, the latest of that."""
+        """Return the pending or else the latest verification of a number; with a method, the latest by it."""
         known = self._by_method_and_number.get((method, number)) if method else self._by_number.get(number)
         return self._by_id.get(known or "")
 
     def by_token(self, token: str) -> Verification | None:
-        """The seamless verification whose address ends so."""
+        """Return the seamless verification whose address ends with that token."""
         return self._by_id.get(self._by_token.get(token, ""))
 
     def all(self) -> list[Verification]:
-        """Every verification, oldest first."""
+        """Return every verification, oldest first."""
         with self.lock:
             return list(self._by_id.values())
 
@@ -128,11 +113,11 @@ class Store:
     # messages
 
     def deliver(self, message: Message) -> None:
-        """Put a message into its phone's inbox; the oldest of all may be forgotten for it."""
+        """Put a message into its phone's inbox. The oldest of all may be forgotten for it."""
         self._messages[message.id] = message
         self._inboxes.setdefault(message.to, deque()).append(message)
-        if self.journal:
-            self.journal.save_message(message)
+        if self.state_file:
+            self.state_file.save_message(message)
         while len(self._messages) > self._max_messages:
             self._forget_oldest_message()
 
@@ -142,25 +127,78 @@ class Store:
         inbox.popleft()
         if not inbox:
             del self._inboxes[message.to]
-        if self.journal:
-            self.journal.forget_message(message)
+        if self.state_file:
+            self.state_file.forget_message(message)
 
     def inbox(self, to: str | None = None, limit: int | None = None) -> list[Message]:
-        """Messages of one phone or of all, newest first."""
+        """Return the messages of one phone or of all, newest first."""
         with self.lock:
             kept = self._messages.values() if to is None else self._inboxes.get(to, deque())
             return list(islice(reversed(kept), limit))
 
     def clear_inbox(self) -> None:
-        """Forget every message; the verifications stay."""
+        """Forget every message. The verifications stay."""
         with self.lock:
             self._messages.clear()
             self._inboxes.clear()
-            if self.journal:
-                self.journal.forget_messages()
+            if self.state_file:
+                self.state_file.forget_messages()
 
 
 def _drop(index: dict[Key, str], key: Key, identifier: str) -> None:
-    """Take `key` out of an index, unless a later verification holds it by now."""
+    """Remove `key` from an index, unless a later verification has it by now."""
     if index.get(key) == identifier:
         del index[key]
+
+
+class Operation(StrEnum):
+    """The purpose of a provider call."""
+
+    START = "start"
+    REPORT = "report"
+    STATUS = "status"
+    SEAMLESS = "seamless"
+    REDIRECTED = "redirected"
+
+
+@dataclass(frozen=True)
+class Call:
+    """A provider call as it arrived, whatever its response. `number` is None if the call names no known one."""
+
+    operation: Operation
+    number: str | None
+    at: datetime
+    verb: str
+    path: str
+    has_credentials: bool
+
+
+class CallLog:
+    """The last calls, and how many of each operation arrived since the last clearing."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._calls: deque[Call] = deque(maxlen=CALLS_KEPT)
+        self._counts: Counter[str] = Counter()
+
+    def add(self, call: Call) -> None:
+        """Note a call."""
+        with self._lock:
+            self._calls.append(call)
+            self._counts[call.operation.value] += 1
+
+    def all(self) -> list[Call]:
+        """Return the calls, oldest first."""
+        with self._lock:
+            return list(self._calls)
+
+    def counts(self) -> dict[str, int]:
+        """Return how many calls of each operation arrived."""
+        with self._lock:
+            return {operation.value: self._counts[operation.value] for operation in Operation}
+
+    def clear(self) -> None:
+        """Forget all calls."""
+        with self._lock:
+            self._calls.clear()
+            self._counts.clear()

@@ -1,4 +1,4 @@
-"""A verification as Sinch keeps it: what was sent to whom, and what became of it."""
+"""A verification and a message: what Sinch keeps about each."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -7,7 +7,7 @@ from enum import StrEnum
 
 
 class Method(StrEnum):
-    """How a number is proved; the value is the wire's spelling."""
+    """How a number is verified. The value is the spelling on the wire."""
 
     SMS = "sms"
     FLASHCALL = "flashcall"
@@ -17,17 +17,17 @@ class Method(StrEnum):
 
     @property
     def section(self) -> str:
-        """The key under which bodies carry this method's part."""
+        """The key of this method's object in bodies."""
         return "flashCall" if self is Method.FLASHCALL else self.value
 
     @property
     def is_call(self) -> bool:
-        """Whether a telephone rings."""
+        """Whether a phone rings."""
         return self in (Method.FLASHCALL, Method.CALLOUT)
 
 
 class Status(StrEnum):
-    """The life of a verification; all but PENDING are final."""
+    """The state of a verification. All but PENDING are final."""
 
     PENDING = "PENDING"
     SUCCESSFUL = "SUCCESSFUL"
@@ -38,7 +38,7 @@ class Status(StrEnum):
 
 
 class Reason(StrEnum):
-    """Why a verification did not succeed; the values are Sinch's exact words."""
+    """Why a verification did not succeed, in Sinch's exact words."""
 
     FRAUD = "Fraud"
     BLOCKED = "Blocked"
@@ -51,10 +51,10 @@ class Reason(StrEnum):
 
 @dataclass
 class Verification:
-    """Changed only while the store's lock is held.
+    """Changes only while the store's lock is held.
 
-    `secret` is what proves the number: the code, the calling number of a flash call, or the last part
-    of a seamless address.
+    `secret` is the proof of the number: the code, the calling number of a flash call, or the last segment of
+    a seamless address.
     """
 
     id: str
@@ -80,13 +80,13 @@ class Verification:
 
     @property
     def is_expired(self) -> bool:
-        """Whether it ended because nobody reported in time."""
+        """Whether it ended because no report came in time."""
         return self.reason is Reason.EXPIRED
 
 
 @dataclass(frozen=True)
 class Message:
-    """Something a phone received; `code` for texts and speech, `cli` for a missed call."""
+    """What a phone received: `code` for texts and spoken codes, `cli` for a missed call."""
 
     id: str
     to: str

@@ -1,0 +1,1 @@
+"""HTTP without Sinch's operations: the socket, requests and responses, errors, authorization."""
