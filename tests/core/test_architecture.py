@@ -6,6 +6,11 @@ from collections.abc import Callable, Iterator
 from functools import cache
 from pathlib import Path
 
+import pytest
+from flask import Flask
+
+from otp_service.core.web.problems import API_PREFIX
+
 ROOT = Path(__file__).resolve().parents[2]
 PACKAGE = ROOT / "otp_service"
 FILE_LINES = 400
@@ -13,6 +18,16 @@ FUNCTION_LINES = 40
 OF_THE_REQUEST = {"request", "g", "session", "abort", "jsonify", "make_response", "redirect", "after_this_request"}
 SPEAK_MARSHMALLOW = ("schemas.py", "fields.py", "core/web/api.py", "core/web/schema.py", "ops/openapi.py")
 VAGUE_NAMES = {"utils", "util", "helpers", "helper", "common", "manager", "misc"}
+PACKAGE_OF = {
+    "account": "selfservice",
+    "profile": "selfservice",
+    "devices": "factors",
+    "health": "ops",
+    "ready": "ops",
+    "openapi.json": "ops",
+    ".well-known": "sessions",
+}
+"""The package that serves a first segment of URLs, where it is not the package of that name."""
 SKIPPING = {"skip", "skipif", "xfail", "importorskip"}
 PATCHING = {"setattr", "delattr", "setitem", "delitem"}  # of pytest's monkeypatch; the environment may be set
 
@@ -141,3 +156,23 @@ def test_tests_use_the_real_thing_and_are_all_run() -> None:
         return is_mocking or is_skipping or is_patching
 
     assert offenders("tests/**/*.py", is_wrong) == []
+
+
+@pytest.mark.one_database
+def test_the_first_segment_of_a_url_leads_to_the_package_that_serves_it(session_app: Flask) -> None:
+    def home_of(path: str) -> str:
+        if path.startswith("auth/password-reset"):
+            return "recovery"
+        package, _, rest = path.partition("/")
+        kind = rest.partition("/")[0].replace("-", "_")
+        if package == "factors" and kind and (PACKAGE / package / kind).is_dir():
+            return f"{package}.{kind}"
+        return PACKAGE_OF.get(package, package)
+
+    served = [
+        (rule.rule.removeprefix(API_PREFIX).lstrip("/"), session_app.view_functions[rule.endpoint].__module__)
+        for rule in session_app.url_map.iter_rules()
+    ]
+
+    assert "auth/login" in dict(served)
+    assert [(p, module) for p, module in served if not module.startswith(f"otp_service.{home_of(p)}.")] == []
