@@ -25,7 +25,10 @@ if TYPE_CHECKING:
 
 MESSAGES_SHOWN = 200
 _FOLDER = Path(__file__).parent / "assets"
-_ASSETS = {"/page.css": ("mail_page.css", "text/css"), "/page.js": ("mail_page.js", "text/javascript")}
+# Both inboxes, mail and phone, share one style and one script. They are read, not imported, from the simulator: it
+# stands alone, and no package of the service imports it.
+_SHARED = Path(__file__).parents[1] / "simulator" / "assets"
+_ASSETS = {"/page.css": ("inbox.css", "text/css"), "/page.js": ("inbox.js", "text/javascript")}
 _HEADERS = {
     "Content-Security-Policy": "default-src 'none'; style-src 'self'; script-src 'self'; connect-src 'self'; "
     "img-src data:; form-action 'self'; base-uri 'none'; frame-ancestors 'none'",
@@ -73,7 +76,7 @@ class MailPage:
         path = request.environ["PATH_INFO"]
         if path in _ASSETS:
             name, kind = _ASSETS[path]
-            return Response((_FOLDER / name).read_bytes(), content_type=f"{kind}; charset=utf-8")
+            return Response((_SHARED / name).read_bytes(), content_type=f"{kind}; charset=utf-8")
         if path in {"", "/"}:
             return self._page(request)
         return _as_recipients_see_it(path)

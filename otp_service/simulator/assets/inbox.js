@@ -1,4 +1,4 @@
-// Refreshes the inbox, copies codes, clears messages. Without scripts, the page reloads itself.
+// Refreshes an inbox (phone or mail), copies codes, clears messages. Without this script the page reloads itself.
 "use strict";
 
 const REFRESH_MS = 2000;
@@ -22,9 +22,9 @@ function messageIds() {
 
 function announce(fresh) {
   if (fresh.length === 0) return;
+  const heading = fresh[0].querySelector("h2").textContent;
   const text = fresh[0].querySelector(".text").textContent;
-  const phone = fresh[0].querySelector("h2").textContent;
-  byId("news").textContent = fresh.length === 1 ? `New for ${phone}: ${text}` : `${fresh.length} new messages`;
+  byId("news").textContent = fresh.length === 1 ? `New message: ${heading}. ${text}` : `${fresh.length} new messages`;
 }
 
 function show(page) {
@@ -34,7 +34,7 @@ function show(page) {
   const focused = document.activeElement && list.contains(document.activeElement) && document.activeElement.id;
   list.replaceChildren(...page.getElementById("messages").childNodes);
   byId("count").textContent = page.getElementById("count").textContent;
-  byId("numbers").replaceChildren(...page.getElementById("numbers").childNodes);
+  byId("numbers")?.replaceChildren(...page.getElementById("numbers").childNodes);
   lastSeen = html;
   dress();
   const fresh = [...list.querySelectorAll("[data-id]")].filter((message) => !known.has(message.dataset.id));
@@ -50,13 +50,17 @@ async function refresh() {
     show(new DOMParser().parseFromString(await response.text(), "text/html"));
     byId("trouble").hidden = true;
   } catch {
-    byId("trouble").textContent = "The simulator does not respond. Is it still running? Trying again…";
     byId("trouble").hidden = false;
   }
 }
 
+// A focused element keeps the focus over a refresh only if an id finds it again.
+function isReading() {
+  return list.contains(document.activeElement) && !document.activeElement.id;
+}
+
 async function tick() {
-  if (!paused && !document.hidden) await refresh();
+  if (!paused && !document.hidden && !isReading()) await refresh();
   setTimeout(tick, REFRESH_MS);
 }
 
@@ -76,20 +80,19 @@ list.addEventListener("click", (event) => {
   if (button) copy(button);
 });
 
-byId("pause").addEventListener("click", () => {
+byId("pause")?.addEventListener("click", () => {
   paused = !paused;
   byId("pause").setAttribute("aria-pressed", String(paused));
   if (!paused) refresh();
 });
 
-byId("clear").addEventListener("click", async () => {
+byId("clear")?.addEventListener("click", async () => {
   if (!confirm("Remove the messages of all phones?")) return;
   await fetch("/inbox", { method: "DELETE" });
   byId("news").textContent = "All messages are removed.";
   refresh();
 });
 
-byId("pause").hidden = false;
-byId("clear").hidden = false;
+for (const button of document.querySelectorAll(".tools button")) button.hidden = false;
 dress();
 setTimeout(tick, REFRESH_MS);
