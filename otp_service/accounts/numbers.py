@@ -10,7 +10,7 @@ from typing import Any
 from sqlalchemy import Row, Select, Update, select, update
 
 from otp_service import audit
-from otp_service.accounts import notices, phone_changes, registrations, users
+from otp_service.accounts import earlier_numbers, notices, registrations, users
 from otp_service.accounts.errors import PhoneNumberTaken, UserNotFound
 from otp_service.accounts.models import User
 from otp_service.accounts.users import Account
@@ -85,7 +85,7 @@ def set_by_operator(user_id: int, phone_number: str, *, is_verified: bool) -> Ac
         _refuse_held(user_id, phone_number)
         verified = {"phone_verified_at": now, "held_until": None} if is_verified else {"phone_verified_at": None}
         _give(user_id, phone_number=phone_number, challenges_void_before=now, **verified)
-        phone_changes.close_all(user_id)
+        earlier_numbers.close_all(user_id)
         facts = {"verified": is_verified}
         audit.record("phone.set_by_operator", user_id=user_id, client=audit.COMMAND_LINE, at=now, **facts)
         notices.notify(user_id, "phone_changed", now=now, phone_number=phone_number)

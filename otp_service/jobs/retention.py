@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from otp_service import outbox, sessions
-from otp_service.accounts import links, phone_changes, registrations, throttle
+from otp_service.accounts import earlier_numbers, links, registrations, throttle
 from otp_service.auth import challenges
 from otp_service.core import allowances, clock
 from otp_service.factors.totp import records as totp
@@ -31,7 +31,7 @@ RULES = (
     Rule("challenges", timedelta(days=1), challenges.forget),
     Rule("unconfirmed authenticator apps", totp.ENROLMENT_TTL, totp.forget),
     Rule("links", timedelta(days=7), links.forget),
-    Rule("undos of changes of number", timedelta(0), phone_changes.forget),
+    Rule("undos of changes of number", timedelta(0), earlier_numbers.forget),
     Rule("verifications", timedelta(days=90), ledger.forget),
     Rule("sessions", timedelta(days=30), sessions.forget),
     Rule("passkey challenges", timedelta(days=1), webauthn_challenges.forget),

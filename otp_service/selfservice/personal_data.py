@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from otp_service import audit, outbox, sessions
-from otp_service.accounts import authentication, links, phone_changes, throttle, users
+from otp_service.accounts import authentication, earlier_numbers, links, throttle, users
 from otp_service.accounts.users import Account
 from otp_service.auth import challenges
 from otp_service.core import allowances, clock
@@ -33,7 +33,7 @@ class Part:
 PARTS = (
     Part("profile", "users", users.personal_data),
     Part("links", "account_links", links.personal_data),
-    Part("phoneChanges", "phone_changes", phone_changes.personal_data),
+    Part("phoneChanges", "phone_changes", earlier_numbers.personal_data),
     Part("challenges", "challenges", challenges.personal_data),
     Part("sessions", "sessions", sessions.personal_data),
     Part("verifications", "verifications", verifications.verifications),

@@ -3,7 +3,7 @@
 from datetime import datetime
 
 from otp_service import audit, sessions, verifications
-from otp_service.accounts import links, notices, numbers, phone_changes, users
+from otp_service.accounts import earlier_numbers, links, notices, numbers, users
 from otp_service.accounts.errors import PhoneUnchanged
 from otp_service.accounts.users import Account
 from otp_service.core import clock
@@ -67,10 +67,10 @@ def undo(token: str, *, client: ClientInfo) -> None:
     Raises InvalidToken, PhoneNumberTaken if another account has verified the number since.
     """
     now = clock.now()
-    change = phone_changes.get(token, now=now)
+    change = earlier_numbers.get(token, now=now)
     with transaction():
         numbers.restore(change.user_id, phone_number=change.earlier_number, now=now)
-        phone_changes.close(change)
+        earlier_numbers.close(change)
         verifications.end_of_number(change.earlier_number, owner_id=change.user_id, now=now)
         trusted_devices.end_all(change.user_id, now=now)
         ended = sessions.end_all(change.user_id, now=now)
@@ -83,14 +83,14 @@ def _notify(before: Account, phone_number: str, client: ClientInfo, now: datetim
     if before.phone_number in {None, phone_number} or not before.is_verified:
         notices.notify(before.id, "phone_changed", now=now, client=client, phone_number=phone_number)
         return
-    token = phone_changes.record(before.id, before.reachable_number(), now=now)
+    token = earlier_numbers.record(before.id, before.reachable_number(), now=now)
     notices.notify(
         before.id,
         "phone_change_undo",
         now=now,
         client=client,
         phone_number=phone_number,
-        link=links.web_address(phone_changes.PAGE, token),
+        link=links.web_address(earlier_numbers.PAGE, token),
         token=token,
-        valid_minutes=int(phone_changes.LIFETIME.total_seconds()) // 60,
+        valid_minutes=int(earlier_numbers.LIFETIME.total_seconds()) // 60,
     )

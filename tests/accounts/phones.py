@@ -1,4 +1,4 @@
-"""What people do with their numbers through the API."""
+"""Changes of number through the API."""
 
 from typing import Any
 

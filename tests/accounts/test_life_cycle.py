@@ -1,6 +1,6 @@
-"""The life of numbers: any order of registrations, proofs, changes, undos, expiries and deletions, against a model.
+"""The life of numbers: any order of registrations, verifications, changes, undos and deletions, against a model.
 
-The model knows what a person would: who proved which number last. `LIFE_CYCLE_STEPS=5000` makes one long run of it.
+The model knows which account verified which number last. `LIFE_CYCLE_STEPS=5000` makes one long run of it.
 """
 
 import os

@@ -1,4 +1,4 @@
-"""A user whom an operator locks is out at once, whatever is under way."""
+"""A user that an operator locks is signed out immediately, whatever is in progress."""
 
 import threading
 from collections.abc import Callable

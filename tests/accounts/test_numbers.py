@@ -1,4 +1,4 @@
-"""Whom a number belongs to: whoever proved it last."""
+"""A number belongs to the account that verified it last."""
 
 import json
 

@@ -1,4 +1,4 @@
-"""What a new password must be, and what its owner is told when it is not."""
+"""The rules for new passwords, and the faults that their owner reads."""
 
 import gzip
 import subprocess

@@ -1,4 +1,4 @@
-"""A phone company gives a number to somebody else; and a registration that nobody proves holds it for a day only."""
+"""A number that a phone company gives to another person, and the 24 hours of an unverified registration."""
 
 from flask import Flask
 

@@ -1,4 +1,4 @@
-"""Ways around the second factor that somebody with a password, a token or a link has tried."""
+"""Ways around the second factor that an attacker with a password, a token or a link may try."""
 
 from flask import Flask
 
@@ -7,12 +7,12 @@ from otp_service.operators import services
 from otp_service.simulator import Simulator
 from tests.accounts.email.test_change import ask_for_link, new_address, prove
 from tests.accounts.phones import COOLDOWN, ask_for_number, change_number, undo_token
-from tests.accounts.test_phone_change import number_of, undo
 from tests.api import Api
 from tests.conftest import MakeApp, Time
 from tests.factories import PASSWORD, code_on_phone, log_in, make_person, new_details, new_number, sign_in
 from tests.factors.totp.authenticator import enrol, sign_in_with
 from tests.factors.trusted_devices.test_sign_in import log_in_on, sign_in_and_remember
+from tests.selfservice.test_phone_change import number_of, undo
 
 SEND_LIMITS = {"OTP_SENDS_PER_NUMBER_HOUR": "5", "OTP_SENDS_PER_NUMBER_DAY": "10", "OTP_COOLDOWN": "0"}
 

@@ -1,4 +1,4 @@
-"""With HIDE_ACCOUNT_EXISTENCE nobody learns from an answer who has an account."""
+"""With HIDE_ACCOUNT_EXISTENCE, no response reveals who has an account."""
 
 from collections.abc import Callable
 from time import perf_counter

@@ -1,4 +1,4 @@
-"""What an old password earned, or is just earning, is worth nothing once there is another."""
+"""A new password voids what the old one led to, or is just leading to."""
 
 import threading
 from typing import Any

@@ -1,4 +1,4 @@
-"""Registrations whose number nobody proved."""
+"""Registrations whose number was never verified."""
 
 from typing import Any
 

@@ -1,1 +1,1 @@
-"""Getting back in."""
+"""Tests of the password reset."""

@@ -1,4 +1,4 @@
-"""Asks for resets and confirms them, as a client does."""
+"""Requests resets and confirms them, as a client does."""
 
 from typing import Any
 

@@ -1,4 +1,4 @@
-"""Whoever set up a second factor proves it as well to reset the password."""
+"""An account with a second factor needs it to reset the password."""
 
 from typing import Any
 

@@ -1,4 +1,4 @@
-"""Changes of number that can still be undone: for 72 hours, a token gives the earlier number back."""
+"""Earlier numbers: for 72 hours after a change of number, a token gives the earlier one back."""
 
 import uuid
 from dataclasses import dataclass

@@ -1,4 +1,4 @@
-"""What is left of a deleted user."""
+"""The rows that remain of a deleted user."""
 
 from flask import Flask
 from sqlalchemy import func, select

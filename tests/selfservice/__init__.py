@@ -1,0 +1,1 @@
+"""Tests of what a signed-in person sees and changes: `/account/*` and `/profile`."""
