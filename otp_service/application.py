@@ -14,15 +14,14 @@ from otp_service.config import Config, ConfigError
 from otp_service.core import logging as logs
 from otp_service.core import services
 from otp_service.core.background import Background
-from otp_service.core.crypto.hash_slots import HashSlots
-from otp_service.core.crypto.low_priority import LowPriorityThreads
+from otp_service.core.crypto.hash_slots import HashSlots, LowPriorityThreads
 from otp_service.core.crypto.secrets import Keyring
 from otp_service.core.database import transactions
 from otp_service.core.services import Services
-from otp_service.core.web import http, problems, request_limits
+from otp_service.core.web import headers, problems, request_limits
 from otp_service.core.web.even_timing import EvenTiming
-from otp_service.core.web.limit_store import LimitStore
 from otp_service.core.web.problems import API_PREFIX
+from otp_service.core.web.request_limits import LimitStore
 from otp_service.extensions import MIGRATIONS, db, jwt, migrate
 from otp_service.factors import views as factor_views
 from otp_service.factors.backup_codes import views as backup_code_views
@@ -62,13 +61,13 @@ UNDER_THE_API: tuple[Blueprint, ...] = (
 
 def create_app(config: Config) -> Flask:
     """Build the application. Opens no connection. Raises ConfigError for settings that do not work together."""
-    app = http.SynchronousFlask(__name__, instance_path=str(config.instance_dir.absolute()), static_folder=None)
+    app = headers.SynchronousFlask(__name__, instance_path=str(config.instance_dir.absolute()), static_folder=None)
     command = click.get_current_context(silent=True)
     logs.configure_logging(level="WARNING" if command else config.server.log_level, form=config.server.log_format)
     _configure(app, config)
     services.install(app, _services(app, config))
     server = config.server
-    http.init_http(app, trusted_proxies=server.trusted_proxy_count, origins=server.frontend_origins)
+    headers.init_http(app, trusted_proxies=server.trusted_proxy_count, origins=server.frontend_origins)
     request_limits.init_limits(app, enabled=config.limits.enabled)
     db.init_app(app)
     transactions.init_engine(app)

@@ -12,7 +12,7 @@ from otp_service.accounts.models import User
 from otp_service.accounts.users import Account
 from otp_service.core import clock
 from otp_service.core.crypto.hash_slots import SlotsBusy
-from otp_service.core.database.prepared import Given, prepared
+from otp_service.core.database.statements import Given, prepared
 from otp_service.core.database.transactions import execute, fetch_one, transaction
 from otp_service.core.web.tracing import ClientInfo, concerns
 

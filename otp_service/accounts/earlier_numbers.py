@@ -9,7 +9,7 @@ from sqlalchemy import delete, insert, select
 
 from otp_service.accounts.models import PhoneChange
 from otp_service.core.crypto.secrets import keyring, new_token
-from otp_service.core.database.portable import rows_about
+from otp_service.core.database.rows import rows_about
 from otp_service.core.database.transactions import execute, fetch_one, transaction
 from otp_service.sessions.errors import InvalidToken
 

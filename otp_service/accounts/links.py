@@ -11,8 +11,8 @@ from sqlalchemy import ColumnElement, Update, delete, select, update
 from otp_service.accounts.models import AccountLink
 from otp_service.accounts.settings import LinkSettings
 from otp_service.core.crypto.secrets import keyring, new_token
-from otp_service.core.database.portable import rows_about
-from otp_service.core.database.prepared import Given, prepared, prepared_insert
+from otp_service.core.database.rows import rows_about
+from otp_service.core.database.statements import Given, prepared, prepared_insert
 from otp_service.core.database.transactions import execute, fetch_one, transaction
 from otp_service.core.services import settings
 from otp_service.sessions.errors import InvalidToken

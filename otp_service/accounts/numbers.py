@@ -15,7 +15,7 @@ from otp_service.accounts.errors import PhoneNumberTaken, UserNotFound
 from otp_service.accounts.models import User
 from otp_service.accounts.users import Account
 from otp_service.core import clock
-from otp_service.core.database.prepared import Given, prepared
+from otp_service.core.database.statements import Given, prepared
 from otp_service.core.database.transactions import execute, fetch_all, fetch_one, transaction, wait_for_turn
 
 

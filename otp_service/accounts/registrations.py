@@ -14,7 +14,7 @@ from otp_service.accounts.errors import EmailTaken, PhoneNumberTaken
 from otp_service.accounts.models import User
 from otp_service.accounts.users import Account
 from otp_service.core import clock
-from otp_service.core.database.prepared import Given, prepared, prepared_insert
+from otp_service.core.database.statements import Given, prepared, prepared_insert
 from otp_service.core.database.transactions import execute, fetch_all, transaction, violated_constraint, wait_for_turn
 from otp_service.core.web.tracing import ClientInfo
 

@@ -12,8 +12,8 @@ from otp_service.accounts import throttle
 from otp_service.accounts.errors import PhoneNumberMissing, UserNotFound
 from otp_service.accounts.models import User
 from otp_service.core import clock
-from otp_service.core.database.portable import rows_about
-from otp_service.core.database.prepared import Given, prepared
+from otp_service.core.database.rows import rows_about
+from otp_service.core.database.statements import Given, prepared
 from otp_service.core.database.transactions import execute, fetch_all, fetch_one, transaction
 from otp_service.sessions.errors import InvalidToken
 

@@ -8,8 +8,8 @@ from typing import Any
 from sqlalchemy import Select, select, update
 
 from otp_service.audit.models import AuditEvent
-from otp_service.core.database.portable import rows_about
-from otp_service.core.database.prepared import Given, prepared, prepared_insert
+from otp_service.core.database.rows import rows_about
+from otp_service.core.database.statements import Given, prepared, prepared_insert
 from otp_service.core.database.transactions import execute, fetch_all, fetch_one
 from otp_service.core.web.tracing import ClientInfo
 

@@ -11,8 +11,8 @@ from otp_service.accounts import numbers, users
 from otp_service.accounts.users import Account
 from otp_service.auth.models import Challenge
 from otp_service.core.crypto.secrets import keyring, new_token
-from otp_service.core.database.portable import rows_about
-from otp_service.core.database.prepared import Given, prepared, prepared_insert
+from otp_service.core.database.rows import rows_about
+from otp_service.core.database.statements import Given, prepared, prepared_insert
 from otp_service.core.database.transactions import execute, fetch_one, transaction
 from otp_service.core.services import settings
 from otp_service.core.web.tracing import concerns

@@ -13,11 +13,10 @@ from flask import Flask, current_app
 if TYPE_CHECKING:
     from otp_service.config import Config
     from otp_service.core.background import Background
-    from otp_service.core.crypto.hash_slots import HashSlots
-    from otp_service.core.crypto.low_priority import LowPriorityThreads
+    from otp_service.core.crypto.hash_slots import HashSlots, LowPriorityThreads
     from otp_service.core.crypto.secrets import Keyring
     from otp_service.core.web.even_timing import EvenTiming
-    from otp_service.core.web.limit_store import LimitStore
+    from otp_service.core.web.request_limits import LimitStore
     from otp_service.sessions.access import RequirementOf
     from otp_service.sessions.signing_keys import SigningKeys
     from otp_service.sinch import SinchClient

@@ -6,7 +6,7 @@ from sqlalchemy import Select, select
 
 from otp_service import audit
 from otp_service.core import clock
-from otp_service.core.database.prepared import Given, prepared
+from otp_service.core.database.statements import Given, prepared
 from otp_service.core.database.transactions import execute, fetch_one, transaction, upsert
 from otp_service.core.services import settings
 from otp_service.core.web.tracing import ClientInfo

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from otp_service.core.database.portable import rows_about
+from otp_service.core.database.rows import rows_about
 from otp_service.factors.models import FactorDefault, FactorThrottle
 
 

@@ -11,7 +11,7 @@ from sqlalchemy import ColumnElement, Select, delete, select
 
 from otp_service import audit
 from otp_service.core.allowances import FixedWindow, InARow, Tally
-from otp_service.core.database.prepared import Given, prepared
+from otp_service.core.database.statements import Given, prepared
 from otp_service.core.database.transactions import execute, fetch_all, transaction
 from otp_service.core.services import settings
 from otp_service.core.web.tracing import ClientInfo

@@ -3,7 +3,7 @@
 import click
 
 from otp_service.core import clock
-from otp_service.core.database import resealing
+from otp_service.core.database import sealed_columns
 from otp_service.core.database.sealed_columns import SealedColumn, all_sealed
 from otp_service.core.services import settings
 from otp_service.operators.output import CommandGroup, as_json, print_json, print_table
@@ -86,9 +86,9 @@ def _folder() -> KeyFolder:
 
 def _reencrypt(column: SealedColumn) -> int:
     """Re-encrypt a column, with progress on standard error. Returns how many values could not be decrypted."""
-    total = resealing.count(column)
+    total = sealed_columns.count_outdated(column)
     seen = resealed = unreadable = 0
-    for number, batch in enumerate(resealing.reseal(column), start=1):
+    for number, batch in enumerate(sealed_columns.reseal(column), start=1):
         seen, resealed, unreadable = seen + batch.seen, resealed + batch.resealed, unreadable + batch.unreadable
         if number % PROGRESS_EVERY == 0:
             click.echo(f"{column.place}: {seen} of {total}", err=True)

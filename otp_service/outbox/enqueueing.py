@@ -10,7 +10,7 @@ from sqlalchemy import event
 from sqlalchemy.orm import Session
 
 from otp_service import mail
-from otp_service.core.database.prepared import prepared_insert
+from otp_service.core.database.statements import prepared_insert
 from otp_service.core.database.transactions import execute
 from otp_service.core.services import services, settings
 from otp_service.extensions import db

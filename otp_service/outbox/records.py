@@ -8,7 +8,7 @@ from uuid import UUID
 from sqlalchemy import ColumnElement, delete, select, update
 
 from otp_service.core import clock
-from otp_service.core.database.portable import rows_about
+from otp_service.core.database.rows import rows_about
 from otp_service.core.database.transactions import execute, fetch_all, transaction
 from otp_service.outbox.models import OutboxMessage, State
 

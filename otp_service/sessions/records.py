@@ -8,8 +8,8 @@ from typing import Any
 from sqlalchemy import Select, delete, or_, select
 
 from otp_service.core import clock
-from otp_service.core.database.portable import rows_about
-from otp_service.core.database.prepared import Given, prepared
+from otp_service.core.database.rows import rows_about
+from otp_service.core.database.statements import Given, prepared
 from otp_service.core.database.transactions import execute, fetch_all, transaction
 from otp_service.sessions.lifetime import lives
 from otp_service.sessions.models import Session

@@ -7,7 +7,7 @@ from sqlalchemy import ColumnElement, update
 
 from otp_service import audit
 from otp_service.core import clock
-from otp_service.core.database.prepared import prepared_insert
+from otp_service.core.database.statements import prepared_insert
 from otp_service.core.database.transactions import execute, transaction
 from otp_service.core.services import settings
 from otp_service.core.web.tracing import ClientInfo

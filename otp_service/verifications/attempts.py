@@ -10,7 +10,7 @@ from sqlalchemy import ColumnElement, Select, Update, delete, exists, select, up
 from otp_service.accounts import users
 from otp_service.core import clock
 from otp_service.core.crypto.secrets import keyring
-from otp_service.core.database.prepared import Given, prepared, prepared_insert
+from otp_service.core.database.statements import Given, prepared, prepared_insert
 from otp_service.core.database.transactions import execute, fetch_all, fetch_one, transaction
 from otp_service.core.web.tracing import ClientInfo
 from otp_service.factors.errors import OtpInvalid, TooManyAttempts

@@ -9,7 +9,7 @@ from sqlalchemy import Select
 
 from otp_service import audit, sinch
 from otp_service.core import clock
-from otp_service.core.database.prepared import Given, prepared
+from otp_service.core.database.statements import Given, prepared
 from otp_service.core.database.transactions import transaction
 from otp_service.core.web.tracing import ClientInfo
 from otp_service.factors.errors import OtpInvalid

@@ -13,7 +13,7 @@ from sqlalchemy import select, update
 
 from otp_service import outbox
 from otp_service.core import clock
-from otp_service.core.database import resealing
+from otp_service.core.database import sealed_columns
 from otp_service.core.database.sealed_columns import SealedColumn, all_sealed
 from otp_service.core.database.transactions import execute, fetch_all, transaction
 from otp_service.extensions import db
@@ -131,15 +131,15 @@ def place_named(name: str) -> SealedColumn:
 
 
 def test_a_run_that_was_stopped_is_finished_by_the_next(old: Flask, both: Flask) -> None:
-    post_many(old, 2 * resealing.BATCH + 50)
+    post_many(old, 2 * sealed_columns.BATCH + 50)
     place = place_named("outbox_messages.to")
     with both.app_context():
-        batches = resealing.reseal(place)
-        assert next(batches).resealed == resealing.BATCH
+        batches = sealed_columns.reseal(place)
+        assert next(batches).resealed == sealed_columns.BATCH
         batches.close()  # here it is killed
-        assert resealing.count(place) == resealing.BATCH + 50
-        assert [batch.seen for batch in resealing.reseal(place)] == [resealing.BATCH, 50]
-        assert resealing.count(place) == 0
+        assert sealed_columns.count_outdated(place) == sealed_columns.BATCH + 50
+        assert [batch.seen for batch in sealed_columns.reseal(place)] == [sealed_columns.BATCH, 50]
+        assert sealed_columns.count_outdated(place) == 0
 
 
 def test_parallel_runs_do_each_value_once(old: Flask, both: Flask) -> None:
@@ -147,7 +147,7 @@ def test_parallel_runs_do_each_value_once(old: Flask, both: Flask) -> None:
 
     def run(_: int) -> int:
         with both.app_context():
-            return sum(batch.resealed for place in all_sealed() for batch in resealing.reseal(place))
+            return sum(batch.resealed for place in all_sealed() for batch in sealed_columns.reseal(place))
 
     assert sum(at_once(4, run)) == 600
 
@@ -156,10 +156,10 @@ def test_what_the_service_writes_meanwhile_is_not_written_over(old: Flask, both:
     post_many(old, 3)
     place = place_named("outbox_messages.to")
     with both.app_context():
-        rows = resealing.read(place, after=None)
+        rows = sealed_columns.read_outdated(place, after=None)
         with transaction():
             execute(update(place.table).where(place.key == rows[1].key).values({place.column: None}))
-        assert resealing.write(place, rows).resealed == 2
+        assert sealed_columns.reseal_batch(place, rows).resealed == 2
         assert fetch_all(select(place.column).where(place.key == rows[1].key))[0][0] is None
 
 

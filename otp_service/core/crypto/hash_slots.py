@@ -1,4 +1,4 @@
-"""A bound on how many password hashes run at once, over all worker processes of this machine."""
+"""Bounds password hashes over all worker processes of this machine, and runs them at a low priority (ADR 16)."""
 
 import fcntl
 import logging
@@ -7,13 +7,16 @@ import threading
 import weakref
 from collections import deque
 from collections.abc import Callable, Iterator
-from concurrent.futures import Future
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import Literal, overload
+from typing import Literal, TypeVar, overload
 
 from otp_service.core.errors import Unavailable
 
+NICENESS = 10
+
+T = TypeVar("T")
 GiveBack = Callable[[], None]
 _Turn = Future[GiveBack]
 _log = logging.getLogger(__name__)
@@ -21,30 +24,29 @@ _known: "weakref.WeakSet[HashSlots]" = weakref.WeakSet()
 
 
 class SlotsBusy(Unavailable):
-    """503: too many wait already, or no slot came free in time. Nothing was hashed."""
+    """503: too many callers wait already, or no slot became free in time. No password was hashed."""
 
     code = "overloaded"
     title = "The service is busy. Try again in a moment."
 
 
 class HashSlots:
-    """Every slot is a file: who holds its flock holds the slot, and the kernel takes it back from the dead.
+    """Every slot is a file. The process that holds its flock holds the slot; the kernel frees it if the process dies.
 
-    Make it before the workers are forked, or one in each. A lock belongs to an open file, so each holder opens its
-    own: an inherited one would let a child in beside its parent. In a process callers queue in order; of the processes
-    that wait for a slot each gets it in turn.
-    A file that cannot be used counts in each process by itself, and the log says so once.
+    Make it before the workers are forked, or one in each. Within a process, callers queue in order. Among processes
+    that wait for a slot, the kernel serves each in turn.
+    If a file cannot be used, each process counts by itself, and the log has one line about it.
     """
 
     def __init__(self, directory: Path, *, slots: int, max_waiting: int, wait_seconds: float = 0.8) -> None:
-        """At most `max_waiting` callers of a process wait: fewer than its threads, so that /health finds one free."""
+        """Let at most `max_waiting` callers of a process wait: fewer than its threads, so that /health finds one."""
         self._files = [directory / f"hash-slot-{number}.lock" for number in range(slots)]
         self._max_waiting = max_waiting
         self._wait_seconds = wait_seconds
         self._has_warned = False
-        self._start_afresh()
+        self._reset()
         _known.add(self)
-        with suppress(OSError):  # met again, and told of, at the first use
+        with suppress(OSError):  # the first use meets the error again, and logs it
             directory.mkdir(parents=True, exist_ok=True)
 
     @property
@@ -53,21 +55,21 @@ class HashSlots:
         return len(self._queue)
 
     def refuse_when_full(self) -> None:
-        """Raise SlotsBusy while as many wait as may: ask before doing anything that `hold` would make vain."""
+        """Raise SlotsBusy if as many wait as may. Call it before any work that a SlotsBusy of `hold` would waste."""
         with self._lock:
             if self._queue and len(self._queue) >= self._max_waiting:
                 raise SlotsBusy
 
     @contextmanager
     def hold(self) -> Iterator[None]:
-        """Have a slot for the length of the block. Raises SlotsBusy."""
+        """Hold a slot for the length of the block. Raises SlotsBusy."""
         give_back = self._enter()
         try:
             yield
         finally:
             give_back()
 
-    def _start_afresh(self) -> None:
+    def _reset(self) -> None:
         self._lock = threading.Lock()
         self._queue: deque[_Turn] = deque()
         self._sought: set[Path] = set()
@@ -76,6 +78,7 @@ class HashSlots:
     def _enter(self) -> GiveBack:
         turn: _Turn = Future()
         with self._lock:
+            # Callers in the queue come first: a newcomer takes a free slot only if there is no queue.
             if not self._queue and (give_back := self._try()):
                 return give_back
             if len(self._queue) >= self._max_waiting:
@@ -83,9 +86,9 @@ class HashSlots:
             self._seek()
             self._queue.append(turn)
         try:
-            return turn.result(self._wait_seconds)  # a real wait, whatever a clock set by hand says
+            return turn.result(self._wait_seconds)  # real time, even if a test moves the clock
         except TimeoutError as error:
-            if give_back := self._leave(turn):  # at the last moment
+            if give_back := self._leave(turn):  # the slot came at the last moment
                 return give_back
             raise SlotsBusy from error
         except BaseException:
@@ -94,7 +97,7 @@ class HashSlots:
             raise
 
     def _leave(self, turn: _Turn) -> GiveBack | None:
-        """Wait no more; what was handed over already, if anything was."""
+        """Leave the queue. Returns the slot that was handed over meanwhile, if any: the caller must give it back."""
         with self._lock:
             if turn.done():
                 return turn.result()
@@ -108,9 +111,9 @@ class HashSlots:
         return None
 
     def _seek(self) -> None:
-        """Have a thread for every slot wait for it: only a thread of its own can wait for a lock that has no time-out.
+        """Start a thread for every slot, which waits in the kernel: this costs nothing, and ends at the release.
 
-        Waiting in the kernel costs nothing, ends at the moment of the release, and is in turn among processes.
+        A lock has no time-out, so the callers cannot wait for it themselves.
         """
         for path in self._files:
             if path not in self._sought:
@@ -122,10 +125,11 @@ class HashSlots:
                 self._sought.add(path)
 
     def _serve(self, path: Path) -> None:
-        """Hand a slot to those who wait, as often as it can be had, until nobody waits."""
+        """Hand a slot to the first in the queue, again and again until the queue is empty."""
         while True:
             give_back = self._take(path, is_patient=True)
             with self._lock:
+                # Under the lock: a caller that joins the queue after this look starts a new thread for the slot.
                 if not self._queue:
                     self._sought.discard(path)
                     break
@@ -147,7 +151,29 @@ class HashSlots:
             return stand_in.release if stand_in.acquire(blocking=is_patient) else None
 
 
+class LowPriorityThreads:
+    """A few threads with a lower priority than those that serve requests.
+
+    Without it, password hashes on all cores make /health wait for the scheduler. On Linux each thread has its own
+    niceness, which only rises without privileges; so these threads do no other work. They start with the first call,
+    hence in each worker after the fork.
+    """
+
+    def __init__(self, count: int) -> None:
+        self._pool = ThreadPoolExecutor(count, thread_name_prefix="low-priority", initializer=_step_back)
+
+    def run(self, act: Callable[[], T]) -> T:
+        """Return what `act` returns, or raise what it raises, computed in one of the threads."""
+        return self._pool.submit(act).result()
+
+
+def _step_back() -> None:
+    with suppress(OSError):  # where threads have no niceness of their own, they share the process's
+        os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), NICENESS)
+
+
 def _lock_file(path: Path, *, is_patient: bool) -> GiveBack | None:
+    # A lock belongs to an open file, so each holder opens its own: a child would share an inherited one.
     file = os.open(path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
     try:
         fcntl.flock(file, fcntl.LOCK_EX | (0 if is_patient else fcntl.LOCK_NB))
@@ -160,13 +186,13 @@ def _lock_file(path: Path, *, is_patient: bool) -> GiveBack | None:
 
 
 def _unlock(file: int) -> None:
-    fcntl.flock(file, fcntl.LOCK_UN)  # closing alone would leave it to a child forked meanwhile
+    fcntl.flock(file, fcntl.LOCK_UN)  # closing alone would leave the lock to a child forked meanwhile
     os.close(file)
 
 
 def _forget_the_parent() -> None:
-    for slots in list(_known):  # those who wait or hold in the parent do not exist in a forked child
-        slots._start_afresh()
+    for slots in list(_known):  # the callers that wait or hold in the parent do not exist in a forked child
+        slots._reset()
 
 
 os.register_at_fork(after_in_child=_forget_the_parent)

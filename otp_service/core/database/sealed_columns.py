@@ -1,15 +1,21 @@
-"""Marks the columns whose values are encrypted, so that a change of keys finds every one of them.
+"""The columns whose values are encrypted: marks them, and encrypts their values again after a change of keys.
 
-What is sealed for a row is sealed for the context `<place>:<key of the row>` (see core.secrets); `place` is the
-table's and the column's name, as the column says of itself: `mapped_column(..., info=sealed("outbox_messages.to"))`.
+A value is sealed for the context `<place>:<key of the row>` (see core.crypto.secrets). The place is the name of the
+table and of the value, as the column declares it: `mapped_column(..., info=sealed("outbox_messages.to"))`.
 """
 
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Column, Table
+from sqlalchemy import Column, ColumnElement, Row, Table, func, select, update
 
+from otp_service.core.crypto.secrets import Unreadable, keyring
+from otp_service.core.database.transactions import execute, fetch_all, transaction
 from otp_service.extensions import Base
+
+BATCH = 200
+"""Rows in one transaction. On SQLite, which has one writer at a time, a request waits a few milliseconds for it."""
 
 _PLACE = "sealed for"
 
@@ -24,17 +30,26 @@ class SealedColumn:
     place: str
 
     def context(self, key: Any) -> str:
-        """What the value in the row with this key is bound to."""
+        """Return the context of the value in the row with this key."""
         return f"{self.place}:{key}"
 
 
+@dataclass(frozen=True, slots=True)
+class Batch:
+    """How many values were read, how many were sealed again, and how many no key opens."""
+
+    seen: int
+    resealed: int
+    unreadable: int
+
+
 def sealed(place: str) -> dict[Any, Any]:
-    """The `info` of a column whose values are sealed for `<place>:<key of the row>`."""
+    """Return the `info` of a column whose values are sealed for `<place>:<key of the row>`."""
     return {_PLACE: place}
 
 
 def all_sealed() -> list[SealedColumn]:
-    """Every sealed column of every table, by its place."""
+    """Return every sealed column of every table, in the order of the places."""
     found = [
         SealedColumn(table, next(iter(table.primary_key.columns)), column, column.info[_PLACE])
         for table in Base.metadata.tables.values()
@@ -42,3 +57,54 @@ def all_sealed() -> list[SealedColumn]:
         if _PLACE in column.info
     ]
     return sorted(found, key=lambda one: one.place)
+
+
+def count_outdated(place: SealedColumn) -> int:
+    """Count the values that an older key sealed."""
+    return int(fetch_all(select(func.count()).select_from(place.table).where(_is_outdated(place)))[0][0])
+
+
+def reseal(place: SealedColumn) -> Iterator[Batch]:
+    """Seal all values of a column with the newest key, batch by batch, while the service runs.
+
+    An interrupted or a second run does no harm: the next run does what is left.
+    """
+    rows = read_outdated(place, after=None)
+    while rows:
+        yield reseal_batch(place, rows)
+        rows = read_outdated(place, after=rows[-1].key)
+
+
+def read_outdated(place: SealedColumn, *, after: Any) -> Sequence[Row[Any]]:
+    """Return the next `key` and `sealed` that an older key sealed, in key order."""
+    statement = select(place.key.label("key"), place.column.label("sealed")).where(_is_outdated(place))
+    if after is not None:
+        statement = statement.where(place.key > after)
+    return fetch_all(statement.order_by(place.key).limit(BATCH))
+
+
+def reseal_batch(place: SealedColumn, rows: Sequence[Row[Any]]) -> Batch:
+    """Seal the values of some rows with the newest key."""
+    opened = {row.key: value for row in rows if (value := _resealed(place, row)) is not None}
+    with transaction():
+        done = sum(_replace(place, row, opened[row.key]) for row in rows if row.key in opened)
+    return Batch(seen=len(rows), resealed=done, unreadable=len(rows) - len(opened))
+
+
+def _is_outdated(place: SealedColumn) -> ColumnElement[bool]:
+    prefix = f"{keyring().newest_key_id}."
+    return func.substr(place.column, 1, len(prefix)) != prefix  # NULL is not
+
+
+def _resealed(place: SealedColumn, row: Row[Any]) -> str | None:
+    context = place.context(row.key)
+    try:
+        return keyring().seal(keyring().open(row.sealed, context=context), context=context)
+    except Unreadable:
+        return None
+
+
+def _replace(place: SealedColumn, row: Row[Any], value: str) -> int:
+    # Only over the value that was read: what the service wrote meanwhile is newer, and stays.
+    is_unchanged = (place.key == row.key) & (place.column == row.sealed)
+    return int(execute(update(place.table).where(is_unchanged).values({place.column: value})).rowcount)

@@ -1,10 +1,19 @@
-"""What every answer tells browsers: nothing in it is a page, a frame, a script or a type that it does not claim to be.
+"""What every response carries and what the log says about it: request id, security headers, CORS, one access line."""
 
-Put on at WSGI's own level, where a header is a plain pair: a response's headers check each name and value once more.
-"""
-
+import logging
+import re
+import time
 from collections.abc import Callable, Iterable
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
+
+from flask import Flask, Response, g, request
+from flask_cors import CORS
+from werkzeug.middleware.proxy_fix import ProxyFix
+
+from otp_service.core.web import slow_requests
+from otp_service.core.web.body import BODY_LIMIT_BYTES
+from otp_service.core.web.request_limits import UNLIMITED
+from otp_service.core.web.tracing import client_address, request_id, use_plain_addresses
 
 if TYPE_CHECKING:
     from _typeshed import OptExcInfo
@@ -18,13 +27,38 @@ ALWAYS = [
     ("Cross-Origin-Resource-Policy", "same-site"),
     ("Content-Security-Policy", "default-src 'none'; frame-ancestors 'none'; base-uri 'none'; form-action 'none'"),
 ]
+"""No response is a page, a frame, a script, or a type other than the one that it names."""
+
 HSTS = ("Strict-Transport-Security", "max-age=31536000; includeSubDomains")
+log = logging.getLogger("otp_service.access")
+
+
+class SynchronousFlask(Flask):
+    """Flask for views and hooks that are plain functions. It skips the check of each of them at every request."""
+
+    def ensure_sync(self, func: Callable[..., Any]) -> Callable[..., Any]:
+        """Return the function as it is."""
+        return func
+
+
+def init_http(app: Flask, *, trusted_proxies: int, origins: tuple[str, ...]) -> None:
+    """Limit the body, trust this many reverse proxies, and let pages of these origins read responses."""
+    app.config["MAX_CONTENT_LENGTH"] = BODY_LIMIT_BYTES + 1  # werkzeug cuts a chunked body off there without an error
+    app.url_map.merge_slashes = False  # werkzeug builds the redirect to a path without `//` from the Host header
+    app.wsgi_app = with_security_headers(use_plain_addresses(app.wsgi_app))  # type: ignore[method-assign, assignment]
+    if trusted_proxies:
+        app.wsgi_app = ProxyFix(app.wsgi_app, x_for=trusted_proxies, x_proto=trusted_proxies)  # type: ignore[method-assign]
+    if origins:
+        _allow_origins(app, origins)
+    app.before_request(_start)
+    app.after_request(_finish)
 
 
 def with_security_headers(app: "WSGIApplication") -> "WSGIApplication":
-    """Add the headers to each answer of `app`, and HSTS to those that went over TLS."""
+    """Add the security headers to each response of `app`, and HSTS to those that went over TLS."""
     over_tls = [*ALWAYS, HSTS]
 
+    # At WSGI's level, where a header is a plain pair: werkzeug checks each name and value once more (ADR 16).
     def guarded(environ: "WSGIEnvironment", start_response: "StartResponse") -> Iterable[bytes]:
         added = over_tls if environ["wsgi.url_scheme"] == "https" else ALWAYS
 
@@ -36,3 +70,47 @@ def with_security_headers(app: "WSGIApplication") -> "WSGIApplication":
         return app(environ, start)
 
     return guarded
+
+
+def _allow_origins(app: Flask, origins: tuple[str, ...]) -> None:
+    """Let pages of these origins, and of no other, read the responses of the API (the CORS protocol)."""
+    CORS(
+        app,
+        # Patterns, because flask-cors takes a text with brackets for one. It matches at the start only, hence `\Z`.
+        resources={r"/api/.*": {"origins": [re.compile(re.escape(origin) + r"\Z") for origin in origins]}},
+        allow_headers=["Authorization", "Content-Type", "X-Request-ID"],
+        expose_headers=["X-Request-ID", "Retry-After", "RateLimit-Limit", "RateLimit-Remaining", "RateLimit-Reset"],
+        max_age=600,
+        always_send=False,
+        vary_header=False,
+    )
+    app.after_request(_vary_by_origin)
+
+
+def _vary_by_origin(response: Response) -> Response:
+    response.vary.add("Origin")  # a cache must not give one origin the response that was meant for another
+    return response
+
+
+def _start() -> None:
+    g.started = time.perf_counter()
+    environ = request.environ
+    if environ.get("CONTENT_LENGTH", "") in {"", "0"} and "HTTP_TRANSFER_ENCODING" not in environ:
+        slow_requests.is_complete()  # without a body, the headers are all there is to wait for (ADR 9)
+
+
+def _finish(response: Response) -> Response:
+    asked = request._get_current_object()  # type: ignore[attr-defined]
+    response.headers["X-Request-ID"] = request_id() or ""
+    log.log(
+        logging.DEBUG if asked.endpoint in UNLIMITED else logging.INFO,
+        "request",
+        extra={
+            "method": asked.method,
+            "route": asked.url_rule.rule if asked.url_rule else "unknown",  # a raw path may hold anything
+            "status": response.status_code,
+            "ip": client_address(),
+            "ms": round((time.perf_counter() - g.get("started", time.perf_counter())) * 1000, 1),
+        },
+    )
+    return response

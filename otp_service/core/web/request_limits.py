@@ -1,32 +1,134 @@
 """The request limits per client address. They are about fairness; what protects accounts and money is in the database.
 
-Counted in memory, or in Redis/Valkey when REDIS_URL is set; when that is down, in memory until it is back.
+Requests count in Redis or Valkey if REDIS_URL is set, else in this process's memory. While Redis is away, they count in
+memory (ADR 10).
 """
 
+import logging
+import threading
 import time
 from collections.abc import Callable
 from functools import cache, wraps
-from typing import Any
+from typing import Any, TypeVar
 
 from flask import Flask, Response, request
 from flask_limiter import Limiter
 from limits import RateLimitItem, RateLimitItemPerSecond
+from limits.storage import MemoryStorage, RedisStorage, Storage
 from werkzeug.exceptions import HTTPException
 
 from otp_service.core.errors import InvalidInput, NotAuthenticated, TooMany
-from otp_service.core.services import settings
-from otp_service.core.web.limit_store import CurrentStore
+from otp_service.core.services import services, settings
 from otp_service.core.web.tracing import client_address, network_of
 
-View = Callable[..., Any]
 UNLIMITED = frozenset({"ops.health", "ops.ready"})
 """Endpoints that machines ask every few seconds: neither limited nor logged at INFO."""
 
 SIGNED = frozenset({"webhooks.verification_event"})
-"""Endpoints whose callers sign what they send, all from a few addresses: only what is refused there is counted."""
+"""Endpoints whose callers sign what they send, all from a few addresses: only rejected requests count there."""
 
 NOT_AUTHENTICATED = 401
 KEY_PREFIX = "otp_service:fixed-window"  # another strategy cannot read the keys of this one
+TIMEOUT_SECONDS = 0.25
+RETRY_SECONDS = 1.0
+
+T = TypeVar("T")
+View = Callable[..., Any]
+log = logging.getLogger(__name__)
+
+
+class LimitStore:
+    """The counts of one application. The loss of Redis delays one request, fails none, and leaves none uncounted."""
+
+    def __init__(self, redis_url: str | None) -> None:
+        self.memory = MemoryStorage()
+        self.shared = _redis(redis_url) if redis_url else None
+        self._lock = threading.Lock()
+        self._memory_lock = threading.Lock()
+        self._is_down = False
+        self._retry_at = 0.0
+
+    def call(self, ask: Callable[[Storage], T]) -> T:
+        """Return the answer of the shared store, or of memory while that is away. Raises no error of its own."""
+        if self.shared is None or not self._may_try():
+            return self._ask_memory(ask)
+        try:
+            answer = ask(self.shared)
+        except Exception as error:  # noqa: BLE001 - whatever a client of Redis may raise, the request goes on
+            self._record_loss(error)
+            return self._ask_memory(ask)
+        self._record_return()
+        return answer
+
+    def _ask_memory(self, ask: Callable[[Storage], T]) -> T:
+        # One at a time: the library's memory loses what two threads count in the first moment of a window.
+        with self._memory_lock:
+            return ask(self.memory)
+
+    def _may_try(self) -> bool:
+        """Let one request a second find out whether the store is back; the others do not wait for that."""
+        if not self._is_down:
+            return True
+        with self._lock:
+            now = time.monotonic()
+            is_due = now >= self._retry_at
+            if is_due:
+                self._retry_at = now + RETRY_SECONDS
+            return is_due
+
+    def _record_loss(self, error: Exception) -> None:
+        with self._lock:
+            was_down, self._is_down = self._is_down, True
+            self._retry_at = time.monotonic() + RETRY_SECONDS
+        if not was_down:  # many requests may fail at the same moment: one line is enough
+            log.error("limit.store_lost", extra={"error": type(error).__name__})
+
+    def _record_return(self) -> None:
+        if self._is_down:
+            self._is_down = False
+            log.warning("limit.store_found")
+
+
+class CurrentStore(Storage):
+    """The storage of the limiter, of which a process has one: it counts in the store of the running application."""
+
+    STORAGE_SCHEME = ["application"]  # noqa: RUF012 - how the library wants it
+    ADDRESS = "application://"
+
+    @property
+    def base_exceptions(self) -> type[Exception]:
+        """No error leaves a LimitStore."""
+        return ()  # type: ignore[return-value]
+
+    def incr(self, key: str, expiry: int, amount: int = 1) -> int:
+        """Count; returns the new count."""
+        return services().limit_store.call(lambda storage: storage.incr(key, expiry, amount))
+
+    def get(self, key: str) -> int:
+        """Return the count."""
+        return services().limit_store.call(lambda storage: storage.get(key))
+
+    def get_expiry(self, key: str) -> float:
+        """Return when the count starts again, in seconds since 1970."""
+        return services().limit_store.call(lambda storage: storage.get_expiry(key))
+
+    def check(self) -> bool:
+        """Whether the shared store, if there is one, answers now."""
+        shared = services().limit_store.shared
+        return shared is None or shared.check()
+
+    def reset(self) -> int | None:
+        """Forget all counts."""
+        return services().limit_store.call(lambda storage: storage.reset())
+
+    def clear(self, key: str) -> None:
+        """Forget one count."""
+        services().limit_store.call(lambda storage: storage.clear(key))
+
+
+def _redis(url: str) -> RedisStorage:
+    options: dict[str, Any] = {"socket_connect_timeout": TIMEOUT_SECONDS, "socket_timeout": TIMEOUT_SECONDS}
+    return RedisStorage(url, **options)
 
 
 def _client() -> str:
@@ -43,20 +145,20 @@ limiter = Limiter(
     strategy="fixed-window",
     storage_uri=CurrentStore.ADDRESS,
     key_prefix=KEY_PREFIX,
-    request_identifier=lambda: request.endpoint or "unknown",  # so that what no route answers is counted, too
-    headers_enabled=False,  # ours below are also on answers that were not limited
+    request_identifier=lambda: request.endpoint or "unknown",  # so that a path without a route counts, too
+    headers_enabled=False,  # ours below are also on responses that were not limited
 )
 
 
 def init_limits(app: Flask, *, enabled: bool) -> None:
-    """Bind the limiter, and put the `RateLimit-*` headers on every answer; nothing of both when limits are off."""
+    """Bind the limiter, and add the `RateLimit-*` headers to every response; neither if the limits are off."""
     if enabled:
-        app.after_request(_add_headers)  # before the limiter's own: what is registered first runs last
+        app.after_request(_add_headers)  # before the limiter's own: the hook that is registered first runs last
         limiter.init_app(app)
 
 
 def store_state() -> str:
-    """Where the running application counts, for readiness."""
+    """Return where the running application counts, for readiness."""
     if not settings().limits.enabled:
         return "off"
     if settings().stores.redis_url is None:
@@ -95,7 +197,7 @@ refresh = _per_address(lambda: f"{settings().limits.refresh_per_minute} per minu
 
 
 def refused_only(view: View) -> View:
-    """For an endpoint of SIGNED: count a request that the view refuses as any other, and answer 429 at the limit."""
+    """Count only the requests that the view rejects, for an endpoint in SIGNED. Raises TooMany at the limit."""
 
     @wraps(view)
     def counted(*args: Any, **kwargs: Any) -> Any:
@@ -112,7 +214,7 @@ def refused_only(view: View) -> View:
 
 
 def seconds_until_reset() -> float:
-    """Seconds until the limit that the current request ran into opens again."""
+    """Return the seconds until the limit that the current request reached opens again, at least 1."""
     breached = limiter.current_limit
     return max(1.0, breached.reset_at - time.time()) if breached else 1.0  # noqa: TID251 - the limiter's own clock
 
@@ -123,7 +225,7 @@ def _item(amount: int, seconds: int) -> RateLimitItem:
 
 
 def _add_headers(response: Response) -> Response:
-    """Tell the client where it stands (draft-ietf-httpapi-ratelimit-headers-06: reset in seconds from now)."""
+    """Add the client's standing (draft-ietf-httpapi-ratelimit-headers-06: reset in seconds from now)."""
     amount, remaining, reset_at = _standing()
     response.headers["RateLimit-Limit"] = str(amount)
     response.headers["RateLimit-Remaining"] = str(max(0, remaining))
@@ -135,9 +237,8 @@ def _standing() -> tuple[int, int, float]:
     current = limiter.current_limit
     if current is not None:
         return current.limit.amount, current.remaining, current.reset_at
-    limits = settings().limits
-    if request.endpoint in UNLIMITED:  # nothing is counted, and /health must answer without asking the store
-        return limits.max_requests, limits.max_requests, 0
+    if request.endpoint in UNLIMITED:  # these requests do not count, and /health must not ask the store
+        return settings().limits.max_requests, settings().limits.max_requests, 0
     item = _global_item()
     window = limiter.limiter.get_window_stats(item, *_global_key())
     return item.amount, window.remaining, window.reset_time
@@ -148,5 +249,5 @@ def _global_item() -> RateLimitItem:
 
 
 def _global_key() -> tuple[str, str, str]:
-    """Under which flask-limiter counts all requests of the current client."""
+    """Return the key under which flask-limiter counts all requests of the current client."""
     return KEY_PREFIX, _client(), "global"

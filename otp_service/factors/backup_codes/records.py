@@ -7,7 +7,7 @@ from typing import Any
 
 from sqlalchemy import Select, delete, func, insert, select, update
 
-from otp_service.core.database.prepared import Given, prepared
+from otp_service.core.database.statements import Given, prepared
 from otp_service.core.database.transactions import execute, fetch_one
 from otp_service.factors.backup_codes.models import BackupCode
 

@@ -8,7 +8,7 @@ from typing import Any
 from sqlalchemy import ColumnElement, Select, delete, insert, or_, select, update
 
 from otp_service.core.crypto.secrets import keyring
-from otp_service.core.database.prepared import Given, prepared
+from otp_service.core.database.statements import Given, prepared
 from otp_service.core.database.transactions import execute, fetch_one, transaction
 from otp_service.factors.totp.models import TotpAuthenticator
 

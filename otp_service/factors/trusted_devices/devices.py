@@ -16,7 +16,7 @@ from otp_service.accounts import notices, users
 from otp_service.accounts.users import Account
 from otp_service.core import clock
 from otp_service.core.crypto.secrets import keyring, new_token
-from otp_service.core.database.portable import rows_about
+from otp_service.core.database.rows import rows_about
 from otp_service.core.database.transactions import execute, fetch_all, transaction
 from otp_service.core.errors import NotFound
 from otp_service.core.services import settings

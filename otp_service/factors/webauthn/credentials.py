@@ -8,7 +8,7 @@ from typing import Any
 from sqlalchemy import ColumnElement, Select, delete, func, insert, select, update
 from sqlalchemy.exc import IntegrityError
 
-from otp_service.core.database.prepared import Given, prepared
+from otp_service.core.database.statements import Given, prepared
 from otp_service.core.database.transactions import execute, fetch_all, fetch_one, transaction, violated_constraint
 from otp_service.factors.webauthn.answers import Enrolled, Shown
 from otp_service.factors.webauthn.ceremonies import TRANSPORTS, Known

@@ -16,7 +16,7 @@ from typing import Any
 
 import pytest
 
-from otp_service.core.crypto.hash_slots import HashSlots, SlotsBusy
+from otp_service.core.crypto.hash_slots import NICENESS, HashSlots, LowPriorityThreads, SlotsBusy
 
 ROOT = Path(__file__).resolve().parents[2]
 LONG_SECONDS = 60  # longer than any test should take; nothing here depends on how long
@@ -24,7 +24,7 @@ HEADER = """
 import json, os, sys, threading, time
 from contextlib import ExitStack
 from pathlib import Path
-from otp_service.core.crypto.hash_slots import HashSlots, SlotsBusy
+from otp_service.core.crypto.hash_slots import NICENESS, HashSlots, LowPriorityThreads, SlotsBusy
 directory = Path(sys.argv[1])
 """
 HOLDER = """
@@ -346,3 +346,18 @@ def test_a_waiter_that_is_interrupted_leaves_the_slot_to_others(tmp_path: Path) 
         signal.signal(signal.SIGALRM, before)
     assert slots.waiting == 0
     assert is_free(HashSlots(tmp_path, slots=1, max_waiting=1, wait_seconds=LONG_SECONDS))
+
+
+def niceness() -> int:
+    return os.getpriority(os.PRIO_PROCESS, threading.get_native_id())
+
+
+def test_work_runs_with_a_lower_priority_and_leaves_the_callers_alone() -> None:
+    before = niceness()
+    assert LowPriorityThreads(1).run(niceness) == NICENESS
+    assert niceness() == before
+
+
+def test_what_the_work_raises_comes_through() -> None:
+    with pytest.raises(ZeroDivisionError):
+        LowPriorityThreads(1).run(lambda: 1 // 0)

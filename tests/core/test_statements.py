@@ -9,7 +9,7 @@ from sqlalchemy import Select, Update, select, update
 
 from otp_service.accounts.models import LoginThrottle, User
 from otp_service.core import clock
-from otp_service.core.database.prepared import Given, prepared, prepared_insert
+from otp_service.core.database.statements import Given, prepared, prepared_insert
 from otp_service.core.database.transactions import execute, fetch_all, fetch_one, transaction
 from tests.factories import make_person
 

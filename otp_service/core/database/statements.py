@@ -1,4 +1,4 @@
-"""Statements that are built once: building one anew each time costs more than running it."""
+"""Statements that are built once: to build one each time costs more than to run it (ADR 16)."""
 
 from collections.abc import Callable
 from functools import cache, wraps
@@ -18,11 +18,12 @@ S = TypeVar("S", bound=Executable)
 
 
 def prepared(build: Callable[..., S]) -> Callable[..., tuple[S, dict[str, Any]]]:
-    """Make of a function that builds a statement one that takes the values: `fetch_one(*_by_email(email))`.
+    """Turn a function that builds a statement into one that takes the values: `fetch_one(*_by_email(email))`.
 
-    The parameters of `build` are called with Given's, once. Values given by name are no parameters of it, but what an
-    UPDATE sets: `execute(*_of_id(user_id, locked_at=now))`. Raises TypeError for what is no column.
-    None equals nothing, as in SQL: a value that may be None wants `is_not_distinct_from`.
+    `build` is called once, with a Given for each parameter. Values passed by name are the columns that an UPDATE sets:
+    `execute(*_of_id(user_id, locked_at=now))`. Raises TypeError for a name that is not a column.
+
+    None equals nothing, as in SQL: use `is_not_distinct_from` for a value that may be None.
     """
     names = tuple(f"given_{name}" for name in signature(build).parameters)
 
@@ -33,7 +34,7 @@ def prepared(build: Callable[..., S]) -> Callable[..., tuple[S, dict[str, Any]]]
     @wraps(build)
     def with_values(*values: Any, **columns: Any) -> tuple[S, dict[str, Any]]:
         if columns:
-            _refuse_unknown(columns, statement())
+            _reject_unknown(columns, statement())
         return statement(), dict(zip(names, values, strict=True)) | columns
 
     return with_values
@@ -44,18 +45,18 @@ def prepared_insert(
 ) -> Callable[..., tuple[Insert | ReturningInsert[Any], dict[str, Any]]]:
     """Make an INSERT that takes the values by their columns' names: `execute(*_add(id=key, user_id=user_id))`.
 
-    Raises TypeError for what is no column.
+    Raises TypeError for a name that is not a column.
     """
     statement = insert(model).returning(*returning) if returning else insert(model)
 
     def with_values(**columns: Any) -> tuple[Insert | ReturningInsert[Any], dict[str, Any]]:
-        _refuse_unknown(columns, statement)
+        _reject_unknown(columns, statement)
         return statement, columns
 
     return with_values
 
 
-def _refuse_unknown(columns: dict[str, Any], statement: Any) -> None:
-    """SQLAlchemy leaves out what is given beside a statement and is no column of its table, without a word."""
+def _reject_unknown(columns: dict[str, Any], statement: Any) -> None:
+    # SQLAlchemy silently leaves out a value that is no column of the statement's table.
     if unknown := columns.keys() - statement.table.c.keys():
         raise TypeError(f"no columns of {statement.table.name}: {', '.join(sorted(unknown))}")
