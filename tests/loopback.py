@@ -2,7 +2,22 @@
 
 import ipaddress
 import sys
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
+
+_here = threading.local()
+
+
+@contextmanager
+def noticing() -> Iterator[list[tuple[Any, ...]]]:
+    """Collect the addresses that Python connects to in this thread; what C libraries open stays unseen."""
+    _here.addresses = []
+    try:
+        yield _here.addresses
+    finally:
+        del _here.addresses
 
 
 def close_the_rest() -> None:
@@ -16,3 +31,4 @@ def _refuse(event: str, arguments: tuple[Any, ...]) -> None:
     host = str(arguments[1][0])
     if host != "localhost" and not ipaddress.ip_address(host.partition("%")[0]).is_loopback:
         raise PermissionError(f"a test tried to reach {host}")
+    getattr(_here, "addresses", []).append(arguments[1])

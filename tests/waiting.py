@@ -9,9 +9,9 @@ PATIENCE_SECONDS = 120.0
 POLL_SECONDS = 0.01
 
 
-def wait_until(is_so: Callable[[], object], *, seconds: float = PATIENCE_SECONDS) -> None:
-    """Return once the condition holds. Raises AssertionError if it never does."""
-    deadline = time.monotonic() + seconds
+def wait_until(is_so: Callable[[], object], *, otherwise: Callable[[], str] = lambda: "it never happened") -> None:
+    """Return once the condition holds. Raises AssertionError, with what `otherwise` says, if it never does."""
+    deadline = time.monotonic() + PATIENCE_SECONDS
     while not is_so():
-        assert time.monotonic() < deadline, "it never happened"
+        assert time.monotonic() < deadline, otherwise()
         time.sleep(POLL_SECONDS)

@@ -129,7 +129,7 @@ def test_a_service_that_drips_or_stalls_is_given_up(server: RangeServer, seconds
     started = time.monotonic()
 
     assert not is_breached(PASSWORD, base_url=server.url, timeout_seconds=0.2)
-    assert time.monotonic() - started < 20  # about 0.4; without a bound it would never end
+    assert time.monotonic() - started < 60  # about 0.4; without a bound it would never end
 
 
 def test_a_service_that_is_away_fails_open() -> None:

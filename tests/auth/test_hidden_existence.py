@@ -289,12 +289,14 @@ def timed(make_app: MakeApp) -> Api:
     return Api(app)
 
 
+@pytest.mark.timing
 def test_a_registration_takes_the_same_time_for_everybody(app: Flask, timed: Api) -> None:
     email = make_person(app).email
     known, unknown = (lambda _: register(timed, email=email)), (lambda _: register(timed))
     assert not is_told_apart(lambda _: interleaved(timed, known, unknown))
 
 
+@pytest.mark.timing
 def test_a_request_for_a_code_takes_the_same_time_for_everybody(app: Flask, timed: Api) -> None:
     email = make_person(app).email
 
@@ -304,6 +306,7 @@ def test_a_request_for_a_code_takes_the_same_time_for_everybody(app: Flask, time
     assert not is_told_apart(lambda _: interleaved(timed, lambda _: act(email), lambda _: act(NOBODY.email)))
 
 
+@pytest.mark.timing
 def test_a_request_for_a_reset_takes_the_same_time_for_everybody(app: Flask, timed: Api) -> None:
     email = make_person(app, is_verified=True).email
 
@@ -313,6 +316,7 @@ def test_a_request_for_a_reset_takes_the_same_time_for_everybody(app: Flask, tim
     assert not is_told_apart(lambda _: interleaved(timed, lambda _: act(email), lambda _: act(NOBODY.email)))
 
 
+@pytest.mark.timing
 @pytest.mark.parametrize("route", ["verify-otp", "password-reset/confirm"])
 def test_a_wrong_code_takes_the_same_time_for_everybody(app: Flask, timed: Api, sinch: Simulator, route: str) -> None:
     assert not is_told_apart(lambda turn: wrong_codes_tell(app, timed, sinch, route, f"nobody{turn}"))

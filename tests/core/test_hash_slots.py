@@ -268,6 +268,7 @@ def test_all_who_waited_in_vain_leave_the_queue_empty(tmp_path: Path) -> None:
     assert is_free(slots)
 
 
+@pytest.mark.timing
 def test_sixteen_who_wait_a_second_burn_little_of_the_processor(tmp_path: Path) -> None:
     used_seconds = answer(PATIENCE, tmp_path)
 

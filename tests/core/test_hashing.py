@@ -165,6 +165,7 @@ def test_a_cost_outside_bcrypts_useful_range_is_refused(cost: int) -> None:
         verify_password("password", None, cost=cost)
 
 
+@pytest.mark.timing
 def test_nobody_can_tell_imported_cheap_malformed_and_unknown_users_apart_by_time() -> None:
     cost = 9
     stored = [None, hash_password("right", cost=cost), hash_password("right", cost=4), PLAIN, PREHASHED, "!"]

@@ -1,7 +1,8 @@
 """Finds loopback ports for servers that cannot pick one themselves."""
 
 import socket
-import time
+
+from tests.waiting import wait_until
 
 HOST = "127.0.0.1"
 
@@ -23,10 +24,6 @@ def is_open(port: int) -> bool:
     return True
 
 
-def wait_until_closed(port: int, *, within_seconds: float = 10) -> None:
-    """Return once nothing accepts connections there. Raises TimeoutError."""
-    deadline = time.monotonic() + within_seconds
-    while is_open(port):
-        if time.monotonic() > deadline:
-            raise TimeoutError(f"port {port} is still open after {within_seconds} s")
-        time.sleep(0.01)
+def wait_until_closed(port: int) -> None:
+    """Return once nothing accepts connections there."""
+    wait_until(lambda: not is_open(port), otherwise=lambda: f"port {port} is still open")

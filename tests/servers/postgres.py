@@ -63,7 +63,7 @@ class PostgresServer:
         """Return when connections are accepted; the first start creates the data."""
         if not (self.folder / "data").exists():
             self._create_data()
-        if not self._pg_ctl("start", "-t", "30", "-l", "log"):
+        if not self._pg_ctl("start", "-t", "120", "-l", "log"):
             raise RuntimeError(f"PostgreSQL does not start:\n{self._log()[-2000:]}")
 
     def stop(self) -> None:

@@ -5,7 +5,6 @@ import multiprocessing
 import signal
 import subprocess
 import sys
-import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -16,6 +15,7 @@ import redis
 from tests.servers import PostgresServer, ValkeyServer, create_database, free_port, shared_postgres
 from tests.servers.ports import is_open, wait_until_closed
 from tests.servers.postgres_binaries import find_binaries, reachable_copy
+from tests.waiting import wait_until
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -41,13 +41,6 @@ def query(url: str, statement: str) -> str:
             return str(cursor.fetchone()[0]) if cursor.description else ""
     finally:
         connection.close()
-
-
-def wait_until_gone(folder: Path, within_seconds: float = 10) -> None:
-    deadline = time.monotonic() + within_seconds
-    while folder.exists():
-        assert time.monotonic() < deadline
-        time.sleep(0.02)
 
 
 def test_a_free_port_can_be_listened_on() -> None:
@@ -152,7 +145,7 @@ def test_a_shared_postgres_goes_with_its_last_user_however_that_ends(tmp_path: P
         process.communicate()
         wait_until_closed(port)  # its own Valkey
 
-    wait_until_gone(folder)
+    wait_until(lambda: not folder.exists())
     with pytest.raises(psycopg2.OperationalError):
         query(url, "SELECT 1")
 

@@ -6,14 +6,12 @@ import shutil
 import signal
 import socket
 import subprocess
-import time
 from pathlib import Path
 from typing import Self
 
 from tests.servers.folder import ServerFolder
 from tests.servers.ports import HOST, free_port
-
-START_SECONDS = 10
+from tests.waiting import wait_until
 
 
 class ValkeyServer:
@@ -30,7 +28,7 @@ class ValkeyServer:
         return f"redis://{HOST}:{self.port}/0"
 
     def start(self) -> None:
-        """Return when commands are answered. Raises RuntimeError."""
+        """Return when commands are answered."""
         folder = self._folder.path
         subprocess.run(
             [self._binary, *self._options()],
@@ -41,11 +39,7 @@ class ValkeyServer:
             stderr=subprocess.DEVNULL,
             start_new_session=True,  # out of reach of Ctrl-C
         )
-        deadline = time.monotonic() + START_SECONDS
-        while not self._answers():
-            if time.monotonic() > deadline:
-                raise RuntimeError(f"Valkey does not start:\n{(folder / 'log').read_text()[-2000:]}")
-            time.sleep(0.01)
+        wait_until(self._answers, otherwise=lambda: f"Valkey does not start:\n{(folder / 'log').read_text()[-2000:]}")
 
     def stop(self) -> None:
         """Shut down; connections are refused until `start()`."""
