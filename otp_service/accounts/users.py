@@ -65,7 +65,7 @@ IS_VERIFIED = select(User.phone_verified_at.is_not(None)).where(User.id == sessi
 _WITH_SESSION = _BY_ID.where(sessions.LIVE.exists())
 
 
-def find(*conditions: ColumnElement[bool]) -> Account | None:
+def _find(*conditions: ColumnElement[bool]) -> Account | None:
     """Return the user that meets the conditions."""
     row = fetch_one(select(*COLUMNS).where(*conditions))
     return Account(*row) if row else None
@@ -73,12 +73,12 @@ def find(*conditions: ColumnElement[bool]) -> Account | None:
 
 def find_by_email(email: str) -> Account | None:
     """Return the user with a canonical address."""
-    return find(User.email == email)
+    return _find(User.email == email)
 
 
 def find_by_phone_number(phone_number: str) -> Account | None:
     """Return the user who holds an E.164 number."""
-    return find(holds(phone_number))
+    return _find(holds(phone_number))
 
 
 def find_by_id(user_id: int) -> Account | None:
@@ -149,7 +149,7 @@ def get_by_recipient(*, email: str | None, phone_number: str | None) -> Account:
     Raises UserNotFound.
     """
     condition = User.email == email if email is not None else holds(phone_number)
-    return _present(find(condition, User.locked_at.is_(None)))
+    return _present(_find(condition, User.locked_at.is_(None)))
 
 
 def list_all(*, limit: int) -> list[Account]:
