@@ -7,7 +7,8 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from otp_service.config.reader import Reader, decoded_base64, is_weak
+from otp_service.config.reader import Reader, is_weak
+from otp_service.core.text import decoded_base64
 
 JWT_ALGORITHMS = ("HS256", "ES256", "EdDSA", "RS256")
 AES_KEY_BYTES = 32

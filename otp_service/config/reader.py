@@ -1,7 +1,5 @@
 """Reads typed settings from the texts of the environment, and gathers every fault."""
 
-import base64
-import ipaddress
 import re
 from collections.abc import Callable, Mapping
 from itertools import pairwise
@@ -150,25 +148,8 @@ def split_address(text: str) -> SplitResult | None:
     return parts if has_place or (parts.scheme == "unix" and parts.path) else None
 
 
-def is_loopback(host: str) -> bool:
-    """Whether a host name or address means this machine."""
-    try:
-        address = ipaddress.ip_address(host)
-    except ValueError:
-        return host.rstrip(".").lower() in {"localhost", "host.docker.internal"}
-    return address.is_loopback or address.is_unspecified
-
-
-def decoded_base64(text: str) -> bytes:
-    """The bytes of a text in base64, of either alphabet; empty when it is none."""
-    try:
-        return base64.b64decode(text.replace("-", "+").replace("_", "/"), validate=True)
-    except ValueError:
-        return b""
-
-
 def is_weak(secret: str | bytes) -> bool:
-    """Whether a secret was surely not drawn at random: an example, few characters, or mostly a run of neighbours."""
+    """Whether a secret is surely not random: an example, of few characters, or mostly a run of neighbors."""
     codes = secret if isinstance(secret, bytes) else [ord(character) for character in secret]
     steps = sum(abs(right - left) <= 1 for left, right in pairwise(codes))
     is_example = isinstance(secret, str) and any(word in secret.lower() for word in PLACEHOLDERS)

@@ -2,7 +2,9 @@
 
 from dataclasses import dataclass, field
 
-from otp_service.config.reader import Reader, decoded_base64, is_loopback, split_address
+from otp_service.config.reader import Reader, split_address
+from otp_service.core.addresses import is_this_machine
+from otp_service.core.text import decoded_base64
 from otp_service.simulator.settings import DEMO_KEY, DEMO_SECRET
 
 SINCH_URL = "https://verification.api.sinch.com"
@@ -44,7 +46,7 @@ def _base_url(read: Reader, key: str) -> str:
     parts = split_address(base_url)
     if parts is None or parts.scheme not in {"http", "https"} or "@" in base_url:
         read.fault("SINCH_BASE_URL", "is no address of a server", f"hold one such as {SINCH_URL}")
-    elif read.production and (parts.scheme != "https" or is_loopback(parts.hostname or "")):
+    elif read.production and (parts.scheme != "https" or is_this_machine(parts.hostname or "")):
         read.fault("SINCH_BASE_URL", f"holds {base_url!r}", f"hold {SINCH_URL}: no simulator in production")
     return base_url
 
@@ -55,7 +57,7 @@ def _check_credentials(read: Reader, key: str, secret: str | None) -> None:
     if not secret:
         read.fault("SINCH_APP_SECRET", "is not set", "hold the application secret of your Sinch dashboard")
         return
-    if not decoded_base64(secret + "=" * (-len(secret) % 4)):
+    if not decoded_base64(secret, needs_padding=False):
         read.fault("SINCH_APP_SECRET", "is no base64", "hold the application secret as the dashboard shows it")
 
 

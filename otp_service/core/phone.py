@@ -10,7 +10,7 @@ from phonenumbers import PhoneNumberType
 SPELLING = re.compile(r"(?:tel:)?[\s ]*[+＋0-9０-９(][0-9０-９\s ().\-‐‑‒–/]{4,40}", re.IGNORECASE)
 SHOWN_DIGITS = 4
 _SEPARATORS = re.compile(r"^tel:|[\s().\-/]", re.IGNORECASE | re.ASCII)
-_E164 = re.compile(r"\+[1-9][0-9]{6,14}")
+E164 = r"\+[1-9][0-9]{6,14}"
 E164_LENGTH = 16  # `+` and 15 digits (ITU-T E.164, section 6); some German numbers are valid and longer
 
 
@@ -76,7 +76,7 @@ def parse_caller(text: str, *, default_region: str | None = None) -> str | None:
         return number.e164
     digits = _SEPARATORS.sub("", text)
     digits = f"+{digits[2:]}" if digits.startswith("00") else digits
-    return digits if _E164.fullmatch(digits) else None
+    return digits if re.fullmatch(E164, digits) else None
 
 
 def is_country(code: str) -> bool:

@@ -1,5 +1,6 @@
-"""Texts: characters that control a terminal or the direction of a line, and language tags."""
+"""Texts: base64, language tags, and characters that control a terminal or the direction of a line."""
 
+import base64
 import unicodedata
 
 STEERING = frozenset({"Cc", "Cf", "Cs", "Zl", "Zp"})
@@ -8,9 +9,22 @@ STEERING = frozenset({"Cc", "Cf", "Cs", "Zl", "Zp"})
 HARMLESS = frozenset("\u200c\u200d\u200e\u200f\u061c")
 """Of the format characters, the joiners (Persian, Indian scripts, emoji) and the marks that turn nothing around."""
 
-
 LANGUAGE_TAG = r"[A-Za-z]{2,3}(-[A-Za-z0-9]{2,8}){0,3}"
 """The form of a language tag (BCP 47) such as en or pt-BR, as far as this service accepts them."""
+
+
+def base64url(raw: bytes) -> str:
+    """Return bytes in base64url without padding (RFC 7515, section 2)."""
+    return base64.urlsafe_b64encode(raw).rstrip(b"=").decode()
+
+
+def decoded_base64(text: str, *, needs_padding: bool = True) -> bytes:
+    """Return the bytes of a text in base64 of either alphabet; empty for any other text."""
+    padding = "" if needs_padding else "=" * (-len(text) % 4)
+    try:
+        return base64.b64decode(f"{text}{padding}".replace("-", "+").replace("_", "/"), validate=True)
+    except ValueError:
+        return b""
 
 
 def primary_language(locale: str | None) -> str:

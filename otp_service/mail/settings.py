@@ -8,7 +8,8 @@ from email.utils import parseaddr
 from pathlib import Path
 from urllib.parse import parse_qs, unquote
 
-from otp_service.config.reader import Reader, is_loopback, split_address
+from otp_service.config.reader import Reader, split_address
+from otp_service.core.addresses import is_this_machine
 
 TLS = ("starttls", "tls", "none")
 PORTS = {"starttls": 587, "tls": 465, "none": 25}
@@ -44,7 +45,7 @@ class MailSettings:
 def read_mail(read: Reader) -> MailSettings:
     """Read SMTP_* and MAIL_FROM."""
     server = _server(read)
-    if server and read.production and server.user and server.tls == "none" and not is_loopback(server.host):
+    if server and read.production and server.user and server.tls == "none" and not is_this_machine(server.host):
         read.fault(
             "SMTP_TLS", "is none although SMTP_PASSWORD is set", "be starttls or tls, so that the password is encrypted"
         )

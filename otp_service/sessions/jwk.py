@@ -1,6 +1,5 @@
 """Key pairs for signing, and their public halves as JSON Web Keys (RFC 7517, RFC 7518, RFC 8037)."""
 
-import base64
 import hashlib
 import json
 from collections.abc import Callable
@@ -9,6 +8,8 @@ from typing import Any
 import jwt
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
 from cryptography.hazmat.primitives.serialization import load_pem_private_key
+
+from otp_service.core.text import base64url
 
 PrivateKey = ec.EllipticCurvePrivateKey | ed25519.Ed25519PrivateKey | rsa.RSAPrivateKey
 PublicKey = ec.EllipticCurvePublicKey | ed25519.Ed25519PublicKey | rsa.RSAPublicKey
@@ -60,4 +61,4 @@ def _members(key: PublicKey, algorithm: str) -> dict[str, str]:
 
 def _thumbprint(members: dict[str, str]) -> str:
     digest = hashlib.sha256(json.dumps(members, separators=(",", ":"), sort_keys=True).encode()).digest()
-    return base64.urlsafe_b64encode(digest).rstrip(b"=").decode()
+    return base64url(digest)

@@ -4,11 +4,12 @@ import re
 from dataclasses import dataclass
 from typing import Any
 
+from otp_service.core.phone import E164
 from otp_service.core.text import LANGUAGE_TAG
 from otp_service.sinch.api_types import Channel
 from otp_service.sinch.transport import Call, Operation
 
-_E164 = re.compile(r"\+[1-9][0-9]{6,14}")
+_E164 = re.compile(E164)
 _REFERENCE = re.compile(r"[A-Za-z0-9][A-Za-z0-9._~-]{0,127}")  # one path segment that needs no encoding
 _LOCALE = re.compile(LANGUAGE_TAG)
 _MAX_PROOF_LENGTH = 32

@@ -1,11 +1,11 @@
 """The settings of the Sinch client: address, credentials, time-outs and limits."""
 
-import ipaddress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 from urllib.parse import urlsplit
 
+from otp_service.core.addresses import is_loopback
 from otp_service.sinch.signing import decode_secret
 
 _PREFIX = "/verification/v1"
@@ -78,7 +78,7 @@ class SinchSettings:
         has_extras = parts.query or parts.fragment or parts.username or parts.path not in ("", _PREFIX)
         if not is_plain or has_extras or _port_is_bad(self._address()):
             raise ValueError(f"the Sinch base URL must be a host, or a host with {_PREFIX}")
-        if parts.scheme == "http" and self.auth == "basic" and not _is_loopback(parts.hostname or ""):
+        if parts.scheme == "http" and self.auth == "basic" and not is_loopback(parts.hostname or ""):
             raise ValueError("basic authentication over http would expose the Sinch secret to the network: use https")
 
 
@@ -87,10 +87,3 @@ def _port_is_bad(address: str) -> bool:
         return urlsplit(address).port == 0
     except ValueError:
         return True
-
-
-def _is_loopback(host: str) -> bool:
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return host == "localhost"

@@ -5,10 +5,10 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from otp_service.core import allowances
+from otp_service.core.addresses import network_of
 from otp_service.core.allowances import DAY, HOUR, Allowance
 from otp_service.core.crypto.secrets import keyring
 from otp_service.core.services import settings
-from otp_service.core.web.tracing import network_of
 from otp_service.verifications.errors import OtpCooldown, OtpSendLimit
 
 MINUTE = 60

@@ -1,6 +1,5 @@
 """Encryption at rest, keyed hashes and random tokens: everything that the database must not give away."""
 
-import base64
 import hashlib
 import hmac
 import secrets
@@ -11,6 +10,7 @@ from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
 from otp_service.core.services import services
+from otp_service.core.text import base64url, decoded_base64
 
 NONCE_BYTES = 12
 TOKEN_BYTES = 32
@@ -41,13 +41,13 @@ class Keyring:
         """Encrypt a text for the place that `context` names, for instance `verifications.provider_id:<row id>`."""
         nonce = secrets.token_bytes(NONCE_BYTES)
         sealed = self._ciphers[self._current].encrypt(nonce, value.encode(), context.encode())
-        return f"{self._current}.{_encode(nonce + sealed)}"
+        return f"{self._current}.{base64url(nonce + sealed)}"
 
     def open(self, sealed: str, *, context: str) -> str:
         """Decrypt what `seal` made for the same context. Raises Unreadable."""
         key_id, _, text = sealed.partition(".")
         try:
-            raw = base64.urlsafe_b64decode(text + "=" * (-len(text) % 4))
+            raw = decoded_base64(text, needs_padding=False)
             return self._ciphers[key_id].decrypt(raw[:NONCE_BYTES], raw[NONCE_BYTES:], context.encode()).decode()
         except (KeyError, InvalidTag, ValueError) as error:  # the last for a text that was cut or never sealed
             raise Unreadable(context) from error
@@ -59,7 +59,7 @@ class Keyring:
     def digests(self, value: str, *, purpose: str) -> tuple[str, ...]:
         """The hash under each key in use: what a look-up compares with, so that key rotation forgets nothing."""
         message = f"{purpose}\x00{value}".encode()
-        return tuple(_encode(hmac.digest(key, message, hashlib.sha256)) for key in self._hash_keys)
+        return tuple(base64url(hmac.digest(key, message, hashlib.sha256)) for key in self._hash_keys)
 
 
 def keyring() -> Keyring:
@@ -73,12 +73,8 @@ def new_token(prefix: str) -> str:
 
 
 def _key_id(key: bytes) -> str:
-    return _encode(hashlib.sha256(b"otp_service key id" + key).digest()[:6])
+    return base64url(hashlib.sha256(b"otp_service key id" + key).digest()[:6])
 
 
 def _derive(key: bytes, info: bytes) -> bytes:
     return HKDF(algorithm=hashes.SHA256(), length=32, salt=None, info=info).derive(key)
-
-
-def _encode(raw: bytes) -> str:
-    return base64.urlsafe_b64encode(raw).rstrip(b"=").decode()

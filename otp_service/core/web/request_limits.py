@@ -17,9 +17,10 @@ from limits import RateLimitItem, RateLimitItemPerSecond
 from limits.storage import MemoryStorage, RedisStorage, Storage
 from werkzeug.exceptions import HTTPException
 
+from otp_service.core.addresses import network_of
 from otp_service.core.errors import InvalidInput, NotAuthenticated, TooMany
 from otp_service.core.services import services, settings
-from otp_service.core.web.tracing import client_address, network_of
+from otp_service.core.web.tracing import client_address
 
 UNLIMITED = frozenset({"ops.health", "ops.ready"})
 """Endpoints that machines ask every few seconds: neither limited nor logged at INFO."""

@@ -6,6 +6,7 @@ from typing import Any
 from marshmallow import ValidationError, fields, validate
 
 from otp_service.core import phone
+from otp_service.core.phone import E164
 from otp_service.core.services import settings
 from otp_service.core.web.schema import one_fault
 from otp_service.sinch import Channel
@@ -26,7 +27,7 @@ class CodeField(fields.String):
             error_messages=one_fault(CODE_FAULT),
             metadata={
                 "description": "For a flash call the number that rang, in E.164.",
-                "pattern": r"[0-9]{4,6}|\+[1-9][0-9]{6,14}",
+                "pattern": rf"[0-9]{{4,6}}|{E164}",
                 "examples": ["4821", "+18156001234"],
             },
             **options,

@@ -9,8 +9,8 @@ import uuid
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
-from otp_service.config.reader import decoded_base64
 from otp_service.core.services import settings
+from otp_service.core.text import decoded_base64
 from otp_service.factors.webauthn.answers import Assertion, Attestation, Enrolled, Shown
 from otp_service.factors.webauthn.errors import PasskeysOff, Refused
 from otp_service.factors.webauthn.settings import WebAuthnSettings
@@ -81,7 +81,7 @@ def signed_challenge(client_data: bytes) -> bytes:
     """The challenge that an answer names. Raises Refused; for a page inside a page of somebody else, too."""
     try:
         said = json.loads(client_data)
-        challenge = decoded_base64(said["challenge"] + "=" * (-len(said["challenge"]) % 4))
+        challenge = decoded_base64(said["challenge"], needs_padding=False)
         is_framed = bool(said.get("crossOrigin")) or "topOrigin" in said
     except (ValueError, TypeError, KeyError, AttributeError, RecursionError, binascii.Error) as error:
         raise Refused("the client data cannot be read") from error

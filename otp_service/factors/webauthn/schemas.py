@@ -5,7 +5,7 @@ from typing import Any
 
 from marshmallow import EXCLUDE, ValidationError, fields, post_load, validate
 
-from otp_service.config.reader import decoded_base64
+from otp_service.core.text import decoded_base64
 from otp_service.core.web.schema import OpenOut, Schema, one_fault, text
 from otp_service.factors.webauthn.answers import Assertion, Attestation
 
@@ -27,7 +27,7 @@ class Base64UrlField(fields.String):
     def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> bytes:  # type: ignore[override]
         written = super()._deserialize(value, attr, data, **kwargs)
         bare = written.rstrip("=")
-        decoded = decoded_base64(bare + "=" * (-len(bare) % 4)) if _BASE64URL.fullmatch(written) else b""
+        decoded = decoded_base64(bare, needs_padding=False) if _BASE64URL.fullmatch(written) else b""
         if not decoded or (self._maximum is not None and len(decoded) > self._maximum):
             raise ValidationError(CREDENTIAL_FAULT)
         return decoded

@@ -1,0 +1,56 @@
+"""IP addresses: their one spelling, whom they count for, and which of them mean this machine."""
+
+import ipaddress
+import re
+from functools import lru_cache
+
+IP_LENGTH = 45
+_IN_BRACKETS = re.compile(r"\[(?P<address>[^\]]*)\](:[0-9]*)?")
+_WITH_PORT = re.compile(r"(?P<address>[0-9.]+):[0-9]*")
+
+
+@lru_cache(maxsize=4_096)
+def plain_address(text: str) -> str:
+    """Return the address that a socket or a proxy's header names, in its one spelling; `unknown` for any other text.
+
+    Proxies write `192.0.2.1:5555`, `[2001:db8::1]:5555`, and quotes around it (RFC 7239, section 6).
+    """
+    bare = text.strip().strip('"')
+    found = _IN_BRACKETS.fullmatch(bare) or _WITH_PORT.fullmatch(bare)
+    try:
+        address = ipaddress.ip_address((found["address"] if found else bare).partition("%")[0])
+    except ValueError:
+        return "unknown" if bare else ""
+    return str(getattr(address, "ipv4_mapped", None) or address)
+
+
+@lru_cache(maxsize=4_096)
+def network_of(ip: str) -> str:
+    """Return the network that an address counts for: of IPv6 the /64, because one customer has all of it (ADR 10)."""
+    try:
+        address = ipaddress.ip_address(ip.partition("%")[0])
+    except ValueError:
+        return ip[:IP_LENGTH]
+    if isinstance(address, ipaddress.IPv4Address):
+        return str(address)
+    return str(address.ipv4_mapped or ipaddress.ip_network((address, 64), strict=False))
+
+
+def is_loopback(host: str) -> bool:
+    """Whether data for a host name or address never leaves this machine."""
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
+
+
+def is_this_machine(host: str) -> bool:
+    """Whether a host name or address leads to this machine: also `0.0.0.0`, and Docker's name for its host.
+
+    Use `is_loopback` to decide whether a secret may travel unencrypted.
+    """
+    try:
+        address = ipaddress.ip_address(host)
+    except ValueError:
+        return host.rstrip(".").lower() in {"localhost", "host.docker.internal"}
+    return address.is_loopback or address.is_unspecified
