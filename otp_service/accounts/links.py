@@ -50,6 +50,7 @@ def issue(
     """Return a new token. Earlier tokens of the user for the same purpose stop working."""
     token = new_token("lk")
     with transaction():
+        # Only the newest link works: one that went to a wrong address or an old mailbox ends with the next.
         execute(*_unspent(user_id, purpose, spent_at=now))
         execute(
             *_add(

@@ -17,6 +17,7 @@ def hash_password(password: str, *, field: str = "password") -> str:
 
     Raises InvalidInput about `field` if the password is known from a breach, SlotsBusy (503) if too many requests wait.
     """
+    # Outside the slot: a slow look-up must not keep others from hashing.
     lookup = settings().passwords.breach_lookup_url
     if lookup and is_breached(password, base_url=lookup):
         raise InvalidInput(fields={field: ["Password is known from a data breach: choose another one."]})
@@ -44,6 +45,7 @@ def compare(password: str, stored: str | None, *, may_upgrade: bool) -> tuple[bo
     with _slots().hold():
         result = _aside(lambda: hashing.verify_password(password, stored, cost=cost))
         is_due = may_upgrade and result.matches and result.needs_upgrade
+        # In the same slot: after a right password, the upgrade must neither wait again nor be rejected.
         upgraded = _aside(lambda: hashing.hash_password(password, cost=cost)) if is_due else None
     return result.matches, upgraded
 

@@ -50,7 +50,7 @@ def show(caller: Caller) -> Profile:
 
 def edit(caller: Caller, changes: dict[str, str | None], *, client: ClientInfo) -> Profile:
     """Change display name or locale. Raises PhoneUnverified, InvalidToken."""
-    show(caller)
+    show(caller)  # checks the session and the number first
     with transaction():
         if changes:
             users.edit(caller.user_id, **changes)

@@ -60,6 +60,7 @@ def clear(subject: str) -> None:
 
 def move(old: str, new: str) -> None:
     """Let an account's failures follow it to another address; of two waits the longer one stays."""
+    # Else changing the address and back would give an attacker a fresh set of guesses.
     names = ("failures", "last_failed_at", "waits_until")
     columns = [getattr(LoginThrottle, name) for name in names]
     stored = select(literal(new), *columns).where(LoginThrottle.subject == old)

@@ -195,6 +195,7 @@ def set_password_hash(user_id: int, password_hash: str, *, now: datetime) -> Non
 
     Raises UserNotFound.
     """
+    # What the old password led to must not outlive it: a challenge that waits for its second factor is void.
     values = {"password_hash": password_hash, "password_changed_at": now, "challenges_void_before": now}
     if execute(update(User).where(User.id == user_id).values(**values)).rowcount != 1:
         raise UserNotFound

@@ -31,12 +31,13 @@ def set_password(*, token: str, new_password: str, client: ClientInfo) -> None:
         raise InvalidToken
     user_id = link.user_id
     account = users.get(user_id)
+    # Hashed before the link is spent: a rejected password or a full queue leaves the link for another try.
     password_hash = password_hashing.hash_for(new_password, email=account.email, phone_number=account.phone_number)
     now = clock.now()
     with transaction():
         links.spend(token, LinkPurpose.SET_PASSWORD, now=now)
         if link.created_at < users.get(user_id).password_changed_at:
-            raise InvalidToken  # the user has set another password since: an old link must not replace it
+            raise InvalidToken  # an old link must not replace a password that the user has set since
         users.set_password_hash(user_id, password_hash, now=now)
         sessions.end_all(user_id, now=now)
         audit.record("password.set_by_link", user_id=user_id, client=client, at=now)

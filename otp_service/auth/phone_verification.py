@@ -68,6 +68,7 @@ def _send(named: Named, channel: Channel | None, client: ClientInfo) -> verifica
 
 def _announce(named: Named, channel: Channel, client: ClientInfo) -> Announcement:
     """Count the request by name, and look the name up only after the response (ADR 18)."""
+    # What is wrong with the number itself says nothing about an account, so it may be raised now.
     if named.phone_number is not None:
         channel = fallback.ways(named.phone_number, channel)[0].channel
     by_name.take_send(Purpose.PHONE_VERIFICATION, named.name, ip=client.ip, now=clock.now())
@@ -97,6 +98,7 @@ def _verify(named: Named, code: str, client: ClientInfo) -> Verified:
         code=code,
         purpose=Purpose.PHONE_VERIFICATION,
         client=client,
+        # A stranger's wrong codes must not use up the tries of an owner who has verified the phone (ADR 13).
         is_anonymous=account.is_verified,
     )
     verifications.redeem(proof, client=client, now=clock.now())

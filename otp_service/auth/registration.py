@@ -25,6 +25,7 @@ def register(*, email: str, password: str, phone_number: str, client: ClientInfo
         with even_timing().even():
             _register_hidden(email, password, phone_number, client)
         return None
+    # Before the hash: a taken address costs no slot. The constraints decide in the end.
     registrations.refuse_taken(email=email, phone_number=phone_number)
     password_hash = password_hashing.hash_password(password)
     return _add(email, password_hash, phone_number, client)
@@ -40,6 +41,7 @@ def _register_hidden(email: str, password: str, phone_number: str, client: Clien
 
 
 def _add(email: str, password_hash: str, phone_number: str, client: ClientInfo, *, may_share: bool = False) -> int:
+    # One transaction: a registration without its link, or a link without its registration, cannot exist (ADR 12).
     with transaction():
         account = registrations.create(
             email=email,

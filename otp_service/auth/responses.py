@@ -34,6 +34,7 @@ def present_sign_in(result: SignIn) -> dict[str, Any]:
         "expires_in": challenge.expires_in,
         "methods": list(result.methods),
         **({"default_method": result.default_method} if result.default_method else {}),
+        # Masked: a right password alone must not reveal the number.
         **({"phone_number": phone.mask(result.phone_number)} if result.phone_number else {}),
     }
 

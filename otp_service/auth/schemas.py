@@ -32,6 +32,7 @@ class RegisterIn(Schema):
     password = password("Provide a password.")
     phone_number = PhoneField(required=True)
 
+    # Also with faults of other fields, so that one response lists all of them.
     @validates_schema(skip_on_field_errors=False)
     def _check_password(self, data: dict[str, Any], **_: Any) -> None:
         if "password" in data:

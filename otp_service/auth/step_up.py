@@ -66,6 +66,7 @@ def step_up(
     proof = factor.prove(_ask(caller, client), answer)
     now = clock.now()
     with transaction():
+        # The account before the code, as in a sign-in: two requests that redeem one code cannot deadlock.
         _hold(account)
         proof.redeem(client=client, now=now)
         is_verified = users.get(account.id).is_verified

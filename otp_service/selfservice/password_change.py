@@ -23,9 +23,10 @@ def change(caller: Caller, *, current_password: str, new_password: str, client: 
     password_hash = password_hashing.hash_password(new_password, field="newPassword")
     now = clock.now()
     with transaction():
+        # Under the lock: of parallel changes with the same old password, one wins (ADR 3).
         held = users.find_and_hold(account.id)
         if held is None or held.password_changed_at != account.password_changed_at:
-            raise InvalidCredentials  # another request set a password while this one compared the old one
+            raise InvalidCredentials
         users.set_password_hash(account.id, password_hash, now=now)
         ended = sessions.end_all(account.id, now=now, keep=caller.session_id)
         tokens = sessions.renew(caller, is_verified=held.is_verified, now=now)

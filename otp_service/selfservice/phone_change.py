@@ -53,6 +53,7 @@ def confirm(caller: Caller, *, code: str, client: ClientInfo) -> str:
         if before is None:
             raise InvalidToken  # the session ended while the provider checked the code
         verifications.redeem(proof, client=client, now=now)
+        # An intruder may have signed in before this change: only the session that verified the number goes on.
         users.void_challenges(before.id, now=now)
         trusted_devices.end_all(before.id, now=now)
         ended = sessions.end_all(before.id, now=now, keep=caller.session_id)
@@ -69,6 +70,7 @@ def undo(token: str, *, client: ClientInfo) -> None:
     now = clock.now()
     change = earlier_numbers.get(token, now=now)
     with transaction():
+        # First of all: it takes the turn of the number, before the rows that the rest locks (ADR 17).
         numbers.restore(change.user_id, phone_number=change.earlier_number, now=now)
         earlier_numbers.close(change)
         verifications.end_of_number(change.earlier_number, owner_id=change.user_id, now=now)
