@@ -8,8 +8,8 @@ from otp_service import config
 from otp_service.accounts.settings import LinkSettings, read_existence, read_links
 from otp_service.config import ROOT, ConfigError, environment
 from otp_service.config.reader import SectionReader
+from otp_service.factors.registry import FACTORS
 from otp_service.factors.settings import read_trusted_devices
-from otp_service.factors.webauthn.settings import read_webauthn
 from otp_service.mail.settings import MailSettings, read_mail
 from otp_service.sinch import SinchSettings
 from otp_service.verifications.settings import DeliverySettings, read_delivery
@@ -23,7 +23,7 @@ READERS: tuple[SectionReader, ...] = (
     read_existence,
     read_links,
     read_trusted_devices,
-    read_webauthn,
+    *(factor.settings for factor in FACTORS if factor.settings is not None),
 )
 
 

@@ -7,7 +7,6 @@ from flask import Blueprint, Flask
 
 from otp_service import __version__, jobs
 from otp_service.accounts.settings import ExistenceSettings
-from otp_service.auth import passkey_views
 from otp_service.auth import views as auth_views
 from otp_service.auth.step_up import requirement_of
 from otp_service.config import Config, ConfigError
@@ -24,10 +23,8 @@ from otp_service.core.web.problems import API_PREFIX
 from otp_service.core.web.request_limits import LimitStore
 from otp_service.extensions import MIGRATIONS, db, jwt, migrate
 from otp_service.factors import views as factor_views
-from otp_service.factors.backup_codes import views as backup_code_views
-from otp_service.factors.totp import views as totp_views
+from otp_service.factors.registry import FACTORS
 from otp_service.factors.trusted_devices import views as trusted_device_views
-from otp_service.factors.webauthn import views as webauthn_views
 from otp_service.operators import commands
 from otp_service.ops import views as ops_views
 from otp_service.recovery import views as recovery_views
@@ -50,11 +47,9 @@ UNDER_THE_API: tuple[Blueprint, ...] = (
     selfservice_views.account,
     auth_views.email,
     auth_views.mfa,
-    passkey_views.bp,
+    *auth_views.alone,
     recovery_views.bp,
-    totp_views.bp,
-    webauthn_views.bp,
-    backup_code_views.bp,
+    *(factor.blueprint for factor in FACTORS if factor.blueprint is not None),
     trusted_device_views.bp,
 )
 

@@ -11,11 +11,11 @@ from otp_service.core.web.schema import Flag, OpenOut, Schema, text
 from otp_service.factors import registry
 from otp_service.factors.contract import Factor
 from otp_service.factors.phone.fields import CodeField, channel
-from otp_service.factors.schemas import AnswerIn, method, method_fault
+from otp_service.factors.schemas import ResponseIn, method, method_fault
 
 NAME_FAULT = "Provide exactly one of challengeToken, email and phoneNumber."
 TOKEN_LENGTH = 200
-METHODS = (*registry.WORDS, PASSWORD)
+METHODS = (*registry.METHOD_NAMES, PASSWORD)
 METHOD_FAULT = method_fault(METHODS)
 PASSWORD_FAULT = "Provide your password."  # noqa: S105 - a sentence
 
@@ -145,7 +145,7 @@ class ChallengeIn(Schema):
 def answer_to_challenge(factor: Factor) -> type[Schema]:
     """Make the body of a factor's sign-in route: the challenge, and the factor's own fields."""
     parts = {"remember_device": remember_device()}
-    return type(f"{factor.kind.title().replace('_', '')}SignInIn", (factor.answer, ChallengeIn), parts)
+    return type(f"{factor.kind.title().replace('_', '')}SignInIn", (factor.response, ChallengeIn), parts)
 
 
 class OfferOut(OpenOut):
@@ -189,7 +189,7 @@ class StepUpOptionsIn(Schema):
     method = method()
 
 
-class StepUpIn(AnswerIn):
+class StepUpIn(ResponseIn):
     """A response by one of the account's methods, and the password where the method alone is a single factor."""
 
     password = password(PASSWORD_FAULT, is_required=False)
@@ -197,13 +197,13 @@ class StepUpIn(AnswerIn):
 
     @validates_schema(skip_on_field_errors=True)
     def _check_password(self, data: dict[str, Any], **_: Any) -> None:
-        if "password" not in data and (data["method"] == PASSWORD or registry.of_word(data["method"]).needs_password):
+        if "password" not in data and (data["method"] == PASSWORD or registry.get(data["method"]).needs_password):
             raise ValidationError(PASSWORD_FAULT, "password")
 
     @post_load
     def _gather(self, data: dict[str, Any], **_: Any) -> dict[str, Any]:
-        answer = self.load_answer(data, Schema if data["method"] == PASSWORD else None)
-        return {"password": None, **data, "answer": answer}
+        response = self.load_response(data, Schema if data["method"] == PASSWORD else None)
+        return {"password": None, **data, "response": response}
 
 
 class SteppedUpOut(Schema):

@@ -19,7 +19,7 @@ from otp_service.core.errors import ServiceError
 from otp_service.core.services import settings
 from otp_service.core.web.tracing import ClientInfo
 from otp_service.factors import defaults, registry, trusted_devices
-from otp_service.factors.contract import Ask, Factor
+from otp_service.factors.contract import AloneSignIn, Factor, ProofRequest
 from otp_service.factors.errors import MethodNotEnrolled
 from otp_service.sessions import Tokens
 from otp_service.sinch import Channel
@@ -64,7 +64,7 @@ def login(*, email: str, password: str, client: ClientInfo, device_token: str | 
     started = clock.now()
     account = authentication.authenticate(email=email, password=password, client=client)
     now = clock.now()
-    if settings().sign_in.mfa_policy == "enrolment" and account.is_verified and not registry.chosen(account.id):
+    if settings().sign_in.mfa_policy == "enrolment" and account.is_verified and not registry.second_steps(account.id):
         return SignIn(account.id, tokens=_start_without_factor(account.id, client, started, now))
     if device_token is not None:
         tokens = _start_on_device(account.id, device_token, client, started, now)
@@ -133,22 +133,22 @@ def may_be_strangers_number(account: Account) -> bool:
 def offer(challenge_token: str, factor: Factor, *, client: ClientInfo) -> dict[str, Any]:
     """Return what the client needs for this factor. Raises InvalidToken and what Factor.offer raises."""
     challenge = challenges.find_open(challenge_token, now=clock.now())
-    return factor.offer(_ask(challenge, client))
+    return registry.offer(factor, _proof_request(challenge, client))
 
 
 def complete(
-    challenge_token: str, factor: Factor, answer: dict[str, Any], *, remember: bool, client: ClientInfo
+    challenge_token: str, factor: Factor, response: dict[str, Any], *, remember: bool, client: ClientInfo
 ) -> Verified:
     """Check a factor and sign the holder of the challenge in; with `remember`, trust this device from now on.
 
-    Raises InvalidToken, MethodNotEnrolled if the phone is not enough for this account, and what Factor.prove raises.
+    Raises InvalidToken, MethodNotEnrolled if the phone is not enough for this account, and what Factor.verify raises.
     """
     challenge = challenges.find_open(challenge_token, now=clock.now())
     user_id, acr = challenge.account.id, registry.level_of(factor)
     if acr != "aal2" and acr != registry.best_level(registry.methods(user_id)):
         raise MethodNotEnrolled
     # Outside the transaction: the factor may ask the provider (ADR 4).
-    proof = factor.prove(_ask(challenge, client), answer)
+    proof = factor.verify(_proof_request(challenge, client), response)
     now = clock.now()
     with transaction():
         # The challenge first: it locks the account, and of parallel requests with one challenge lets one win.
@@ -159,5 +159,20 @@ def complete(
         return Verified(user_id, tokens, device_token, enrolment_required=acr != "aal2")
 
 
-def _ask(challenge: OpenChallenge, client: ClientInfo) -> Ask:
-    return Ask(user_id=challenge.account.id, purpose=Purpose.SIGN_IN, bound_to=challenge.id, client=client)
+def _proof_request(challenge: OpenChallenge, client: ClientInfo) -> ProofRequest:
+    user_id = challenge.account.id
+    return ProofRequest(user_id=user_id, purpose=Purpose.SIGN_IN, bound_to=challenge.id, client=client)
+
+
+def sign_in_alone(alone: AloneSignIn, response: dict[str, Any], *, client: ClientInfo) -> Verified:
+    """Sign in the user whom a factor's response names, without a password.
+
+    Raises what AloneSignIn.verify raises, and its `refusal`.
+    """
+    proof = alone.verify(response, client)
+    now = clock.now()
+    with transaction():
+        if users.find_and_hold(proof.user_id) is None:
+            raise alone.refusal  # locked or deleted
+        proof.redeem(client=client, now=now)
+        return Verified(proof.user_id, open_session(proof.user_id, amr=proof.amr, acr="aal2", client=client, now=now))

@@ -10,7 +10,7 @@ from otp_service.core import clock
 from otp_service.core.database.transactions import transaction
 from otp_service.core.web.tracing import ClientInfo
 from otp_service.factors import registry
-from otp_service.factors.contract import Ask
+from otp_service.factors.contract import ProofRequest
 from otp_service.factors.errors import MethodNotEnrolled
 from otp_service.sessions import Caller, Requirement, SteppedUp
 from otp_service.sinch import Channel
@@ -45,25 +45,25 @@ def request_code(caller: Caller, *, channel: Channel | None, client: ClientInfo)
 
 def offer(caller: Caller, *, method: str, client: ClientInfo) -> dict[str, Any]:
     """Return what the client needs to step up by a method. Raises MethodNotEnrolled and what Factor.offer raises."""
-    return registry.of_user(caller.user_id, method).offer(_ask(caller, client))
+    return registry.offer(registry.get_enrolled(caller.user_id, method), _proof_request(caller, client))
 
 
 def step_up(
-    caller: Caller, *, method: str, answer: dict[str, Any], password: str | None, client: ClientInfo
+    caller: Caller, *, method: str, response: dict[str, Any], password: str | None, client: ClientInfo
 ) -> SteppedUp:
     """Check the password if the method needs it, then the factor, and mark the session as freshly signed in.
 
     Raises InvalidCredentials, AccountLocked (failures count with those of sign-ins), SlotsBusy, MethodNotEnrolled,
-    what Factor.prove raises, InvalidToken.
+    what Factor.verify raises, InvalidToken.
     """
     account = users.get_bearer(caller.user_id)
     if method == PASSWORD:
         return _by_password(caller, account, password, client)
-    factor = registry.of_user(account.id, method)
+    factor = registry.get_enrolled(account.id, method)
     knows_password = factor.needs_password or password is not None
     if knows_password:
         _check_password(account, password, client)
-    proof = factor.prove(_ask(caller, client), answer)
+    proof = factor.verify(_proof_request(caller, client), response)
     now = clock.now()
     with transaction():
         # The account before the code, as in a sign-in: two requests that redeem one code cannot deadlock.
@@ -98,5 +98,6 @@ def _hold(account: Account) -> None:
     users.hold_bearer(account.id)
 
 
-def _ask(caller: Caller, client: ClientInfo) -> Ask:
-    return Ask(user_id=caller.user_id, purpose=verifications.Purpose.STEP_UP, bound_to=caller.session_id, client=client)
+def _proof_request(caller: Caller, client: ClientInfo) -> ProofRequest:
+    purpose = verifications.Purpose.STEP_UP
+    return ProofRequest(user_id=caller.user_id, purpose=purpose, bound_to=caller.session_id, client=client)

@@ -29,7 +29,7 @@ from otp_service.auth.responses import (
 from otp_service.core.web import request_limits
 from otp_service.core.web.api import View, api
 from otp_service.core.web.tracing import client_info
-from otp_service.factors.contract import Factor
+from otp_service.factors.contract import AloneSignIn, Factor
 from otp_service.factors.registry import FACTORS
 from otp_service.sessions import Caller, SteppedUp, Tokens, signed_in
 
@@ -173,7 +173,31 @@ def _offer_route(factor: Factor) -> View:
 
 
 for _factor in FACTORS:
-    if _factor.path is not None:
-        mfa.post(f"/{_factor.path}", endpoint=_factor.kind)(_answer_route(_factor))
-        if _factor.has_offer:
-            mfa.post(f"/{_factor.path}/options", endpoint=f"{_factor.kind}_options")(_offer_route(_factor))
+    if _factor.mfa_path is not None:
+        mfa.post(f"/{_factor.mfa_path}", endpoint=_factor.kind)(_answer_route(_factor))
+        if _factor.offer is not None:
+            mfa.post(f"/{_factor.mfa_path}/options", endpoint=f"{_factor.kind}_options")(_offer_route(_factor))
+
+
+def _routes_of(alone: AloneSignIn) -> Blueprint:
+    """The two routes of a sign-in by a factor alone."""
+    routes = Blueprint(f"{alone.name}s", __name__, url_prefix=f"/auth/{alone.name}")
+
+    @request_limits.otp
+    @api(out=alone.options, errors=(409,))
+    def offer() -> Any:
+        return alone.offer()
+
+    @request_limits.failed_login
+    @api(body=alone.response, out=schemas.VerifiedOut, errors=(401, 403, 409))
+    def sign_in_alone(body: dict[str, Any]) -> dict[str, Any]:
+        return present_signed_in(sign_in.sign_in_alone(alone, body, client=client_info()))
+
+    offer.__doc__ = f"Get what a sign-in with a {alone.name} alone needs."
+    sign_in_alone.__doc__ = f"Sign in with a {alone.name} alone."
+    routes.post("/options", endpoint="offer")(offer)
+    routes.post("", endpoint="sign_in")(sign_in_alone)
+    return routes
+
+
+alone = tuple(_routes_of(factor.alone) for factor in FACTORS if factor.alone is not None)

@@ -1,4 +1,4 @@
-"""What a change of a user's factors brings with it, whatever the factor: event, notice, tries, trusted devices."""
+"""The consequences of a change of a user's factors, whatever the factor: backup codes, event, notice, ended trust."""
 
 from datetime import datetime
 
@@ -6,29 +6,58 @@ from otp_service import audit, sessions
 from otp_service.accounts import notices
 from otp_service.core.web.tracing import ClientInfo
 from otp_service.factors import throttle, trusted_devices
+from otp_service.factors.contract import MakeFirstCodes, NewCodes
 from otp_service.sessions import Caller
+
+_makers: list[MakeFirstCodes] = []
+
+
+def make_first_codes_by(maker: MakeFirstCodes) -> None:
+    """Name the factor whose codes come with a first authenticator.
+
+    The registry calls this when it is imported: factors know neither each other nor the registry.
+    """
+    _makers[:] = [maker]
+
+
+def make_first_codes(user_id: int) -> NewCodes | None:
+    """Make backup codes for a user who adds an authenticator; None if the user has some, or no factor makes any.
+
+    Call it before the transaction that adds the authenticator: hashing takes long. Raises SlotsBusy.
+    """
+    return _makers[0](user_id) if _makers else None
 
 
 def record_added(
-    user_id: int, kind: str, *, client: ClientInfo, now: datetime, label: str | None = None, **facts: str
-) -> None:
-    """Tell that a factor was added, in the open transaction.
+    user_id: int,
+    kind: str,
+    *,
+    client: ClientInfo,
+    now: datetime,
+    first_codes: NewCodes | None,
+    label: str | None = None,
+    **facts: str,
+) -> tuple[str, ...]:
+    """Record that a factor was added, in the open transaction that holds the user, and notify the user.
 
-    Wrong tries of its kind are forgotten, and so are devices that were trusted without it. `label` is what its owner
-    calls it, for the notice; `facts` go into the event.
+    The tries of its kind are cleared. Trust in devices ends, since it was given without this factor. `label` is the
+    user's name for the authenticator, for the notice; `facts` go into the event. Return the backup codes that came with
+    it, to be shown once.
     """
     throttle.clear(user_id, kind)
     trusted_devices.end_all(user_id, now=now)
     audit.record("factor.added", user_id=user_id, client=client, at=now, factor=kind, **facts)
     notices.notify(user_id, "factor_added", now=now, client=client, factor=kind, label=label)
+    return first_codes.store_first(client=client, now=now) if first_codes is not None else ()
 
 
 def record_removed(
     caller: Caller, kind: str, *, client: ClientInfo, now: datetime, label: str | None = None, **facts: str
 ) -> None:
-    """Tell that the caller removed a factor, in the open transaction; trusted devices and all other sessions end.
+    """Record that the caller removed a factor, in the open transaction, and notify the user.
 
-    Whoever has the factor may be who it was taken from. `label` and `facts` are those of `record_added`.
+    A removed authenticator may be in wrong hands. Trust in devices and all sessions but the caller's end, since the
+    authenticator may have started them. `label` and `facts` are those of `record_added`.
     """
     trusted_devices.end_all(caller.user_id, now=now)
     sessions.end_all(caller.user_id, now=now, keep=caller.session_id)

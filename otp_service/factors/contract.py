@@ -1,21 +1,31 @@
-"""What every second factor is to the rest of the service: the registry holds them, sign-in and step-up use them."""
+"""The contract of a factor: all that the rest of the service needs from one kind of authenticator.
+
+A factor is a folder whose package holds one `Factor`, and its entry in `registry`. The rest of the service reaches it
+through the registry alone, so that the factor is removed by deleting its folder and its entry.
+"""
 
 import uuid
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any, Protocol, runtime_checkable
+from typing import Any, Protocol
 
+from flask import Blueprint
+
+from otp_service.config.reader import SectionReader
+from otp_service.core.database.rows import ExportPart, RetentionRule
+from otp_service.core.errors import NotAuthenticated
 from otp_service.core.web.schema import Schema
 from otp_service.core.web.tracing import ClientInfo
 from otp_service.verifications.states import Purpose
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Ask:
-    """Who has to prove a factor, and for what.
+class ProofRequest:
+    """Who must prove a factor, and for what.
 
-    `bound_to` is the challenge (sign-in) or the session (step-up) that the proof is for; whatever was offered for
-    another one does not serve.
+    `bound_to` is the challenge (sign-in), the session (step-up) or the verification (recovery) that the proof is for.
+    An offer that was made for another one does not serve.
     """
 
     user_id: int
@@ -25,76 +35,117 @@ class Ask:
 
 
 class Proof(Protocol):
-    """A right answer. It is worth nothing until it is redeemed, once."""
+    """A verified response. It is worth nothing until it is redeemed, and can be redeemed once."""
 
     @property
     def amr(self) -> tuple[str, ...]:
-        """RFC 8176's words for how it was proven, without the password's."""
+        """The authentication methods (RFC 8176) that were used, without the password's."""
 
     def redeem(self, *, client: ClientInfo, now: datetime) -> None:
-        """Use it up by one conditional update, in the open transaction of what it is for.
+        """Spend the proof by one conditional update, in the open transaction of the act that it allows.
 
-        Raises NotAuthenticated when another request was faster. Records the audit event, clears the failures.
+        Record the audit event and clear the failures. Raises NotAuthenticated when another request was faster.
         """
 
 
-class Factor(Protocol):
-    """One kind of authenticator. All but `redeem` and `remove_all` are called outside transactions."""
+class OwnedProof(Proof, Protocol):
+    """A proof that names its user."""
 
-    kind: str
-    """Its name: in GET /factors, in audit events, in the throttle."""
-
-    words: tuple[str, ...]
-    """Every word that may name it in `methods`, whoever's."""
-
-    path: str | None
-    """Its sign-in route is /auth/mfa/<path>; None for the phone, which has routes of its own."""
-
-    answer: type[Schema]
-    """The fields that prove it: `code`, or `credential`. Shape only."""
-
-    has_offer: bool
-    """Whether a client asks for something (`offer`) before it can answer."""
-
-    needs_password: bool
-    """Whether a step-up takes the password as well: not for a factor that proves two by itself."""
-
-    is_backup: bool
-    """A way in for emergencies: nobody's default, and no reason to ask somebody for a second step."""
-
-    def methods(self, user_id: int) -> tuple[str, ...]:
-        """The words for it in `methods` of a sign-in, the best first; empty when the user has none enrolled."""
-
-    def offer(self, ask: Ask) -> dict[str, Any]:
-        """What the client needs before it can answer (options of WebAuthn), in the form of the wire; may be empty."""
-
-    def prove(self, ask: Ask, answer: dict[str, Any]) -> Proof:
-        """Check what `answer` loaded. Counts the try first (factors.throttle), in a transaction of its own.
-
-        Raises NotAuthenticated (one text, whatever was wrong), TooManyAttempts, Forbidden for a disabled one.
-        """
-
-    def describe(self, user_id: int) -> list[dict[str, Any]]:
-        """What is enrolled, never a secret: `type`, `created_at`, `last_used_at` and what else helps its owner."""
-
-    def remove_all(self, user_id: int) -> int:
-        """Remove the user's authenticators of this kind in the open transaction; how many there were."""
+    @property
+    def user_id(self) -> int:
+        """The user whom the authenticator belongs to."""
 
 
 class NewCodes(Protocol):
-    """Codes for emergencies, drawn and hashed, and good for nothing until they are stored."""
+    """Backup codes that are made and hashed, and become valid when they are stored."""
 
-    @property
-    def codes(self) -> tuple[str, ...]:
-        """As the person gets them, once."""
+    def store_first(self, *, client: ClientInfo, now: datetime) -> tuple[str, ...]:
+        """Store them in the open transaction that holds the user, unless the user has some by now.
 
-    def store_first(self, *, client: ClientInfo, now: datetime) -> bool:
-        """Let them count, in the open transaction that holds the user; False when the user has got some meanwhile."""
+        Return the codes as the person sees them, once; empty if they were not stored.
+        """
 
 
-@runtime_checkable
-class CodeMaker(Protocol):
-    """A factor whose codes come with the first authenticator that a person adds."""
+Offer = Callable[[ProofRequest], dict[str, Any]]
+MakeFirstCodes = Callable[[int], NewCodes | None]
 
-    def make_first(self, user_id: int) -> NewCodes | None:
-        """Codes for a user who has none, made outside transactions; None for who has. Raises SlotsBusy."""
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AloneSignIn:
+    """A sign-in by this factor alone: its response names the user and is two factors by itself.
+
+    The routes are `POST /auth/<name>/options` and `POST /auth/<name>`.
+    """
+
+    name: str
+    options: type[Schema]
+    response: type[Schema]
+    offer: Callable[[], Any]
+    verify: Callable[[dict[str, Any], ClientInfo], OwnedProof]
+    refusal: type[NotAuthenticated]
+    """Raised for a locked or deleted account, which is so indistinguishable from a wrong response."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Factor:
+    """One kind of authenticator. Every function but `remove_all` is called outside transactions."""
+
+    kind: str
+    """Its name in GET /factors, in audit events and in the throttle."""
+
+    method_names: tuple[str, ...]
+    """Every name that may stand for it in `methods` of a sign-in, for any user."""
+
+    response: type[Schema]
+    """The fields that prove it: `code`, or `credential`. Shape only."""
+
+    find_methods: Callable[[int], tuple[str, ...]]
+    """Return the names that this user can use now, the best first; empty if none is enrolled."""
+
+    verify: Callable[[ProofRequest, dict[str, Any]], Proof]
+    """Check a loaded response, and count the try (see factors.throttle).
+
+    Raises NotAuthenticated (one text for every fault), TooManyAttempts, and Forbidden if the factor is disabled.
+    """
+
+    describe: Callable[[int], list[dict[str, Any]]]
+    """Return what the user has enrolled, never a secret: `type`, `created_at`, `last_used_at` and more."""
+
+    remove_all: Callable[[int], int]
+    """Remove the user's authenticators of this kind in the open transaction. Return how many there were."""
+
+    mfa_path: str | None = None
+    """Its sign-in route is /auth/mfa/<mfa_path>; None for the phone, which has routes of its own."""
+
+    needs_password: bool = True
+    """Whether a step-up needs the password as well. False for a factor that is two by itself."""
+
+    is_backup: bool = False
+    """Whether it is for emergencies: it is never the default, and does not make a second step due."""
+
+    offer: Offer | None = None
+    """Return the options that a client needs before it can respond (WebAuthn), in the form of the wire."""
+
+    alone: AloneSignIn | None = None
+    """How it signs people in without a password, if it can."""
+
+    make_first_codes: MakeFirstCodes | None = None
+    """Make the backup codes that come with a user's first authenticator; None if the user has some. Raises SlotsBusy.
+
+    They are made outside transactions, since hashing takes long.
+    """
+
+    blueprint: Blueprint | None = None
+    """The routes by which people manage their own authenticators, with the prefix /factors/<name>."""
+
+    settings: SectionReader | None = None
+    """Read its settings from the environment."""
+
+    personal_data: tuple[ExportPart, ...] = ()
+    """Its parts of a person's export. The rows themselves are deleted with the user, by their foreign keys."""
+
+    not_exported: Mapping[str, str] = field(default_factory=dict)
+    """Its tables with a user's id that the export leaves out, and why."""
+
+    retention: tuple[RetentionRule, ...] = ()
+    """Its rows that are deleted when they are old."""

@@ -1,4 +1,4 @@
-"""Which of a user's methods comes first at a sign-in."""
+"""The method that a sign-in of a user asks for first."""
 
 from typing import Any
 
@@ -6,6 +6,7 @@ from sqlalchemy import Select, select
 
 from otp_service import audit
 from otp_service.core import clock
+from otp_service.core.database.rows import rows_about
 from otp_service.core.database.statements import Given, prepared
 from otp_service.core.database.transactions import execute, fetch_one, transaction, upsert
 from otp_service.core.services import settings
@@ -17,11 +18,14 @@ from otp_service.verifications.settings import DeliverySettings
 
 
 def of_user(user_id: int, methods: tuple[str, ...]) -> str | None:
-    """The user's own choice among `methods` (see registry.methods), else the configured channel, else the first."""
-    able = [method for method in methods if not registry.of_word(method).is_backup]
+    """Return the user's own choice among `methods` (see registry.methods), else the configured channel, else the first.
+
+    A method for emergencies is never the default.
+    """
+    possible = [method for method in methods if not registry.get(method).is_backup]
     row = fetch_one(*_chosen(user_id))
-    wished = (row.method if row else None, settings().of(DeliverySettings).channel, *able)
-    return next((method for method in wished if method in able), None)
+    wished = (row.method if row else None, settings().of(DeliverySettings).channel, *possible)
+    return next((method for method in wished if method in possible), None)
 
 
 @prepared
@@ -30,10 +34,15 @@ def _chosen(user_id: Given) -> Select[Any]:
 
 
 def choose(user_id: int, method: str, *, client: ClientInfo) -> None:
-    """Ask for `method` first from now on. Raises MethodNotEnrolled, for what is for emergencies too."""
-    if registry.of_user(user_id, method).is_backup:
+    """Make `method` the default. Raises MethodNotEnrolled, also for a method that is for emergencies."""
+    if registry.get_enrolled(user_id, method).is_backup:
         raise MethodNotEnrolled
     with transaction():
         statement = upsert(FactorDefault).values(user_id=user_id, method=method)
         execute(statement.on_conflict_do_update(index_elements=[FactorDefault.user_id], set_={"method": method}))
         audit.record("factor.default_chosen", user_id=user_id, client=client, at=clock.now(), method=method)
+
+
+def personal_data(user_id: int) -> list[dict[str, Any]]:
+    """Return the method that the user chose."""
+    return rows_about(FactorDefault.user_id == user_id, FactorDefault.method)

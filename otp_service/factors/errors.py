@@ -1,4 +1,4 @@
-"""What can go wrong with any factor."""
+"""The errors that any factor may raise."""
 
 from otp_service.core.errors import Conflict, Forbidden, NotAuthenticated, NotFound, TooMany
 
@@ -11,14 +11,14 @@ class MethodNotEnrolled(Conflict):
 
 
 class FactorExists(Conflict):
-    """The user has the one authenticator of this kind that a user can have."""
+    """The user already has the one authenticator of this kind that a user can have."""
 
     code = "factor_exists"
     title = "This method is set up already. Remove it first."
 
 
 class FactorNotFound(NotFound):
-    """There is no such authenticator, no enrolment that waits to be confirmed, or it is another user's."""
+    """The authenticator, or an enrolment to confirm, does not exist or belongs to another user."""
 
     code = "factor_not_found"
     title = "No such factor is set up."
@@ -32,14 +32,14 @@ class OtpInvalid(NotAuthenticated):
 
 
 class TooManyAttempts(TooMany):
-    """The code, or the authenticator, has seen as many wrong tries as allowed."""
+    """The code, or the authenticator, has had as many wrong tries as allowed."""
 
     code = "too_many_attempts"
     title = "Too many wrong codes. Request a new code and try again."
 
 
 class AuthenticatorDisabled(Forbidden):
-    """A hundred wrong proofs in a row: only recovery, or an operator, makes this authenticator usable again."""
+    """100 wrong responses in a row: only recovery or an operator enables this authenticator again."""
 
     code = "authenticator_disabled"
     title = "Too many wrong codes in a row. This way to sign in is disabled: use another one, or recover the account."

@@ -1,4 +1,4 @@
-"""The tables that all factors share: default methods and wrong proofs."""
+"""The tables that all factors share: default methods and failed tries."""
 
 from datetime import datetime
 
@@ -10,7 +10,7 @@ from otp_service.extensions import Model
 
 
 class FactorDefault(Model):
-    """The method that a user wants to be asked for first."""
+    """The method that a sign-in of the user asks for first."""
 
     __tablename__ = "factor_defaults"
 
@@ -19,7 +19,7 @@ class FactorDefault(Model):
 
 
 class FactorThrottle(Model):
-    """How often one authenticator of an account was tried: without a success in between, and in the hour that runs."""
+    """The tries of one authenticator of an account: since its last success, and in the current hour."""
 
     __tablename__ = "factor_throttles"
 

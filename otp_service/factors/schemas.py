@@ -1,4 +1,4 @@
-"""What the routes of all factors take and give."""
+"""Request and response schemas that all factors share."""
 
 from typing import Any
 
@@ -8,56 +8,56 @@ from otp_service.core.web.schema import Schema, one_fault
 from otp_service.factors import registry
 
 
-def method(words: tuple[str, ...] = registry.WORDS) -> fields.String:
-    """The word for a way to prove who one is."""
-    fault = method_fault(words)
+def method(names: tuple[str, ...] = registry.METHOD_NAMES) -> fields.String:
+    """Make the field that names a method."""
+    fault = method_fault(names)
     return fields.String(
         required=True,
-        validate=validate.OneOf(words, error=fault),
+        validate=validate.OneOf(names, error=fault),
         error_messages=one_fault(fault),
     )
 
 
-def method_fault(words: tuple[str, ...]) -> str:
-    """What a client reads about any other word."""
-    return f"Provide one of: {', '.join(words)}."
+def method_fault(names: tuple[str, ...]) -> str:
+    """Return the message for any other name."""
+    return f"Provide one of: {', '.join(names)}."
 
 
-class AnswerIn(Schema):
-    """A method and what proves it; which field goes with it depends on the method."""
+class ResponseIn(Schema):
+    """A method and its response; the method decides which field holds the response."""
 
     method = method()
     code = fields.Raw(metadata={"type": "string", "examples": ["287082"], "description": "For methods with a code."})
-    credential = fields.Raw(metadata={"type": "object", "description": "For webauthn: the browser's answer."})
+    credential = fields.Raw(metadata={"type": "object", "description": "For webauthn: the browser's response."})
 
-    def load_answer(self, data: dict[str, Any], answer: type[Schema] | None = None) -> dict[str, Any]:
-        """What proves the method, taken out of `data` and checked by the factor's own schema, or by `answer`."""
+    def load_response(self, data: dict[str, Any], response: type[Schema] | None = None) -> dict[str, Any]:
+        """Take the response out of `data` and load it by the schema of the method's factor, or by `response`."""
         given: dict[str, Any] = {name: data.pop(name) for name in ("code", "credential") if name in data}
-        loaded: dict[str, Any] = (answer or registry.of_word(data["method"]).answer)().load(given)
+        loaded: dict[str, Any] = (response or registry.get(data["method"]).response)().load(given)
         return loaded
 
 
 class DefaultIn(Schema):
-    """The method to be asked for first."""
+    """The method that a sign-in asks for first."""
 
     method = method()
 
 
 class FactorOut(Schema):
-    """One thing that is enrolled. Fields that say nothing of its kind are absent."""
+    """One enrolled authenticator. Fields that its kind does not have are absent."""
 
     type = fields.String(required=True)
     id = fields.String()
     name = fields.String()
     phone_number = fields.String(metadata={"description": "Masked."})
     remaining = fields.Integer(metadata={"description": "How many are left."})
-    synced = fields.Boolean(metadata={"description": "Whether it is kept by more than one device."})
+    synced = fields.Boolean(metadata={"description": "Whether more than one device keeps it."})
     created_at = fields.DateTime()
     last_used_at = fields.DateTime(allow_none=True)
 
 
 class FactorsOut(Schema):
-    """All that is enrolled, and what is asked for first; null while nothing can be."""
+    """All that is enrolled, and the default method; null if there is none."""
 
     factors = fields.List(fields.Nested(FactorOut), required=True)
     default_method = fields.String(required=True, allow_none=True)

@@ -4,22 +4,27 @@ NIST SP 800-63B-4, section 3.2.2. A try is counted before it is checked, so that
 responses count too. What was not checked after all is given back, and a success clears the count of its own factor.
 """
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, ClassVar
 
 from sqlalchemy import ColumnElement, Select, delete, select
 
 from otp_service import audit
 from otp_service.core.allowances import FixedWindow, InARow, Tally
+from otp_service.core.crypto.hash_slots import SlotsBusy
+from otp_service.core.database.rows import rows_about
 from otp_service.core.database.statements import Given, prepared
 from otp_service.core.database.transactions import execute, fetch_all, transaction
+from otp_service.core.errors import NotAuthenticated
 from otp_service.core.services import settings
 from otp_service.core.web.tracing import ClientInfo
-from otp_service.factors.errors import AuthenticatorDisabled, TooManyAttempts
+from otp_service.factors.errors import AuthenticatorDisabled, OtpInvalid, TooManyAttempts
 from otp_service.factors.models import FactorThrottle
 
 DISABLED_AT = 100
-"""Wrong proofs in a row that disable an authenticator."""
+"""Wrong responses in a row that disable an authenticator."""
 
 WINDOW = timedelta(hours=1)
 
@@ -28,6 +33,55 @@ _TRIES = Tally(
     InARow.kept_in(count="in_a_row"),
     FixedWindow.kept_in(count="in_window", started_at="window_started_at"),
 )
+
+
+class ResponseRejected(Exception):
+    """Why a response is rejected: for the log and the audit trail. The client gets `error`, whatever the reason.
+
+    With `is_guess=False` the try is given back: a code that was right once, or could not be checked, is no guess.
+    """
+
+    event: ClassVar[str] = "factor.refused"
+    error: ClassVar[type[NotAuthenticated]] = OtpInvalid
+
+    def __init__(self, reason: str = "", *, is_guess: bool = True) -> None:
+        super().__init__(reason)
+        self.is_guess = is_guess
+
+    @property
+    def facts(self) -> dict[str, str]:
+        """The reason, cut to a length and characters that can be stored: libraries quote what strangers wrote."""
+        reason = "".join(filter(str.isprintable, str(self)))[:200]
+        return {"reason": reason} if reason else {}
+
+
+@contextmanager
+def attempt(
+    user_id: int | None, authenticator: str, *, client: ClientInfo, now: datetime, is_in_a_row: bool = True
+) -> Iterator[None]:
+    """Count a try, run the block that checks the response, and give the try back if the block checked no guess.
+
+    The block raises ResponseRejected to reject the response, or SlotsBusy if it could not check it. Without a
+    `user_id` no try is counted: the response names no account. Raises the `error` of the rejection, SlotsBusy,
+    AuthenticatorDisabled, TooManyAttempts.
+    """
+    # The count is committed before the check (ADR 7): parallel guesses, and tries whose process dies, count too.
+    if user_id is not None:
+        take(user_id, authenticator, client=client, now=now, is_in_a_row=is_in_a_row)
+    try:
+        yield
+    except ResponseRejected as rejected:
+        with transaction():
+            if user_id is not None and not rejected.is_guess:
+                give_back(user_id, authenticator, taken_at=now, is_in_a_row=is_in_a_row)
+            facts = {"factor": authenticator, **rejected.facts}
+            audit.record(rejected.event, user_id=user_id, client=client, at=now, **facts)
+        raise rejected.error from rejected
+    except SlotsBusy:
+        if user_id is not None:
+            with transaction():
+                give_back(user_id, authenticator, taken_at=now, is_in_a_row=is_in_a_row)
+        raise
 
 
 def take(
@@ -55,7 +109,7 @@ def take(
 
 
 def give_back(user_id: int, authenticator: str, *, taken_at: datetime, is_in_a_row: bool = True) -> None:
-    """Undo one count, in the open transaction: the proof was not checked. An hour that began later is left alone."""
+    """Undo one count, in the open transaction: the response was not checked. An hour that began later is left alone."""
     _TRIES.give_back(_key(user_id, authenticator), taken_at=taken_at, step=int(is_in_a_row))
 
 
@@ -77,7 +131,7 @@ def enable(user_id: int, authenticator: str | None = None) -> None:
 
 
 def disabled(user_id: int) -> frozenset[str]:
-    """Return those of the user's authenticators that 100 wrong proofs in a row disabled."""
+    """Return the user's authenticators that 100 wrong responses in a row disabled."""
     return frozenset(row.authenticator for row in fetch_all(*_disabled(user_id)))
 
 
@@ -85,6 +139,15 @@ def disabled(user_id: int) -> frozenset[str]:
 def _disabled(user_id: Given) -> Select[Any]:
     is_over = (FactorThrottle.user_id == user_id) & (FactorThrottle.in_a_row >= DISABLED_AT)
     return select(FactorThrottle.authenticator).where(is_over)
+
+
+def personal_data(user_id: int) -> list[dict[str, Any]]:
+    """Return how often each of the user's authenticators was tried without success."""
+    columns = (
+        FactorThrottle.authenticator, FactorThrottle.in_a_row, FactorThrottle.in_window,
+        FactorThrottle.window_started_at,
+    )  # fmt: skip
+    return rows_about(FactorThrottle.user_id == user_id, *columns)
 
 
 def _refusal(

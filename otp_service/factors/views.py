@@ -1,4 +1,4 @@
-"""The routes of all factors together; each kind has its own beside it."""
+"""The routes of all factors together; the routes of one factor stand in its folder."""
 
 from typing import Any
 
@@ -17,7 +17,7 @@ bp = Blueprint("factors", __name__)
 @signed_in
 @api(out=FactorsOut, errors=(401,))
 def list_factors(caller: Caller) -> dict[str, Any]:
-    """List what the signed-in person has enrolled; no secret is ever shown."""
+    """List the factors of the signed-in person, without their secrets."""
     default = defaults.of_user(caller.user_id, registry.methods(caller.user_id))
     return {"factors": registry.describe(caller.user_id), "default_method": default}
 
@@ -26,5 +26,5 @@ def list_factors(caller: Caller) -> dict[str, Any]:
 @signed_in
 @api(body=DefaultIn, errors=(401, 409))
 def choose_default(body: dict[str, Any], caller: Caller) -> None:
-    """Choose what a sign-in asks for first."""
+    """Choose the method that a sign-in asks for first."""
     defaults.choose(caller.user_id, body["method"], client=client_info())

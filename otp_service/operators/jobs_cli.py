@@ -6,6 +6,7 @@ import click
 from flask import current_app
 from flask.cli import with_appcontext
 
+from otp_service.core.database.rows import RetentionRule
 from otp_service.core.logging import configure_logging
 from otp_service.core.services import settings
 from otp_service.jobs import JOBS, retention
@@ -44,5 +45,5 @@ def run_retention(wants_json: bool) -> None:
     )
 
 
-def _period(rule: retention.Rule) -> str:
+def _period(rule: RetentionRule) -> str:
     return f"kept for {rule.kept_for.days} days" if rule.kept_for else "kept until they expire"

@@ -17,7 +17,7 @@ from otp_service.core.database.transactions import transaction
 from otp_service.core.errors import Forbidden, TooMany
 from otp_service.core.web.tracing import ClientInfo
 from otp_service.factors import registry, throttle, trusted_devices
-from otp_service.factors.contract import Ask, Proof
+from otp_service.factors.contract import Proof, ProofRequest
 from otp_service.factors.errors import OtpInvalid
 from otp_service.sinch import Channel
 from otp_service.verifications import Purpose, by_name, destinations
@@ -38,7 +38,7 @@ class SecondFactor:
     """A method, and the client's response by it as the factor's schema loaded it."""
 
     method: str
-    answer: dict[str, Any]
+    response: dict[str, Any]
 
 
 def request(*, email: str, client: ClientInfo) -> None:
@@ -82,7 +82,7 @@ def confirm(*, email: str, code: str, new_password: str, second: SecondFactor | 
 
     Raises OtpInvalid, alike and after the same time for an unknown address, an account without a code and a wrong code;
     TooManyAttempts, ProviderUnavailable, ProviderRefused. Only after a right code, which stays valid:
-    SecondFactorRequired, what Factor.prove raises, InvalidInput about the password, SlotsBusy.
+    SecondFactorRequired, what Factor.verify raises, InvalidInput about the password, SlotsBusy.
     """
     account, proof = by_name.check(Purpose.PASSWORD_RESET, email, lambda: _check(email, code, client), client=client)
     second_proof = _check_second(account.id, second, code_id=proof.attempt.verification_id, client=client)
@@ -103,22 +103,22 @@ def _check(email: str, code: str, client: ClientInfo) -> tuple[Account, verifica
 def _check_second(user_id: int, second: SecondFactor | None, *, code_id: uuid.UUID, client: ClientInfo) -> Proof | None:
     """Check the second factor; None for an account without one. Call it only after a right code.
 
-    The phone does not count twice; a backup code counts. Raises SecondFactorRequired and what Factor.prove raises.
+    The phone does not count twice; a backup code counts. Raises SecondFactorRequired and what Factor.verify raises.
     """
-    if not registry.chosen(user_id):
+    if not registry.second_steps(user_id):
         return None
     # Bound to the code: what was offered for another reset does not serve here.
-    ask = Ask(user_id=user_id, purpose=Purpose.PASSWORD_RESET, bound_to=code_id, client=client)
-    methods = registry.beside_the_phone(user_id)
+    proof_request = ProofRequest(user_id=user_id, purpose=Purpose.PASSWORD_RESET, bound_to=code_id, client=client)
+    methods = registry.methods_without_phone(user_id)
     if second is None or second.method not in methods:
-        raise SecondFactorRequired(extra={"methods": list(methods), "options": _options(ask, methods)})
-    return registry.prove(ask, method=second.method, answer=second.answer)
+        raise SecondFactorRequired(extra={"methods": list(methods), "options": _options(proof_request, methods)})
+    return registry.verify(proof_request, method=second.method, response=second.response)
 
 
-def _options(ask: Ask, methods: tuple[str, ...]) -> dict[str, dict[str, Any]]:
+def _options(proof_request: ProofRequest, methods: tuple[str, ...]) -> dict[str, dict[str, Any]]:
     """Return by method what the client needs before it can respond."""
-    factors = {method: registry.of_word(method) for method in methods}
-    return {method: factor.offer(ask) for method, factor in factors.items() if factor.has_offer}
+    factors = {method: registry.get(method) for method in methods}
+    return {method: registry.offer(factor, proof_request) for method, factor in factors.items() if factor.offer}
 
 
 def _set(

@@ -8,7 +8,7 @@ from otp_service.accounts import password_policy
 from otp_service.accounts.fields import EmailField, password
 from otp_service.core.web.schema import Schema
 from otp_service.factors.phone.fields import CodeField
-from otp_service.factors.schemas import AnswerIn
+from otp_service.factors.schemas import ResponseIn
 
 
 class PasswordResetIn(Schema):
@@ -23,12 +23,12 @@ class PasswordResetOut(Schema):
     message = fields.String(required=True)
 
 
-class SecondFactorIn(AnswerIn):
+class SecondFactorIn(ResponseIn):
     """A response by another factor than the phone."""
 
     @post_load
     def _gather(self, data: dict[str, Any], **_: Any) -> dict[str, Any]:
-        return {"method": data["method"], "answer": self.load_answer(data)}
+        return {"method": data["method"], "response": self.load_response(data)}
 
 
 class PasswordResetConfirmIn(Schema):

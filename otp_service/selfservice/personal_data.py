@@ -1,7 +1,5 @@
 """What the service stores about a person: the person's events, the export of everything, and its erasure."""
 
-from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Any
 
 from otp_service import audit, outbox, sessions
@@ -9,47 +7,32 @@ from otp_service.accounts import authentication, earlier_numbers, links, throttl
 from otp_service.accounts.users import Account
 from otp_service.auth import challenges
 from otp_service.core import allowances, clock
+from otp_service.core.database.rows import ExportPart
 from otp_service.core.database.transactions import transaction
 from otp_service.core.web.tracing import ClientInfo
-from otp_service.factors import personal_data as factors
-from otp_service.factors.backup_codes import personal_data as backup_codes
-from otp_service.factors.totp import personal_data as totp
+from otp_service.factors import defaults
+from otp_service.factors import throttle as factor_throttle
+from otp_service.factors.registry import FACTORS
 from otp_service.factors.trusted_devices import devices as trusted_devices
-from otp_service.factors.webauthn import personal_data as webauthn
 from otp_service.sessions import Caller
 from otp_service.verifications import personal_data as verifications
 
-
-@dataclass(frozen=True, slots=True)
-class Part:
-    """A part of an export: its name there, the table that it shows, and the function that reads it for a user's id."""
-
-    name: str
-    table: str
-    read: Callable[[int], Any]
-
-
-# A new table about people needs a line here, or a reason in EXEMPT: a test compares both with the database.
+# A new table about people needs a line here, or in its factor: a test compares the lists with the database.
 PARTS = (
-    Part("profile", "users", users.personal_data),
-    Part("links", "account_links", links.personal_data),
-    Part("phoneChanges", "phone_changes", earlier_numbers.personal_data),
-    Part("challenges", "challenges", challenges.personal_data),
-    Part("sessions", "sessions", sessions.personal_data),
-    Part("verifications", "verifications", verifications.verifications),
-    Part("authenticators", "totp_authenticators", totp.authenticators),
-    Part("passkeys", "webauthn_credentials", webauthn.credentials),
-    Part("backupCodes", "backup_codes", backup_codes.codes),
-    Part("defaultMethods", "factor_defaults", factors.defaults),
-    Part("failedProofs", "factor_throttles", factors.throttles),
-    Part("trustedDevices", "trusted_devices", trusted_devices.personal_data),
-    Part("messages", "outbox_messages", outbox.personal_data),
-    Part("events", "audit_events", audit.personal_data),
+    ExportPart("profile", "users", users.personal_data),
+    ExportPart("links", "account_links", links.personal_data),
+    ExportPart("phoneChanges", "phone_changes", earlier_numbers.personal_data),
+    ExportPart("challenges", "challenges", challenges.personal_data),
+    ExportPart("sessions", "sessions", sessions.personal_data),
+    ExportPart("verifications", "verifications", verifications.verifications),
+    *(part for factor in FACTORS for part in factor.personal_data),
+    ExportPart("defaultMethods", "factor_defaults", defaults.personal_data),
+    ExportPart("failedProofs", "factor_throttles", factor_throttle.personal_data),
+    ExportPart("trustedDevices", "trusted_devices", trusted_devices.personal_data),
+    ExportPart("messages", "outbox_messages", outbox.personal_data),
+    ExportPart("events", "audit_events", audit.personal_data),
 )
-EXEMPT = {
-    "webauthn_handles": "a random number by which passkeys know the account; it says nothing of the person",
-    "webauthn_challenges": "random numbers that live for some minutes, of which only a hash is stored",
-}
+EXEMPT = {table: reason for factor in FACTORS for table, reason in factor.not_exported.items()}
 """Tables with a user's id that an export leaves out, and why."""
 
 

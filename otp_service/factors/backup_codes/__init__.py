@@ -1,1 +1,22 @@
-"""Backup codes: a way in for emergencies, ten at a time, each good once."""
+"""Backup codes as a factor for emergencies: ten at a time, each of which works once."""
+
+from otp_service.core.database.rows import ExportPart
+from otp_service.factors.backup_codes import factor
+from otp_service.factors.backup_codes.schemas import BackupCodeResponse
+from otp_service.factors.backup_codes.views import bp
+from otp_service.factors.contract import Factor
+
+BACKUP_CODES = Factor(
+    kind=factor.KIND,
+    method_names=factor.METHOD_NAMES,
+    response=BackupCodeResponse,
+    find_methods=factor.find_methods,
+    verify=factor.verify,
+    describe=factor.describe,
+    remove_all=factor.remove_all,
+    mfa_path="backup-code",
+    is_backup=True,
+    make_first_codes=factor.make_first,
+    blueprint=bp,
+    personal_data=(ExportPart("backupCodes", "backup_codes", factor.personal_data),),
+)

@@ -1,23 +1,74 @@
-"""Backup codes as a second factor."""
+"""Backup codes: issue ten, verify one, remove them. No other module reads or writes their table."""
 
 import uuid
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
+from sqlalchemy import Select, delete, func, insert, select, update
+
 from otp_service import audit
-from otp_service.accounts import notices, password_hashing
+from otp_service.accounts import notices, password_hashing, users
 from otp_service.core import clock
-from otp_service.core.crypto.hash_slots import SlotsBusy
-from otp_service.core.database.transactions import transaction
-from otp_service.core.web.schema import Schema
+from otp_service.core.database.rows import rows_about
+from otp_service.core.database.statements import Given, prepared
+from otp_service.core.database.transactions import execute, fetch_one, transaction
 from otp_service.core.web.tracing import ClientInfo
 from otp_service.factors import throttle
-from otp_service.factors.backup_codes import codes, hashes, making, records
-from otp_service.factors.backup_codes.making import KIND, Made
-from otp_service.factors.backup_codes.schemas import BackupCodeAnswer
-from otp_service.factors.contract import Ask
+from otp_service.factors.backup_codes import codes
+from otp_service.factors.backup_codes.models import BackupCode
+from otp_service.factors.contract import ProofRequest
 from otp_service.factors.errors import OtpInvalid
+from otp_service.factors.throttle import ResponseRejected
+
+KIND = "backup_codes"
+METHOD_NAMES = ("backup_code",)
+COUNT = 10
+
+
+@dataclass(frozen=True, slots=True)
+class Stored:
+    """One of the user's codes, used or not."""
+
+    id: uuid.UUID
+    code_hash: str
+    used_at: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class Summary:
+    """The user's codes in sum. `created_at` is None if there are none."""
+
+    created_at: datetime | None
+    last_used_at: datetime | None
+    total: int
+    remaining: int
+
+
+@dataclass(frozen=True, slots=True)
+class NewCodes:
+    """New codes, made and hashed (see factors.contract.NewCodes). `hashes` are by selector."""
+
+    user_id: int
+    codes: tuple[str, ...]
+    hashes: dict[str, str]
+
+    def store_first(self, *, client: ClientInfo, now: datetime) -> tuple[str, ...]:
+        """Store them, unless another request has stored some since `make_first`; return those that were stored."""
+        if _summarize(self.user_id).total:
+            return ()
+        self.store(client=client, now=now)
+        return self.codes
+
+    def store(self, *, client: ClientInfo, now: datetime) -> None:
+        """Store them in place of earlier ones, in the open transaction, and clear the tries of those."""
+        values = [
+            {"id": uuid.uuid4(), "user_id": self.user_id, "selector": selector, "code_hash": hash, "created_at": now}
+            for selector, hash in self.hashes.items()
+        ]
+        remove_all(self.user_id)
+        execute(insert(BackupCode).values(values))
+        audit.record("factor.added", user_id=self.user_id, client=client, at=now, factor=KIND)
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,86 +84,105 @@ class BackupCodeProof:
         return ("otp",)
 
     def redeem(self, *, client: ClientInfo, now: datetime) -> None:
-        """Tells the user by e-mail. Raises OtpInvalid when the code was used, or replaced, meanwhile."""
+        """Use the code up, and notify the user. Raises OtpInvalid if it was used or replaced meanwhile."""
         with transaction():
-            if not records.spend(self.code_id, now=now):
+            # A code works once: of parallel uses, one conditional update finds it unused (ADR 3). Replaced codes are
+            # deleted rows, so they match no row either.
+            is_unused = (BackupCode.id == self.code_id) & BackupCode.used_at.is_(None)
+            if execute(update(BackupCode).where(is_unused).values(used_at=now)).rowcount != 1:
                 raise OtpInvalid
             throttle.clear(self.user_id, KIND)
-            remaining = records.standing(self.user_id).remaining
+            remaining = _summarize(self.user_id).remaining
             audit.record("factor.used", user_id=self.user_id, client=client, at=now, factor=KIND, remaining=remaining)
             notices.notify(self.user_id, "backup_code_used", now=now, client=client, remaining=remaining)
 
 
-class BackupCodesFactor:
-    """See factors.contract.Factor, and CodeMaker."""
-
-    kind = KIND
-    words: tuple[str, ...] = ("backup_code",)
-    path: str | None = "backup-code"
-    answer: type[Schema] = BackupCodeAnswer
-    has_offer = False
-    needs_password = True
-    is_backup = True
-
-    def methods(self, user_id: int) -> tuple[str, ...]:
-        """One word, while a code is left."""
-        return self.words if records.standing(user_id).remaining else ()
-
-    def offer(self, ask: Ask) -> dict[str, Any]:  # noqa: ARG002 - the codes are on paper
-        """Nothing: the user has the codes."""
-        return {}
-
-    def prove(self, ask: Ask, answer: dict[str, Any]) -> BackupCodeProof:
-        """Compare with the one code that begins so; one hash, whatever was typed.
-
-        Raises OtpInvalid, TooManyAttempts, AuthenticatorDisabled, SlotsBusy (nothing is spent).
-        """
-        password_hashing.refuse_when_full()
-        now = clock.now()
-        throttle.take(ask.user_id, KIND, client=ask.client, now=now)
-        code = codes.read(answer["code"])
-        stored = records.find(ask.user_id, code.selector) if code else None
-        try:
-            is_right = hashes.matches(code, stored.code_hash if stored else None)
-        except SlotsBusy:
-            with transaction():
-                throttle.give_back(ask.user_id, KIND, taken_at=now)
-            raise
-        if stored is None or not is_right or stored.used_at is not None:
-            _record_refusal(ask, now, is_guess=not is_right)
-            raise OtpInvalid
-        return BackupCodeProof(stored.id, ask.user_id)
-
-    def describe(self, user_id: int) -> list[dict[str, Any]]:
-        """The codes in sum, used up or not."""
-        standing = records.standing(user_id)
-        if standing.created_at is None:
-            return []
-        return [
-            {
-                "type": self.kind,
-                "created_at": standing.created_at,
-                "last_used_at": standing.last_used_at,
-                "remaining": standing.remaining,
-            }
-        ]
-
-    def remove_all(self, user_id: int) -> int:
-        """Forget the codes and the tries."""
-        throttle.clear(user_id, KIND)
-        return records.remove(user_id)
-
-    def make_first(self, user_id: int) -> Made | None:
-        """None for who has codes, used up or not. Raises SlotsBusy."""
-        return None if records.standing(user_id).total else making.make(user_id)
-
-
-def _record_refusal(ask: Ask, now: datetime, *, is_guess: bool) -> None:
-    """A code that had been right is no guess: it is refused, and not counted."""
+def replace(user_id: int, *, client: ClientInfo) -> tuple[str, ...]:
+    """Issue new codes in place of the earlier ones. Raises SlotsBusy (nothing is changed), InvalidToken."""
+    made = _make(user_id)
+    now = clock.now()
     with transaction():
-        if not is_guess:
-            throttle.give_back(ask.user_id, KIND, taken_at=now)
-        audit.record("factor.refused", user_id=ask.user_id, client=ask.client, at=now, factor=KIND)
+        # Of two parallel requests the second waits for the first: without the lock, both sets would be stored.
+        users.hold_bearer(user_id)
+        made.store(client=client, now=now)
+        notices.notify(user_id, "factor_added", now=now, client=client, factor=KIND)
+    return made.codes
 
 
-BACKUP_CODES = BackupCodesFactor()
+def make_first(user_id: int) -> NewCodes | None:
+    """Make codes for a user who has none, used up or not; None for any other. Raises SlotsBusy."""
+    return None if _summarize(user_id).total else _make(user_id)
+
+
+def verify(request: ProofRequest, response: dict[str, Any]) -> BackupCodeProof:
+    """Compare a response with the one code of its selector.
+
+    Raises OtpInvalid, TooManyAttempts, AuthenticatorDisabled, SlotsBusy (no try is counted).
+    """
+    password_hashing.refuse_when_full()
+    now = clock.now()
+    with throttle.attempt(request.user_id, KIND, client=request.client, now=now):
+        code = codes.read(response["code"])
+        stored = _find(request.user_id, code.selector) if code else None
+        is_right = codes.matches(code, stored.code_hash if stored else None)
+        if stored is None or not is_right or stored.used_at is not None:
+            # A used code was right once: parallel uses of one code must not use up the tries (ADR 15).
+            raise ResponseRejected(is_guess=not is_right)
+    return BackupCodeProof(stored.id, request.user_id)
+
+
+def find_methods(user_id: int) -> tuple[str, ...]:
+    """Return the one name, if an unused code is left."""
+    return METHOD_NAMES if _summarize(user_id).remaining else ()
+
+
+def describe(user_id: int) -> list[dict[str, Any]]:
+    """Return the codes in sum, used up or not."""
+    summary = _summarize(user_id)
+    if summary.created_at is None:
+        return []
+    return [
+        {
+            "type": KIND,
+            "created_at": summary.created_at,
+            "last_used_at": summary.last_used_at,
+            "remaining": summary.remaining,
+        }
+    ]
+
+
+def remove_all(user_id: int) -> int:
+    """Delete the user's codes and the tries, in the open transaction. Return how many codes there were."""
+    throttle.clear(user_id, KIND)
+    return int(execute(delete(BackupCode).where(BackupCode.user_id == user_id)).rowcount)
+
+
+def personal_data(user_id: int) -> list[dict[str, Any]]:
+    """Return when each code was made and used; no code and no part of one."""
+    return rows_about(BackupCode.user_id == user_id, BackupCode.created_at, BackupCode.used_at)
+
+
+def _make(user_id: int) -> NewCodes:
+    """Make and hash new codes. Raises SlotsBusy."""
+    made = codes.make(COUNT)
+    selectors = [code.selector for code in made]
+    return NewCodes(user_id, tuple(map(str, made)), dict(zip(selectors, codes.hash_all(made), strict=True)))
+
+
+def _find(user_id: int, selector: str) -> Stored | None:
+    """Return the user's code with this selector, used or not."""
+    is_it = (BackupCode.user_id == user_id) & (BackupCode.selector == selector)
+    row = fetch_one(select(BackupCode.id, BackupCode.code_hash, BackupCode.used_at).where(is_it))
+    return Stored(*row) if row else None
+
+
+def _summarize(user_id: int) -> Summary:
+    row = fetch_one(*_sums(user_id))
+    return Summary(*row) if row else Summary(None, None, 0, 0)
+
+
+@prepared
+def _sums(user_id: Given) -> Select[Any]:
+    total, used = func.count(), func.count(BackupCode.used_at)
+    columns = (func.min(BackupCode.created_at), func.max(BackupCode.used_at), total, total - used)
+    return select(*columns).where(BackupCode.user_id == user_id)

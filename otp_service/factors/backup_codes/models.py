@@ -11,7 +11,7 @@ from otp_service.extensions import Model
 
 
 class BackupCode(Model):
-    """One code: its first letters, which find it and are no secret, and a password hash of the rest."""
+    """One code: its first group, which selects it and is no secret, and a password hash of the rest."""
 
     __tablename__ = "backup_codes"
     __table_args__ = (UniqueConstraint("user_id", "selector"),)

@@ -1,4 +1,4 @@
-"""What the routes of backup codes take and give."""
+"""Request and response schemas of backup codes."""
 
 from marshmallow import fields, validate
 
@@ -7,8 +7,8 @@ from otp_service.core.web.schema import Schema, one_fault
 CODE_FAULT = "Provide one of your backup codes."
 
 
-class BackupCodeAnswer(Schema):
-    """A code as somebody typed it; whether it can be one is not told apart from whether it is one."""
+class BackupCodeResponse(Schema):
+    """A code as the person typed it. A text that cannot be a code is no fault of form: it is a wrong code."""
 
     code = fields.String(
         required=True,
@@ -19,6 +19,6 @@ class BackupCodeAnswer(Schema):
 
 
 class BackupCodesOut(Schema):
-    """New codes, shown once; the old ones are dead."""
+    """New codes, shown once. The earlier ones stop working."""
 
     backup_codes = fields.List(fields.String(), required=True)

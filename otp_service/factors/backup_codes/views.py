@@ -1,4 +1,4 @@
-"""The route that makes backup codes."""
+"""The route that issues backup codes."""
 
 from typing import Any
 
@@ -6,7 +6,7 @@ from flask import Blueprint
 
 from otp_service.core.web.api import api
 from otp_service.core.web.tracing import client_info
-from otp_service.factors.backup_codes import making
+from otp_service.factors.backup_codes import factor
 from otp_service.factors.backup_codes.schemas import BackupCodesOut
 from otp_service.sessions import Caller, fresh_sign_in
 
@@ -17,5 +17,5 @@ bp = Blueprint("backup_codes", __name__, url_prefix="/factors/backup-codes")
 @fresh_sign_in
 @api(out=BackupCodesOut, status=201, errors=(401, 403, 503))
 def make(caller: Caller) -> dict[str, Any]:
-    """Make ten new backup codes, shown once; the old ones are dead."""
-    return {"backup_codes": making.make_anew(caller.user_id, client=client_info())}
+    """Issue ten new backup codes, shown once. The earlier ones stop working."""
+    return {"backup_codes": factor.replace(caller.user_id, client=client_info())}

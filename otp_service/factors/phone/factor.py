@@ -6,9 +6,8 @@ from typing import Any
 
 from otp_service.accounts import users
 from otp_service.core import phone
-from otp_service.core.web.schema import Schema
 from otp_service.core.web.tracing import ClientInfo
-from otp_service.factors.contract import Ask
+from otp_service.factors.contract import Factor, ProofRequest
 from otp_service.factors.phone.schemas import PhoneAnswer
 from otp_service.sinch import Channel
 from otp_service.verifications import checking, redeeming
@@ -18,7 +17,9 @@ from otp_service.verifications.states import Purpose
 AMR = {Channel.SMS: "sms", Channel.WHATSAPP: "sms", Channel.CALLOUT: "tel", Channel.FLASHCALL: "tel"}
 """RFC 8176's word for how the code came. It has none for messengers: like SMS, they prove no more than the number."""
 
+KIND = "phone"
 _PURPOSES = (Purpose.SIGN_IN, Purpose.STEP_UP)
+"""A recovery sends a code of its own, and takes none here: one channel does not count twice."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,56 +38,47 @@ class PhoneProof:
         redeeming.redeem(self.proof, client=client, now=now)
 
 
-class PhoneFactor:
-    """See factors.contract.Factor. A recovery has a code of its own and takes none here: no channel counts twice."""
+def _find_methods(user_id: int) -> tuple[str, ...]:
+    """Return the channels if the account has a number; the first sign-in verifies it."""
+    account = users.find_by_id(user_id)
+    return CHANNELS if account is not None and account.phone_number else ()
 
-    kind = "phone"
-    words: tuple[str, ...] = tuple(CHANNELS)
-    path: str | None = None
-    answer: type[Schema] = PhoneAnswer
-    has_offer = False
-    needs_password = True
-    is_backup = False
 
-    def methods(self, user_id: int) -> tuple[str, ...]:
-        """The channels, while the account has a number; a first sign-in proves it."""
-        account = users.find_by_id(user_id)
-        return tuple(CHANNELS) if account is not None and account.phone_number else ()
-
-    def offer(self, ask: Ask) -> dict[str, Any]:  # noqa: ARG002 - sending has limits and routes of its own
-        """Nothing: a code is sent on request."""
-        return {}
-
-    def prove(self, ask: Ask, answer: dict[str, Any]) -> PhoneProof:
-        """Ask the provider. Raises OtpInvalid, TooManyAttempts, ProviderUnavailable, ProviderRefused."""
-        if ask.purpose not in _PURPOSES:
-            raise ValueError(f"the phone is no factor for {ask.purpose}")
-        return PhoneProof(
-            checking.prove(
-                user_id=ask.user_id,
-                code=answer["code"],
-                purpose=ask.purpose,
-                challenge_id=ask.bound_to,
-                client=ask.client,
-            )
+def _verify(request: ProofRequest, response: dict[str, Any]) -> PhoneProof:
+    """Ask the provider. Raises OtpInvalid, TooManyAttempts, ProviderUnavailable, ProviderRefused."""
+    if request.purpose not in _PURPOSES:
+        raise ValueError(f"the phone is no factor for {request.purpose}")
+    return PhoneProof(
+        checking.prove(
+            user_id=request.user_id,
+            code=response["code"],
+            purpose=request.purpose,
+            challenge_id=request.bound_to,
+            client=request.client,
         )
-
-    def describe(self, user_id: int) -> list[dict[str, Any]]:
-        """The number, masked, once it is proven."""
-        account = users.find_by_id(user_id)
-        if account is None or account.phone_number is None or account.phone_verified_at is None:
-            return []
-        return [
-            {
-                "type": self.kind,
-                "phone_number": phone.mask(account.phone_number),
-                "created_at": account.phone_verified_at,
-            }
-        ]
-
-    def remove_all(self, user_id: int) -> int:  # noqa: ARG002 - the number belongs to the account
-        """Nothing: the number goes with the account."""
-        return 0
+    )
 
 
-PHONE = PhoneFactor()
+def _describe(user_id: int) -> list[dict[str, Any]]:
+    """Return the number, masked, if it is verified."""
+    account = users.find_by_id(user_id)
+    if account is None or account.phone_number is None or account.phone_verified_at is None:
+        return []
+    return [
+        {
+            "type": KIND,
+            "phone_number": phone.mask(account.phone_number),
+            "created_at": account.phone_verified_at,
+        }
+    ]
+
+
+PHONE = Factor(
+    kind=KIND,
+    method_names=CHANNELS,
+    response=PhoneAnswer,
+    find_methods=_find_methods,
+    verify=_verify,
+    describe=_describe,
+    remove_all=lambda user_id: 0,  # noqa: ARG005 - the number belongs to the account
+)

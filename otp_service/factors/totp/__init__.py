@@ -1,1 +1,21 @@
-"""The authenticator app: time-based codes (RFC 6238) of a secret that the app and this service share."""
+"""The authenticator app as a second factor: time-based codes (TOTP, RFC 6238)."""
+
+from otp_service.core.database.rows import ExportPart, RetentionRule
+from otp_service.factors.contract import Factor
+from otp_service.factors.totp import factor
+from otp_service.factors.totp.schemas import TotpResponse
+from otp_service.factors.totp.views import bp
+
+TOTP = Factor(
+    kind=factor.KIND,
+    method_names=factor.METHOD_NAMES,
+    response=TotpResponse,
+    find_methods=factor.find_methods,
+    verify=factor.verify,
+    describe=factor.describe,
+    remove_all=factor.remove_all,
+    mfa_path="totp",
+    blueprint=bp,
+    personal_data=(ExportPart("authenticators", "totp_authenticators", factor.personal_data),),
+    retention=(RetentionRule("unconfirmed authenticator apps", factor.ENROLMENT_TTL, factor.forget),),
+)

@@ -1,28 +1,74 @@
-"""The authenticator app as a second factor."""
+"""Authenticator apps: enrol one, verify its codes, remove it. No other module reads or writes their table."""
 
 import uuid
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
+from sqlalchemy import ColumnElement, Select, delete, insert, or_, select, update
+
 from otp_service import audit
+from otp_service.accounts import users
 from otp_service.core import clock
-from otp_service.core.database.transactions import transaction
-from otp_service.core.web.schema import Schema
+from otp_service.core.crypto.secrets import keyring
+from otp_service.core.database.rows import rows_about
+from otp_service.core.database.statements import Given, prepared
+from otp_service.core.database.transactions import execute, fetch_one, transaction
+from otp_service.core.services import settings
 from otp_service.core.web.tracing import ClientInfo
-from otp_service.factors import throttle
-from otp_service.factors.contract import Ask
-from otp_service.factors.errors import OtpInvalid
-from otp_service.factors.totp import codes, records
-from otp_service.factors.totp.records import Authenticator
-from otp_service.factors.totp.schemas import TotpAnswer
+from otp_service.factors import changes, throttle
+from otp_service.factors.contract import ProofRequest
+from otp_service.factors.errors import FactorExists, FactorNotFound, OtpInvalid
+from otp_service.factors.throttle import ResponseRejected
+from otp_service.factors.totp import codes
+from otp_service.factors.totp.models import TotpAuthenticator
+from otp_service.mail.settings import MailSettings
+from otp_service.sessions import Caller
 
 KIND = "totp"
+METHOD_NAMES = (KIND,)
+ENROLMENT_TTL = timedelta(days=1)
+"""How long an enrolment can be confirmed."""
+
+
+@dataclass(frozen=True, slots=True)
+class Authenticator:
+    """An authenticator app; its secret is sealed."""
+
+    id: uuid.UUID
+    user_id: int
+    secret: str
+    created_at: datetime
+    confirmed_at: datetime | None
+    last_used_step: int | None
+    last_used_at: datetime | None
+
+    def matched_step(self, code: str, *, now: datetime) -> int | None:
+        """Return the time step that a code belongs to. Raises core.crypto.secrets.Unreadable."""
+        secret = keyring().open(self.secret, context=_context(self.id))
+        return codes.matched_step(secret, code, now=now)
+
+    def has_used(self, step: int) -> bool:
+        """Return whether a code of this step, or of a later one, was accepted before."""
+        return self.last_used_step is not None and step <= self.last_used_step
+
+
+_COLUMNS = [getattr(TotpAuthenticator, name) for name in Authenticator.__dataclass_fields__]
+_IS_CONFIRMED = TotpAuthenticator.confirmed_at.is_not(None)
+
+
+@dataclass(frozen=True, slots=True)
+class Enrolment:
+    """What the app needs, in three forms. It is shown once."""
+
+    secret: str
+    uri: str
+    qr_code: str
 
 
 @dataclass(frozen=True, slots=True)
 class TotpProof:
-    """A right code: the authenticator and the time step that it belongs to."""
+    """A right code: the authenticator, and the time step that the code belongs to."""
 
     authenticator_id: uuid.UUID
     user_id: int
@@ -34,70 +80,136 @@ class TotpProof:
         return ("otp",)
 
     def redeem(self, *, client: ClientInfo, now: datetime) -> None:
-        """Raises OtpInvalid when this code, or a later one, was taken meanwhile."""
+        """Spend the code. Raises OtpInvalid if another request has used it, or a later one, meanwhile."""
+        used = TotpAuthenticator.last_used_step
         with transaction():
-            if not records.spend(self.authenticator_id, step=self.step, now=now):
+            # A code counts once (RFC 6238, section 5.2). The step only rises, and one conditional update raises it, so
+            # of parallel uses of a code exactly one wins (ADR 3).
+            is_newer = _IS_CONFIRMED & or_(used.is_(None), used < self.step)
+            if not _update(self.authenticator_id, is_newer, last_used_step=self.step, last_used_at=now):
                 raise OtpInvalid
             throttle.clear(self.user_id, KIND)
             audit.record("factor.used", user_id=self.user_id, client=client, at=now, factor=KIND)
 
 
-class TotpFactor:
-    """See factors.contract.Factor."""
-
-    kind = KIND
-    words: tuple[str, ...] = ("totp",)
-    path: str | None = "totp"
-    answer: type[Schema] = TotpAnswer
-    has_offer = False
-    needs_password = True
-    is_backup = False
-
-    def methods(self, user_id: int) -> tuple[str, ...]:
-        """One word, once the app is confirmed."""
-        return self.words if records.find(user_id) else ()
-
-    def offer(self, ask: Ask) -> dict[str, Any]:  # noqa: ARG002 - the app needs nothing from us
-        """Nothing: the app knows its code."""
-        return {}
-
-    def prove(self, ask: Ask, answer: dict[str, Any]) -> TotpProof:
-        """Find the time step of a code. Raises OtpInvalid, TooManyAttempts, AuthenticatorDisabled."""
-        now = clock.now()
-        throttle.take(ask.user_id, KIND, client=ask.client, now=now)
-        held = records.find(ask.user_id)
-        step = codes.matched_step(held.opened_secret(), answer["code"], now=now) if held else None
-        is_used = _is_used(held, step)
-        if held is None or step is None or is_used:
-            record_refusal(ask.user_id, client=ask.client, now=now, is_guess=held is not None and not is_used)
-            raise OtpInvalid
-        return TotpProof(held.id, ask.user_id, step)
-
-    def describe(self, user_id: int) -> list[dict[str, Any]]:
-        """The app, once it is confirmed."""
-        held = records.find(user_id)
-        if held is None:
-            return []
-        return [{"type": self.kind, "created_at": held.confirmed_at, "last_used_at": held.last_used_at}]
-
-    def remove_all(self, user_id: int) -> int:
-        """Forget the secret and the tries; an enrolment that waits goes as well."""
-        throttle.clear(user_id, KIND)
-        return records.remove(user_id)
-
-
-def _is_used(held: Authenticator | None, step: int | None) -> bool:
-    """Whether a code of this step, or of a later one, was taken before."""
-    newest = held.last_used_step if held else None
-    return newest is not None and step is not None and step <= newest
-
-
-def record_refusal(user_id: int, *, client: ClientInfo, now: datetime, is_guess: bool = True) -> None:
-    """Note that a code was refused. One that had been right, or could not be, is no guess and is given back."""
+def begin(user_id: int) -> Enrolment:
+    """Issue a new secret; an earlier unconfirmed one becomes invalid. Raises FactorExists, InvalidToken."""
+    secret, id, now = codes.new_secret(), uuid.uuid4(), clock.now()
     with transaction():
-        if not is_guess:
-            throttle.give_back(user_id, KIND, taken_at=now)
-        audit.record("factor.refused", user_id=user_id, client=client, at=now, factor=KIND)
+        account = users.hold_bearer(user_id)
+        if find(user_id):
+            raise FactorExists
+        execute(delete(TotpAuthenticator).where(TotpAuthenticator.user_id == user_id, ~_IS_CONFIRMED))
+        sealed = keyring().seal(secret, context=_context(id))
+        execute(insert(TotpAuthenticator).values(id=id, user_id=user_id, secret=sealed, created_at=now))
+    uri = codes.key_uri(secret, issuer=settings().of(MailSettings).service_name, account=account.email)
+    return Enrolment(secret, uri, codes.qr_code(uri))
 
 
-TOTP = TotpFactor()
+def confirm(user_id: int, *, code: str, client: ClientInfo) -> tuple[str, ...]:
+    """Add the app by its first code, which is spent. Return backup codes if the user has none yet.
+
+    Raises FactorNotFound, FactorExists, OtpInvalid, TooManyAttempts, AuthenticatorDisabled, SlotsBusy (no try is
+    counted), InvalidToken.
+    """
+    now = clock.now()
+    waiting = _get_unconfirmed(user_id, now)
+    # Not in a row: the person who enrols has just seen the secret, so wrong codes are typing errors and no guesses.
+    with throttle.attempt(user_id, KIND, client=client, now=now, is_in_a_row=False):
+        step = waiting.matched_step(code, now=now)
+        if step is None:
+            raise ResponseRejected
+        first_codes = changes.make_first_codes(user_id)
+    with transaction():
+        users.hold_bearer(user_id)
+        # Conditional: another request may have confirmed or replaced this enrolment while the code was checked.
+        if not _update(waiting.id, ~_IS_CONFIRMED, confirmed_at=now, last_used_step=step):
+            raise FactorNotFound
+        return changes.record_added(user_id, KIND, client=client, now=now, first_codes=first_codes)
+
+
+def verify(request: ProofRequest, response: dict[str, Any]) -> TotpProof:
+    """Find the time step of a code. Raises OtpInvalid, TooManyAttempts, AuthenticatorDisabled."""
+    now = clock.now()
+    with throttle.attempt(request.user_id, KIND, client=request.client, now=now):
+        held = find(request.user_id)
+        if held is None:
+            raise ResponseRejected(is_guess=False)
+        step = held.matched_step(response["code"], now=now)
+        if step is None or held.has_used(step):
+            # A used code was right once: a double click must not use up the tries.
+            raise ResponseRejected(is_guess=step is None)
+    return TotpProof(held.id, request.user_id, step)
+
+
+def find_methods(user_id: int) -> tuple[str, ...]:
+    """Return the one name, if an app is confirmed."""
+    return METHOD_NAMES if find(user_id) else ()
+
+
+def describe(user_id: int) -> list[dict[str, Any]]:
+    """Return the app, if it is confirmed."""
+    held = find(user_id)
+    if held is None:
+        return []
+    return [{"type": KIND, "created_at": held.confirmed_at, "last_used_at": held.last_used_at}]
+
+
+def remove(caller: Caller, *, client: ClientInfo) -> None:
+    """Remove the app and end all sessions but the caller's. Raises FactorNotFound, InvalidToken."""
+    now, user_id = clock.now(), caller.user_id
+    with transaction():
+        users.hold_bearer(user_id)
+        if not remove_all(user_id):
+            raise FactorNotFound
+        changes.record_removed(caller, KIND, client=client, now=now)
+
+
+def remove_all(user_id: int) -> int:
+    """Delete the app, an unconfirmed enrolment and the tries, in the open transaction. Return how many apps."""
+    throttle.clear(user_id, KIND)
+    statement = delete(TotpAuthenticator).where(TotpAuthenticator.user_id == user_id)
+    return sum(row.confirmed_at is not None for row in execute(statement.returning(TotpAuthenticator.confirmed_at)))
+
+
+def forget(before: datetime) -> int:
+    """Delete enrolments that began before a time and were never confirmed. Return how many."""
+    with transaction():
+        statement = delete(TotpAuthenticator).where(~_IS_CONFIRMED, TotpAuthenticator.created_at < before)
+        return int(execute(statement).rowcount)
+
+
+def personal_data(user_id: int) -> list[dict[str, Any]]:
+    """Return the app, confirmed or not, without its secret."""
+    columns = (TotpAuthenticator.created_at, TotpAuthenticator.confirmed_at, TotpAuthenticator.last_used_at)
+    return rows_about(TotpAuthenticator.user_id == user_id, *columns)
+
+
+def find(user_id: int) -> Authenticator | None:
+    """Return the user's confirmed authenticator."""
+    row = fetch_one(*_confirmed(user_id))
+    return Authenticator(*row) if row else None
+
+
+@prepared
+def _confirmed(user_id: Given) -> Select[Any]:
+    return select(*_COLUMNS).where(TotpAuthenticator.user_id == user_id, _IS_CONFIRMED)
+
+
+def _get_unconfirmed(user_id: int, now: datetime) -> Authenticator:
+    """Return the user's enrolment while it can be confirmed. Raises FactorExists, FactorNotFound."""
+    is_open = ~_IS_CONFIRMED & (TotpAuthenticator.created_at > now - ENROLMENT_TTL)
+    row = fetch_one(select(*_COLUMNS).where(TotpAuthenticator.user_id == user_id, is_open))
+    if row is None:
+        raise FactorExists if find(user_id) else FactorNotFound
+    return Authenticator(*row)
+
+
+def _update(authenticator_id: uuid.UUID, condition: ColumnElement[bool], **values: Any) -> bool:
+    """Update the row if the condition holds, in the open transaction. Return whether it did."""
+    statement = update(TotpAuthenticator).where(TotpAuthenticator.id == authenticator_id, condition)
+    return bool(execute(statement.values(**values)).rowcount == 1)
+
+
+def _context(authenticator_id: uuid.UUID) -> str:
+    return f"totp_authenticators.secret:{authenticator_id}"

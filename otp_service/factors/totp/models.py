@@ -12,9 +12,9 @@ from otp_service.extensions import Model
 
 
 class TotpAuthenticator(Model):
-    """One person's authenticator app. Until it is confirmed it proves nothing, and another enrolment replaces it.
+    """One person's authenticator app. Until it is confirmed it is no factor, and another enrolment replaces it.
 
-    `last_used_step` is the time step of the newest code that was taken: no code at or below it counts again.
+    `last_used_step` is the time step of the newest accepted code: no code of this step or an earlier one counts again.
     """
 
     __tablename__ = "totp_authenticators"

@@ -1,4 +1,4 @@
-"""What the routes of authenticator apps take and give."""
+"""Request and response schemas of authenticator apps."""
 
 from marshmallow import fields, validate
 
@@ -7,7 +7,7 @@ from otp_service.core.web.schema import Schema, one_fault
 CODE_FAULT = "Provide the code as 6 digits."
 
 
-class TotpAnswer(Schema):
+class TotpResponse(Schema):
     """A code of the app: six ASCII digits."""
 
     code = fields.String(
@@ -18,8 +18,8 @@ class TotpAnswer(Schema):
     )
 
 
-class TotpConfirmIn(TotpAnswer):
-    """The first code of the app, which shows that it has the secret."""
+class TotpConfirmIn(TotpResponse):
+    """The first code of the app."""
 
 
 class TotpBegunOut(Schema):
@@ -27,11 +27,11 @@ class TotpBegunOut(Schema):
 
     secret = fields.String(required=True, metadata={"description": "Base32 (RFC 4648)."})
     uri = fields.String(required=True, metadata={"examples": ["otpauth://totp/..."]})
-    qr_code = fields.String(required=True, metadata={"description": "The uri as a picture, an address of data:."})
+    qr_code = fields.String(required=True, metadata={"description": "The uri as an SVG image, in a data: URI."})
 
 
 class TotpConfirmedOut(Schema):
-    """The app counts from now on. `backupCodes` come with it when the person had none, and are shown once."""
+    """The added app. `backupCodes` come with it if the person had none, and are shown once."""
 
     message = fields.String(required=True)
     backup_codes = fields.List(fields.String())

@@ -6,8 +6,8 @@ from flask import Blueprint
 
 from otp_service.core.web.api import api
 from otp_service.core.web.tracing import client_info
-from otp_service.factors.totp import enrolment
-from otp_service.factors.totp.enrolment import Begun
+from otp_service.factors.totp import factor
+from otp_service.factors.totp.factor import Enrolment
 from otp_service.factors.totp.schemas import TotpBegunOut, TotpConfirmedOut, TotpConfirmIn
 from otp_service.sessions import Caller, fresh_sign_in
 
@@ -17,17 +17,17 @@ bp = Blueprint("totp", __name__, url_prefix="/factors/totp")
 @bp.post("")
 @fresh_sign_in
 @api(out=TotpBegunOut, errors=(401, 403, 409))
-def begin(caller: Caller) -> Begun:
-    """Hand out a secret for an authenticator app; it counts once it is confirmed."""
-    return enrolment.begin(caller.user_id)
+def begin(caller: Caller) -> Enrolment:
+    """Issue a secret for an authenticator app. The app counts as a factor once it is confirmed."""
+    return factor.begin(caller.user_id)
 
 
 @bp.post("/confirm")
 @fresh_sign_in
 @api(body=TotpConfirmIn, out=TotpConfirmedOut, errors=(400, 401, 403, 404, 409, 503))
 def confirm(body: dict[str, Any], caller: Caller) -> dict[str, Any]:
-    """Add the authenticator app, by its first code."""
-    codes = enrolment.confirm(caller.user_id, code=body["code"], client=client_info())
+    """Add the authenticator app by its first code."""
+    codes = factor.confirm(caller.user_id, code=body["code"], client=client_info())
     return {"message": "Authenticator app added.", **({"backup_codes": codes} if codes else {})}
 
 
@@ -36,4 +36,4 @@ def confirm(body: dict[str, Any], caller: Caller) -> dict[str, Any]:
 @api(errors=(401, 403, 404))
 def remove(caller: Caller) -> None:
     """Remove the authenticator app."""
-    enrolment.remove(caller, client=client_info())
+    factor.remove(caller, client=client_info())

@@ -1,18 +1,19 @@
-"""The two ceremonies of WebAuthn, as far as they are pure: options out, answers checked. No database, no state.
+"""The two ceremonies of WebAuthn without their state: options for the browser, and the check of its responses.
 
-The library does the checks of sections 7.1 and 7.2; it is imported where it is used, since that takes a while.
+The library checks what sections 7.1 and 7.2 require. It is imported where it is used: the import is slow, and most
+processes never need it.
 """
 
 import binascii
 import json
 import uuid
 from collections.abc import Iterable
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from otp_service.core.services import settings
 from otp_service.core.text import decoded_base64
-from otp_service.factors.webauthn.answers import Assertion, Attestation, Enrolled, Shown
-from otp_service.factors.webauthn.errors import PasskeysOff, Refused
+from otp_service.factors.webauthn.errors import PasskeyRejected, PasskeysOff
 from otp_service.factors.webauthn.settings import WebAuthnSettings
 
 if TYPE_CHECKING:
@@ -22,25 +23,72 @@ CHALLENGE_BYTES = 32
 TIMEOUT_MILLISECONDS = 300_000
 TRANSPORTS = frozenset({"usb", "nfc", "ble", "smart-card", "internal", "cable", "hybrid"})
 
-Known = tuple[bytes, tuple[str, ...]]
+KnownCredential = tuple[bytes, tuple[str, ...]]
 """A credential's id and transports."""
 
 
-def rp_id() -> str:
-    """The domain of our passkeys. Raises PasskeysOff."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Attestation:
+    """A new credential as the browser sends it, unverified."""
+
+    id: bytes
+    raw_id: bytes
+    type: str
+    client_data: bytes
+    attestation_object: bytes
+    transports: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Assertion:
+    """A signature as the browser sends it, unverified."""
+
+    id: bytes
+    raw_id: bytes
+    type: str
+    client_data: bytes
+    authenticator_data: bytes
+    signature: bytes
+    user_handle: bytes | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class VerifiedAttestation:
+    """A new credential. `synced` tells that it is copied to other devices of its owner."""
+
+    credential_id: bytes
+    public_key: bytes
+    sign_count: int
+    aaguid: uuid.UUID
+    synced: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class VerifiedAssertion:
+    """A right signature. `user_verified` tells that the authenticator checked PIN or biometrics."""
+
+    sign_count: int
+    user_verified: bool
+    synced: bool
+
+
+def get_rp_id() -> str:
+    """Return the domain of the passkeys. Raises PasskeysOff."""
     domain = settings().of(WebAuthnSettings).rp_id
     if domain is None:
         raise PasskeysOff
     return domain
 
 
-def creation_options(*, handle: bytes, name: str, label: str, challenge: bytes, known: Iterable[Known]) -> Any:
-    """PublicKeyCredentialCreationOptionsJSON: any authenticator but those that hold one of `known` already."""
+def creation_options(
+    *, handle: bytes, name: str, label: str, challenge: bytes, known: Iterable[KnownCredential]
+) -> Any:
+    """Return PublicKeyCredentialCreationOptionsJSON, which excludes the authenticators that hold one of `known`."""
     from webauthn import generate_registration_options
     from webauthn.helpers import options_to_json_dict, structs
 
     options = generate_registration_options(
-        rp_id=rp_id(),
+        rp_id=get_rp_id(),
         rp_name=settings().of(WebAuthnSettings).rp_name,
         user_id=handle,
         user_name=name,
@@ -58,14 +106,14 @@ def creation_options(*, handle: bytes, name: str, label: str, challenge: bytes, 
     return options_to_json_dict(options)
 
 
-def request_options(*, challenge: bytes, allowed: Iterable[Known], needs_verification: bool) -> Any:
-    """PublicKeyCredentialRequestOptionsJSON; without `allowed` for whichever passkey the person chooses."""
+def request_options(*, challenge: bytes, allowed: Iterable[KnownCredential], needs_verification: bool) -> Any:
+    """Return PublicKeyCredentialRequestOptionsJSON. Without `allowed` the person chooses any passkey."""
     from webauthn import generate_authentication_options
     from webauthn.helpers import options_to_json_dict, structs
 
     requirement = structs.UserVerificationRequirement
     options = generate_authentication_options(
-        rp_id=rp_id(),
+        rp_id=get_rp_id(),
         challenge=challenge,
         timeout=TIMEOUT_MILLISECONDS,
         allow_credentials=_descriptors(allowed),
@@ -78,20 +126,20 @@ def request_options(*, challenge: bytes, allowed: Iterable[Known], needs_verific
 
 
 def signed_challenge(client_data: bytes) -> bytes:
-    """The challenge that an answer names. Raises Refused; for a page inside a page of somebody else, too."""
+    """Return the challenge that a response names. Raises PasskeyRejected, also if the page was inside a frame."""
     try:
         said = json.loads(client_data)
         challenge = decoded_base64(said["challenge"], needs_padding=False)
         is_framed = bool(said.get("crossOrigin")) or "topOrigin" in said
     except (ValueError, TypeError, KeyError, AttributeError, RecursionError, binascii.Error) as error:
-        raise Refused("the client data cannot be read") from error
+        raise PasskeyRejected("the client data cannot be read") from error
     if is_framed:
-        raise Refused("the page was inside another one")
+        raise PasskeyRejected("the page was inside another one")
     return challenge
 
 
-def verify_attestation(attestation: Attestation, *, challenge: bytes) -> Enrolled:
-    """Check a new credential (section 7.1). Raises Refused."""
+def verify_attestation(attestation: Attestation, *, challenge: bytes) -> VerifiedAttestation:
+    """Check a new credential (section 7.1). Raises PasskeyRejected."""
     from webauthn import verify_registration_response
     from webauthn.helpers import bytes_to_base64url, structs
 
@@ -106,16 +154,16 @@ def verify_attestation(attestation: Attestation, *, challenge: bytes) -> Enrolle
                 ),
             ),
             expected_challenge=challenge,
-            expected_rp_id=rp_id(),
+            expected_rp_id=get_rp_id(),
             expected_origin=list(settings().of(WebAuthnSettings).origins),
             supported_pub_key_algs=_algorithms(),
         )
         aaguid = uuid.UUID(verified.aaguid)
-    except Exception as error:  # bytes of a stranger: whatever a parser stumbles over, they are refused
-        raise Refused(str(error)) from error
+    except Exception as error:  # the bytes are a stranger's: whatever fails in a parser, the response is rejected
+        raise PasskeyRejected(str(error)) from error
     if verified.credential_id != attestation.raw_id:
-        raise Refused("the credential is another one than the browser says")
-    return Enrolled(
+        raise PasskeyRejected("the credential is another one than the browser says")
+    return VerifiedAttestation(
         credential_id=verified.credential_id,
         public_key=verified.credential_public_key,
         sign_count=verified.sign_count,
@@ -124,8 +172,10 @@ def verify_attestation(attestation: Attestation, *, challenge: bytes) -> Enrolle
     )
 
 
-def verify_assertion(assertion: Assertion, *, challenge: bytes, public_key: bytes, needs_verification: bool) -> Shown:
-    """Check a signature (section 7.2) but for the counter, which is the caller's to compare. Raises Refused."""
+def verify_assertion(
+    assertion: Assertion, *, challenge: bytes, public_key: bytes, needs_verification: bool
+) -> VerifiedAssertion:
+    """Check a signature (section 7.2); the caller compares the counter. Raises PasskeyRejected."""
     from webauthn import verify_authentication_response
     from webauthn.helpers import bytes_to_base64url, structs
 
@@ -142,15 +192,15 @@ def verify_assertion(assertion: Assertion, *, challenge: bytes, public_key: byte
                 ),
             ),
             expected_challenge=challenge,
-            expected_rp_id=rp_id(),
+            expected_rp_id=get_rp_id(),
             expected_origin=list(settings().of(WebAuthnSettings).origins),
             credential_public_key=public_key,
-            credential_current_sign_count=0,
+            credential_current_sign_count=0,  # compared by the caller, who tells a clone from a wrong signature
             require_user_verification=needs_verification,
         )
     except Exception as error:  # as above
-        raise Refused(str(error)) from error
-    return Shown(
+        raise PasskeyRejected(str(error)) from error
+    return VerifiedAssertion(
         sign_count=verified.new_sign_count,
         user_verified=verified.user_verified,
         synced=verified.credential_backed_up,
@@ -158,13 +208,13 @@ def verify_assertion(assertion: Assertion, *, challenge: bytes, public_key: byte
 
 
 def _algorithms() -> Any:
-    """ES256, EdDSA and RS256: what authenticators in use can do between them."""
+    """ES256, EdDSA and RS256: every authenticator in use supports one of them."""
     from webauthn.helpers.cose import COSEAlgorithmIdentifier as Algorithm
 
     return [Algorithm.ECDSA_SHA_256, Algorithm.EDDSA, Algorithm.RSASSA_PKCS1_v1_5_SHA_256]
 
 
-def _descriptors(known: Iterable[Known]) -> "list[PublicKeyCredentialDescriptor]":
+def _descriptors(known: Iterable[KnownCredential]) -> "list[PublicKeyCredentialDescriptor]":
     from webauthn.helpers import structs
 
     return [

@@ -1,10 +1,14 @@
-"""What can go wrong with a passkey."""
+"""The errors of passkeys, and the reasons that only the audit trail names."""
 
 from otp_service.core.errors import Conflict, NotAuthenticated, NotFound
+from otp_service.factors.throttle import ResponseRejected
 
 
 class PasskeyInvalid(NotAuthenticated):
-    """Signed for another challenge, page, domain or user, badly, twice, or too late: nobody is told which."""
+    """The response is for another challenge, page, domain or user, is signed badly, is used, or is late.
+
+    The client learns none of these reasons.
+    """
 
     code = "passkey_invalid"
     title = "Invalid or expired passkey."
@@ -25,31 +29,26 @@ class PasskeyTaken(Conflict):
 
 
 class TooManyPasskeys(Conflict):
-    """The account has as many as it may have."""
+    """The account has as many passkeys as it may have."""
 
     code = "passkey_limit"
     title = "Your account has as many passkeys as it may have. Remove one first."
 
 
 class PasskeysOff(Conflict):
-    """The operator named no domain for them."""
+    """The operator has set no domain for passkeys."""
 
     code = "passkeys_off"
     title = "Passkeys are not set up on this service."
 
 
-class Refused(Exception):
-    """Why an authenticator's answer is not taken; for the log and the audit trail alone. `event` names it there."""
+class PasskeyRejected(ResponseRejected):
+    """Why an authenticator's response is rejected."""
 
-    event = "factor.refused"
-
-    @property
-    def reason(self) -> str:
-        """In a form that can be stored and shown: the library quotes what strangers wrote."""
-        return "".join(filter(str.isprintable, str(self)))[:200]
+    error = PasskeyInvalid
 
 
-class CloneSuspected(Refused):
-    """The counter went back: the key answers in two places (WebAuthn, section 6.1.1)."""
+class CloneSuspected(PasskeyRejected):
+    """The counter went back: two authenticators may hold the same key (WebAuthn, section 6.1.1)."""
 
     event = "factor.clone_suspected"

@@ -1,69 +1,150 @@
-"""Passkeys and security keys as a second factor: a challenge signed for one sign-in, step-up or recovery."""
+"""Verifies passkeys and security keys: for a second step, a step-up or a recovery, and for a sign-in by them alone."""
 
+import hmac
+import uuid
+from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
+from otp_service import audit
 from otp_service.core import clock
+from otp_service.core.database.transactions import transaction
 from otp_service.core.services import settings
-from otp_service.core.web.schema import Schema
+from otp_service.core.web.tracing import ClientInfo
 from otp_service.factors import throttle
-from otp_service.factors.contract import Ask
+from otp_service.factors.contract import ProofRequest
 from otp_service.factors.errors import MethodNotEnrolled
-from otp_service.factors.webauthn import assertions, ceremonies, challenges, credentials
-from otp_service.factors.webauthn.assertions import KIND, VERIFIED_PURPOSES, PasskeyProof
-from otp_service.factors.webauthn.challenges import Errand
-from otp_service.factors.webauthn.schemas import PasskeyIn
+from otp_service.factors.webauthn import ceremonies, challenges, credentials
+from otp_service.factors.webauthn.ceremonies import Assertion, VerifiedAssertion
+from otp_service.factors.webauthn.challenges import Scope
+from otp_service.factors.webauthn.credentials import KIND, Passkey
+from otp_service.factors.webauthn.errors import CloneSuspected, PasskeyInvalid, PasskeyRejected
 from otp_service.factors.webauthn.settings import WebAuthnSettings
+from otp_service.verifications.states import Purpose
+
+METHOD_NAMES = (KIND,)
+NEEDS_VERIFICATION = frozenset({Purpose.STEP_UP, Purpose.PASSKEY})
+"""The purposes for which a passkey is two factors by itself, so that it must check PIN or biometrics."""
+
+_ALONE = Scope(Purpose.PASSKEY)
 
 
-class WebAuthnFactor:
-    """See factors.contract.Factor. A step-up takes no password: the passkey has to ask for PIN or biometrics itself."""
+@dataclass(frozen=True, slots=True)
+class PasskeyProof:
+    """A right signature."""
 
-    kind = KIND
-    words: tuple[str, ...] = (KIND,)
-    path: str | None = "webauthn"
-    answer: type[Schema] = PasskeyIn
-    has_offer = True
-    needs_password = False
-    is_backup = False
+    passkey: Passkey
+    verified: VerifiedAssertion
+    challenge_id: uuid.UUID
 
-    def methods(self, user_id: int) -> tuple[str, ...]:
-        """One word for all of the user's passkeys."""
-        has_one = settings().of(WebAuthnSettings).rp_id is not None and credentials.count(user_id) > 0
-        return self.words if has_one else ()
+    @property
+    def user_id(self) -> int:
+        """The owner of the passkey."""
+        return self.passkey.user_id
 
-    def offer(self, ask: Ask) -> dict[str, Any]:
-        """PublicKeyCredentialRequestOptionsJSON for the user's passkeys. Raises MethodNotEnrolled, PasskeysOff."""
-        errand = _errand(ask)
-        ceremonies.rp_id()
-        known = [passkey.known for passkey in credentials.of_user(ask.user_id)]
-        if not known:
-            raise MethodNotEnrolled
-        options: dict[str, Any] = ceremonies.request_options(
-            challenge=challenges.issue(errand, now=clock.now()),
-            allowed=known,
-            needs_verification=errand.purpose in VERIFIED_PURPOSES,
-        )
-        return options
+    @property
+    def amr(self) -> tuple[str, ...]:
+        """A key in hardware, and `user` if PIN or biometrics were checked (RFC 8176)."""
+        return ("hwk", "user") if self.verified.user_verified else ("hwk",)
 
-    def prove(self, ask: Ask, answer: dict[str, Any]) -> PasskeyProof:
-        """Check the signature. Raises PasskeyInvalid, TooManyAttempts, AuthenticatorDisabled, PasskeysOff."""
-        now = clock.now()
-        ceremonies.rp_id()
-        throttle.take(ask.user_id, KIND, client=ask.client, now=now)
-        return assertions.prove(answer["credential"], _errand(ask), client=ask.client, now=now)
-
-    def describe(self, user_id: int) -> list[dict[str, Any]]:
-        """Each passkey by itself."""
-        return [passkey.described() for passkey in credentials.of_user(user_id)]
-
-    def remove_all(self, user_id: int) -> int:
-        """Remove every passkey of the user's, and the tries."""
-        throttle.clear(user_id, KIND)
-        return credentials.remove_all(user_id)
+    def redeem(self, *, client: ClientInfo, now: datetime) -> None:
+        """Raises PasskeyInvalid if the challenge is spent, or the passkey was removed or used meanwhile."""
+        with transaction():
+            challenges.spend(self.challenge_id, now=now)
+            if not credentials.record_use(self.passkey, self.verified, now=now):
+                raise PasskeyInvalid
+            throttle.clear(self.user_id, KIND)
+            facts = {"factor": KIND, "passkeyId": str(self.passkey.id)}
+            audit.record("factor.used", user_id=self.user_id, client=client, at=now, **facts)
 
 
-WEBAUTHN = WebAuthnFactor()
+def offer(request: ProofRequest) -> dict[str, Any]:
+    """Return PublicKeyCredentialRequestOptionsJSON for the user's passkeys. Raises MethodNotEnrolled, PasskeysOff."""
+    scope = _scope_of(request)
+    ceremonies.get_rp_id()
+    known = [passkey.known for passkey in credentials.of_user(request.user_id)]
+    if not known:
+        raise MethodNotEnrolled
+    options: dict[str, Any] = ceremonies.request_options(
+        challenge=challenges.issue(scope, now=clock.now()),
+        allowed=known,
+        needs_verification=scope.purpose in NEEDS_VERIFICATION,
+    )
+    return options
 
 
-def _errand(ask: Ask) -> Errand:
-    return Errand(ask.purpose, ask.user_id, ask.bound_to)
+def offer_alone() -> Any:
+    """Return PublicKeyCredentialRequestOptionsJSON for any passkey that the person chooses. Raises PasskeysOff."""
+    ceremonies.get_rp_id()
+    challenge = challenges.issue(_ALONE, now=clock.now())
+    return ceremonies.request_options(challenge=challenge, allowed=(), needs_verification=True)
+
+
+def verify(request: ProofRequest, response: dict[str, Any]) -> PasskeyProof:
+    """Check a signature. Raises PasskeyInvalid, TooManyAttempts, AuthenticatorDisabled, PasskeysOff."""
+    now = clock.now()
+    ceremonies.get_rp_id()
+    assertion: Assertion = response["credential"]
+    with throttle.attempt(request.user_id, KIND, client=request.client, now=now):
+        return _verify(assertion, credentials.find(assertion.raw_id), _scope_of(request), now)
+
+
+def verify_alone(response: dict[str, Any], client: ClientInfo) -> PasskeyProof:
+    """Check a signature that names its user. Raises what `verify` raises."""
+    now = clock.now()
+    ceremonies.get_rp_id()
+    assertion: Assertion = response["credential"]
+    passkey = credentials.find(assertion.raw_id)
+    user_id = passkey.user_id if passkey else None
+    # Not in a row: a signature cannot be guessed, and a stranger who knows the credential's id must not disable it.
+    with throttle.attempt(user_id, KIND, client=client, now=now, is_in_a_row=False):
+        return _verify(assertion, passkey, _ALONE, now)
+
+
+def find_methods(user_id: int) -> tuple[str, ...]:
+    """Return the one name for all of the user's passkeys."""
+    has_one = settings().of(WebAuthnSettings).rp_id is not None and credentials.count(user_id) > 0
+    return METHOD_NAMES if has_one else ()
+
+
+def describe(user_id: int) -> list[dict[str, Any]]:
+    """Return each of the user's passkeys."""
+    return [passkey.described() for passkey in credentials.of_user(user_id)]
+
+
+def remove_all(user_id: int) -> int:
+    """Remove the user's passkeys and the tries, in the open transaction. Return how many passkeys."""
+    throttle.clear(user_id, KIND)
+    return credentials.remove_all(user_id)
+
+
+def _verify(assertion: Assertion, passkey: Passkey | None, scope: Scope, now: datetime) -> PasskeyProof:
+    """Check challenge, owner, signature and counter (WebAuthn, section 7.2). Raises PasskeyRejected."""
+    challenge = ceremonies.signed_challenge(assertion.client_data)
+    # Read only: the challenge is spent when the proof is redeemed, in the transaction of the act that it allows.
+    challenge_id = challenges.find_open(challenge, scope, now=now)
+    if passkey is None or scope.user_id not in {None, passkey.user_id}:
+        raise PasskeyRejected("the passkey is unknown, or another user's")
+    _check_handle(assertion.user_handle, passkey, scope)
+    verified = ceremonies.verify_assertion(
+        assertion,
+        challenge=challenge,
+        public_key=passkey.public_key,
+        needs_verification=scope.purpose in NEEDS_VERIFICATION,
+    )
+    # Two zeros are no counter at all: synced passkeys do not count (section 6.1.1).
+    if (verified.sign_count or passkey.sign_count) and verified.sign_count <= passkey.sign_count:
+        raise CloneSuspected(f"the counter says {verified.sign_count} after {passkey.sign_count}")
+    return PasskeyProof(passkey, verified, challenge_id)
+
+
+def _check_handle(given: bytes | None, passkey: Passkey, scope: Scope) -> None:
+    """Section 7.2, step 6: where the scope names no user, the authenticator must."""
+    if given is None and scope.user_id is None:
+        raise PasskeyRejected("the authenticator names no user")
+    if given is not None and not hmac.compare_digest(given, credentials.find_handle(passkey.user_id) or b""):
+        raise PasskeyRejected("the authenticator names another user")
+
+
+def _scope_of(request: ProofRequest) -> Scope:
+    return Scope(request.purpose, request.user_id, request.bound_to)

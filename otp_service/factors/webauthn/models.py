@@ -1,4 +1,4 @@
-"""The tables of passkeys: the credentials, their owners' handles, and the challenges that are to be signed."""
+"""The tables of passkeys: the credentials, the handles of their owners, and the issued challenges."""
 
 import uuid
 from datetime import datetime
@@ -30,7 +30,7 @@ class WebAuthnCredential(Model):
 
 
 class WebAuthnHandle(Model):
-    """What authenticators know a user by: random, so that it tells nobody anything (WebAuthn, section 14.6.1)."""
+    """The id by which authenticators know a user. It is random and identifies no person (WebAuthn, section 14.6.1)."""
 
     __tablename__ = "webauthn_handles"
     __table_args__ = (UniqueConstraint("handle"),)
@@ -40,7 +40,7 @@ class WebAuthnHandle(Model):
 
 
 class WebAuthnChallenge(Model):
-    """A challenge that was given out, and what its signature is good for. `user_id` is None for a passkey alone."""
+    """An issued challenge and its scope. `user_id` is None for a sign-in by a passkey alone."""
 
     __tablename__ = "webauthn_challenges"
     __table_args__ = (UniqueConstraint("challenge_hash"),)

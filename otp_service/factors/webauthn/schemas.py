@@ -1,4 +1,4 @@
-"""What the routes of passkeys take and give: the JSON forms of WebAuthn Level 3 (section 5.1), and names."""
+"""Request and response schemas of passkeys: the JSON forms of WebAuthn Level 3 (section 5.1), and names."""
 
 import re
 from typing import Any
@@ -7,7 +7,7 @@ from marshmallow import EXCLUDE, ValidationError, fields, post_load, validate
 
 from otp_service.core.text import decoded_base64
 from otp_service.core.web.schema import OpenOut, Schema, one_fault, text
-from otp_service.factors.webauthn.answers import Assertion, Attestation
+from otp_service.factors.webauthn.ceremonies import Assertion, Attestation
 
 CREDENTIAL_FAULT = "Provide the credential as the browser's toJSON() gives it."
 NAME_FAULT = "Provide a name of 1 to 64 printable characters."
@@ -17,7 +17,7 @@ _FAULTS: dict[str, Any] = one_fault(CREDENTIAL_FAULT)
 
 
 class Base64UrlField(fields.String):
-    """Loads the bytes of a text in base64url, with or without padding."""
+    """Loads base64url text, with or without padding, as bytes."""
 
     def __init__(self, *, maximum: int | None = None, **options: Any) -> None:
         super().__init__(**{"required": True, "error_messages": _FAULTS, **options})
@@ -34,7 +34,7 @@ class Base64UrlField(fields.String):
 
 
 class HandleField(Base64UrlField):
-    """The same, where an authenticator may say nothing: absent, null or empty."""
+    """Loads the user handle, which an authenticator may leave out: absent, null or empty."""
 
     def __init__(self) -> None:
         super().__init__(maximum=64, required=False, allow_none=True)
@@ -44,7 +44,7 @@ class HandleField(Base64UrlField):
 
 
 class _FromBrowser(Schema):
-    """Browsers add fields as the standard grows; those that nobody reads are left out."""
+    """Ignores unknown fields: browsers add some as the standard grows."""
 
     class Meta:
         unknown = EXCLUDE
@@ -76,7 +76,7 @@ class _Credential(_FromBrowser):
 
 
 class RegistrationResponse(_Credential):
-    """RegistrationResponseJSON: what navigator.credentials.create() leads to."""
+    """RegistrationResponseJSON: the result of navigator.credentials.create()."""
 
     response = fields.Nested(AttestationResponse, required=True, error_messages=_FAULTS)
 
@@ -87,7 +87,7 @@ class RegistrationResponse(_Credential):
 
 
 class AuthenticationResponse(_Credential):
-    """AuthenticationResponseJSON: what navigator.credentials.get() leads to."""
+    """AuthenticationResponseJSON: the result of navigator.credentials.get()."""
 
     response = fields.Nested(AssertionResponse, required=True, error_messages=_FAULTS)
 
@@ -104,7 +104,7 @@ class PasskeyIn(Schema):
 
 
 class NameIn(Schema):
-    """What its owner calls a passkey."""
+    """The name of a passkey."""
 
     name = fields.String(
         required=True,
@@ -132,14 +132,14 @@ class PasskeyOut(Schema):
     name = fields.String(required=True)
     created_at = fields.DateTime(required=True)
     last_used_at = fields.DateTime(required=True, allow_none=True)
-    synced = fields.Boolean(required=True, metadata={"description": "Whether it is kept by more than one device."})
+    synced = fields.Boolean(required=True, metadata={"description": "Whether more than one device keeps it."})
 
 
 class EnrolledOut(PasskeyOut):
     """The new passkey."""
 
     backup_codes = fields.List(
-        fields.String(), metadata={"description": "Shown once, to whoever had none: ways in when all else is lost."}
+        fields.String(), metadata={"description": "For emergencies. Shown once, to a person who had none."}
     )
 
 
@@ -172,7 +172,7 @@ class _Selection(Schema):
 
 
 class _Options(OpenOut):
-    """As the library makes them."""
+    """The fields that both kinds of options share."""
 
     challenge = fields.String(required=True)
     timeout = fields.Integer(required=True, metadata={"description": "Milliseconds."})

@@ -1,4 +1,4 @@
-"""The settings of passkeys: the domain that they are made for, and the pages that may use them."""
+"""The settings of passkeys: their domain, and the origins of the pages that may use them."""
 
 import re
 from dataclasses import dataclass
@@ -12,7 +12,7 @@ DEFAULT_PORTS = {"http": "80", "https": "443"}
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WebAuthnSettings:
-    """Without an `rp_id` there are no passkeys: a service that has no web pages needs none."""
+    """Without an `rp_id` passkeys are off: a service without web pages needs none."""
 
     rp_id: str | None
     rp_name: str
@@ -20,7 +20,7 @@ class WebAuthnSettings:
 
 
 def read_webauthn(read: Reader) -> WebAuthnSettings:
-    """Read WEBAUTHN_*; what is not set is made of the origins in FRONTEND_URL, and in development of PORT."""
+    """Read WEBAUTHN_*. The defaults come from the origins in FRONTEND_URL, and in development from PORT."""
     schemes = ("https",) if read.production else ("https", "http")
     known = [*_origins(read, "FRONTEND_URL"), *([] if read.production else [_local(read)])]
     usable = [origin for origin in known if _scheme(origin) in schemes and DOMAIN.fullmatch(_host(origin))]
@@ -55,7 +55,7 @@ def _check(read: Reader, origin: str, rp_id: str | None, schemes: tuple[str, ...
 
 
 def _belongs(host: str, rp_id: str) -> bool:
-    """Whether browsers let a page on `host` use passkeys of `rp_id` (a registrable domain suffix of it)."""
+    """Return whether browsers let a page on `host` use passkeys of `rp_id` (a registrable domain suffix of it)."""
     return host == rp_id or host.endswith(f".{rp_id}")
 
 
@@ -70,7 +70,7 @@ def _host(origin: str) -> str:
 
 
 def _without_default_port(origin: str) -> str:
-    """As browsers write it."""
+    """Return the origin as browsers write it."""
     parts = ORIGIN.fullmatch(origin)
     is_default = parts is not None and parts["port"] == DEFAULT_PORTS[parts["scheme"]]
     return origin.rpartition(":")[0] if is_default else origin

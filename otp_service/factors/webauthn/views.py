@@ -1,4 +1,4 @@
-"""The routes of a person's own passkeys."""
+"""The routes by which people manage their own passkeys."""
 
 import uuid
 from typing import Any
@@ -19,7 +19,7 @@ bp = Blueprint("webauthn", __name__, url_prefix="/factors/webauthn")
 @fresh_sign_in
 @api(out=schemas.CreationOptionsOut, errors=(401, 403, 409))
 def offer(caller: Caller) -> Any:
-    """Get what the browser needs to make a passkey."""
+    """Get the options with which the browser makes a passkey."""
     return enrolment.offer(caller)
 
 
@@ -36,7 +36,7 @@ def enrol(body: dict[str, Any], caller: Caller) -> dict[str, Any]:
 @fresh_sign_in
 @api(body=schemas.NameIn, out=schemas.PasskeyOut, errors=(401, 403, 404))
 def rename(body: dict[str, Any], caller: Caller, id: uuid.UUID) -> dict[str, Any]:
-    """Name a passkey anew."""
+    """Rename a passkey."""
     return enrolment.rename(id, user_id=caller.user_id, name=body["name"], client=client_info())
 
 
@@ -44,5 +44,5 @@ def rename(body: dict[str, Any], caller: Caller, id: uuid.UUID) -> dict[str, Any
 @fresh_sign_in
 @api(errors=(401, 403, 404))
 def remove(caller: Caller, id: uuid.UUID) -> None:
-    """Remove a passkey, at once."""
+    """Remove a passkey immediately."""
     enrolment.remove(id, caller=caller, client=client_info())

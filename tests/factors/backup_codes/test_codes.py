@@ -14,18 +14,18 @@ FORM = re.compile(r"([0-9A-HJKMNP-TV-Z]{4}-){3}[0-9A-HJKMNP-TV-Z]{4}")
 
 
 def test_drawn_codes_differ_and_are_found_by_different_beginnings() -> None:
-    drawn = [code for _ in range(50) for code in codes.draw(10)]
+    drawn = [code for _ in range(50) for code in codes.make(10)]
     assert len(set(drawn)) == 500
     assert all(FORM.fullmatch(str(code)) for code in drawn)
-    assert len({code.selector for code in codes.draw(1_000)}) == 1_000
+    assert len({code.selector for code in codes.make(1_000)}) == 1_000
 
 
 def test_the_secret_alone_has_more_than_fifty_bits() -> None:
     assert codes.SECRET_BITS == 60
     assert len(codes.ALPHABET) == len(set(codes.ALPHABET)) == 32
-    letters = "".join(code.secret for code in codes.draw(1_000))
+    letters = "".join(code.secret for code in codes.make(1_000))
     assert set(letters) == set(codes.ALPHABET)
-    assert {len(code.secret) for code in codes.draw(10)} == {12}
+    assert {len(code.secret) for code in codes.make(10)} == {12}
 
 
 @pytest.mark.parametrize(
@@ -51,6 +51,6 @@ def test_what_cannot_be_a_code_is_none(text: str) -> None:
     assert codes.read(text) is None
 
 
-@given(st.sampled_from(codes.draw(200)))
+@given(st.sampled_from(codes.make(200)))
 def test_every_code_is_read_as_it_was_drawn(code: Code) -> None:
     assert codes.read(str(code)) == code

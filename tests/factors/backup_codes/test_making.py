@@ -4,12 +4,12 @@ from flask import Flask
 from sqlalchemy import select
 
 from otp_service.core.database.transactions import fetch_all
-from otp_service.factors.backup_codes import hashes
+from otp_service.factors.backup_codes.codes import HASH_COST, hash_cost
 from otp_service.factors.backup_codes.models import BackupCode
 from tests.api import Api
 from tests.conftest import MakeApp, Time
 from tests.factories import log_in
-from tests.factors.totp.authenticator import events, notices
+from tests.factors.trail import events, notices
 from tests.parallel import at_once
 from tests.sessions.conftest import SignedIn
 
@@ -57,6 +57,6 @@ def test_of_parallel_requests_one_lot_counts(app: Flask, api: Api, alice: Signed
 
 def test_the_cost_of_a_hash_is_that_of_the_decision_record(app: Flask, make_app: MakeApp) -> None:
     """Ten at once: sixteen times less than a password each."""
-    assert hashes.COST == 8
+    assert HASH_COST == 8
     with app.app_context():
-        assert hashes.cost() == 4  # what tests hash passwords with is less
+        assert hash_cost() == 4  # what tests hash passwords with is less

@@ -17,7 +17,7 @@ from otp_service.simulator import Simulator
 from tests.api import Api
 from tests.conftest import MakeApp, Time
 from tests.factories import PASSWORD, Person, log_in, make_person, sign_in
-from tests.factors.totp.authenticator import events, notices
+from tests.factors.trail import events, notices
 from tests.parallel import ROUNDS, at_once
 from tests.sessions.conftest import SignedIn
 

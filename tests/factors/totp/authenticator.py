@@ -5,11 +5,8 @@ from datetime import timedelta
 from typing import Any
 
 import pyotp
-from flask import Flask
 
-from otp_service import audit
 from otp_service.core import clock
-from otp_service.outbox import records
 from tests.api import Api
 from tests.factories import Person, log_in
 
@@ -56,17 +53,3 @@ def sign_in_with(api: Api, person: Person, code: Any, *, path: str = "totp", cha
     """Password, then a code of the app (or of `path`)."""
     token = challenge or log_in(api, person)["challengeToken"]
     return api.post(f"/auth/mfa/{path}", {"challengeToken": token, "code": code})
-
-
-def events(app: Flask, person: Person) -> list[tuple[str, dict[str, Any]]]:
-    """What the audit trail tells of the factors, the oldest first."""
-    with app.app_context():
-        told = audit.events_of(person.id)[::-1]
-    return [(event.event, event.facts) for event in told if event.event.startswith("factor.")]
-
-
-def notices(app: Flask, person: Person) -> list[str]:
-    """The names of the e-mails on their way, the oldest first."""
-    with app.app_context():
-        rows = records.newest(limit=50)[::-1]
-    return [row.template for row in rows if row.user_id == person.id]

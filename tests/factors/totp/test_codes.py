@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from otp_service.factors.totp import codes, provisioning
+from otp_service.factors.totp import codes
 
 SECRET = base64.b32encode(b"12345678901234567890").decode()
 NOW = datetime(2026, 11, 23, 10, 5, 40, tzinfo=UTC)
@@ -64,7 +64,7 @@ def test_a_secret_has_160_random_bits_in_base32() -> None:
 
 @given(TEXTS, TEXTS)
 def test_any_names_make_an_address_and_a_picture_that_say_the_same(issuer: str, label: str) -> None:
-    uri = provisioning.uri(SECRET, issuer=issuer, label=label)
+    uri = codes.key_uri(SECRET, issuer=issuer, account=label)
     parts = urlsplit(uri)
     service, _, account = parts.path.removeprefix("/").partition(":")
     assert (parts.scheme, parts.netloc) == ("otpauth", "totp")
@@ -81,7 +81,7 @@ def test_any_names_make_an_address_and_a_picture_that_say_the_same(issuer: str, 
 
 @pytest.mark.parametrize("letter", ["a", "@", "\U0001f511"])
 def test_the_longest_names_fit_into_a_picture(letter: str) -> None:
-    picture = provisioning.qr_code(provisioning.uri(SECRET, issuer=letter * 300, label=letter * 300))
+    picture = codes.qr_code(codes.key_uri(SECRET, issuer=letter * 300, account=letter * 300))
     assert picture.startswith("data:image/svg+xml")
     assert "script" not in picture
 

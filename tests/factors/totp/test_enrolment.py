@@ -16,7 +16,8 @@ from otp_service.simulator import Simulator
 from tests.api import Api
 from tests.conftest import MakeApp, Time
 from tests.factories import log_in, make_person, sign_in
-from tests.factors.totp.authenticator import AuthenticatorApp, begin, confirm, enrol, events, notices, sign_in_with
+from tests.factors.totp.authenticator import AuthenticatorApp, begin, confirm, enrol, sign_in_with
+from tests.factors.trail import events, notices
 from tests.parallel import at_once
 from tests.sessions.conftest import SignedIn
 

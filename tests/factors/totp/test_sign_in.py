@@ -11,7 +11,8 @@ from otp_service.simulator import Simulator
 from tests.api import Api
 from tests.conftest import Time
 from tests.factories import PASSWORD, log_in, make_person, sign_in
-from tests.factors.totp.authenticator import STEP, AuthenticatorApp, enrol, events, sign_in_with
+from tests.factors.totp.authenticator import STEP, AuthenticatorApp, enrol, sign_in_with
+from tests.factors.trail import events
 from tests.parallel import ROUNDS, at_once
 from tests.sessions.conftest import SignedIn
 

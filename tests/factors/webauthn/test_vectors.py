@@ -16,8 +16,8 @@ from flask import Flask
 
 from otp_service.application import create_app
 from otp_service.factors.webauthn import ceremonies
-from otp_service.factors.webauthn.answers import Assertion, Attestation, Shown
-from otp_service.factors.webauthn.errors import Refused
+from otp_service.factors.webauthn.ceremonies import Assertion, Attestation, VerifiedAssertion
+from otp_service.factors.webauthn.errors import PasskeyRejected
 from tests.environments import load
 
 VECTORS = json.loads(Path(__file__).with_name("vectors.json").read_text(encoding="utf-8"))
@@ -77,7 +77,7 @@ def register(vector: dict[str, Any]) -> bytes:
     return enrolled.public_key
 
 
-def authenticate(vector: dict[str, Any], assertion: Assertion) -> Shown:
+def authenticate(vector: dict[str, Any], assertion: Assertion) -> VerifiedAssertion:
     challenge = bytes.fromhex(vector["authentication"]["challenge"])
     return ceremonies.verify_assertion(
         assertion, challenge=challenge, public_key=register(vector), needs_verification=False
@@ -98,7 +98,7 @@ def test_a_published_signature_with_a_changed_bit_is_refused(vector: dict[str, A
     raw: bytes = getattr(right, part)
     for position in (0, len(raw) // 2, len(raw) - 1):
         bent = bytes([*raw[:position], raw[position] ^ 1, *raw[position + 1 :]])
-        with pytest.raises(Refused):
+        with pytest.raises(PasskeyRejected):
             authenticate(vector, replace(right, **{part: bent}))
 
 
@@ -107,7 +107,7 @@ def test_a_key_does_not_sign_for_another(vector: dict[str, Any]) -> None:
     for other in VECTORS.values():
         if other == vector:
             continue
-        with pytest.raises(Refused):
+        with pytest.raises(PasskeyRejected):
             ceremonies.verify_assertion(
                 assertion_of(vector),
                 challenge=bytes.fromhex(vector["authentication"]["challenge"]),
@@ -126,7 +126,7 @@ def test_mangled_bytes_are_refused_whatever_a_parser_makes_of_them(vector: dict[
         raw[start : start + dice.randrange(1, 9)] = dice.randbytes(dice.randrange(9))
         try:
             enrolled = ceremonies.verify_attestation(replace(right, attestation_object=bytes(raw)), challenge=challenge)
-        except Refused:
+        except PasskeyRejected:
             continue
         assert enrolled.credential_id == right.raw_id, "what is taken is what the browser named"
 
@@ -134,5 +134,5 @@ def test_mangled_bytes_are_refused_whatever_a_parser_makes_of_them(vector: dict[
 @pytest.mark.usefixtures("example_org")
 @pytest.mark.parametrize("said", [b"", b"\xff", b"[]", b"{}", b"null", b'{"challenge": 7}', b"[" * 50_000])
 def test_client_data_that_cannot_be_read_is_refused(said: bytes) -> None:
-    with pytest.raises(Refused):
+    with pytest.raises(PasskeyRejected):
         ceremonies.signed_challenge(said)

@@ -1,0 +1,23 @@
+"""What the audit trail and the outbox hold about the factors of a person."""
+
+from typing import Any
+
+from flask import Flask
+
+from otp_service import audit
+from otp_service.outbox import records
+from tests.factories import Person
+
+
+def events(app: Flask, person: Person) -> list[tuple[str, dict[str, Any]]]:
+    """What the audit trail tells of the factors, the oldest first."""
+    with app.app_context():
+        told = audit.events_of(person.id)[::-1]
+    return [(event.event, event.facts) for event in told if event.event.startswith("factor.")]
+
+
+def notices(app: Flask, person: Person) -> list[str]:
+    """The names of the e-mails on their way, the oldest first."""
+    with app.app_context():
+        rows = records.newest(limit=50)[::-1]
+    return [row.template for row in rows if row.user_id == person.id]
