@@ -10,7 +10,7 @@ import requests
 
 from tests.processes import ROOT, Place, Program
 from tests.servers import free_port
-from tests.waiting import PATIENCE_SECONDS
+from tests.waiting import PATIENCE_SECONDS, wait_until
 
 ALLOWED = ("PATH", "HOME", "LANG", "COVERAGE_PROCESS_START")
 
@@ -66,9 +66,7 @@ class Service:
         old = self._workers()
         for worker in old:
             os.kill(worker, signal.SIGKILL)
-        deadline = time.monotonic() + PATIENCE_SECONDS
-        while set(self._workers()) & set(old) and time.monotonic() < deadline:
-            time.sleep(0.01)
+        wait_until(lambda: not set(self._workers()) & set(old))
         self.wait()
 
     def post(self, path: str, body: dict[str, Any]) -> requests.Response:

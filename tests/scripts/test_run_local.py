@@ -16,6 +16,7 @@ import pytest
 
 from otp_service.simulator.settings import DEMO_KEY, DEMO_SECRET
 from tests.servers.ports import HOST, free_port, is_open
+from tests.waiting import PATIENCE_SECONDS
 
 pytestmark = pytest.mark.one_database
 
@@ -51,7 +52,7 @@ def runner(env: dict[str, str]) -> Iterator[subprocess.Popen[str]]:
 
 
 def get(port: str, path: str) -> dict[str, object]:
-    with urllib.request.urlopen(f"http://{HOST}:{port}{path}", timeout=5) as answer:
+    with urllib.request.urlopen(f"http://{HOST}:{port}{path}", timeout=PATIENCE_SECONDS) as answer:
         document: dict[str, object] = json.load(answer)
         return document
 
@@ -67,7 +68,7 @@ def test_the_simulated_sinch_asks_the_service_before_it_sends(
         headers={"Content-Type": "application/json", "Authorization": f"Basic {credentials}"},
     )
     with pytest.raises(urllib.error.HTTPError) as refused:
-        urllib.request.urlopen(request, timeout=10)
+        urllib.request.urlopen(request, timeout=PATIENCE_SECONDS)
     with refused.value as answer:
         assert json.load(answer)["errorCode"] == 40303  # denied by the callback
 
@@ -81,7 +82,7 @@ def test_service_and_simulator_run_until_a_signal_ends_both(
     assert get(env["PORT"], "/mail.json") == {"messages": []}
 
     runner.send_signal(number)
-    runner.communicate(timeout=30)
+    runner.communicate(timeout=PATIENCE_SECONDS)
 
     assert runner.returncode == 0
     assert not is_open(int(env["PORT"]))
@@ -98,7 +99,7 @@ def test_with_reloading_the_service_writes_as_it_does_without(env: dict[str, str
     with start(env, "--reload") as process:
         assert process.stdout
         assert any(LAST_LINE in line for line in process.stdout), "it ended by itself"
-        with urllib.request.urlopen(request, timeout=10) as answer:
+        with urllib.request.urlopen(request, timeout=PATIENCE_SECONDS) as answer:
             assert answer.status == 201
         process.terminate()
 
@@ -106,7 +107,7 @@ def test_with_reloading_the_service_writes_as_it_does_without(env: dict[str, str
 @pytest.mark.parametrize("variable", ["PORT", "SIMULATOR_PORT"])
 def test_a_port_in_use_is_one_line_that_names_the_variable(env: dict[str, str], variable: str) -> None:
     with socket.create_server((HOST, int(env[variable]))), start(env) as process:
-        output, _ = process.communicate(timeout=30)
+        output, _ = process.communicate(timeout=PATIENCE_SECONDS)
 
     assert output == f"{HOST}:{env[variable]} is in use already; set {variable} to another port.\n"
     assert process.returncode == 1
@@ -114,7 +115,7 @@ def test_a_port_in_use_is_one_line_that_names_the_variable(env: dict[str, str], 
 
 def test_settings_that_cannot_be_used_end_it_with_their_names(env: dict[str, str]) -> None:
     with start(env | {"JWT_SECRET": "short"}) as process:
-        output, _ = process.communicate(timeout=30)
+        output, _ = process.communicate(timeout=PATIENCE_SECONDS)
 
     assert "JWT_SECRET: " in output
     assert "The service ended by itself with exit code 1" in output

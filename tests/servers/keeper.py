@@ -33,15 +33,18 @@ def _locked(lock: Path, kind: int) -> IO[str]:
     return file
 
 
-def end(pid_file: Path, *, folder: Path, within_seconds: float = 5) -> None:
-    """Shut down the server whose first line of `pid_file` is its process id; a running or a stopped (paused) one."""
+def end(pid_file: Path, *, folder: Path, within_seconds: float = 60) -> None:
+    """Shut down the server whose process id is the first line of `pid_file`, running or stopped (paused).
+
+    Returns when its process is gone: Valkey deletes its pid file a moment before it closes its socket.
+    """
     pid = _pid(pid_file)
     if pid is None or not _works_in(pid, folder):
         return
     for number in (signal.SIGINT, signal.SIGCONT):
         _send(pid, number)
     deadline = time.monotonic() + within_seconds
-    while pid_file.exists() and time.monotonic() < deadline:
+    while (pid_file.exists() or pid in pids_in(folder)) and time.monotonic() < deadline:
         time.sleep(POLL_SECONDS)
     if pid_file.exists():
         _send(pid, signal.SIGKILL)

@@ -6,7 +6,6 @@ import pwd
 import shutil
 import signal
 import subprocess
-import time
 from pathlib import Path
 from typing import Self
 
@@ -17,6 +16,7 @@ from tests.servers import keeper
 from tests.servers.folder import ServerFolder
 from tests.servers.ports import HOST, free_port, wait_until_closed
 from tests.servers.postgres_binaries import find_binaries, reachable_copy
+from tests.waiting import wait_until
 
 SETTINGS = {
     "listen_addresses": HOST,
@@ -63,7 +63,7 @@ class PostgresServer:
         """Return when connections are accepted; the first start creates the data."""
         if not (self.folder / "data").exists():
             self._create_data()
-        if not self._pg_ctl("start", "-t", "120", "-l", "log"):
+        if not self._pg_ctl("start", "-l", "log"):
             raise RuntimeError(f"PostgreSQL does not start:\n{self._log()[-2000:]}")
 
     def stop(self) -> None:
@@ -81,8 +81,7 @@ class PostgresServer:
         pid = int(self._folder.pid_file.read_text().split()[0])
         os.kill(pid, signal.SIGKILL)
         wait_until_closed(self.port)
-        while keeper.pids_in(self.folder):
-            time.sleep(0.01)
+        wait_until(lambda: not keeper.pids_in(self.folder))
         # Where nobody reaps the dead (process 1 of a container), these would pass for a running server's.
         for left in (self._folder.pid_file, *self.folder.glob(".s.PGSQL.*")):
             left.unlink()
@@ -110,7 +109,7 @@ class PostgresServer:
             file.writelines(lines)
 
     def _pg_ctl(self, command: str, *options: str) -> bool:
-        return self._run("pg_ctl", command, "-w", "-s", "-D", str(self.folder / "data"), *options) == 0
+        return self._run("pg_ctl", command, "-w", "-t", "120", "-s", "-D", str(self.folder / "data"), *options) == 0
 
     def _run(self, program: str, *arguments: str, check: bool = False) -> int:
         """Output goes to a file: a server that inherits a pipe would keep its reader waiting."""

@@ -3,6 +3,7 @@
 import json
 import multiprocessing
 import signal
+import socket
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -13,7 +14,7 @@ import pytest
 import redis
 
 from tests.servers import PostgresServer, ValkeyServer, create_database, free_port, shared_postgres
-from tests.servers.ports import is_open, wait_until_closed
+from tests.servers.ports import HOST, is_open, wait_until_closed
 from tests.servers.postgres_binaries import find_binaries, reachable_copy
 from tests.waiting import wait_until
 
@@ -44,7 +45,18 @@ def query(url: str, statement: str) -> str:
 
 
 def test_a_free_port_can_be_listened_on() -> None:
-    assert 1024 < free_port() < 65536
+    with socket.create_server((HOST, free_port())) as server:
+        assert is_open(server.getsockname()[1])
+
+
+def test_a_free_port_is_given_once() -> None:
+    code = "from tests.servers import free_port; print(*(free_port() for _ in range(200)))"
+    taken = {free_port() for _ in range(200)}
+
+    others = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
+
+    assert len(taken) == 200
+    assert taken.isdisjoint(map(int, others.stdout.split()))
 
 
 def test_postgres_is_quick_by_default(postgres: PostgresServer) -> None:
@@ -119,7 +131,7 @@ from tests.servers import shared_postgres, ValkeyServer
 valkey = ValkeyServer()
 valkey.start()
 print(shared_postgres(Path(sys.argv[1])), valkey.port, flush=True)
-time.sleep(60)
+time.sleep(600)
 """
 
 
@@ -172,15 +184,15 @@ def test_valkey_answers_and_forgets_over_a_stop(valkey: ValkeyServer) -> None:
 
 
 def test_a_paused_valkey_stalls_until_it_resumes(valkey: ValkeyServer) -> None:
-    with redis.Redis.from_url(valkey.url, socket_timeout=0.3) as client:
-        client.ping()
+    with redis.Redis.from_url(valkey.url) as patient, redis.Redis.from_url(valkey.url, socket_timeout=0.1) as hasty:
+        assert patient.ping()
 
         valkey.pause()
         with pytest.raises(redis.TimeoutError):
-            client.ping()
+            hasty.ping()
         valkey.resume()
 
-        assert client.ping()
+        assert patient.ping()
 
 
 def test_a_paused_valkey_can_still_be_removed() -> None:

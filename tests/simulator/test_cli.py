@@ -4,8 +4,6 @@ import json
 import os
 import signal
 import socket
-import subprocess
-import sys
 from contextlib import contextmanager
 
 import pytest
@@ -14,23 +12,24 @@ from click.testing import CliRunner
 
 from otp_service.simulator.cli import simulator_cli
 from otp_service.simulator.settings import DEMO_KEY, DEMO_SECRET
+from tests.processes import ROOT, Place, Program, ended
 from tests.simulator.caller import PHONE, start_body
-from tests.waiting import PATIENCE_SECONDS
+from tests.waiting import PATIENCE_SECONDS, wait_until
 
 
-@contextmanager
-def served(*arguments, **environment):
-    """A simulator in a process of its own; its first line must name where it serves."""
-    command = [sys.executable, "-m", "otp_service.simulator", "run", "--port", "0", *arguments]
-    settings = {name: value for name, value in os.environ.items() if not name.startswith(("SINCH_", "SIMULATOR_"))}
-    with subprocess.Popen(
-        command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=settings | environment
-    ) as process:
-        line = process.stdout.readline()
-        try:
-            yield process, line.split()[2].removesuffix("/verification/v1")
-        finally:
-            process.kill()
+@pytest.fixture
+def serve(tmp_path):
+    """Starts a simulator in a process of its own; its first line must name where it serves."""
+
+    @contextmanager
+    def start(*arguments, **environment):
+        output = tmp_path / "output"
+        place = Place({"PATH": os.environ["PATH"]} | environment, ROOT, output, tmp_path / "complaints")
+        with Program(place, "otp_service.simulator", "run", "--port", "0", *arguments) as program:
+            wait_until(lambda: output.exists() and "\n" in output.read_text())
+            yield program, output.read_text().split()[2].removesuffix("/verification/v1")
+
+    return start
 
 
 def run(*arguments, **environment):
@@ -38,8 +37,8 @@ def run(*arguments, **environment):
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
-def test_run_serves_until_it_is_told_to_stop(number):
-    with served() as (process, url):
+def test_run_serves_until_it_is_told_to_stop(serve, number):
+    with serve() as (program, url):
         answer = requests.post(
             f"{url}/verification/v1/verifications",
             json=start_body(),
@@ -47,18 +46,18 @@ def test_run_serves_until_it_is_told_to_stop(number):
             timeout=PATIENCE_SECONDS,
         )
         assert answer.status_code == 200
-        process.send_signal(number)
-        output, errors = process.stdout.read(), process.stderr.read()
-        assert (process.wait(PATIENCE_SECONDS), errors) == (0, "")
-    assert f"{url}/inbox" in output
-    assert output.endswith("The simulator stopped.\n")
+        program.send_signal(number)
+        end = ended(program)
+    assert (end.code, end.complaints) == (0, "")
+    assert f"{url}/inbox" in end.output
+    assert end.output.endswith("The simulator stopped.\n")
 
 
-def test_run_takes_credentials_and_settings(tmp_path):
+def test_run_takes_credentials_and_settings(serve, tmp_path):
     state = str(tmp_path / "state.db")
     options = ("--sms-code-length", "7", "--minimum-auth", "basic", "--state", state)
     secret = {"SINCH_APP_KEY": "my-key", "SINCH_APP_SECRET": "c2VjcmV0"}
-    with served(*options, **secret) as (_, url):
+    with serve(*options, **secret) as (_, url):
         answer = requests.post(
             f"{url}/verification/v1/verifications",
             json=start_body(),
@@ -70,11 +69,10 @@ def test_run_takes_credentials_and_settings(tmp_path):
         assert len(messages[0]["code"]) == 7
 
 
-def test_run_warns_when_others_can_reach_it():
-    with served("--host", "0.0.0.0") as (process, _):
-        process.terminate()
-        errors = process.stderr.read()
-    assert "reachable from other machines" in errors
+def test_run_warns_when_others_can_reach_it(serve):
+    with serve("--host", "0.0.0.0") as (program, _):
+        program.terminate()
+        assert "reachable from other machines" in ended(program).complaints
 
 
 def test_run_on_a_taken_port_says_so_in_one_line():
