@@ -142,7 +142,7 @@ class ChallengeIn(Schema):
     challenge_token = text("Provide the challengeToken of your sign-in.", maximum=TOKEN_LENGTH)
 
 
-def answer_to_challenge(factor: Factor) -> type[Schema]:
+def challenge_response(factor: Factor) -> type[Schema]:
     """Make the body of a factor's sign-in route: the challenge, and the factor's own fields."""
     parts = {"remember_device": remember_device()}
     return type(f"{factor.kind.title().replace('_', '')}SignInIn", (factor.response, ChallengeIn), parts)

@@ -1,6 +1,7 @@
 """The routes of `/auth/*`, except `/auth/password-reset` (package `recovery`).
 
 Each factor of the registry gets a route below `/auth/mfa`, and a second one if it has something to offer first.
+A factor that signs in alone gets two routes of its own.
 """
 
 from typing import Any
@@ -149,17 +150,17 @@ def confirm_step_up(body: dict[str, Any], caller: Caller) -> SteppedUp:
     return step_up.step_up(caller, **body, client=client_info())
 
 
-def _answer_route(factor: Factor) -> View:
+def _response_route(factor: Factor) -> View:
     @request_limits.otp
-    @api(body=schemas.answer_to_challenge(factor), out=schemas.VerifiedOut, errors=(400, 401, 403, 409, 503))
-    def answer(body: dict[str, Any]) -> dict[str, Any]:
+    @api(body=schemas.challenge_response(factor), out=schemas.VerifiedOut, errors=(400, 401, 403, 409, 503))
+    def respond(body: dict[str, Any]) -> dict[str, Any]:
         challenge_token, remember = body.pop("challenge_token"), body.pop("remember_device")
         return present_signed_in(
             sign_in.complete(challenge_token, factor, body, remember=remember, client=client_info())
         )
 
-    answer.__doc__ = f"Sign in with the challenge of a password and {factor.kind.replace('_', ' ')}."
-    return answer
+    respond.__doc__ = f"Sign in with the challenge of a password and {factor.kind.replace('_', ' ')}."
+    return respond
 
 
 def _offer_route(factor: Factor) -> View:
@@ -174,13 +175,13 @@ def _offer_route(factor: Factor) -> View:
 
 for _factor in FACTORS:
     if _factor.mfa_path is not None:
-        mfa.post(f"/{_factor.mfa_path}", endpoint=_factor.kind)(_answer_route(_factor))
+        mfa.post(f"/{_factor.mfa_path}", endpoint=_factor.kind)(_response_route(_factor))
         if _factor.offer is not None:
             mfa.post(f"/{_factor.mfa_path}/options", endpoint=f"{_factor.kind}_options")(_offer_route(_factor))
 
 
 def _routes_of(alone: AloneSignIn) -> Blueprint:
-    """The two routes of a sign-in by a factor alone."""
+    """Make the two routes of a sign-in by a factor alone."""
     routes = Blueprint(f"{alone.name}s", __name__, url_prefix=f"/auth/{alone.name}")
 
     @request_limits.otp
