@@ -13,6 +13,7 @@ from otp_service.core.services import settings
 
 def find_user(who: str) -> Account:
     """Find a user by id, e-mail address or phone number. Raises click.ClickException if there is none."""
+    # Nine digits at most: PostgreSQL rejects a number that exceeds the column with an error.
     account = users.find_by_id(int(who)) if re.fullmatch(r"[0-9]{1,9}", who) else None
     address, number = (
         email_addresses.canonical(who),

@@ -47,6 +47,7 @@ class CommandGroup(AppGroup):
         except self._expected as error:
             raise click.ClickException(str(error)) from error
         except (OperationalError, ProgrammingError) as error:
+            # The first line only: the rest quotes the statement. The log has all of it at level DEBUG.
             log.debug("command.failed", exc_info=error)
             reason = str(error.orig).partition("\n")[0]
             remedy = "Is it running, is DATABASE_URL right, is it migrated (flask db upgrade)? Ask: flask doctor"

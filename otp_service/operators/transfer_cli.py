@@ -135,7 +135,8 @@ def _writable(output: Path | None) -> Iterator[BinaryIO]:
             yield file
     else:
         target = output.resolve()
-        descriptor, draft = tempfile.mkstemp(prefix=f".{target.name}.", dir=target.parent)  # mode 0600 from the start
+        # In the same folder, so that the rename is atomic. mkstemp sets mode 0600 before the first hash is written.
+        descriptor, draft = tempfile.mkstemp(prefix=f".{target.name}.", dir=target.parent)
         try:
             with os.fdopen(descriptor, "wb") as file:
                 yield file

@@ -50,7 +50,7 @@ def _database() -> tuple[str, str]:
     return "up", "behind: run flask db upgrade" if found <= known() else _AHEAD
 
 
-@cache
+@cache  # the migrations are part of the code: they do not change while it runs
 def heads() -> set[str]:
     """Return the newest migrations that this code knows."""
     return set(_scripts().get_heads())

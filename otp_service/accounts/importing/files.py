@@ -21,6 +21,8 @@ from otp_service.accounts.importing.rows import (
 )
 
 LONGEST_BYTES = 64 * 1024
+"""Of a line, and of a record: a file without line breaks, or with an open quote, must not fill the memory."""
+
 _BROKEN_QUOTES = "has broken quotes (a value with a comma, a quote or a line break needs quotes, quotes in it doubled)"
 _TRUE = {"true", "t", "yes", "y", "1"}
 _FALSE = {"false", "f", "no", "n", "0"}
@@ -74,7 +76,7 @@ class _Pairs(list[tuple[str, Any]]):
 def _json_row(place: Place, text: str) -> Row | Fault:
     try:
         pairs = json.loads(text, object_pairs_hook=_Pairs)
-    except (ValueError, RecursionError):
+    except (ValueError, RecursionError):  # RecursionError: brackets nested thousands deep
         return Fault(place, ("is not valid JSON",))
     if not isinstance(pairs, _Pairs):
         return Fault(place, ("is not a JSON object",))
@@ -141,6 +143,7 @@ def _header(remaining: _Lines) -> list[str]:
 
 def _csv_row(place: Place, gathered: list[Line], remaining: _Lines, names: list[str]) -> Row | Fault:
     cells = _cells(gathered)
+    # A stray quote joins the lines after it. They are given back and read on their own, so one fault costs one user.
     if cells is None or (len(gathered) > 1 and len(cells) != len(names)):
         remaining.give_back(gathered[1:])
         return Fault(place, (_BROKEN_QUOTES,))

@@ -69,6 +69,8 @@ def run(source: Source, plan: Plan, observer: Observer) -> Outcome:
     now = clock.now()
     with Staging() as staged:
         validator = Validator(default_region=settings().codes.phone_default_region, now=now)
+        # Everything is validated before the first user is written: a source is imported whole or not at all, and the
+        # operator sees all of its faults in one run. No transaction is open while a slow source is read.
         seen = _stage(source, validator, staged, observer)
         good, bad = staged.count, seen.read - staged.count
         costs = {"costlier": seen.costlier, "highest_cost": seen.highest_cost}

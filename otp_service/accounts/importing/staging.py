@@ -20,9 +20,10 @@ BATCH = 1_000
 
 
 class Staging:
-    """A context manager over a file that keeps users in order. The file has no name and ends with the process."""
+    """A context manager over a file that keeps users in order: any number of them in little memory."""
 
     def __init__(self) -> None:
+        # The file holds password hashes. It has no name, so even a killed process leaves no copy behind.
         self._file = TemporaryFile()  # noqa: SIM115 - closed by __exit__
         self.count = 0
 
@@ -53,6 +54,7 @@ def write(staged: Staging, *, now: datetime, facts: dict[str, Any], on_batch: Ca
     try:
         with transaction() as session:
             for users in staged.batches(BATCH):
+                # On the connection: the ORM would build an object for each user.
                 session.connection().execute(insert(User), [_row(user, now) for user in users])
                 written += len(users)
                 on_batch(written)

@@ -29,6 +29,7 @@ from otp_service.core.web.schema import camel_case
 BATCH = 1_000
 LONGEST_DISPLAY_NAME = 100
 _LONGEST_TEXT = 320  # of a number, a hash or a locale, before it is parsed
+# PostgreSQL stores no NUL in a text, and UTF-8 has no form for half of a surrogate pair.
 _UNSTORABLE = re.compile("[\x00\ud800-\udfff]")
 _EARLIEST = datetime(1970, 1, 1, tzinfo=UTC)
 _CLOCK_SKEW = timedelta(days=1)  # includes time zones that the source left out
@@ -50,6 +51,7 @@ class Validator:
         """Validate all users, in order and in batches. Of two users with the same address, the first is valid."""
         while batch := list(islice(items, BATCH)):
             parsed = [item if isinstance(item, Fault) else self._parser.parse(item) for item in batch]
+            # Two queries for each batch, not two for each user.
             taken = _registered([item for item in parsed if isinstance(item, NewUser)])
             yield [
                 self._require_unique(item.place, found, taken) if isinstance(found, NewUser) else found
@@ -70,6 +72,7 @@ class Validator:
                 reasons.append(f"{name} is the same as that of {place.unit} {known[value]}")
         if reasons:
             return Fault(place, tuple(reasons))
+        # Only accepted users reserve their address: a user that is rejected must not make a later one a duplicate.
         self._emails[user.email] = place.value
         if user.phone_number is not None:
             self._numbers[user.phone_number] = place.value
@@ -109,6 +112,7 @@ class Parser:
         """Return the user, or everything that is wrong with it."""
         values: dict[str, Any] = {}
         faults: list[str] = []
+        # All faults at once: an operator should not have to fix a file one fault at a time.
         for name, value in row.values.items():
             try:
                 values[name] = self._parse[name](value)
