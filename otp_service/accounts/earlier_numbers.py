@@ -39,6 +39,7 @@ def record(user_id: int, earlier_number: str, *, now: datetime) -> str:
             id=change_id,
             user_id=user_id,
             token_hash=keyring().digest(token, purpose=_PURPOSE),
+            # Encrypted, not hashed: an undo needs the number itself.
             sealed_number=keyring().seal(earlier_number, context=_context(change_id)),
             created_at=now,
             expires_at=now + LIFETIME,

@@ -74,6 +74,7 @@ def change(account: Account, *, email: str, now: datetime) -> None:
         if violated_constraint(error) != "uq_users_email":
             raise
         raise EmailTaken from error
+    # Failed sign-ins follow the account: a change of address must not end a wait.
     throttle.move(throttle.subject_of(account.email), throttle.subject_of(email))
 
 

@@ -119,5 +119,6 @@ def forget(before: datetime) -> int:
 
 
 def _is_open(token: str, purpose: LinkPurpose, now: datetime) -> ColumnElement[bool]:
+    # The hashes of all keys: a link from before a rotation of ENCRYPTION_KEY still works.
     is_named = AccountLink.token_hash.in_(keyring().digests(token, purpose=purpose))
     return is_named & (AccountLink.purpose == purpose) & AccountLink.spent_at.is_(None) & (AccountLink.expires_at > now)

@@ -57,6 +57,7 @@ class Account:
 
 
 COLUMNS = [getattr(User, name) for name in Account.__dataclass_fields__]
+# Built once: on hot paths, building a statement costs more than running it (ADR 16).
 _BY_ID = select(*COLUMNS).where(User.id == bindparam("user_id"))
 
 IS_VERIFIED = select(User.phone_verified_at.is_not(None)).where(User.id == sessions.OWNER).scalar_subquery()
@@ -125,6 +126,7 @@ def find_and_hold(user_id: int) -> Account | None:
 
 @prepared
 def _held(user_id: Given) -> Select[Any]:
+    # FOR NO KEY UPDATE: meanwhile, others may still insert rows that reference the user.
     statement = select(*COLUMNS).where(User.id == user_id, User.locked_at.is_(None))
     return statement.with_for_update(key_share=True)
 
@@ -210,6 +212,7 @@ def void_challenges(user_id: int, *, now: datetime) -> None:
 def remove(user_id: int) -> None:
     """Delete the user and, by foreign keys, the user's rows; events and messages stay. Raises UserNotFound."""
     with transaction():
+        # The row count decides: of parallel deletions, one succeeds and is recorded (ADR 3).
         if execute(delete(User).where(User.id == user_id)).rowcount != 1:
             raise UserNotFound
 

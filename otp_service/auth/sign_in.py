@@ -79,8 +79,9 @@ def login(*, email: str, password: str, client: ClientInfo, device_token: str | 
 def _start_without_factor(user_id: int, client: ClientInfo, started: datetime, now: datetime) -> Tokens:
     with transaction():
         held = users.find_and_hold(user_id)
+        # What `challenges.spend` checks for a sign-in with a challenge: a lock or a new password since the start.
         if held is None or held.has_voided(started):
-            raise InvalidCredentials  # locked, or given another password, while this one was compared
+            raise InvalidCredentials
         return open_session(user_id, amr=("pwd",), acr="aal1", client=client, now=now)
 
 
@@ -145,6 +146,7 @@ def complete(
     """
     challenge = challenges.find_open(challenge_token, now=clock.now())
     user_id, acr = challenge.account.id, registry.level_of(factor)
+    # MFA_BEYOND_PHONE: the phone signs in only while the user has no factor that reaches aal2.
     if acr != "aal2" and acr != registry.best_level(registry.methods(user_id)):
         raise MethodNotEnrolled
     # Outside the transaction: the factor may ask the provider (ADR 4).
