@@ -1,20 +1,29 @@
-"""A person with a session, for the tests of tokens."""
+"""People with sessions and applications with key pairs, for the tests of tokens."""
 
+import shutil
+from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import pytest
 from flask import Flask
 
+from otp_service.core import clock
+from otp_service.sessions.key_folder import KeyFolder
 from otp_service.simulator import Simulator
 from tests.api import Api
+from tests.conftest import MakeApp
 from tests.factories import Person, make_person, sign_in
 from tests.sessions.forging import Forge
+from tests.sessions.pairs import ALGORITHMS, Pairs
+
+MakePairs = Callable[..., Pairs]
 
 
 @dataclass(frozen=True)
 class SignedIn:
-    """A person and what the sign-in gave."""
+    """A person and the response to the sign-in."""
 
     person: Person
     answer: dict[str, Any]
@@ -30,16 +39,23 @@ class SignedIn:
         return str(self.answer["refreshToken"])
 
 
+def is_open(api: Api, token: str) -> bool:
+    """Whether the session of an access token is live; if not, the token is refused like any other bad one."""
+    response = api.get("/profile", token=token)
+    assert response.status_code == 200 or response.json["message"] == "Invalid or expired token."
+    return response.status_code == 200
+
+
 @pytest.fixture
 def alice(app: Flask, api: Api, sinch: Simulator) -> SignedIn:
-    """Somebody who just signed in."""
+    """A person who just signed in."""
     person = make_person(app)
     return SignedIn(person, sign_in(api, sinch, person))
 
 
 @pytest.fixture
 def bob(app: Flask, api: Api, sinch: Simulator) -> SignedIn:
-    """Somebody else who just signed in."""
+    """Another person who just signed in."""
     person = make_person(app)
     return SignedIn(person, sign_in(api, sinch, person))
 
@@ -48,3 +64,32 @@ def bob(app: Flask, api: Api, sinch: Simulator) -> SignedIn:
 def forge(app: Flask, alice: SignedIn) -> Forge:
     """Alice's token in parts."""
     return Forge.from_token(app, alice.token)
+
+
+@pytest.fixture(scope="session")
+def key_folders(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
+    """A folder with one key per algorithm, made once: an RSA key takes longer than most tests."""
+    folders = {algorithm: tmp_path_factory.mktemp(algorithm) / "keys" for algorithm in ALGORITHMS}
+    for algorithm, folder in folders.items():
+        KeyFolder(folder, algorithm).ensure(now=clock.now())
+    return folders
+
+
+@pytest.fixture
+def make_pairs(make_app: MakeApp, key_folders: dict[str, Path], tmp_path: Path) -> MakePairs:
+    """Make an application that signs with a key pair. All of a test share a folder of the test's own."""
+
+    def make(algorithm: str = "ES256", **settings: str) -> Pairs:
+        folder = tmp_path / "keys"
+        if not folder.exists():
+            shutil.copytree(key_folders[algorithm], folder)
+        app = make_app(JWT_ALGORITHM=algorithm, JWT_KEYS_DIR=str(folder), **settings)
+        return Pairs(app, Api(app), folder, algorithm)
+
+    return make
+
+
+@pytest.fixture(params=ALGORITHMS)
+def pairs_of_each(make_pairs: MakePairs, request: pytest.FixtureRequest) -> Pairs:
+    """An application that signs with each algorithm in turn."""
+    return make_pairs(request.param)

@@ -14,7 +14,7 @@ HASHES = {"HS256": hashlib.sha256, "HS384": hashlib.sha384, "HS512": hashlib.sha
 
 @dataclass(frozen=True)
 class Forge:
-    """A token's header and claims, and the key that really signs; written without the library that is under test."""
+    """A token's header and claims, and the key that really signs; written without the library under test."""
 
     header: dict[str, Any]
     claims: dict[str, Any]
@@ -23,12 +23,8 @@ class Forge:
     @classmethod
     def from_token(cls, app: Flask, token: str) -> Self:
         """Take a good token apart."""
-        header, claims, _ = (part + "=" * (-len(part) % 4) for part in token.split("."))
-        return cls(
-            json.loads(base64.urlsafe_b64decode(header)),
-            json.loads(base64.urlsafe_b64decode(claims)),
-            app.config["JWT_SECRET_KEY"].encode(),
-        )
+        header, claims, _ = parts_of(token)
+        return cls(header, claims, app.config["JWT_SECRET_KEY"].encode())
 
     def sign(
         self, *, header: dict[str, Any] | None = None, claims: dict[str, Any] | None = None, key: bytes | None = None
@@ -38,6 +34,17 @@ class Forge:
         signed = f"{encode(changed)}.{encode(_without_none({**self.claims, **(claims or {})}))}"
         digest = HASHES.get(str(changed.get("alg")), hashlib.sha256)
         return f"{signed}.{encode(hmac.digest(self.key if key is None else key, signed.encode(), digest))}"
+
+
+def parts_of(token: str) -> tuple[dict[str, Any], dict[str, Any], bytes]:
+    """Header, claims and signature."""
+    header, claims, signature = (base64.urlsafe_b64decode(part + "=" * (-len(part) % 4)) for part in token.split("."))
+    return json.loads(header), json.loads(claims), signature
+
+
+def claims_of(token: str) -> dict[str, Any]:
+    """The claims of a token."""
+    return parts_of(token)[1]
 
 
 def encode(value: bytes | dict[str, Any]) -> str:

@@ -1,10 +1,10 @@
-"""An application that signs with key pairs, and forgeries of its tokens made without the library that is under test."""
+"""An application that signs with key pairs, and forgeries of its tokens, made without the library under test."""
 
-import base64
 import hashlib
 import hmac
 import json
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +14,10 @@ from cryptography.hazmat.primitives.asymmetric.utils import decode_dss_signature
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat, load_pem_private_key
 from flask import Flask
 
+from otp_service.sessions import jwk
+from otp_service.simulator import Simulator
 from tests.api import Api
+from tests.factories import make_person, sign_in
 from tests.sessions.forging import encode
 
 ALGORITHMS = ("ES256", "EdDSA", "RS256")
@@ -30,13 +33,13 @@ class Pairs:
     algorithm: str
 
     def command(self, *arguments: str) -> str:
-        """Run `flask keys ...`; it must end well."""
+        """Run `flask keys ...`, which must succeed."""
         result = self.app.test_cli_runner().invoke(args=["keys", *arguments])
         assert result.exit_code == 0, result.output
         return result.output
 
     def listed(self) -> list[dict[str, str]]:
-        """What the folder holds, oldest first."""
+        """The entries of the folder, oldest first."""
         return list(json.loads(self.command("list", "--json")))
 
     def kid(self, state: str) -> str:
@@ -45,24 +48,22 @@ class Pairs:
         return found
 
     def private_key(self, kid: str) -> Any:
-        """A key as the service has it."""
+        """A key of the folder."""
         return load_pem_private_key((self.folder / f"{kid}.pem").read_bytes(), password=None)
 
     def key_set(self) -> list[dict[str, str]]:
-        """What other services see."""
+        """The published keys."""
         return list(self.api.get("//.well-known/jwks.json").json["keys"])
 
+    def new_token(self, sinch: Simulator) -> str:
+        """The access token of a new person."""
+        return str(sign_in(self.api, sinch, make_person(self.app))["token"])
+
     def takes(self, token: str) -> bool:
-        """Whether the service's own routes take it."""
+        """Whether the service's own routes accept the token."""
         response = self.api.get("/profile", token=token)
         assert response.status_code in {200, 401}
         return response.status_code == 200
-
-
-def parts_of(token: str) -> tuple[dict[str, Any], dict[str, Any], bytes]:
-    """Header, claims and signature."""
-    header, claims, signature = (base64.urlsafe_b64decode(part + "=" * (-len(part) % 4)) for part in token.split("."))
-    return json.loads(header), json.loads(claims), signature
 
 
 def signed_by(key: Any, header: dict[str, Any], claims: dict[str, Any]) -> str:
@@ -72,12 +73,18 @@ def signed_by(key: Any, header: dict[str, Any], claims: dict[str, Any]) -> str:
 
 
 def with_signature(token: str, signature: bytes) -> str:
-    """The same token under another signature."""
+    """The same token with another signature."""
     return f"{token.rpartition('.')[0]}.{encode(signature)}"
 
 
+@cache
+def attackers_key(algorithm: str) -> Any:
+    """A key that the service does not have, made once: an RSA key takes longer than most tests."""
+    return jwk.GENERATORS[algorithm]()
+
+
 def public_spellings(key: Any) -> list[bytes]:
-    """The public key in every form that somebody might use as a shared secret."""
+    """The public key in every form that an attacker might use as a shared secret."""
     public = key.public_key()
     forms = [
         public.public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo),

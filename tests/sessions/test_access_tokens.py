@@ -5,14 +5,13 @@ import uuid
 from typing import Any
 
 import pytest
-from cryptography.hazmat.primitives import serialization
-from cryptography.hazmat.primitives.asymmetric import rsa
 from werkzeug.test import TestResponse
 
 from tests.api import Api
-from tests.conftest import Time
+from tests.conftest import MakeApp, Time
 from tests.sessions.conftest import SignedIn
 from tests.sessions.forging import Forge, encode
+from tests.sessions.pairs import attackers_key, public_spellings
 
 pytestmark = pytest.mark.one_database
 
@@ -101,10 +100,22 @@ def test_only_the_configured_algorithm_is_taken_even_with_the_right_key(api: Api
     assert refusal(api.get("/profile", token=forge.sign(header={"alg": algorithm}))) == INVALID
 
 
-def test_a_public_key_used_as_a_shared_secret_opens_nothing(api: Api, forge: Forge) -> None:
-    public = rsa.generate_private_key(public_exponent=65537, key_size=2048).public_key()
-    pem = public.public_bytes(serialization.Encoding.PEM, serialization.PublicFormat.SubjectPublicKeyInfo)
-    assert refusal(api.get("/profile", token=forge.sign(key=pem))) == INVALID
+def test_a_public_key_used_as_a_shared_secret_is_refused(api: Api, forge: Forge) -> None:
+    for public in public_spellings(attackers_key("RS256")):
+        assert refusal(api.get("/profile", token=forge.sign(key=public))) == INVALID
+
+
+def test_a_token_that_was_accepted_before_is_refused_by_another_application(
+    make_app: MakeApp, api: Api, alice: SignedIn
+) -> None:
+    assert api.get("/profile", token=alice.token).status_code == 200
+    for name in ("JWT_SECRET", "JWT_ISSUER", "JWT_AUDIENCE"):
+        other = Api(make_app(**{name: "another-value-of-more-than-thirty-two-bytes"}))
+        assert refusal(other.get("/profile", token=alice.token)) == INVALID, name
+
+
+def test_a_token_longer_than_any_of_ours_is_refused(api: Api, forge: Forge) -> None:
+    assert refusal(api.get("/profile", token=forge.sign(claims={"pad": "x" * 4_000}))) == INVALID
 
 
 @pytest.mark.parametrize("key", [b"", b"\x00", b"secret", b"otp_service", b"x" * 64])
@@ -272,7 +283,7 @@ def test_two_authorization_headers_are_refused(api: Api, alice: SignedIn) -> Non
     assert response.status_code == 401
 
 
-def test_a_refused_token_is_not_told_back(api: Api, alice: SignedIn) -> None:
+def test_a_refused_token_is_not_echoed(api: Api, alice: SignedIn) -> None:
     response = api.get("/profile", token=alice.token[:-4])
     assert alice.token[:20] not in json.dumps(response.json)
     assert alice.token[:20] not in str(response.headers)

@@ -3,7 +3,6 @@
 import hashlib
 import json
 import stat
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -16,41 +15,24 @@ from otp_service.simulator import Simulator
 from tests.api import Api
 from tests.conftest import MakeApp, Time
 from tests.environments import PRODUCTION
-from tests.factories import make_person, sign_in
 from tests.parallel import at_once
-from tests.sessions.forging import encode
-from tests.sessions.pairs import ALGORITHMS, Pairs, parts_of
+from tests.sessions.conftest import MakePairs
+from tests.sessions.forging import encode, parts_of
+from tests.sessions.pairs import ALGORITHMS, Pairs
 
 pytestmark = pytest.mark.one_database
-
-MakePairs = Callable[..., Pairs]
-
-
-@pytest.fixture
-def make_pairs(make_app: MakeApp, tmp_path: Path) -> MakePairs:
-    """An application with key pairs in a folder of this test's own."""
-
-    def make(algorithm: str = "ES256", **settings: str) -> Pairs:
-        app = make_app(JWT_ALGORITHM=algorithm, JWT_KEYS_DIR=str(tmp_path / "keys"), **settings)
-        return Pairs(app, Api(app), tmp_path / "keys", algorithm)
-
-    return make
 
 
 @pytest.fixture
 def pairs(make_pairs: MakePairs) -> Pairs:
-    """The same with the algorithm that most will use."""
+    """An application that signs with the most usual algorithm."""
     return make_pairs()
-
-
-def token_of(pairs: Pairs, sinch: Simulator) -> str:
-    return str(sign_in(pairs.api, sinch, make_person(pairs.app))["token"])
 
 
 @pytest.mark.parametrize("algorithm", ALGORITHMS)
 def test_a_token_names_its_key_and_is_taken(make_pairs: MakePairs, sinch: Simulator, algorithm: str) -> None:
     pairs = make_pairs(algorithm)
-    token = token_of(pairs, sinch)
+    token = pairs.new_token(sinch)
     assert parts_of(token)[0] == {"alg": algorithm, "typ": "JWT", "kid": pairs.kid("current")}
     assert pairs.takes(token)
 
@@ -95,12 +77,12 @@ def test_after_a_rotation_old_and_new_tokens_are_taken_without_a_restart(
     make_pairs: MakePairs, sinch: Simulator
 ) -> None:
     pairs, twin = make_pairs(), make_pairs()
-    before, old = token_of(pairs, sinch), pairs.kid("current")
+    before, old = pairs.new_token(sinch), pairs.kid("current")
     assert "next" in pairs.command("generate")
     assert [key["kid"] for key in twin.key_set()] == [old, pairs.kid("next")]
     upcoming = pairs.kid("next")
     pairs.command("rotate")
-    after = token_of(twin, sinch)
+    after = twin.new_token(sinch)
     assert parts_of(after)[0]["kid"] == upcoming == pairs.kid("current")
     assert [one.takes(token) for one in (pairs, twin) for token in (before, after)] == [True] * 4
 
@@ -117,7 +99,7 @@ def test_a_retired_key_is_accepted_until_its_tokens_have_expired(pairs: Pairs, t
 
 
 def test_retiring_a_key_by_its_id_refuses_its_tokens_at_once(pairs: Pairs, sinch: Simulator) -> None:
-    token, old = token_of(pairs, sinch), pairs.kid("current")
+    token, old = pairs.new_token(sinch), pairs.kid("current")
     pairs.command("rotate")
     assert pairs.takes(token)
     pairs.command("retire", old)
@@ -126,7 +108,7 @@ def test_retiring_a_key_by_its_id_refuses_its_tokens_at_once(pairs: Pairs, sinch
 
 
 @pytest.mark.parametrize(
-    ("arguments", "told"),
+    ("arguments", "expected"),
     [
         (["retire", "current"], "That key signs now."),
         (["retire", "unknown"], "There is no key"),
@@ -135,11 +117,11 @@ def test_retiring_a_key_by_its_id_refuses_its_tokens_at_once(pairs: Pairs, sinch
         (["generate"], "next"),
     ],
 )
-def test_what_must_not_be_done_to_keys_is_refused(pairs: Pairs, arguments: list[str], told: str) -> None:
+def test_what_must_not_be_done_to_keys_is_refused(pairs: Pairs, arguments: list[str], expected: str) -> None:
     pairs.command("generate")
     named = [pairs.kid("current") if word == "current" else word for word in arguments]
     result = pairs.app.test_cli_runner().invoke(args=["keys", *named])
-    assert (result.exit_code, told in result.output) == (1, True)
+    assert (result.exit_code, expected in result.output) == (1, True)
     assert [entry["state"] for entry in pairs.listed()] == ["current", "next"]
 
 
@@ -160,20 +142,21 @@ def test_commands_for_keys_want_an_algorithm_with_key_pairs(app: Flask) -> None:
 
 
 def test_the_keys_of_another_algorithm_are_neither_shown_nor_accepted(make_pairs: MakePairs, sinch: Simulator) -> None:
-    token = token_of(make_pairs("ES256"), sinch)
+    token = make_pairs("ES256").new_token(sinch)
     other = make_pairs("EdDSA")
     assert not other.takes(token)
     assert {key["alg"] for key in other.key_set()} == {"EdDSA"}
     assert make_pairs("ES256").takes(token)
 
 
-def test_processes_that_start_at_once_make_one_key(make_pairs: MakePairs) -> None:
+def test_processes_that_start_at_once_make_one_key(make_pairs: MakePairs, tmp_path: Path) -> None:
+    (tmp_path / "keys").mkdir()
     made = at_once(8, lambda _: make_pairs())
     assert len({one.kid("current") for one in made}) == 1
 
 
 def test_a_manifest_that_was_spoilt_leaves_the_keys_in_use(pairs: Pairs, sinch: Simulator) -> None:
-    token = token_of(pairs, sinch)
+    token = pairs.new_token(sinch)
     (pairs.folder / "manifest.json").write_text('{"keys": [')
     assert pairs.takes(token)
     (pairs.folder / "manifest.json").unlink()
@@ -190,8 +173,8 @@ def test_production_without_a_key_refuses_to_start_and_says_what_to_do(
 ) -> None:
     with pytest.raises(ConfigError) as refused:
         build_app(**production(tmp_path, JWT_ALGORITHM=algorithm, JWT_SECRET=""))
-    told = f"JWT_ALGORITHM: {tmp_path} has no key for {algorithm}; make one with: flask keys generate."
-    assert refused.value.faults == [told]
+    expected = f"JWT_ALGORITHM: {tmp_path} has no key for {algorithm}; make one with: flask keys generate."
+    assert refused.value.faults == [expected]
 
 
 def test_production_refuses_a_key_that_cannot_be_read(make_pairs: MakePairs, build_app: MakeApp) -> None:

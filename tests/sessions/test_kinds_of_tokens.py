@@ -18,7 +18,7 @@ from tests.sessions.conftest import SignedIn
 
 pytestmark = pytest.mark.one_database
 
-NOBODYS_ID = "00000000-0000-4000-8000-000000000000"
+UNKNOWN_ID = "00000000-0000-4000-8000-000000000000"
 LINKS = ("verification link", "change link", "password link")
 RANDOM = ("random refresh", "random challenge", "random link")
 KINDS = ("access", "refresh", "challenge", *LINKS, *RANDOM, "session id", "user id")
@@ -60,7 +60,7 @@ def links_of(app: Flask, api: Api, alice: SignedIn) -> dict[str, str]:
 def routes_for_signed_in_people(app: Flask) -> Iterator[tuple[str, str]]:
     for rule in app.url_map.iter_rules():
         if getattr(app.view_functions[rule.endpoint], "needs_token", False):
-            path = re.sub(r"<(\w+:)?\w+>", lambda found: NOBODYS_ID if found[1] == "uuid:" else "1", rule.rule)
+            path = re.sub(r"<(\w+:)?\w+>", lambda found: UNKNOWN_ID if found[1] == "uuid:" else "1", rule.rule)
             yield from ((method, f"/{path}") for method in (rule.methods or set()) - {"HEAD", "OPTIONS"})
 
 

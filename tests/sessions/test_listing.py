@@ -11,7 +11,7 @@ from otp_service.simulator import Simulator
 from tests.api import Api
 from tests.conftest import Time
 from tests.factories import sign_in
-from tests.sessions.conftest import SignedIn
+from tests.sessions.conftest import SignedIn, is_open
 
 
 @pytest.fixture
@@ -26,10 +26,6 @@ def listed(api: Api, token: str) -> list[dict[str, object]]:
     assert response.status_code == 200, response.json
     assert response.headers["Cache-Control"] == "no-store"
     return list(response.json["sessions"])
-
-
-def is_open(api: Api, token: str) -> bool:
-    return api.get("/profile", token=token).status_code == 200
 
 
 def test_a_session_is_shown_with_these_fields(api: Api, alice: SignedIn) -> None:
@@ -110,7 +106,7 @@ def test_the_command_lists_sessions_of_all_or_of_one(app: Flask, alice: SignedIn
     assert alice.answer["sessionId"] in run.invoke(args=["sessions", "list"]).output
 
 
-def test_the_command_says_when_nobody_is_signed_in(app: Flask) -> None:
+def test_the_command_says_when_there_are_no_sessions(app: Flask) -> None:
     assert "No live sessions." in app.test_cli_runner().invoke(args=["sessions", "list"]).output
 
 

@@ -3,7 +3,6 @@
 import json
 from typing import Any
 
-import jwt
 import pytest
 from flask import Flask
 from sqlalchemy import select, update
@@ -18,15 +17,12 @@ from tests.conftest import Time
 from tests.factories import Person, make_person, sign_in
 from tests.parallel import at_once
 from tests.sessions.conftest import SignedIn
+from tests.sessions.forging import claims_of
 
 
 def refresh(api: Api, token: Any) -> tuple[int, dict[str, Any]]:
     response = api.post("/auth/refresh", {"refreshToken": token})
     return response.status_code, dict(response.json or {})
-
-
-def claims_of(token: str) -> dict[str, Any]:
-    return dict(jwt.decode(token, options={"verify_signature": False}))
 
 
 def test_a_refresh_gives_new_tokens_of_the_same_session(api: Api, alice: SignedIn) -> None:

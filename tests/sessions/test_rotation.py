@@ -62,7 +62,7 @@ def test_a_lost_answer_may_be_asked_for_again_within_ten_seconds(api: Api, alice
     assert refresh(api, again["refreshToken"])["refreshToken"] != again["refreshToken"]
 
 
-def test_asking_again_moves_nothing_on(app: Flask, api: Api, alice: SignedIn) -> None:
+def test_asking_again_does_not_move_the_family_on(app: Flask, api: Api, alice: SignedIn) -> None:
     for _ in range(5):
         refresh(api, alice.refresh_token)
     assert session_of(app, alice).generation == 1
@@ -117,7 +117,7 @@ def test_a_reuse_ends_no_other_session(api: Api, alice: SignedIn, bob: SignedIn,
     assert refresh(api, bob.refresh_token)["sessionId"] == bob.answer["sessionId"]
 
 
-def test_a_refresh_while_a_copy_is_used_leaves_nothing_alive(app: Flask, api: Api, alice: SignedIn, time: Time) -> None:
+def test_a_refresh_while_a_copy_is_used_ends_the_session(app: Flask, api: Api, alice: SignedIn, time: Time) -> None:
     newest = refresh(api, alice.refresh_token)["refreshToken"]
     time.advance(60)
     at_once(2, lambda number: refusal(api, (alice.refresh_token, newest)[number]))
@@ -125,7 +125,7 @@ def test_a_refresh_while_a_copy_is_used_leaves_nothing_alive(app: Flask, api: Ap
 
 
 @pytest.mark.parametrize("change", ["first", "generation", "mac", "no mac", "leading zero", "longer", "empty mac"])
-def test_an_altered_successor_is_unknown_and_ends_nothing(api: Api, alice: SignedIn, change: str) -> None:
+def test_an_altered_successor_is_unknown_and_ends_no_session(api: Api, alice: SignedIn, change: str) -> None:
     token = refresh(api, alice.refresh_token)["refreshToken"]
     first, generation, mac = token.split(".")
     altered = {

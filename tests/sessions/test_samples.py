@@ -12,11 +12,8 @@ import pytest
 from werkzeug.serving import make_server
 
 from otp_service.simulator import Simulator
-from tests.api import Api
-from tests.conftest import MakeApp
-from tests.factories import make_person, sign_in
-from tests.sessions.forging import encode
-from tests.sessions.pairs import ALGORITHMS, Pairs, parts_of, signed_by
+from tests.sessions.forging import encode, parts_of
+from tests.sessions.pairs import Pairs, signed_by
 
 pytestmark = pytest.mark.one_database
 
@@ -26,17 +23,10 @@ if shutil.which("node"):  # the sample for Node is tested where there is a Node
     RUNNERS.append(["node", str(SAMPLES / "check_token.mjs")])
 
 
-@pytest.fixture(params=ALGORITHMS)
-def pairs(make_app: MakeApp, tmp_path: Path, request: pytest.FixtureRequest) -> Pairs:
-    """An application that signs with each algorithm in turn."""
-    app = make_app(JWT_ALGORITHM=request.param, JWT_KEYS_DIR=str(tmp_path / "keys"))
-    return Pairs(app, Api(app), tmp_path / "keys", request.param)
-
-
 @pytest.fixture
-def key_set_url(pairs: Pairs) -> Iterator[str]:
+def key_set_url(pairs_of_each: Pairs) -> Iterator[str]:
     """The key set on a real socket."""
-    server = make_server("127.0.0.1", 0, pairs.app, threaded=True)
+    server = make_server("127.0.0.1", 0, pairs_of_each.app, threaded=True)
     thread = threading.Thread(target=server.serve_forever)
     thread.start()
     yield f"http://127.0.0.1:{server.server_port}/.well-known/jwks.json"
@@ -57,20 +47,20 @@ def check(runner: list[str], url: str, algorithm: str, token: str) -> subprocess
 
 
 def test_a_sample_takes_a_good_token_and_tells_its_claims(
-    pairs: Pairs, sinch: Simulator, key_set_url: str, runner: list[str]
+    pairs_of_each: Pairs, sinch: Simulator, key_set_url: str, runner: list[str]
 ) -> None:
-    token = str(sign_in(pairs.api, sinch, make_person(pairs.app))["token"])
-    done = check(runner, key_set_url, pairs.algorithm, token)
+    token = pairs_of_each.new_token(sinch)
+    done = check(runner, key_set_url, pairs_of_each.algorithm, token)
     assert (done.returncode, done.stderr) == (0, "")
     assert json.loads(done.stdout) == parts_of(token)[1]
 
 
 def test_a_sample_refuses_what_is_no_good_token(
-    pairs: Pairs, sinch: Simulator, key_set_url: str, runner: list[str]
+    pairs_of_each: Pairs, sinch: Simulator, key_set_url: str, runner: list[str]
 ) -> None:
-    token = str(sign_in(pairs.api, sinch, make_person(pairs.app))["token"])
+    token = pairs_of_each.new_token(sinch)
     header, claims, signature = parts_of(token)
-    key = pairs.private_key(header["kid"])
+    key = pairs_of_each.private_key(header["kid"])
     bad = {
         "expired": signed_by(key, header, {**claims, "exp": claims["iat"] - 1}),
         "of another audience": signed_by(key, header, {**claims, "aud": "another"}),
@@ -81,7 +71,9 @@ def test_a_sample_refuses_what_is_no_good_token(
         "altered": f"{encode(header)}.{encode({**claims, 'sub': '1000000'})}.{encode(signature)}",
     }
     taken = {
-        name for name, forged in bad.items() if check(runner, key_set_url, pairs.algorithm, forged).returncode == 0
+        name
+        for name, forged in bad.items()
+        if check(runner, key_set_url, pairs_of_each.algorithm, forged).returncode == 0
     }
     assert taken == set()
 

@@ -1,7 +1,6 @@
 """Signatures by key pairs: forgeries in the manner of Wycheproof, and algorithms that are taken for one another."""
 
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -11,10 +10,9 @@ from cryptography.hazmat.primitives.asymmetric.utils import encode_dss_signature
 
 from otp_service.sessions import jwk
 from otp_service.simulator import Simulator
-from tests.api import Api
-from tests.conftest import MakeApp
-from tests.factories import make_person, sign_in
-from tests.sessions.pairs import ALGORITHMS, Pairs, parts_of, public_spellings, signed_by, with_signature
+from tests.sessions.conftest import MakePairs
+from tests.sessions.forging import parts_of
+from tests.sessions.pairs import Pairs, attackers_key, public_spellings, signed_by, with_signature
 
 pytestmark = pytest.mark.one_database
 
@@ -22,17 +20,16 @@ P256_ORDER = 0xFFFFFFFF00000000FFFFFFFFFFFFFFFFBCE6FAADA7179E84F3B9CAC2FC632551
 ED25519_ORDER = 2**252 + 27742317777372353535851937790883648493
 
 
-@pytest.fixture(params=ALGORITHMS)
-def pairs(make_app: MakeApp, tmp_path: Path, request: pytest.FixtureRequest) -> Pairs:
+@pytest.fixture
+def pairs(pairs_of_each: Pairs) -> Pairs:
     """An application that signs with each algorithm in turn."""
-    app = make_app(JWT_ALGORITHM=request.param, JWT_KEYS_DIR=str(tmp_path / "keys"))
-    return Pairs(app, Api(app), tmp_path / "keys", request.param)
+    return pairs_of_each
 
 
 @pytest.fixture
 def token(pairs: Pairs, sinch: Simulator) -> str:
     """A good token."""
-    return str(sign_in(pairs.api, sinch, make_person(pairs.app))["token"])
+    return pairs.new_token(sinch)
 
 
 def test_a_forge_with_the_real_key_is_taken(pairs: Pairs, token: str) -> None:
@@ -40,7 +37,7 @@ def test_a_forge_with_the_real_key_is_taken(pairs: Pairs, token: str) -> None:
     assert pairs.takes(signed_by(pairs.private_key(header["kid"]), header, claims))
 
 
-def test_the_public_key_as_a_shared_secret_opens_nothing(pairs: Pairs, token: str) -> None:
+def test_the_public_key_as_a_shared_secret_is_refused(pairs: Pairs, token: str) -> None:
     header, claims, _ = parts_of(token)
     for algorithm in ("HS256", pairs.algorithm):
         for secret in public_spellings(pairs.private_key(header["kid"])):
@@ -48,21 +45,21 @@ def test_the_public_key_as_a_shared_secret_opens_nothing(pairs: Pairs, token: st
                 assert not pairs.takes(signed_by(secret, {"alg": algorithm, "typ": "JWT", **kid}, claims))
 
 
-def test_the_empty_shared_secret_opens_nothing(pairs: Pairs, token: str) -> None:
+def test_the_empty_shared_secret_is_refused(pairs: Pairs, token: str) -> None:
     _, claims, _ = parts_of(token)
     assert not pairs.takes(signed_by(b"", {"alg": "HS256", "typ": "JWT"}, claims))
 
 
-def test_another_key_of_the_same_kind_opens_nothing(pairs: Pairs, token: str) -> None:
+def test_another_key_of_the_same_kind_is_refused(pairs: Pairs, token: str) -> None:
     header, claims, _ = parts_of(token)
-    own = jwk.GENERATORS[pairs.algorithm]()
+    own = attackers_key(pairs.algorithm)
     for kid in (header["kid"], jwk.key_id(own.public_key(), pairs.algorithm)):
         assert not pairs.takes(signed_by(own, {**header, "kid": kid}, claims))
 
 
-def test_a_key_that_comes_with_the_token_opens_nothing(pairs: Pairs, token: str) -> None:
+def test_a_key_that_comes_with_the_token_is_refused(pairs: Pairs, token: str) -> None:
     header, claims, _ = parts_of(token)
-    own = jwk.GENERATORS[pairs.algorithm]()
+    own = attackers_key(pairs.algorithm)
     embedded = {"jwk": jwk.public_jwk(own.public_key(), pairs.algorithm)}
     for extra in (embedded, {"jku": "http://127.0.0.1/jwks.json"}, {"x5u": "http://127.0.0.1/"}, {"crit": ["exp"]}):
         assert not pairs.takes(signed_by(own, {**header, **extra}, claims))
@@ -101,10 +98,9 @@ def spoilt(signature: bytes) -> Iterator[bytes]:
 
 
 @pytest.fixture
-def es256(make_app: MakeApp, tmp_path: Path) -> Pairs:
+def es256(make_pairs: MakePairs) -> Pairs:
     """An application that signs with ES256."""
-    app = make_app(JWT_ALGORITHM="ES256", JWT_KEYS_DIR=str(tmp_path / "keys"))
-    return Pairs(app, Api(app), tmp_path / "keys", "ES256")
+    return make_pairs("ES256")
 
 
 @pytest.mark.parametrize(
@@ -112,12 +108,12 @@ def es256(make_app: MakeApp, tmp_path: Path) -> Pairs:
     [(0, 0), (0, 1), (1, 0), (1, 1), (P256_ORDER, 1), (1, P256_ORDER), (P256_ORDER, P256_ORDER), (P256_ORDER - 1, 1)],
 )
 def test_es256_takes_no_degenerate_numbers(es256: Pairs, sinch: Simulator, r: int, s: int) -> None:
-    token = str(sign_in(es256.api, sinch, make_person(es256.app))["token"])
+    token = es256.new_token(sinch)
     assert not es256.takes(with_signature(token, r.to_bytes(32, "big") + s.to_bytes(32, "big")))
 
 
 def test_es256_takes_neither_der_nor_numbers_beyond_the_order(es256: Pairs, sinch: Simulator) -> None:
-    token = str(sign_in(es256.api, sinch, make_person(es256.app))["token"])
+    token = es256.new_token(sinch)
     _, _, signature = parts_of(token)
     r, s = int.from_bytes(signature[:32], "big"), int.from_bytes(signature[32:], "big")
     assert not es256.takes(with_signature(token, encode_dss_signature(r, s)))
@@ -126,27 +122,23 @@ def test_es256_takes_neither_der_nor_numbers_beyond_the_order(es256: Pairs, sinc
 
 
 def test_es256_takes_no_signature_of_another_curve_or_hash(es256: Pairs, sinch: Simulator) -> None:
-    header, claims, _ = parts_of(str(sign_in(es256.api, sinch, make_person(es256.app))["token"]))
+    header, claims, _ = parts_of(es256.new_token(sinch))
     for curve in (ec.SECP384R1(), ec.SECP521R1(), ec.SECP256K1()):
         assert not es256.takes(signed_by(ec.generate_private_key(curve), header, claims))
 
 
-def test_eddsa_takes_no_second_spelling_of_a_signature(make_app: MakeApp, tmp_path: Path, sinch: Simulator) -> None:
-    app = make_app(JWT_ALGORITHM="EdDSA", JWT_KEYS_DIR=str(tmp_path / "keys"))
-    pairs = Pairs(app, Api(app), tmp_path / "keys", "EdDSA")
-    token = str(sign_in(pairs.api, sinch, make_person(app))["token"])
+def test_eddsa_takes_no_second_spelling_of_a_signature(make_pairs: MakePairs, sinch: Simulator) -> None:
+    pairs = make_pairs("EdDSA")
+    token = pairs.new_token(sinch)
     _, _, signature = parts_of(token)
     s = int.from_bytes(signature[32:], "little") + ED25519_ORDER
     assert not pairs.takes(with_signature(token, signature[:32] + s.to_bytes(32, "little")))
     assert isinstance(pairs.private_key(pairs.kid("current")), ed25519.Ed25519PrivateKey)
 
 
-def test_rs256_takes_neither_other_padding_nor_other_hashes(
-    make_app: MakeApp, tmp_path: Path, sinch: Simulator
-) -> None:
-    app = make_app(JWT_ALGORITHM="RS256", JWT_KEYS_DIR=str(tmp_path / "keys"))
-    pairs = Pairs(app, Api(app), tmp_path / "keys", "RS256")
-    token = str(sign_in(pairs.api, sinch, make_person(app))["token"])
+def test_rs256_takes_neither_other_padding_nor_other_hashes(make_pairs: MakePairs, sinch: Simulator) -> None:
+    pairs = make_pairs("RS256")
+    token = pairs.new_token(sinch)
     key = pairs.private_key(pairs.kid("current"))
     assert isinstance(key, rsa.RSAPrivateKey)
     message = token.rpartition(".")[0].encode()

@@ -2,7 +2,6 @@
 
 from typing import Any
 
-import jwt
 import pytest
 from flask import Flask
 
@@ -20,6 +19,7 @@ from tests.conftest import MakeApp, Time
 from tests.factories import code_on_phone, make_person, sign_in, wrong_code
 from tests.parallel import at_once
 from tests.sessions.conftest import SignedIn
+from tests.sessions.forging import claims_of
 
 ELEVEN_MINUTES = 660
 
@@ -36,10 +36,6 @@ def guarded(make_app: MakeApp) -> Api:
         """Do something grave."""
 
     return Api(app)
-
-
-def claims_of(token: str) -> dict[str, Any]:
-    return dict(jwt.decode(token, options={"verify_signature": False}))
 
 
 def ask_code(api: Api, sinch: Simulator, alice: SignedIn, token: str, **body: str) -> str:
@@ -83,7 +79,7 @@ def test_a_sign_in_is_fresh_for_ten_minutes(guarded: Api, alice: SignedIn, time:
     assert not is_let_in(guarded, alice.token)
 
 
-def test_a_refused_caller_is_told_the_way(guarded: Api, alice: SignedIn, time: Time) -> None:
+def test_a_refused_caller_gets_the_methods_that_help(guarded: Api, alice: SignedIn, time: Time) -> None:
     response = guarded.post("/guarded", token=aged(guarded, alice, time))
     body = dict(response.json)
     assert (response.status_code, body["code"], body["message"]) == (
@@ -184,7 +180,7 @@ def test_what_is_missing_or_malformed_is_400(
     assert (response.status_code, response.json["errors"]) == (400, [{"field": field, "message": message}])
 
 
-def test_the_password_alone_is_not_enough_for_whoever_has_a_second_factor(api: Api, alice: SignedIn) -> None:
+def test_the_password_alone_is_not_enough_of_an_account_with_a_second_factor(api: Api, alice: SignedIn) -> None:
     refused = step_up(api, alice, alice.token, None, method="password")
     assert (refused.status_code, refused.json["code"]) == (409, "method_not_enrolled")
 
@@ -227,14 +223,14 @@ def test_a_code_works_for_one_step_up(guarded: Api, sinch: Simulator, alice: Sig
     assert sorted(statuses).count(200) == 1
 
 
-def test_a_code_of_a_login_steps_nobody_up(guarded: Api, sinch: Simulator, alice: SignedIn, time: Time) -> None:
+def test_a_code_of_a_login_is_refused_for_step_up(guarded: Api, sinch: Simulator, alice: SignedIn, time: Time) -> None:
     token = aged(guarded, alice, time)
     guarded.post("/auth/login", alice.person.credentials)
     refused = step_up(guarded, alice, token, code_on_phone(sinch, alice.person))
     assert (refused.status_code, refused.json["code"]) == (401, "otp_invalid")
 
 
-def test_a_code_of_a_phone_verification_steps_nobody_up(
+def test_a_code_of_a_phone_verification_is_refused_for_step_up(
     guarded: Api, sinch: Simulator, alice: SignedIn, time: Time
 ) -> None:
     token = aged(guarded, alice, time)
