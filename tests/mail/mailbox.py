@@ -13,7 +13,7 @@ from aiosmtpd.controller import Controller
 from aiosmtpd.smtp import AuthResult, LoginPassword
 
 from tests.servers import free_port
-from tests.waiting import wait_until
+from tests.waiting import PATIENCE_SECONDS, wait_until
 
 USER, PASSWORD = "otp", "Canary-Mail-Pw-7"
 
@@ -103,7 +103,7 @@ class Listener(Controller):
 
     def _trigger_server(self) -> None:
         hostname, port = self.hostname, self.port
-        with socket.create_connection((hostname, port), timeout=5) as connection:
+        with socket.create_connection((hostname, port), timeout=PATIENCE_SECONDS) as connection:
             if self.ssl_context is None:
                 connection.recv(1024)
                 return

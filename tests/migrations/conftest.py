@@ -2,9 +2,7 @@
 
 import itertools
 import os
-import subprocess
-import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -12,10 +10,9 @@ from flask import Flask
 
 from otp_service.extensions import db
 from tests.conftest import MakeApp
+from tests.processes import FlaskCommand
 from tests.servers import create_database
 
-ROOT = Path(__file__).resolve().parents[2]
-Command = Callable[..., "subprocess.Popen[str]"]
 _serial = itertools.count()
 
 
@@ -38,21 +35,14 @@ def empty_app(build_app: MakeApp, empty_url: str) -> Iterator[Flask]:
 
 
 @pytest.fixture
-def flask_db(empty_url: str, tmp_path: Path) -> Command:
-    """Start `flask db ...` in a process of its own, far from the project's folder."""
+def flask_command(empty_url: str, tmp_path: Path) -> FlaskCommand:
+    """The flask command on that database, far from the project's folder."""
     elsewhere = tmp_path / "elsewhere"
     elsewhere.mkdir()
     environment = {
-        "PATH": os.environ["PATH"],
         "APP_ENV": "development",
         "INSTANCE_DIR": str(tmp_path / "instance"),
         "DATABASE_URL": empty_url,
         "LOG_FORMAT": "json",
     }
-
-    def start(*arguments: str) -> "subprocess.Popen[str]":
-        command = [sys.executable, "-m", "flask", "--app", f"{ROOT / 'wsgi.py'}:app", "db", *arguments]
-        pipe = subprocess.PIPE
-        return subprocess.Popen(command, cwd=elsewhere, env=environment, stdout=pipe, stderr=pipe, text=True)
-
-    return start
+    return FlaskCommand(tmp_path, environment, working_folder=elsewhere)

@@ -6,31 +6,30 @@ from sqlalchemy import text
 
 from otp_service.extensions import db
 from tests.migrations import schema
-from tests.migrations.conftest import Command
+from tests.processes import Ended, FlaskCommand, ended
 
 TOGETHER = 3
 
 
-def run_together(flask_db: Command, *arguments: str) -> list[tuple[int, str]]:
-    """Exit codes and complaints of some equal commands, started at once."""
-    processes = [flask_db(*arguments) for _ in range(TOGETHER)]
-    complaints = [process.communicate(timeout=120)[1] for process in processes]
-    return [(process.returncode, told) for process, told in zip(processes, complaints, strict=True)]
+def run_together(flask_command: FlaskCommand, *arguments: str) -> list[Ended]:
+    """What some equal commands left behind, started at once."""
+    programs = [flask_command.start(*arguments) for _ in range(TOGETHER)]
+    return [ended(program) for program in programs]
 
 
 @pytest.mark.parametrize("round_number", range(2))
 def test_of_several_at_once_each_ends_well_and_one_schema_stands(
-    empty_app: Flask, flask_db: Command, round_number: int
+    empty_app: Flask, flask_command: FlaskCommand, round_number: int
 ) -> None:
-    for code, told in run_together(flask_db, "upgrade"):
-        assert code == 0, told
+    for each in run_together(flask_command, "db", "upgrade"):
+        assert each.code == 0, each.complaints
     assert schema.differences() == []
     with db.engine.connect() as connection:
         assert len(connection.execute(text("SELECT version_num FROM alembic_version")).all()) == 1
 
 
-def test_several_at_once_on_a_migrated_database_change_nothing(empty_app: Flask, flask_db: Command) -> None:
+def test_several_at_once_on_a_migrated_database_change_nothing(empty_app: Flask, flask_command: FlaskCommand) -> None:
     for _ in range(2):
-        for code, told in run_together(flask_db, "upgrade"):
-            assert code == 0, told
+        for each in run_together(flask_command, "db", "upgrade"):
+            assert each.code == 0, each.complaints
     assert schema.differences() == []

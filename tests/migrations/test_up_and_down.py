@@ -1,7 +1,11 @@
 """From nothing to the newest schema and back."""
 
+import os
 import re
+import subprocess
+import sys
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 from alembic.config import Config as AlembicConfig
@@ -15,7 +19,7 @@ from otp_service.simulator import Simulator
 from tests.api import Api
 from tests.factories import log_in, make_person, sign_in
 from tests.migrations import schema
-from tests.migrations.conftest import Command
+from tests.processes import ROOT, FlaskCommand
 
 
 def revisions() -> list[str]:
@@ -140,19 +144,31 @@ def test_after_migrating_foreign_keys_hold(empty_app: Flask) -> None:
             assert connection.execute(text("PRAGMA foreign_key_check")).all() == []
 
 
-def test_the_sql_of_all_migrations_can_be_printed_for_postgresql(empty_url: str, flask_db: Command) -> None:
+def test_the_sql_of_all_migrations_can_be_printed_for_postgresql(empty_url: str, flask_command: FlaskCommand) -> None:
     if empty_url.startswith("postgresql"):
-        process = flask_db("upgrade", "--sql")
-        printed, complaints = process.communicate(timeout=60)
-        assert process.returncode == 0, complaints
-        assert printed.count("CREATE TABLE") == len(db.metadata.tables) + 1
-        assert "CONSTRAINT uq_users_email UNIQUE" in printed
+        told = flask_command.run("db", "upgrade", "--sql")
+
+        assert told.code == 0, told.complaints
+        assert told.output.count("CREATE TABLE") == len(db.metadata.tables) + 1
+        assert "CONSTRAINT uq_users_email UNIQUE" in told.output
 
 
 @pytest.mark.parametrize("command", ["current", "history", "heads", "check"])
-def test_the_commands_work_from_any_folder(empty_app: Flask, flask_db: Command, command: str) -> None:
+def test_the_commands_work_from_any_folder(empty_app: Flask, flask_command: FlaskCommand, command: str) -> None:
     upgrade()
-    process = flask_db(command)
-    printed, complaints = process.communicate(timeout=60)
-    assert process.returncode == 0, complaints
-    assert revisions()[-1] in printed or "No new upgrade operations" in printed
+
+    told = flask_command.run("db", command)
+
+    assert told.code == 0, told.complaints
+    assert revisions()[-1] in told.output or "No new upgrade operations" in told.output
+
+
+@pytest.mark.one_database
+def test_python_finds_the_application_from_any_folder(empty_url: str, tmp_path: Path) -> None:
+    command = [sys.executable, "-m", "flask", "--app", f"{ROOT / 'wsgi.py'}:app", "db", "heads"]
+    environment = {"PATH": os.environ["PATH"], "INSTANCE_DIR": str(tmp_path), "DATABASE_URL": empty_url}
+
+    told = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True, check=False)
+
+    assert told.returncode == 0, told.stderr
+    assert revisions()[-1] in told.stdout

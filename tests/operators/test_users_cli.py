@@ -21,11 +21,11 @@ from otp_service.simulator import Simulator
 from tests.api import Api
 from tests.conftest import MakeApp
 from tests.factories import PASSWORD, Person, make_person, new_details, new_number, sign_in
+from tests.processes import ROOT, FlaskCommand
 from tests.servers import free_port
 
 pytestmark = pytest.mark.one_database
 
-ROOT = Path(__file__).resolve().parents[2]
 COMMANDS = ("create", "list", "show", "verify", "unverify", "lock", "unlock", "delete")
 ABOUT_ONE = ("show", "verify", "unverify", "lock", "unlock", "delete")
 Run = Callable[..., Result]
@@ -329,56 +329,50 @@ def test_a_database_that_is_away_is_told_in_words(run: Run, tmp_path: Path) -> N
     assert "pa55word" not in result.stderr
 
 
-class Shell:
-    """`flask users ...` in processes of their own."""
-
-    def __init__(self, environment: dict[str, str]) -> None:
-        self._environment = {"PATH": os.environ["PATH"], "LOG_LEVEL": "DEBUG", **environment}
-
-    def start(self, *arguments: str) -> "subprocess.Popen[str]":
-        """Start one, with pipes."""
-        command = [sys.executable, "-m", "flask", "--app", f"{ROOT / 'wsgi.py'}:app", "users", *arguments]
-        pipe = subprocess.PIPE
-        return subprocess.Popen(
-            command, env=self._environment, cwd=ROOT, stdin=pipe, stdout=pipe, stderr=pipe, text=True
-        )
-
-    def run(self, *arguments: str, stdin: str = "") -> tuple[int, str, str]:
-        """Exit code, output and complaints of one."""
-        process = self.start(*arguments)
-        output, complaints = process.communicate(stdin, timeout=60)
-        return process.returncode, output, complaints
-
-
 @pytest.fixture
-def shell(app: Flask, environment: dict[str, str]) -> Shell:
-    return Shell(environment)
+def shell(app: Flask, environment: dict[str, str], tmp_path: Path) -> FlaskCommand:
+    """The flask command in processes of its own."""
+    return FlaskCommand(tmp_path, {**environment, "LOG_LEVEL": "DEBUG"})
 
 
-def test_in_a_real_process_output_is_json_and_nothing_else_is_said(app: Flask, shell: Shell) -> None:
+def test_in_a_real_process_output_is_json_and_nothing_else_is_said(app: Flask, shell: FlaskCommand) -> None:
     details = new_details()
     arguments = ("create", details["email"], details["phoneNumber"], "--password-stdin", "--json")
-    code, output, complaints = shell.run(*arguments, stdin=f"{PASSWORD}\n")
-    shown: dict[str, Any] = json.loads(output)
-    assert (code, shown["email"]) == (0, details["email"])
-    assert complaints == ""
-    assert PASSWORD not in output + complaints
+
+    told = shell.run("users", *arguments, stdin=f"{PASSWORD}\n")
+
+    shown: dict[str, Any] = json.loads(told.output)
+    assert (told.code, shown["email"]) == (0, details["email"])
+    assert told.complaints == ""
+    assert PASSWORD not in told.output + told.complaints
 
 
-def test_in_a_real_process_the_password_is_not_in_the_process_list(app: Flask, shell: Shell) -> None:
+def test_the_password_is_not_in_the_process_list(app: Flask, environment: dict[str, str]) -> None:
     details = new_details()
-    process = shell.start("create", details["email"], details["phoneNumber"], "--password-stdin")
-    arguments = Path(f"/proc/{process.pid}/cmdline").read_bytes()
-    environment = Path(f"/proc/{process.pid}/environ").read_bytes()
-    assert process.communicate(f"{PASSWORD}\n", timeout=60)[0]
-    assert process.returncode == 0
-    assert PASSWORD.encode() not in arguments + environment
+    command = [sys.executable, "-m", "flask", "--app", "wsgi:app", "users", "create"]
+    pipe = subprocess.PIPE
+    process = subprocess.Popen(
+        [*command, details["email"], details["phoneNumber"], "--password-stdin"],
+        cwd=ROOT,
+        env={"PATH": os.environ["PATH"], **environment},
+        stdin=pipe,
+        stdout=pipe,
+        stderr=pipe,
+        text=True,
+    )
+    seen = b"".join(Path(f"/proc/{process.pid}/{name}").read_bytes() for name in ("cmdline", "environ"))
+    output, complaints = process.communicate(f"{PASSWORD}\n")
+    assert (process.returncode, complaints) == (0, "")
+    assert details["email"] in output
+    assert b"--password-stdin" in seen
+    assert PASSWORD.encode() not in seen
 
 
-def test_in_a_real_process_the_exit_codes_are_the_same(app: Flask, shell: Shell) -> None:
+def test_in_a_real_process_the_exit_codes_are_the_same(app: Flask, shell: FlaskCommand) -> None:
     person = make_person(app)
-    assert shell.run("show", person.email)[0] == 0
-    assert shell.run("show", "nobody@example.com")[0] == 1
-    assert shell.run("create", person.email, new_number(), "--password-stdin", stdin=f"{PASSWORD}\n")[0] == 1
-    assert shell.run("show")[0] == 2
-    assert shell.run("delete", person.email, stdin="")[0] == 1
+    assert shell.run("users", "show", person.email).code == 0
+    assert shell.run("users", "show", "nobody@example.com").code == 1
+    again = ("create", person.email, new_number(), "--password-stdin")
+    assert shell.run("users", *again, stdin=f"{PASSWORD}\n").code == 1
+    assert shell.run("users", "show").code == 2
+    assert shell.run("users", "delete", person.email).code == 1
