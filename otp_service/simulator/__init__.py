@@ -1,6 +1,6 @@
 """A simulated Sinch Verification API on a real socket, with an inbox for each phone.
 
-It imports nothing else of this service.
+It does not import the rest of this service.
 """
 
 from otp_service.simulator.settings import SimulatorSettings

@@ -63,6 +63,7 @@ def _option_type(annotation: Any, default: Any) -> type:
 def run(**options: Any) -> None:
     """Serve a simulated Sinch until it is interrupted."""
     stopping = threading.Event()
+    # Handlers that only set an event: the simulator is then stopped in order, and its state file is whole.
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda *_: stopping.set())
     simulator = _started(options)

@@ -31,7 +31,7 @@ class Clock:
 
     def advance(self, seconds: float) -> None:
         """Skip `seconds`."""
-        with self._lock:
+        with self._lock:  # two skips at once must add up
             self._skipped += timedelta(seconds=seconds)
 
     @property

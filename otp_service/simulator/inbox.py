@@ -10,7 +10,7 @@ from otp_service.simulator.clock import iso_utc
 from otp_service.simulator.provider.store import Store
 from otp_service.simulator.provider.verification import Message
 
-MESSAGES_SHOWN = 200
+MESSAGES_SHOWN = 200  # the page is fetched every two seconds
 NUMBERS_OFFERED = 100
 CHANNELS = {"sms": "SMS", "callout": "Call", "flashcall": "Missed call", "whatsapp": "WhatsApp"}
 ASSETS = {"/inbox.css": "text/css; charset=utf-8", "/inbox.js": "text/javascript; charset=utf-8"}

@@ -36,6 +36,7 @@ class SimulatorSettings:
     callback_timeout_seconds: float = field(default=5.0, metadata=_help("How long a callback may take to respond."))
     callback_retries: int = field(default=0, metadata=_help("How often a failed callback is retried."))
     callback_retry_delay_seconds: float = field(default=1.0, metadata=_help("The pause before each retry."))
+    # Sinch publishes few of the defaults below. They come from its fixtures and captured events: docs/simulator.md.
     sms_code_length: int = field(default=4, metadata=_help("Characters of an SMS or WhatsApp code."))
     callout_code_length: int = field(default=6, metadata=_help("Digits of a spoken code."))
     expiry_seconds: int = field(default=300, metadata=_help("The lifetime of a code."))

@@ -67,7 +67,7 @@ def _verification_call(provider: Provider, request: Request) -> Response:
     if target is None:
         raise not_found()
     number = _number_of(provider, request, target)
-    _note(provider, request, target.operation, number)
+    _note(provider, request, target.operation, number)  # first: a test counts calls while a fault holds them
     taken = provider.faults.take(target.operation.value, number)
     asked = read_fault_header(request.headers.get(FAULT_HEADER))
     faults = (*taken.faults, *([asked] if asked else []))
@@ -124,6 +124,7 @@ _Handler = Callable[[Provider, Request, Target, Level, Fault | None], Response]
 
 def _carry_out(provider: Provider, request: Request, target: Target, denial: Fault | None) -> Response:
     try:
+        # Faults of the phase `before` came earlier, since trouble on the line knows no credentials.
         level = authorize(request, provider.settings, provider.clock)
         provider.check_rate()
         return _HANDLERS[target.operation](provider, request, target, level, denial)

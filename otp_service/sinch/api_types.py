@@ -8,7 +8,7 @@ from enum import StrEnum
 class Channel(StrEnum):
     """A way to bring a code to a phone. Any spelling finds its member: Sinch itself writes `flashCall` and `flashcall`.
 
-    Seamless verification is missing on purpose: the phone itself opens an address, which proves nothing to a server.
+    Seamless verification is missing on purpose: the phone itself opens an address, and no code reaches the service.
     """
 
     SMS = "sms"
@@ -27,8 +27,8 @@ class Channel(StrEnum):
         return "flashCall" if self is Channel.FLASHCALL else self.value
 
     @property
-    def proof(self) -> str:
-        """The field that a report fills: a `code`, or for a flash call the number (`cli`) that rang."""
+    def report_field(self) -> str:
+        """The field of a report: `code`, or for a flash call `cli`, the number that rang."""
         return "cli" if self is Channel.FLASHCALL else "code"
 
 

@@ -1,7 +1,7 @@
 """The errors of a call to Sinch, by what is known about the call afterwards.
 
     SinchError
-    |-- Refused                    Sinch looked at the request and said no; nothing was sent or granted
+    |-- Refused                    Sinch said no: it sent no message and granted no code
     |   |-- CodeRejected           wrong code, or wrong number that rang
     |   |-- VerificationExpired    the code came too late
     |   |-- VerificationFailed     ended for another reason (superseded, undeliverable, hung up)

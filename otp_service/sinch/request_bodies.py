@@ -12,7 +12,7 @@ from otp_service.sinch.transport import Call, Operation
 _E164 = re.compile(E164)
 _REFERENCE = re.compile(r"[A-Za-z0-9][A-Za-z0-9._~-]{0,127}")  # one path segment that needs no encoding
 _LOCALE = re.compile(LANGUAGE_TAG)
-_MAX_PROOF_LENGTH = 32
+_MAX_CODE_LENGTH = 32
 
 
 @dataclass(frozen=True)
@@ -52,11 +52,11 @@ def _sms_options(options: Options) -> dict[str, str]:
 
 def report_call(provider_id: str, channel: Channel, code: str) -> Call:
     """Report a code, or for a flash call the number that rang."""
-    if not 0 < len(code) <= _MAX_PROOF_LENGTH:
+    if not 0 < len(code) <= _MAX_CODE_LENGTH:
         raise ValueError("a code has 1 to 32 characters")
     if channel is Channel.FLASHCALL:
         _checked_number(code)
-    body = {"method": channel.value, channel.key: {channel.proof: code}}
+    body = {"method": channel.value, channel.key: {channel.report_field: code}}
     return Call(Operation.REPORT, ("id", checked_id(provider_id)), body)
 
 

@@ -47,7 +47,7 @@ def _reference() -> str:
 
 
 def _proof(simulator: Simulator, channel: Channel) -> str:
-    return str(simulator.inbox(NUMBER)[0][channel.proof])
+    return str(simulator.inbox(NUMBER)[0][channel.report_field])
 
 
 @pytest.mark.parametrize("channel", list(Channel))

@@ -40,7 +40,7 @@ def signature(parts: SignedParts, secret: bytes) -> str:
 
 
 def content_md5(body: bytes) -> str:
-    """Return the base64 MD5 of a body. Without a body its line in the signature is empty, not the MD5 of nothing."""
+    """Return the base64 MD5 of a body. Without a body its line in the signature is empty, not the MD5 of no bytes."""
     if not body:
         return ""
     return base64.b64encode(hashlib.md5(body, usedforsecurity=False).digest()).decode()

@@ -26,7 +26,7 @@ class SimulatorServer(ThreadingHTTPServer):
     """Serves each connection in a thread. Stopping it closes the connections and waits for their threads."""
 
     daemon_threads = True
-    request_queue_size = 256
+    request_queue_size = 256  # tests connect from many threads at once, which the default of 5 would slow down
 
     def __init__(self, address: tuple[str, int], respond: Callable[[Request], Response]) -> None:
         """Listen on `address`. `respond` must not raise. Raises OSError if the port is taken."""
@@ -89,7 +89,7 @@ class _Handler(BaseHTTPRequestHandler):
     sys_version = ""
     disable_nagle_algorithm = True
     wbufsize = -1  # unbuffered, each header line would be a packet of its own, and Nagle costs 40 ms a call
-    timeout = 120.0
+    timeout = 120.0  # for a client that keeps a connection open without using it
     server: SimulatorServer
 
     def _serve(self) -> None:

@@ -21,7 +21,7 @@ from otp_service.simulator.provider.request_bodies import MessageOptions, read_o
 from otp_service.simulator.provider.verification import Method, Reason
 from otp_service.simulator.settings import SimulatorSettings
 
-QUEUE_LENGTH = 10_000
+QUEUE_LENGTH = 10_000  # a receiver that is down for long must not fill the memory
 TICK_SECONDS = 0.25
 RESPONSE_MAX_BYTES = 64 * 1024
 _SERVER_ERRORS = range(500, 600)
@@ -85,7 +85,7 @@ class Callbacks:
         fault = self._faults.take_callback(operation, event["identity"]["endpoint"])
         if fault is Kind.CALLBACK_LOST:
             return
-        try:
+        try:  # never blocks: callers hold the store's lock
             self._queue.put_nowait((event, 2 if fault is Kind.CALLBACK_TWICE else 1))
         except queue.Full:
             logger.warning("The callback is too slow: an event was dropped")
@@ -125,7 +125,7 @@ class Callbacks:
         for attempt in range(1 + self._settings.callback_retries):
             if attempt and self._closing.wait(self._settings.callback_retry_delay_seconds):
                 break
-            signed = _signed(self.url or "", event, self._settings, self._clock)
+            signed = _signed(self.url or "", event, self._settings, self._clock)  # each try with its own timestamp
             try:
                 response = _exchange(signed, self._settings.callback_timeout_seconds)
                 for _ in range(copies - 1):

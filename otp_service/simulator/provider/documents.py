@@ -15,11 +15,11 @@ CALL_SECONDS = 34
 
 
 def start_response(v: Verification, base_url: str) -> dict[str, Any]:
-    """Return the response to a start. It has no status: only a status request tells that it is PENDING."""
+    """Return the response to a start. It has no status: only a status request shows that it is PENDING."""
     href = f"{base_url}{VERIFICATIONS_PATH}/id/{v.id}"
     document: dict[str, Any] = {"id": v.id, "method": v.method.value}
     details = _start_details(v, base_url)
-    if details:
+    if details:  # a callout has none: Sinch's current documents show the id, the method and the links alone
         document[v.method.section] = details
     document["_links"] = [  # an array in this order, in the fixtures of the Java and Node SDKs
         {"rel": "status", "href": href, "method": "GET"},
@@ -36,6 +36,7 @@ def _start_details(v: Verification, base_url: str) -> dict[str, Any]:
             "codeType": v.code_type,
         }
     if v.method is Method.FLASHCALL:
+        # Our own calling numbers all fit the filter of Sinch's fixtures, (.*)8156(.*). A callback may choose another.
         known = v.secret[2:6] if v.secret.startswith(FLASHCALL_PREFIX) else v.secret[-8:-4]
         return {
             "cliFilter": f"(.*){known}(.*)",
@@ -63,6 +64,7 @@ def report_response(v: Verification) -> dict[str, Any]:
 def status_response(v: Verification, settings: SimulatorSettings, now: datetime) -> dict[str, Any]:
     """Return the response to a status request at `now`. The price appears after the end."""
     document = report_response(v)
+    # What the real service says of a flash call is not known: fixtures name a call result for callouts only.
     if v.method is Method.CALLOUT and v.ended_at and v.is_delivered:
         document["callResult"] = "ANSWERED"
     price = _price(v, settings, now)
@@ -70,6 +72,7 @@ def status_response(v: Verification, settings: SimulatorSettings, now: datetime)
         document["price"] = price
     document["identity"] = {"type": "number", "endpoint": v.number}
     document["countryId"] = v.country
+    # Pairs of ids and timestamps in the Node SDK's tests show that it is the time of the end, not of the start.
     document["verificationTimestamp"] = seven_decimals(v.ended_at or v.started_at)
     if v.source:
         document["source"] = v.source
@@ -80,6 +83,7 @@ def _price(v: Verification, settings: SimulatorSettings, now: datetime) -> dict[
     delay = timedelta(seconds=settings.price_delay_seconds)
     if not v.ended_at or not v.is_delivered or now < v.ended_at + delay:
         return None
+    # A number on the wire, as with Sinch: readers must take its decimal digits, not its binary value.
     price: dict[str, Any] = {"verificationPrice": {"currencyId": CURRENCY, "amount": float(v.price)}}
     if v.method.is_call and settings.termination_debiting:
         price["terminationPrice"] = {"currencyId": CURRENCY, "amount": 0.0}
@@ -92,7 +96,7 @@ def request_event(v: Verification, accept_language: str | None) -> dict[str, Any
     document = {
         **_common(v, "VerificationRequestEvent"),
         "price": {"currencyId": CURRENCY, "amount": float(v.price)},
-        "rate": {"currencyId": CURRENCY, "amount": 0.0},
+        "rate": {"currencyId": CURRENCY, "amount": 0.0},  # sent, though Sinch's OpenAPI description lacks it
         **_echoed(v),
     }
     languages = [entry.split(";")[0].strip() for entry in (accept_language or "").split(",")]

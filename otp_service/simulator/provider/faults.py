@@ -1,4 +1,4 @@
-"""Faults: what the simulator can be told to do wrong, when it happens, and how a fault is written in JSON."""
+"""Faults: what can go wrong on request, which calls meet a fault, and how a fault is written in JSON."""
 
 import threading
 from dataclasses import dataclass, replace
@@ -9,7 +9,7 @@ from otp_service.simulator.http.errors import invalid_parameter
 from otp_service.simulator.provider.request_bodies import parse_number
 
 FAULT_HEADER = "x-simulator-fault"
-FAULTS_KEPT = 100
+FAULTS_KEPT = 100  # a test that only ever sets faults must not slow down every call
 DEFAULT_SECONDS = {"latency": 1.0, "stall": 30.0}
 LONGEST_SECONDS = 86_400
 OPERATIONS = ("start", "report", "status", "any")

@@ -39,10 +39,10 @@ def report(provider: Provider, selector: Selector, request: ReportRequest) -> Ve
         if v is None:
             raise not_found()
         if v.is_expired and provider.settings.report_after_expiry == "fail":
-            return v  # Sinch's mock server answers a late flash call so
+            return v  # as Sinch's mock server does for a late flash call
         if v.status is not Status.PENDING:
             raise _error_after_end(provider, v)
-        if request.method is not v.method:
+        if request.method is not v.method:  # no attempt at the code, so it does not count as a wrong one
             raise ApiError(40003, reference=v.reference)
         if not _is_right(v, request):
             _count_wrong(provider, v)
@@ -80,15 +80,15 @@ def _error_after_end(provider: Provider, v: Verification) -> ApiError:
 
 
 def _is_right(v: Verification, request: ReportRequest) -> bool:
-    proof = without_separators(request.proof) if v.method is Method.FLASHCALL else request.proof
-    return hmac.compare_digest(proof.encode(), v.secret.encode())
+    reported = without_separators(request.secret) if v.method is Method.FLASHCALL else request.secret
+    return hmac.compare_digest(reported.encode(), v.secret.encode())
 
 
 def _count_wrong(provider: Provider, v: Verification) -> None:
     v.wrong_codes += 1
     allowed = provider.settings.wrong_codes_allowed
     if allowed is not None and v.wrong_codes >= allowed:
-        v.source = "manual"
+        v.source = "manual"  # how it ended, not how it was read: the last wrong code ended it
         reason = Reason.INVALID_CLI if v.method is Method.FLASHCALL else Reason.INVALID_CODE
         provider.end(v, Status.FAIL, reason)
     else:

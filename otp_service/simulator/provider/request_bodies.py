@@ -15,15 +15,15 @@ from otp_service.simulator.http.errors import invalid_parameter
 from otp_service.simulator.provider.message_contents import ALPHABETS, PLACEHOLDER
 from otp_service.simulator.provider.verification import Method
 
-CUSTOM_MAX_CHARACTERS = 4096
+CUSTOM_MAX_CHARACTERS = 4096  # from the Java SDK
 REFERENCE_MAX_CHARACTERS = 1024
-CALL_TIMEOUT_SECONDS = range(5, 121)
+CALL_TIMEOUT_SECONDS = range(5, 121)  # from the Java SDK
 _EXPIRY = re.compile(r"(\d{1,2}):([0-5]\d):([0-5]\d)")
 _CALLING_NUMBER = re.compile(r"\+[0-9]{5,15}")
-_CUSTOM_CODE = re.compile(r"[A-Za-z0-9-]{1,10}")
+_CUSTOM_CODE = re.compile(r"[A-Za-z0-9-]{1,10}")  # from an older page on errors
 _CODE_TYPES = {name: name.capitalize() for name in ALPHABETS}
 _SOURCES = {"intercept": "intercepted", "intercepted": "intercepted", "log": "intercepted"}
-_NUMBER_PROBLEMS = {
+_NUMBER_PROBLEMS = {  # with two spaces in front of them, in Sinch's own example
     ValidationResult.TOO_SHORT: "Too short.",
     ValidationResult.TOO_LONG: "Too long.",
     ValidationResult.INVALID_COUNTRY_CODE: "Invalid country code.",
@@ -64,10 +64,10 @@ class StartRequest:
 
 @dataclass(frozen=True)
 class ReportRequest:
-    """The body of a report, checked. `proof` is the code, or the number that a flash call came from."""
+    """The body of a report, checked. `secret` is the code, or the number that a flash call came from."""
 
     method: Method
-    proof: str
+    secret: str
     source: str
 
 
@@ -98,11 +98,11 @@ def read_report(body: bytes) -> ReportRequest:
         raise invalid_parameter("Method seamless cannot be reported.")
     name = "cli" if method is Method.FLASHCALL else "code"
     section = section_of(document, method.value)
-    proof = section.get(name)
-    if not isinstance(proof, str) or not proof.strip():
+    secret = section.get(name)
+    if not isinstance(secret, str) or not secret.strip():
         raise invalid_parameter(f"Parameter {name} is missing.")
     source = str(section.get("source", document.get("source", ""))).lower()
-    return ReportRequest(method, proof.strip(), _SOURCES.get(source, "manual"))
+    return ReportRequest(method, secret.strip(), _SOURCES.get(source, "manual"))
 
 
 def read_options(options: dict[str, Any]) -> MessageOptions:
@@ -149,7 +149,7 @@ def parse_number(text: object) -> tuple[str, str]:
     """Return the E.164 form and the ISO country. Fictional numbers pass; ApiError 40001 for impossible ones."""
     if not isinstance(text, str) or not text.strip():
         raise invalid_parameter("Endpoint parameter is missing.")
-    if not text.strip().startswith("+"):
+    if not text.strip().startswith("+"):  # 40001 on Sinch's current page, though its Android SDK also knows 40005
         raise invalid_parameter(f"Number {text[:40]} is invalid.  Missing leading '+'.")
     try:
         number = phonenumbers.parse(text.strip())
@@ -158,6 +158,7 @@ def parse_number(text: object) -> tuple[str, str]:
     problem = _NUMBER_PROBLEMS.get(phonenumbers.is_possible_number_with_reason(number))
     if problem:
         raise invalid_parameter(f"Number {text[:40]} is invalid.  {problem}")
+    # Numbers that are possible but not assigned have no region; their country code still names one.
     region = phonenumbers.region_code_for_number(number)
     country = region or phonenumbers.region_code_for_country_code(number.country_code or 0)
     return phonenumbers.format_number(number, phonenumbers.PhoneNumberFormat.E164), country

@@ -18,8 +18,8 @@ FLASHCALL_INTERCEPTION_SECONDS = 45  # from fixtures, as is the report timeout o
 def start(provider: Provider, request: StartRequest, accept_language: str | None, denial: Fault | None) -> Verification:
     """Start a verification. Raises ApiError 40900, 42901, and the error of a denial.
 
-    A `denial` with the phase `before` refuses the start. With the phase `after` the start succeeds, but nothing is
-    delivered and the verification is denied.
+    A `denial` with the phase `before` refuses the start. With the phase `after` the start succeeds, but no message
+    is delivered and the verification is denied.
     """
     with provider.reference_reserved(request.reference):
         provider.check_velocity(request.number)
@@ -27,6 +27,7 @@ def start(provider: Provider, request: StartRequest, accept_language: str | None
         if denial and denial.phase is Phase.BEFORE:
             _deny(provider, verification, Reason.BLOCKED)
             raise ApiError(40300, reference=request.reference)
+        # The callback is asked without the store's lock: its server may call the simulator before it responds.
         options = _allowed_options(provider, verification, request, accept_language)
         _complete(provider, verification, options)
         if denial:
@@ -77,7 +78,7 @@ def _complete(provider: Provider, v: Verification, options: MessageOptions) -> N
     v.template = options.template or _template(v)
     v.secret = _secret(provider, v, options)
     lifetime = settings.flashcall_report_seconds if v.method is Method.FLASHCALL else settings.expiry_seconds
-    lifetime = options.expiry_seconds or lifetime
+    lifetime = options.expiry_seconds or lifetime  # of a callback first, then of the starter
     v.expires_at = v.started_at + timedelta(seconds=lifetime)
     if v.method is Method.FLASHCALL:
         v.interception_seconds = options.interception_seconds or min(FLASHCALL_INTERCEPTION_SECONDS, lifetime)
@@ -134,7 +135,7 @@ def _message(provider: Provider, v: Verification) -> Message:
         to=v.number,
         channel=v.method.value,
         text=v.template.replace(PLACEHOLDER, shown),
-        code=None if is_flashcall else v.secret,
+        code=None if is_flashcall else v.secret,  # a missed call shows a number, which is no code
         cli=v.secret if is_flashcall else None,
         at=v.started_at,
         verification_id=v.id,

@@ -12,7 +12,7 @@ from typing import TypeVar
 from otp_service.simulator.provider.state_file import StateFile
 from otp_service.simulator.provider.verification import Message, Method, Status, Verification
 
-CALLS_KEPT = 20_000
+CALLS_KEPT = 20_000  # a simulator that runs for weeks must not fill the memory
 
 Key = TypeVar("Key")
 

@@ -53,8 +53,8 @@ class Reason(StrEnum):
 class Verification:
     """Changes only while the store's lock is held.
 
-    `secret` is the proof of the number: the code, the calling number of a flash call, or the last segment of
-    a seamless address.
+    `secret` verifies the number: the code, the calling number of a flash call, or the last segment of a seamless
+    address.
     """
 
     id: str
