@@ -6,12 +6,12 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Any
 
-from sqlalchemy import ColumnElement, Update, delete, select, update
+from sqlalchemy import ColumnElement, Update, delete, update
 
 from otp_service.accounts.models import AccountLink
 from otp_service.accounts.settings import LinkSettings
 from otp_service.core.crypto.secrets import keyring, new_token
-from otp_service.core.database.rows import rows_about
+from otp_service.core.database.rows import Projection, rows_about
 from otp_service.core.database.statements import Given, prepared, prepared_insert
 from otp_service.core.database.transactions import execute, fetch_one, transaction
 from otp_service.core.services import settings
@@ -36,6 +36,9 @@ class Link:
     email: str | None
     session_id: uuid.UUID | None
     created_at: datetime
+
+
+_LINKS = Projection(Link, AccountLink)
 
 
 def issue(
@@ -85,9 +88,7 @@ def web_address(page: str, token: str) -> str | None:
 
 def find(token: str, purpose: LinkPurpose, *, now: datetime) -> Link | None:
     """Return the link of a token; None if it is unknown, spent, expired, or for another purpose."""
-    columns = (AccountLink.user_id, AccountLink.email, AccountLink.session_id, AccountLink.created_at)
-    row = fetch_one(select(*columns).where(_is_open(token, purpose, now)))
-    return Link(*row) if row else None
+    return _LINKS.find(fetch_one(_LINKS.select().where(_is_open(token, purpose, now))))
 
 
 def spend(token: str, purpose: LinkPurpose, *, now: datetime) -> None:

@@ -18,7 +18,7 @@ from otp_service.core.database.statements import Given, prepared, prepared_inser
 from otp_service.core.database.transactions import execute, fetch_all, transaction, violated_constraint, wait_for_turn
 from otp_service.core.web.tracing import ClientInfo
 
-_add = prepared_insert(User, *users.COLUMNS)
+_add = prepared_insert(User, *users.ACCOUNTS.columns)
 _TAKEN = {"uq_users_email": EmailTaken, "uq_users_phone_number": PhoneNumberTaken}
 
 
@@ -68,7 +68,7 @@ def create(  # noqa: PLR0913 - what a user has at the start
             _forget(execute(*_outlived(email, phone_number, now)).all(), now)
             # Under the turn of the number, so that two registrations cannot both find it free.
             holds_number = not may_share or users.find_by_phone_number(phone_number) is None
-            account = Account(*execute(*_add(**values, holds_number=holds_number)).one())
+            account = users.ACCOUNTS.value(execute(*_add(**values, holds_number=holds_number)).one())
             audit.record("user.registered", user_id=account.id, client=client, at=now)
             return account
     except IntegrityError as error:

@@ -12,7 +12,7 @@ from otp_service.accounts import throttle
 from otp_service.accounts.errors import PhoneNumberMissing, UserNotFound
 from otp_service.accounts.models import User
 from otp_service.core import clock
-from otp_service.core.database.rows import rows_about
+from otp_service.core.database.rows import Projection, rows_about
 from otp_service.core.database.statements import Given, prepared
 from otp_service.core.database.transactions import execute, fetch_all, fetch_one, transaction
 from otp_service.sessions.errors import InvalidToken
@@ -56,9 +56,9 @@ class Account:
         return self.phone_number
 
 
-COLUMNS = [getattr(User, name) for name in Account.__dataclass_fields__]
+ACCOUNTS = Projection(Account, User)
 # Built once: on hot paths, building a statement costs more than running it (ADR 16).
-_BY_ID = select(*COLUMNS).where(User.id == bindparam("user_id"))
+_BY_ID = ACCOUNTS.select().where(User.id == bindparam("user_id"))
 
 IS_VERIFIED = select(User.phone_verified_at.is_not(None)).where(User.id == sessions.OWNER).scalar_subquery()
 """Whether the owner of a session has a verified number, for statements about sessions."""
@@ -68,8 +68,7 @@ _WITH_SESSION = _BY_ID.where(sessions.LIVE.exists())
 
 def _find(*conditions: ColumnElement[bool]) -> Account | None:
     """Return the user that meets the conditions."""
-    row = fetch_one(select(*COLUMNS).where(*conditions))
-    return Account(*row) if row else None
+    return ACCOUNTS.find(fetch_one(ACCOUNTS.select().where(*conditions)))
 
 
 def find_by_email(email: str) -> Account | None:
@@ -84,14 +83,12 @@ def find_by_phone_number(phone_number: str) -> Account | None:
 
 def find_by_id(user_id: int) -> Account | None:
     """Return the user with an id."""
-    row = fetch_one(_BY_ID, {"user_id": user_id})
-    return Account(*row) if row else None
+    return ACCOUNTS.find(fetch_one(_BY_ID, {"user_id": user_id}))
 
 
 def find_with_session(user_id: int, session_id: uuid.UUID, *, now: datetime) -> Account | None:
     """Return the user if the session is live: one statement checks the session and reads the user."""
-    row = fetch_one(_WITH_SESSION, sessions.live_parameters(session_id, user_id=user_id, now=now))
-    return Account(*row) if row else None
+    return ACCOUNTS.find(fetch_one(_WITH_SESSION, sessions.live_parameters(session_id, user_id=user_id, now=now)))
 
 
 def get(user_id: int) -> Account:
@@ -120,14 +117,13 @@ def hold_bearer(user_id: int) -> Account:
 
 def find_and_hold(user_id: int) -> Account | None:
     """Return the user unless an operator locked it, and keep other writers away until the open transaction ends."""
-    row = fetch_one(*_held(user_id))
-    return Account(*row) if row else None
+    return ACCOUNTS.find(fetch_one(*_held(user_id)))
 
 
 @prepared
 def _held(user_id: Given) -> Select[Any]:
     # FOR NO KEY UPDATE: meanwhile, others may still insert rows that reference the user.
-    statement = select(*COLUMNS).where(User.id == user_id, User.locked_at.is_(None))
+    statement = ACCOUNTS.select().where(User.id == user_id, User.locked_at.is_(None))
     return statement.with_for_update(key_share=True)
 
 
@@ -156,7 +152,7 @@ def get_by_recipient(*, email: str | None, phone_number: str | None) -> Account:
 
 def list_all(*, limit: int) -> list[Account]:
     """Return the newest users."""
-    return [Account(*row) for row in fetch_all(select(*COLUMNS).order_by(User.id.desc()).limit(limit))]
+    return ACCOUNTS.values(fetch_all(ACCOUNTS.select().order_by(User.id.desc()).limit(limit)))
 
 
 def holds(phone_number: str | Given | None) -> ColumnElement[bool]:

@@ -8,7 +8,7 @@ from typing import Any
 from sqlalchemy import Select, select, update
 
 from otp_service.audit.models import AuditEvent
-from otp_service.core.database.rows import rows_about
+from otp_service.core.database.rows import Projection, rows_about
 from otp_service.core.database.statements import Given, prepared, prepared_insert
 from otp_service.core.database.transactions import execute, fetch_all, fetch_one
 from otp_service.core.web.tracing import ClientInfo
@@ -32,6 +32,9 @@ class Event:
     ip: str
     agent: str
     facts: dict[str, Any]
+
+
+_EVENTS = Projection(Event, AuditEvent)
 
 
 def record(event: str, *, user_id: int | None, client: ClientInfo, at: datetime, **facts: Any) -> None:
@@ -63,11 +66,10 @@ def _of_user_named(user_id: Given, event: Given) -> Select[Any]:
 
 def events_of(user_id: int, *, before: int | None = None, limit: int = PAGE) -> list[Event]:
     """Return a page of the user's events, newest first, with ids below `before`."""
-    columns = [getattr(AuditEvent, name) for name in Event.__dataclass_fields__]
-    statement = select(*columns).where(AuditEvent.user_id == user_id).order_by(AuditEvent.id.desc()).limit(limit)
+    statement = _EVENTS.select().where(AuditEvent.user_id == user_id).order_by(AuditEvent.id.desc()).limit(limit)
     if before is not None:
         statement = statement.where(AuditEvent.id < before)
-    return [Event(*row) for row in fetch_all(statement)]
+    return _EVENTS.values(fetch_all(statement))
 
 
 def personal_data(user_id: int) -> list[dict[str, Any]]:

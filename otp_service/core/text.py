@@ -1,4 +1,4 @@
-"""Texts: base64, language tags, and characters that control a terminal or the direction of a line."""
+"""Forms of text: base64, language tags, names on the wire, and characters that control a terminal or a line."""
 
 import base64
 import unicodedata
@@ -7,7 +7,7 @@ STEERING = frozenset({"Cc", "Cf", "Cs", "Zl", "Zp"})
 """Unicode's categories of controls, format characters, halves of pairs, and separators of lines and paragraphs."""
 
 HARMLESS = frozenset("\u200c\u200d\u200e\u200f\u061c")
-"""Of the format characters, the joiners (Persian, Indian scripts, emoji) and the marks that turn nothing around."""
+"""Format characters that are allowed: the joiners (Persian, Indian scripts, emoji), and direction marks."""
 
 LANGUAGE_TAG = r"[A-Za-z]{2,3}(-[A-Za-z0-9]{2,8}){0,3}"
 """The form of a language tag (BCP 47) such as en or pt-BR, as far as this service accepts them."""
@@ -32,13 +32,19 @@ def primary_language(locale: str | None) -> str:
     return (locale or "").replace("_", "-").partition("-")[0].lower()
 
 
+def camel_case(name: str) -> str:
+    """Turn `phone_number` into `phoneNumber`."""
+    head, *tail = name.split("_")
+    return head + "".join(word.capitalize() for word in tail)
+
+
 def steers(text: str) -> bool:
-    """Whether a text holds a character that does something instead of showing something."""
+    """Whether a text holds a character that controls the display instead of being shown."""
     if text.isascii():
         return not text.isprintable()
     return any(unicodedata.category(letter) in STEERING and letter not in HARMLESS for letter in text)
 
 
 def shown(value: object) -> str:
-    """A value for a terminal: whatever steers, or shows nothing at all, is written as an escape."""
+    """Return a value for a terminal, with every character that is not printable written as an escape."""
     return "".join(letter if letter.isprintable() else ascii(letter)[1:-1] for letter in str(value))

@@ -9,7 +9,7 @@ import click
 from flask.cli import AppGroup
 
 from otp_service.core import phone
-from otp_service.core.web.schema import camel_case
+from otp_service.core.text import camel_case
 from otp_service.operators.arguments import find_user
 from otp_service.operators.output import as_json, print_json
 from otp_service.verifications import records, sweeping

@@ -13,8 +13,7 @@ from flask.cli import AppGroup
 from sqlalchemy.exc import OperationalError, ProgrammingError
 
 from otp_service.core.errors import ServiceError
-from otp_service.core.text import shown
-from otp_service.core.web.schema import camel_case
+from otp_service.core.text import camel_case, shown
 
 LIST_LIMIT = 10_000
 _JSON = orjson.OPT_INDENT_2 | orjson.OPT_UTC_Z | orjson.OPT_PASSTHROUGH_DATACLASS

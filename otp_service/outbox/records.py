@@ -5,10 +5,10 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, delete, select, update
+from sqlalchemy import ColumnElement, delete, update
 
 from otp_service.core import clock
-from otp_service.core.database.rows import rows_about
+from otp_service.core.database.rows import Projection, rows_about
 from otp_service.core.database.transactions import execute, fetch_all, transaction
 from otp_service.outbox.models import OutboxMessage, State
 
@@ -28,15 +28,15 @@ class Record:
     sent_at: datetime | None
 
 
-_COLUMNS = [getattr(OutboxMessage, name) for name in Record.__dataclass_fields__]
+_RECORDS = Projection(Record, OutboxMessage)
 
 
 def newest(*, state: State | None = None, limit: int) -> list[Record]:
     """List the newest messages, in one state or in any."""
-    statement = select(*_COLUMNS).order_by(OutboxMessage.created_at.desc(), OutboxMessage.id).limit(limit)
+    statement = _RECORDS.select().order_by(OutboxMessage.created_at.desc(), OutboxMessage.id).limit(limit)
     if state is not None:
         statement = statement.where(OutboxMessage.state == state)
-    return [Record(*row) for row in fetch_all(statement)]
+    return _RECORDS.values(fetch_all(statement))
 
 
 def retry(message_id: UUID) -> bool:

@@ -8,7 +8,7 @@ from typing import Any
 from sqlalchemy import Select, delete, or_, select
 
 from otp_service.core import clock
-from otp_service.core.database.rows import rows_about
+from otp_service.core.database.rows import Projection, rows_about
 from otp_service.core.database.statements import Given, prepared
 from otp_service.core.database.transactions import execute, fetch_all, transaction
 from otp_service.sessions.lifetime import lives
@@ -38,20 +38,20 @@ class Device:
     agent: str
 
 
-_COLUMNS = [getattr(Session, name) for name in LiveSession.__dataclass_fields__]
+_LIVE_SESSIONS = Projection(LiveSession, Session)
 _NEWEST_FIRST = (Session.last_used_at.desc(), Session.created_at.desc())
 
 
 def of_user(user_id: int) -> list[LiveSession]:
     """Return the user's live sessions, the last used first."""
-    statement = select(*_COLUMNS).where(Session.user_id == user_id, lives(clock.now())).order_by(*_NEWEST_FIRST)
-    return [LiveSession(*row) for row in fetch_all(statement)]
+    statement = _LIVE_SESSIONS.select().where(Session.user_id == user_id, lives(clock.now())).order_by(*_NEWEST_FIRST)
+    return _LIVE_SESSIONS.values(fetch_all(statement))
 
 
 def newest(*, limit: int) -> list[LiveSession]:
     """Return live sessions of all users, the last used first."""
-    statement = select(*_COLUMNS).where(lives(clock.now())).order_by(*_NEWEST_FIRST).limit(limit)
-    return [LiveSession(*row) for row in fetch_all(statement)]
+    statement = _LIVE_SESSIONS.select().where(lives(clock.now())).order_by(*_NEWEST_FIRST).limit(limit)
+    return _LIVE_SESSIONS.values(fetch_all(statement))
 
 
 def was_ended(session_id: uuid.UUID) -> bool:

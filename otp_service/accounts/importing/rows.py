@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from otp_service.core.web.schema import camel_case
+from otp_service.core.text import camel_case
 
 REQUIRED_COLUMNS = ("email", "phone_number", "password_hash")
 NULLABLE_COLUMNS = ("phone_number",)

@@ -23,8 +23,7 @@ from otp_service.accounts.models import User
 from otp_service.core import phone
 from otp_service.core.crypto.hashing import HIGHEST_COST, LOWEST_COST, cost_of
 from otp_service.core.database.transactions import fetch_all
-from otp_service.core.text import LANGUAGE_TAG
-from otp_service.core.web.schema import camel_case
+from otp_service.core.text import LANGUAGE_TAG, camel_case
 
 BATCH = 1_000
 LONGEST_DISPLAY_NAME = 100

@@ -1,16 +1,53 @@
-"""Rows as a feature declares them: how they appear in a person's export, and how long they are kept."""
+"""Rows as a feature declares them: as its dataclasses, in a person's export, and how long they are kept."""
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, fields
 from datetime import datetime, timedelta
 from decimal import Decimal
-from typing import Any
+from typing import Any, Generic, TypeVar, cast
 
-from sqlalchemy import ColumnElement, select
+from sqlalchemy import ColumnElement, Row, Select, select
 from sqlalchemy.orm import InstrumentedAttribute
 
 from otp_service.core.database.transactions import fetch_all
-from otp_service.core.web.schema import camel_case
+from otp_service.core.text import camel_case
+from otp_service.extensions import Base
+
+V = TypeVar("V")
+
+
+class Projection(Generic[V]):
+    """A dataclass and the columns that fill it: `ACCOUNTS = Projection(Account, User)`.
+
+    Each field takes the column of its name, or the expression that is given for it. This is settled at import, so a
+    row becomes a value by position, at no cost, and a statement cannot name the columns in another order.
+    """
+
+    def __init__(self, kind: type[V], model: type[Base], **expressions: ColumnElement[Any]) -> None:
+        """Raises AttributeError for a field without a column, TypeError for an expression without a field."""
+        names = [field.name for field in fields(cast(Any, kind))]
+        if unknown := expressions.keys() - set(names):
+            raise TypeError(f"no fields of {kind.__name__}: {', '.join(sorted(unknown))}")
+        self.columns = tuple(
+            expressions[name].label(name) if name in expressions else getattr(model, name) for name in names
+        )
+        self._kind = kind
+
+    def select(self) -> Select[Any]:
+        """Return a SELECT of the columns."""
+        return select(*self.columns)
+
+    def value(self, row: Row[Any]) -> V:
+        """Return the value of a row."""
+        return self._kind(*row)
+
+    def find(self, row: Row[Any] | None) -> V | None:
+        """Return the value of a row, or None for no row."""
+        return None if row is None else self._kind(*row)
+
+    def values(self, rows: Iterable[Row[Any]]) -> list[V]:
+        """Return the values of rows, in their order."""
+        return [self._kind(*row) for row in rows]
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,7 +5,7 @@ from functools import cache, wraps
 from inspect import signature
 from typing import Any, TypeVar
 
-from sqlalchemy import BindParameter, Executable, Insert, bindparam, insert
+from sqlalchemy import BindParameter, ColumnElement, Executable, Insert, bindparam, insert
 from sqlalchemy.orm import InstrumentedAttribute
 from sqlalchemy.sql.dml import ReturningInsert
 
@@ -41,7 +41,7 @@ def prepared(build: Callable[..., S]) -> Callable[..., tuple[S, dict[str, Any]]]
 
 
 def prepared_insert(
-    model: type[Base], *returning: InstrumentedAttribute[Any]
+    model: type[Base], *returning: ColumnElement[Any] | InstrumentedAttribute[Any]
 ) -> Callable[..., tuple[Insert | ReturningInsert[Any], dict[str, Any]]]:
     """Make an INSERT that takes the values by their columns' names: `execute(*_add(id=key, user_id=user_id))`.
 

@@ -1,4 +1,4 @@
-"""The base of all marshmallow schemas: camelCase on the wire, unknown fields refused, strict types."""
+"""The base of all marshmallow schemas: camelCase on the wire, unknown fields rejected, strict types."""
 
 from typing import Any, cast
 
@@ -6,6 +6,7 @@ import marshmallow
 from marshmallow import fields, validate
 
 from otp_service.core.errors import InvalidInput
+from otp_service.core.text import camel_case
 
 
 class Schema(marshmallow.Schema):
@@ -22,7 +23,7 @@ class Schema(marshmallow.Schema):
 
 
 class Flag(fields.Boolean):
-    """true or false, and no other spelling of them."""
+    """true or false, in no other spelling."""
 
     def __init__(self, fault: str, **options: Any) -> None:
         super().__init__(error_messages=one_fault(fault), **options)
@@ -34,21 +35,15 @@ class Flag(fields.Boolean):
 
 
 class OpenOut(Schema):
-    """An answer in the words of another standard: given as it is."""
+    """A response in the form of another standard: dumped as it is."""
 
     @marshmallow.post_dump(pass_original=True)
     def _as_it_is(self, _: dict[str, Any], original: dict[str, Any], **__: Any) -> dict[str, Any]:
         return original
 
 
-def camel_case(name: str) -> str:
-    """`phone_number` -> `phoneNumber`."""
-    head, *tail = name.split("_")
-    return head + "".join(word.capitalize() for word in tail)
-
-
 def load(schema: marshmallow.Schema, data: dict[str, Any]) -> dict[str, Any]:
-    """The checked fields under their Python names. Raises InvalidInput that names every faulty field."""
+    """Return the checked fields by their Python names. Raises InvalidInput, which names every faulty field."""
     try:
         loaded: dict[str, Any] = schema.load(data)
     except marshmallow.ValidationError as error:
@@ -57,12 +52,12 @@ def load(schema: marshmallow.Schema, data: dict[str, Any]) -> dict[str, Any]:
 
 
 def one_fault(message: str) -> dict[str, Any]:
-    """A field's `error_messages`: whatever is wrong with its shape, the client reads `message`."""
+    """Return the `error_messages` of a field that reports every fault with one message."""
     return dict.fromkeys(("required", "null", "invalid", "type", "unknown", "validator_failed"), message)
 
 
 def text(message: str, *, maximum: int, **options: Any) -> fields.String:
-    """A required text of 1 to `maximum` characters; whatever is wrong with it, the client reads `message`."""
+    """Return a required text of 1 to `maximum` characters, which reports every fault with one message."""
     return fields.String(
         **{
             "required": True,
