@@ -20,9 +20,8 @@ from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
 
 MAX_BODY_BYTES = 64 * 1024
 _MAX_RESPONSE_BYTES = MAX_BODY_BYTES + 16 * 1024  # with headers and chunk framing
-_MAX_IDLE_SECONDS = (
-    20.0  # below the usual keep-alive of servers: a request on a closing connection has an unknown outcome
-)
+# Below the usual keep-alive of servers: a request on a connection that is being closed has an unknown outcome.
+_MAX_IDLE_SECONDS = 20.0
 
 _Address = tuple[Any, ...]
 

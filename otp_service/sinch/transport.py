@@ -118,9 +118,8 @@ class Transport:
         )
         body = bytearray()
         with contextlib.closing(response):
-            while chunk := response.raw.read(
-                _CHUNK_BYTES, decode_content=False
-            ):  # to the end: only there does a cut-off body show
+            # To the end, even of a body that is too short to matter: only there does a cut-off one show.
+            while chunk := response.raw.read(_CHUNK_BYTES, decode_content=False):
                 body += chunk
                 if len(body) > MAX_BODY_BYTES:
                     raise ResponseTooLarge
