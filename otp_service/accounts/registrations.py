@@ -8,7 +8,7 @@ from sqlalchemy import ColumnElement, Row, Select, delete, or_, select
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.sql.dml import ReturningDelete
 
-from otp_service import audit, outbox
+from otp_service import audit, outbox, verifications
 from otp_service.accounts import users
 from otp_service.accounts.errors import EmailTaken, PhoneNumberTaken
 from otp_service.accounts.models import User
@@ -95,6 +95,7 @@ def release(*conditions: ColumnElement[bool], now: datetime) -> int:
 
 def _forget(released: Sequence[Row[Any]], now: datetime) -> None:
     for row in released:
+        verifications.forget_owner(verifications.owner_of_user(row.id))
         outbox.forget_user(row.id)
         audit.record("user.released", user_id=row.id, client=audit.COMMAND_LINE, at=now)
 

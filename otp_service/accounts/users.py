@@ -7,7 +7,7 @@ from typing import Any
 
 from sqlalchemy import ColumnElement, Select, bindparam, delete, select, update
 
-from otp_service import audit, sessions
+from otp_service import audit, sessions, verifications
 from otp_service.accounts import throttle
 from otp_service.accounts.errors import PhoneNumberMissing, UserNotFound
 from otp_service.accounts.models import User
@@ -138,7 +138,12 @@ def keep(user_id: int) -> bool:
 
 @prepared
 def _kept(user_id: Given) -> Select[Any]:
-    return select(User.id).where(User.id == user_id).with_for_update(read=True, key_share=True)
+    return kept(user_id)
+
+
+def kept(user_id: Given, *columns: ColumnElement[Any]) -> Select[Any]:
+    """Return a statement that reads `columns` about a user, and keeps the user as `keep` does."""
+    return select(User.id, *columns).where(User.id == user_id).with_for_update(read=True, key_share=True, of=User)
 
 
 def get_by_recipient(*, email: str | None, phone_number: str | None) -> Account:
@@ -211,6 +216,8 @@ def remove(user_id: int) -> None:
         # The row count decides: of parallel deletions, one succeeds and is recorded (ADR 3).
         if execute(delete(User).where(User.id == user_id)).rowcount != 1:
             raise UserNotFound
+        # They have no foreign key. After the user, whom every send holds: so none can be added later (ADR 19).
+        verifications.forget_owner(verifications.owner_of_user(user_id))
 
 
 def personal_data(user_id: int) -> dict[str, Any]:

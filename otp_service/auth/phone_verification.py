@@ -12,9 +12,11 @@ from otp_service.core import background, clock
 from otp_service.core.services import settings
 from otp_service.core.web.tracing import ClientInfo, concerns
 from otp_service.factors import registry
+from otp_service.factors.phone import codes
+from otp_service.factors.phone.codes import PhoneOwner
 from otp_service.factors.phone.factor import PHONE
 from otp_service.sinch import Channel
-from otp_service.verifications import Purpose, by_name, fallback
+from otp_service.verifications import Asker, Purpose, Recipient, limits
 from otp_service.verifications.settings import DeliverySettings
 
 
@@ -59,10 +61,11 @@ def request(named: Named, *, channel: Channel | None, client: ClientInfo) -> ver
 
 def _send(named: Named, channel: Channel | None, client: ClientInfo) -> verifications.Delivery:
     account = _account_of(named)
-    purpose, number = Purpose.PHONE_VERIFICATION, account.reachable_number()
+    owner, purpose, number = PhoneOwner(account.id), Purpose.PHONE_VERIFICATION, account.reachable_number()
     # The caller only named the account: it may use a part of the sends, or it could use up the owner's (ADR 13).
-    is_anonymous = account.is_verified or sign_in.may_be_strangers_number(account)
-    recipient = verifications.Recipient(account.id, number, purpose, account.locale, is_anonymous=is_anonymous)
+    is_by_name = account.is_verified or sign_in.may_be_strangers_number(account)
+    asker = Asker.BY_NAME if is_by_name else Asker.HOLDER
+    recipient = Recipient(owner, number, purpose, account.locale, asker=asker)
     return verifications.send(recipient, channel=channel, client=client)
 
 
@@ -70,8 +73,8 @@ def _announce(named: Named, channel: Channel, client: ClientInfo) -> Announcemen
     """Count the request by name, and look the name up only after the response (ADR 18)."""
     # What is wrong with the number itself says nothing about an account, so it may be raised now.
     if named.phone_number is not None:
-        channel = fallback.ways(named.phone_number, channel)[0].channel
-    by_name.take_send(Purpose.PHONE_VERIFICATION, named.name, ip=client.ip, now=clock.now())
+        channel = verifications.find_destination(named.phone_number, channel).channels[0]
+    limits.take_named_send(Purpose.PHONE_VERIFICATION, named.name, ip=client.ip, now=clock.now())
     background.run_later("code", lambda: _send(named, channel, client))
     return Announcement(channel, settings().codes.ttl_seconds, settings().codes.cooldown_seconds)
 
@@ -80,12 +83,12 @@ def verify(named: Named, *, code: str, remember: bool, client: ClientInfo) -> Ve
     """Verify a code. The holder of a challenge gets tokens; for an address or a number, only the phone is verified.
 
     Raises InvalidToken, UserNotFound, OtpInvalid, TooManyAttempts, AuthenticatorDisabled, ProviderUnavailable,
-    ProviderRefused. While existence is hidden, see `by_name.check`.
+    ProviderRefused. While existence is hidden, see `codes.check_by_name`.
     """
     if named.challenge_token is not None:
         return sign_in.complete(named.challenge_token, PHONE, {"code": code}, remember=remember, client=client)
     if settings().of(ExistenceSettings).hidden:
-        return by_name.check(
+        return codes.check_by_name(
             Purpose.PHONE_VERIFICATION, named.name, lambda: _verify(named, code, client), client=client
         )
     return _verify(named, code, client)
@@ -93,15 +96,10 @@ def verify(named: Named, *, code: str, remember: bool, client: ClientInfo) -> Ve
 
 def _verify(named: Named, code: str, client: ClientInfo) -> Verified:
     account = _account_of(named)
-    proof = verifications.prove(
-        user_id=account.id,
-        code=code,
-        purpose=Purpose.PHONE_VERIFICATION,
-        client=client,
-        # A stranger's wrong codes must not use up the tries of an owner who has verified the phone (ADR 13).
-        is_anonymous=account.is_verified,
-    )
-    verifications.redeem(proof, client=client, now=clock.now())
+    # A stranger's wrong codes must not use up the tries of an owner who has verified the phone (ADR 13).
+    asker = Asker.BY_NAME if account.is_verified else Asker.HOLDER
+    proof = codes.prove(account.id, code=code, purpose=Purpose.PHONE_VERIFICATION, client=client, asker=asker)
+    proof.redeem(client=client, now=clock.now())
     return Verified(account.id)
 
 

@@ -8,7 +8,7 @@ from otp_service.auth.phone_verification import Announcement
 from otp_service.auth.sign_in import SignIn, Verified
 from otp_service.core import phone
 from otp_service.core.errors import ServiceError
-from otp_service.verifications.texts import RISK
+from otp_service.factors.phone.factor import RISK
 
 
 def present_registered(user_id: int | None) -> dict[str, Any]:

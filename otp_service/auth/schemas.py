@@ -10,7 +10,7 @@ from otp_service.auth.step_up import PASSWORD
 from otp_service.core.web.schema import Flag, OpenOut, Schema, text
 from otp_service.factors import registry
 from otp_service.factors.contract import Factor
-from otp_service.factors.phone.fields import CodeField, channel
+from otp_service.factors.phone.schemas import CodeField, channel
 from otp_service.factors.schemas import ResponseIn, method, method_fault
 
 NAME_FAULT = "Provide exactly one of challengeToken, email and phoneNumber."

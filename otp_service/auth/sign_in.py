@@ -21,9 +21,10 @@ from otp_service.core.web.tracing import ClientInfo
 from otp_service.factors import defaults, registry, trusted_devices
 from otp_service.factors.contract import AloneSignIn, Factor, ProofRequest
 from otp_service.factors.errors import MethodNotEnrolled
+from otp_service.factors.phone.codes import PhoneOwner
 from otp_service.sessions import Tokens
 from otp_service.sinch import Channel
-from otp_service.verifications import Purpose
+from otp_service.verifications import Asker, Purpose, Recipient
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,11 +120,11 @@ def _with_methods(account: Account, challenge: IssuedChallenge, client: ClientIn
     return replace(result, channel=channel)
 
 
-def recipient(account: Account, challenge_id: uuid.UUID) -> verifications.Recipient:
+def recipient(account: Account, challenge_id: uuid.UUID) -> Recipient:
     """Return the recipient of a code that signs the holder of a challenge in. Raises PhoneNumberMissing."""
     number = account.reachable_number()
-    is_anonymous = may_be_strangers_number(account)
-    return verifications.Recipient(account.id, number, Purpose.SIGN_IN, account.locale, challenge_id, is_anonymous)
+    asker = Asker.BY_NAME if may_be_strangers_number(account) else Asker.HOLDER
+    return Recipient(PhoneOwner(account.id), number, Purpose.SIGN_IN, account.locale, challenge_id, asker)
 
 
 def may_be_strangers_number(account: Account) -> bool:

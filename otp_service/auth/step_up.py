@@ -12,8 +12,10 @@ from otp_service.core.web.tracing import ClientInfo
 from otp_service.factors import registry
 from otp_service.factors.contract import ProofRequest
 from otp_service.factors.errors import MethodNotEnrolled
+from otp_service.factors.phone.codes import PhoneOwner
 from otp_service.sessions import Caller, Requirement, SteppedUp
 from otp_service.sinch import Channel
+from otp_service.verifications import Purpose, Recipient
 
 PASSWORD = "password"  # noqa: S105 - a method
 """The method of an account without a second factor, such as one whose number another account has verified."""
@@ -33,13 +35,8 @@ def request_code(caller: Caller, *, channel: Channel | None, client: ClientInfo)
     """
     account = users.get_bearer(caller.user_id)
     registry.require_phone(account.id)
-    recipient = verifications.Recipient(
-        account.id,
-        account.reachable_number(),
-        verifications.Purpose.STEP_UP,
-        account.locale,
-        challenge_id=caller.session_id,
-    )
+    owner, number = PhoneOwner(account.id), account.reachable_number()
+    recipient = Recipient(owner, number, Purpose.STEP_UP, account.locale, bound_to=caller.session_id)
     return verifications.send(recipient, channel=channel, client=client)
 
 
@@ -99,5 +96,5 @@ def _hold(account: Account) -> None:
 
 
 def _proof_request(caller: Caller, client: ClientInfo) -> ProofRequest:
-    purpose = verifications.Purpose.STEP_UP
-    return ProofRequest(user_id=caller.user_id, purpose=purpose, bound_to=caller.session_id, client=client)
+    purpose, session_id = Purpose.STEP_UP, caller.session_id
+    return ProofRequest(user_id=caller.user_id, purpose=purpose, bound_to=session_id, client=client)

@@ -1,6 +1,6 @@
 """The errors that any factor may raise."""
 
-from otp_service.core.errors import Conflict, Forbidden, NotAuthenticated, NotFound, TooMany
+from otp_service.core.errors import Conflict, Forbidden, NotFound
 
 
 class MethodNotEnrolled(Conflict):
@@ -22,20 +22,6 @@ class FactorNotFound(NotFound):
 
     code = "factor_not_found"
     title = "No such factor is set up."
-
-
-class OtpInvalid(NotAuthenticated):
-    """A code that is wrong, used, superseded, expired, or was never sent."""
-
-    code = "otp_invalid"
-    title = "Invalid or expired OTP code."
-
-
-class TooManyAttempts(TooMany):
-    """The code, or the authenticator, has had as many wrong tries as allowed."""
-
-    code = "too_many_attempts"
-    title = "Too many wrong codes. Request a new code and try again."
 
 
 class AuthenticatorDisabled(Forbidden):

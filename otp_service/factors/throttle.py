@@ -9,19 +9,20 @@ from contextlib import contextmanager
 from datetime import datetime, timedelta
 from typing import Any, ClassVar
 
-from sqlalchemy import ColumnElement, Select, delete, select
+from sqlalchemy import ColumnElement, delete, exists, select
 
 from otp_service import audit
 from otp_service.core.allowances import FixedWindow, InARow, Tally
 from otp_service.core.crypto.hash_slots import SlotsBusy
 from otp_service.core.database.rows import rows_about
-from otp_service.core.database.statements import Given, prepared
+from otp_service.core.database.statements import Given
 from otp_service.core.database.transactions import execute, fetch_all, transaction
 from otp_service.core.errors import NotAuthenticated
 from otp_service.core.services import settings
 from otp_service.core.web.tracing import ClientInfo
-from otp_service.factors.errors import AuthenticatorDisabled, OtpInvalid, TooManyAttempts
+from otp_service.factors.errors import AuthenticatorDisabled
 from otp_service.factors.models import FactorThrottle
+from otp_service.verifications.errors import OtpInvalid, TooManyAttempts
 
 DISABLED_AT = 100
 """Wrong responses in a row that disable an authenticator."""
@@ -130,15 +131,10 @@ def enable(user_id: int, authenticator: str | None = None) -> None:
         execute(delete(FactorThrottle).where(condition))
 
 
-def disabled(user_id: int) -> frozenset[str]:
-    """Return the user's authenticators that 100 wrong responses in a row disabled."""
-    return frozenset(row.authenticator for row in fetch_all(*_disabled(user_id)))
-
-
-@prepared
-def _disabled(user_id: Given) -> Select[Any]:
-    is_over = (FactorThrottle.user_id == user_id) & (FactorThrottle.in_a_row >= DISABLED_AT)
-    return select(FactorThrottle.authenticator).where(is_over)
+def is_disabled(user_id: int | Given, authenticator: str) -> ColumnElement[bool]:
+    """Return, for a statement, whether 100 wrong responses in a row disabled an authenticator."""
+    is_it = (FactorThrottle.user_id == user_id) & (FactorThrottle.authenticator == authenticator)
+    return exists().where(is_it, FactorThrottle.in_a_row >= DISABLED_AT)
 
 
 def personal_data(user_id: int) -> list[dict[str, Any]]:

@@ -9,7 +9,7 @@ from otp_service.core import allowances, clock
 from otp_service.core.database.rows import RetentionRule
 from otp_service.factors.registry import FACTORS
 from otp_service.factors.trusted_devices import devices as trusted_devices
-from otp_service.verifications import ledger
+from otp_service.verifications import records
 
 RULES = (
     RetentionRule("unproven registrations", timedelta(0), lambda time: registrations.release_held(now=time)),
@@ -17,7 +17,7 @@ RULES = (
     *(rule for factor in FACTORS for rule in factor.retention),
     RetentionRule("links", timedelta(days=7), links.forget),
     RetentionRule("undos of changes of number", timedelta(0), earlier_numbers.forget),
-    RetentionRule("verifications", timedelta(days=90), ledger.forget),
+    RetentionRule("verifications", timedelta(days=90), records.forget),
     RetentionRule("sessions", timedelta(days=30), sessions.forget),
     RetentionRule("trusted devices", timedelta(days=7), trusted_devices.forget),
     RetentionRule("messages", timedelta(days=30), outbox.forget),

@@ -22,7 +22,7 @@ def set_phone_number(user_id: int, phone_number: str, *, is_verified: bool) -> A
     with transaction():
         account = numbers.set_by_operator(user_id, phone_number, is_verified=is_verified)
         # A code on its way to the old number must not verify the new one.
-        verifications.end_codes(user_id)
+        verifications.end_codes(verifications.owner_of_user(user_id))
         return account
 
 

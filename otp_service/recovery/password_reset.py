@@ -18,10 +18,11 @@ from otp_service.core.errors import Forbidden, TooMany
 from otp_service.core.web.tracing import ClientInfo
 from otp_service.factors import registry, throttle, trusted_devices
 from otp_service.factors.contract import Proof, ProofRequest
-from otp_service.factors.errors import OtpInvalid
+from otp_service.factors.phone import codes
+from otp_service.factors.phone.codes import PhoneOwner, PhoneProof
 from otp_service.sinch import Channel
-from otp_service.verifications import Purpose, by_name, destinations
-from otp_service.verifications.errors import DestinationNotAllowed
+from otp_service.verifications import Asker, Purpose, Recipient, limits
+from otp_service.verifications.errors import DestinationNotAllowed, OtpInvalid
 
 log = logging.getLogger(__name__)
 
@@ -48,7 +49,7 @@ def request(*, email: str, client: ClientInfo) -> None:
     """
     try:
         # By the address as given: a limit that only accounts reach would reveal them (ADR 13, ADR 18).
-        by_name.take_send(Purpose.PASSWORD_RESET, email, ip=client.ip, now=clock.now())
+        limits.take_named_send(Purpose.PASSWORD_RESET, email, ip=client.ip, now=clock.now())
     except TooMany as refused:
         log.info("password.reset_not_sent", extra={"code": refused.code})
         return
@@ -61,15 +62,15 @@ def _send(email: str, client: ClientInfo) -> None:
         return
     with transaction():
         audit.record("password.reset_requested", user_id=account.id, client=client, at=clock.now())
-    number = account.reachable_number()
-    recipient = verifications.Recipient(account.id, number, Purpose.PASSWORD_RESET, account.locale, is_anonymous=True)
+    owner, number = PhoneOwner(account.id), account.reachable_number()
+    recipient = Recipient(owner, number, Purpose.PASSWORD_RESET, account.locale, asker=Asker.BY_NAME)
     verifications.send(recipient, channel=_channel(number), client=client)
 
 
 def _channel(phone_number: str) -> Channel:
     """Choose SMS, or a call for a fixed line."""
     try:
-        destinations.check(phone_number, Channel.SMS)
+        verifications.check_destination(phone_number, Channel.SMS)
     except DestinationNotAllowed:
         return Channel.CALLOUT
     return Channel.SMS
@@ -84,20 +85,21 @@ def confirm(*, email: str, code: str, new_password: str, second: SecondFactor | 
     TooManyAttempts, ProviderUnavailable, ProviderRefused. Only after a right code, which stays valid:
     SecondFactorRequired, what Factor.verify raises, InvalidInput about the password, SlotsBusy.
     """
-    account, proof = by_name.check(Purpose.PASSWORD_RESET, email, lambda: _check(email, code, client), client=client)
-    second_proof = _check_second(account.id, second, code_id=proof.attempt.verification_id, client=client)
+    account, proof = codes.check_by_name(
+        Purpose.PASSWORD_RESET, email, lambda: _check(email, code, client), client=client
+    )
+    second_proof = _check_second(account.id, second, code_id=proof.verification_id, client=client)
     # The policy compares the password with the account's number, so its faults may go only to the holder of that phone.
     password_hash = password_hashing.hash_for(new_password, email=account.email, phone_number=account.phone_number)
     _set(account.id, password_hash, (proof, second_proof), client)
 
 
-def _check(email: str, code: str, client: ClientInfo) -> tuple[Account, verifications.Proof]:
+def _check(email: str, code: str, client: ClientInfo) -> tuple[Account, PhoneProof]:
     account = _find_recoverable(email)
     if account is None:
         raise UserNotFound
-    return account, verifications.prove(
-        user_id=account.id, code=code, purpose=Purpose.PASSWORD_RESET, client=client, is_anonymous=True
-    )
+    asker, purpose = Asker.BY_NAME, Purpose.PASSWORD_RESET
+    return account, codes.prove(account.id, code=code, purpose=purpose, client=client, asker=asker)
 
 
 def _check_second(user_id: int, second: SecondFactor | None, *, code_id: uuid.UUID, client: ClientInfo) -> Proof | None:
@@ -121,9 +123,7 @@ def _options(proof_request: ProofRequest, methods: tuple[str, ...]) -> dict[str,
     return {method: registry.offer(factor, proof_request) for method, factor in factors.items() if factor.offer}
 
 
-def _set(
-    user_id: int, password_hash: str, proofs: tuple[verifications.Proof, Proof | None], client: ClientInfo
-) -> None:
+def _set(user_id: int, password_hash: str, proofs: tuple[PhoneProof, Proof | None], client: ClientInfo) -> None:
     """Redeem the proofs and set the password in one transaction."""
     now = clock.now()
     proof, second_proof = proofs
@@ -133,7 +133,7 @@ def _set(
         # owner's code (ADR 17).
         if account is None or not _is_recoverable(account) or account.phone_number != proof.phone_number:
             raise OtpInvalid
-        verifications.redeem(proof, client=client, now=now)
+        proof.redeem(client=client, now=now)
         if second_proof is not None:
             second_proof.redeem(client=client, now=now)
         users.set_password_hash(user_id, password_hash, now=now)

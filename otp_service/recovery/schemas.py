@@ -7,7 +7,7 @@ from marshmallow import ValidationError, fields, post_load, validates_schema
 from otp_service.accounts import password_policy
 from otp_service.accounts.fields import EmailField, password
 from otp_service.core.web.schema import Schema
-from otp_service.factors.phone.fields import CodeField
+from otp_service.factors.phone.schemas import CodeField
 from otp_service.factors.schemas import ResponseIn
 
 

@@ -15,7 +15,6 @@ from otp_service.factors import throttle as factor_throttle
 from otp_service.factors.registry import FACTORS
 from otp_service.factors.trusted_devices import devices as trusted_devices
 from otp_service.sessions import Caller
-from otp_service.verifications import personal_data as verifications
 
 # A new table about people needs a line here, or in its factor: a test compares the lists with the database.
 PARTS = (
@@ -24,7 +23,6 @@ PARTS = (
     ExportPart("phoneChanges", "phone_changes", earlier_numbers.personal_data),
     ExportPart("challenges", "challenges", challenges.personal_data),
     ExportPart("sessions", "sessions", sessions.personal_data),
-    ExportPart("verifications", "verifications", verifications.verifications),
     *(part for factor in FACTORS for part in factor.personal_data),
     ExportPart("defaultMethods", "factor_defaults", defaults.personal_data),
     ExportPart("failedProofs", "factor_throttles", factor_throttle.personal_data),

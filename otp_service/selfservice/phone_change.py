@@ -10,9 +10,12 @@ from otp_service.core import clock
 from otp_service.core.database.transactions import transaction, wait_for_turn
 from otp_service.core.web.tracing import ClientInfo
 from otp_service.factors import trusted_devices
+from otp_service.factors.phone import codes
+from otp_service.factors.phone.codes import PhoneOwner
 from otp_service.sessions import Caller
 from otp_service.sessions.errors import InvalidToken
 from otp_service.sinch import Channel
+from otp_service.verifications import Purpose, Recipient, owner_of_user
 
 
 def request(
@@ -26,10 +29,8 @@ def request(
     account = users.get_bearer(caller.user_id)
     if account.is_verified and account.phone_number == phone_number:
         raise PhoneUnchanged
-    purpose = verifications.Purpose.PHONE_CHANGE
-    recipient = verifications.Recipient(
-        account.id, phone_number, purpose, account.locale, challenge_id=caller.session_id
-    )
+    owner, purpose = PhoneOwner(account.id), Purpose.PHONE_CHANGE
+    recipient = Recipient(owner, phone_number, purpose, account.locale, bound_to=caller.session_id)
     return verifications.send(recipient, channel=channel, client=client)
 
 
@@ -38,13 +39,8 @@ def confirm(caller: Caller, *, code: str, client: ClientInfo) -> str:
 
     Returns the number. Raises OtpInvalid, TooManyAttempts, ProviderUnavailable, ProviderRefused, InvalidToken.
     """
-    proof = verifications.prove(
-        user_id=caller.user_id,
-        code=code,
-        purpose=verifications.Purpose.PHONE_CHANGE,
-        challenge_id=caller.session_id,
-        client=client,
-    )
+    purpose, session_id = Purpose.PHONE_CHANGE, caller.session_id
+    proof = codes.prove(caller.user_id, code=code, purpose=purpose, client=client, bound_to=session_id)
     now = clock.now()
     with transaction():
         # The turn of the number before the lock on the user, as everywhere: the order avoids a deadlock (ADR 17).
@@ -52,7 +48,7 @@ def confirm(caller: Caller, *, code: str, client: ClientInfo) -> str:
         before = users.find_with_session(caller.user_id, caller.session_id, now=now)
         if before is None:
             raise InvalidToken  # the session ended while the provider checked the code
-        verifications.redeem(proof, client=client, now=now)
+        proof.redeem(client=client, now=now)
         # An intruder may have signed in before this change: only the session that verified the number goes on.
         users.void_challenges(before.id, now=now)
         trusted_devices.end_all(before.id, now=now)
@@ -73,7 +69,8 @@ def undo(token: str, *, client: ClientInfo) -> None:
         # First of all: it takes the turn of the number, before the rows that the rest locks (ADR 17).
         numbers.restore(change.user_id, phone_number=change.earlier_number, now=now)
         earlier_numbers.close(change)
-        verifications.end_of_number(change.earlier_number, owner_id=change.user_id, now=now)
+        owner = owner_of_user(change.user_id)
+        verifications.end_codes_of_others(change.earlier_number, owner=owner, now=now)
         trusted_devices.end_all(change.user_id, now=now)
         ended = sessions.end_all(change.user_id, now=now)
         audit.record("phone.change_undone", user_id=change.user_id, client=client, at=now, sessionsEnded=ended)

@@ -6,7 +6,7 @@ from otp_service.accounts.fields import EmailField, PhoneField, password
 from otp_service.auth.schemas import TOKEN_LENGTH, TokensOut
 from otp_service.core.text import LANGUAGE_TAG, steers
 from otp_service.core.web.schema import OpenOut, Schema, text
-from otp_service.factors.phone.fields import CodeField, channel
+from otp_service.factors.phone.schemas import CodeField, channel
 
 LOCALE_FAULT = "Provide a language tag such as en or pt-BR (RFC 5646)."
 CONTROL_FAULT = "Provide a name without control characters."

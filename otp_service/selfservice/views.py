@@ -11,9 +11,9 @@ from otp_service.auth.schemas import EmailMessageOut, OtpSentOut
 from otp_service.core.web import request_limits
 from otp_service.core.web.api import api
 from otp_service.core.web.tracing import client_info
+from otp_service.factors.phone.factor import RISK
 from otp_service.selfservice import password_change, personal_data, phone_change, schemas
 from otp_service.sessions import Caller, fresh_sign_in, signed_in, token_bearer
-from otp_service.verifications.texts import RISK
 
 profile = Blueprint("accounts", __name__)
 account = Blueprint("account", __name__, url_prefix="/account")

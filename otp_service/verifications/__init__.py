@@ -1,21 +1,27 @@
-"""The one-time code on the phone: send it, prove it, redeem the proof once."""
+"""The life of a code: sends it to a phone, checks it, and lets its proof be spent once. Knows owners, not users."""
 
-from otp_service.verifications.checking import Proof, prove
-from otp_service.verifications.destinations import CHANNELS
-from otp_service.verifications.ledger import end_codes, end_of_number
-from otp_service.verifications.redeeming import redeem
-from otp_service.verifications.sending import Delivery, Recipient, send
-from otp_service.verifications.states import Purpose
+from otp_service.verifications.checking import Proof, prove, spend
+from otp_service.verifications.owners import Owner, find_user_id, owner_of_user
+from otp_service.verifications.records import end_codes, end_codes_of_others, forget_owner
+from otp_service.verifications.sending import CHANNELS, Delivery, Recipient, check_destination, find_destination, send
+from otp_service.verifications.states import Asker, Purpose
 
 __all__ = [
     "CHANNELS",
+    "Asker",
     "Delivery",
+    "Owner",
     "Proof",
     "Purpose",
     "Recipient",
+    "check_destination",
     "end_codes",
-    "end_of_number",
+    "end_codes_of_others",
+    "find_destination",
+    "find_user_id",
+    "forget_owner",
+    "owner_of_user",
     "prove",
-    "redeem",
     "send",
+    "spend",
 ]

@@ -1,4 +1,4 @@
-"""Counts a code before the provider sees it, and records what the provider said."""
+"""Counts a code before the provider sees it, and records what the provider said about it (ADR 4)."""
 
 import uuid
 from dataclasses import dataclass, replace
@@ -7,69 +7,77 @@ from typing import Any
 
 from sqlalchemy import ColumnElement, Select, Update, delete, exists, select, update
 
-from otp_service.accounts import users
 from otp_service.core import clock
 from otp_service.core.crypto.secrets import keyring
 from otp_service.core.database.statements import Given, prepared, prepared_insert
 from otp_service.core.database.transactions import execute, fetch_all, fetch_one, transaction
 from otp_service.core.web.tracing import ClientInfo
-from otp_service.factors.errors import OtpInvalid, TooManyAttempts
-from otp_service.verifications import budget, guesses, ledger
-from otp_service.verifications.ledger import Ticket
+from otp_service.verifications import limits, records
+from otp_service.verifications.errors import OtpInvalid, TooManyAttempts
 from otp_service.verifications.models import Verification, VerificationAttempt
-from otp_service.verifications.states import ATTEMPTS_PER_CODE, AttemptOutcome, State
+from otp_service.verifications.owners import Owner
+from otp_service.verifications.records import Snapshot
+from otp_service.verifications.states import ATTEMPTS_PER_CODE, Asker, AttemptOutcome, State
 
 _add = prepared_insert(VerificationAttempt)
 
 
 @dataclass(frozen=True, slots=True)
-class Attempt:
-    """A code that was counted. `was_known`: it was tried before and its outcome was never recorded.
+class Try:
+    """A code, and who tries it."""
 
-    `is_anonymous`: by a caller who only named the person, and whose tries count apart (see `guesses`).
-    """
+    owner: Owner
+    code: str
+    asker: Asker
+    client: ClientInfo
+
+
+@dataclass(frozen=True, slots=True)
+class Attempt:
+    """A code that was counted. `was_known`: it was tried before and its outcome was never recorded."""
 
     verification_id: uuid.UUID
-    user_id: int
+    owner: Owner
     code_hash: str
     was_known: bool
-    is_anonymous: bool
+    asker: Asker
 
 
-def count(ticket: Ticket, code: str, *, is_anonymous: bool, client: ClientInfo, now: datetime) -> Attempt:
-    """Count the code against the verification and the account.
+def count(verification: Snapshot, tried: Try, *, now: datetime) -> Attempt:
+    """Count the code against the verification and its owner.
 
-    Raises OtpInvalid, TooManyAttempts, AuthenticatorDisabled.
-
-    A code that was tried before without an answer is no further guess and is not counted again; one that is known
-    to be wrong is counted, and refused without asking the provider.
+    Raises OtpInvalid, TooManyAttempts, and what Owner.take_try raises. A code that was tried before without a response
+    is the same guess, and is not counted again. One that is known to be wrong is counted, and not reported again.
     """
     with transaction():
-        if not users.keep(ticket.user_id):
+        if not tried.owner.hold():
             raise OtpInvalid  # deleted at this moment
-        ledger.lock(ticket.id)
-        code_hash, is_new = _hash(ticket.id, code)
-        attempt = Attempt(ticket.id, ticket.user_id, code_hash, was_known=False, is_anonymous=is_anonymous)
+        records.lock(verification.id)
+        code_hash, is_new = _hash(verification.id, tried.code)
+        attempt = Attempt(verification.id, tried.owner, code_hash, was_known=False, asker=tried.asker)
         if is_new:
             _insert(attempt, now)
         elif _join(attempt):
             return replace(attempt, was_known=True)
-        _count_on_code(ticket, now)
-        guesses.take(ticket.user_id, is_anonymous=is_anonymous, client=client, now=now)
+        _count_on_code(verification, now)
+        tried.owner.take_try(tried.asker, client=tried.client, now=now)
     if not is_new:
-        _close_if_used_up(ticket.id, now)
+        _close_if_used_up(verification.id, now)
         raise OtpInvalid
     return attempt
 
 
 def uncount(attempt: Attempt) -> None:
-    """The provider never looked at the code: the guess was none, unless another request reported it as well."""
+    """Undo `count`: the provider never looked at the code.
+
+    If another request reports the same code, the guess stands and only this report is taken off.
+    """
     is_open = _is(attempt) & (VerificationAttempt.outcome == AttemptOutcome.UNKNOWN)
     fewer = update(VerificationAttempt).values(open_reports=VerificationAttempt.open_reports - 1)
     with transaction():
-        ledger.lock(attempt.verification_id)
+        records.lock(attempt.verification_id)
         last = delete(VerificationAttempt).where(is_open, VerificationAttempt.open_reports == 1)
-        counted = execute(last.returning(VerificationAttempt.is_anonymous)).first()
+        counted = execute(last.returning(VerificationAttempt.asker)).first()
         if counted is None:
             execute(fewer.where(is_open))
         else:
@@ -78,20 +86,22 @@ def uncount(attempt: Attempt) -> None:
                 .where(Verification.id == attempt.verification_id, Verification.attempts > 0)
                 .values(attempts=Verification.attempts - 1)
             )
-            # Not at `now`: whoever joined a guess may have started before the one who counted it.
-            guesses.give_back(attempt.user_id, is_anonymous=counted.is_anonymous, taken_at=clock.now())
+            # Not at `now`: a request that joined the guess may have started before the one that counted it. And for
+            # the asker that was counted, who may be another than this one (ADR 13).
+            attempt.owner.give_back_try(Asker(counted.asker), taken_at=clock.now())
 
 
 def record_wrong(attempt: Attempt, *, now: datetime, is_verdict: bool = True) -> None:
-    """The provider refused the code; the fifth refusal kills the verification.
+    """Record that the provider rejected the code; the fifth rejection ends the verification.
 
-    Without `is_verdict` (the verification had ended well before) another report of the same code may be what ended it.
+    With `is_verdict=False` the verification may have ended before the provider compared the code: another report of
+    the same code may be what ended it, and its outcome stays open while that report is.
     """
     is_open = _is(attempt) & (VerificationAttempt.outcome == AttemptOutcome.UNKNOWN)
     wrong = update(VerificationAttempt).values(outcome=AttemptOutcome.WRONG)
     fewer = update(VerificationAttempt).values(open_reports=VerificationAttempt.open_reports - 1)
     with transaction():
-        ledger.lock(attempt.verification_id)
+        records.lock(attempt.verification_id)
         if is_verdict:
             execute(wrong.where(is_open))
         elif execute(wrong.where(is_open, VerificationAttempt.open_reports == 1)).rowcount == 0:
@@ -100,7 +110,7 @@ def record_wrong(attempt: Attempt, *, now: datetime, is_verdict: bool = True) ->
 
 
 def set_outcome(attempt: Attempt, outcome: AttemptOutcome) -> None:
-    """Write down what the provider said."""
+    """Record what the provider said, in the open transaction."""
     execute(*_of_code(attempt.verification_id, attempt.code_hash, outcome=outcome))
 
 
@@ -111,7 +121,7 @@ def _of_code(verification_id: Given, code_hash: Given) -> Update:
 
 
 def is_only_unknown(attempt: Attempt) -> bool:
-    """Whether no other code of this verification awaits an answer: then a success at the provider is this one's."""
+    """Return whether no other code of the verification awaits a response: then a success is this code's (ADR 4)."""
     statement = select(VerificationAttempt.code_hash).where(
         VerificationAttempt.verification_id == attempt.verification_id,
         VerificationAttempt.outcome == AttemptOutcome.UNKNOWN,
@@ -120,14 +130,24 @@ def is_only_unknown(attempt: Attempt) -> bool:
 
 
 def is_shared(attempt: Attempt) -> bool:
-    """Whether another request reported, or is reporting, the same code without having learnt the answer."""
+    """Return whether another request reported, or is reporting, the same code without a known response."""
     row = fetch_one(select(VerificationAttempt.open_reports).where(_is(attempt)))
     return row is not None and row.open_reports > 1
 
 
-def _count_on_code(ticket: Ticket, now: datetime) -> None:
-    if execute(*_one_more(ticket.id, now)).rowcount != 1:
-        raise refusal(ticket, now=now)
+def refusal(verification: Snapshot, *, now: datetime) -> OtpInvalid | TooManyAttempts:
+    """Return the error that says why this verification takes no more codes."""
+    row = fetch_one(select(Verification.state, Verification.attempts).where(Verification.id == verification.id))
+    is_used_up = row is not None and row.state in {State.SENT, State.FAILED} and row.attempts >= ATTEMPTS_PER_CODE
+    if is_used_up and verification.expires_at > now:
+        return TooManyAttempts(retry_after_seconds=limits.seconds_until_next(verification.owner, now=now))
+    return OtpInvalid()
+
+
+def _count_on_code(verification: Snapshot, now: datetime) -> None:
+    # One conditional update: of parallel guesses at most five are counted, and so at most five are reported (ADR 4).
+    if execute(*_one_more(verification.id, now)).rowcount != 1:
+        raise refusal(verification, now=now)
 
 
 @prepared
@@ -140,17 +160,8 @@ def _one_more(verification_id: Given, now: Given) -> Update:
     )
 
 
-def refusal(ticket: Ticket, *, now: datetime) -> OtpInvalid | TooManyAttempts:
-    """Why this verification takes no more codes."""
-    row = fetch_one(select(Verification.state, Verification.attempts).where(Verification.id == ticket.id))
-    is_used_up = row is not None and row.state in {State.SENT, State.FAILED} and row.attempts >= ATTEMPTS_PER_CODE
-    if is_used_up and ticket.expires_at > now:
-        return TooManyAttempts(retry_after_seconds=budget.seconds_until_next(ticket.user_id, now=now))
-    return OtpInvalid()
-
-
 def _hash(verification_id: uuid.UUID, code: str) -> tuple[str, bool]:
-    """The hash under which the code is stored already, else the one under today's key; and whether it is new."""
+    """Return the hash under which the code is stored, else its hash under the current key; and whether it is new."""
     hashes = keyring().digests(f"{verification_id}:{code}", purpose="otp code")
     row = fetch_one(*_among(verification_id, hashes))
     return (str(row.code_hash), False) if row else (hashes[0], True)
@@ -168,21 +179,21 @@ def _insert(attempt: Attempt, now: datetime) -> None:
             verification_id=attempt.verification_id,
             code_hash=attempt.code_hash,
             outcome=AttemptOutcome.UNKNOWN,
-            is_anonymous=attempt.is_anonymous,
+            asker=attempt.asker,
             tried_at=now,
         )
     )
 
 
 def _join(attempt: Attempt) -> bool:
-    """Report the same code once more, if its outcome still is unknown."""
+    """Report the same code once more, if its outcome is still unknown; return whether it is."""
     is_open = _is(attempt) & (VerificationAttempt.outcome == AttemptOutcome.UNKNOWN)
     more = update(VerificationAttempt).values(open_reports=VerificationAttempt.open_reports + 1)
     return execute(more.where(is_open)).rowcount == 1
 
 
 def _close_if_used_up(verification_id: uuid.UUID, now: datetime) -> None:
-    """Not while the outcome of another code is open: it may be the right one."""
+    # Not while the outcome of another code is open: that code may be the right one, and must then work (ADR 4).
     has_open = exists().where(
         VerificationAttempt.verification_id == verification_id,
         VerificationAttempt.outcome == AttemptOutcome.UNKNOWN,

@@ -1,63 +1,158 @@
-"""What Sinch's events may change: the end of a code that nobody can use any more, its delivery, its price.
+"""Takes the provider's signed events: whether an event is authentic and new, and what it changes (ADR 14).
 
-An event proves nothing: a code counts as right only when somebody reported it here. The sweep asks for what no event
-told.
+The question before a start gets a response: only a code that this service has just reserved goes out. The news after it
+may end a code that no longer works, and bring its delivery and its price. An event verifies no phone: a code counts as
+right only for the request that reported it. The sweep asks for what no event brought.
 """
 
+import hashlib
+import logging
+import secrets
+import uuid
 from datetime import datetime
+from typing import Any
 
-from otp_service import audit
+from otp_service.core import allowances, clock
+from otp_service.core.allowances import Allowance
 from otp_service.core.database.transactions import transaction
+from otp_service.core.services import settings
+from otp_service.core.web.body import parse_object
 from otp_service.core.web.tracing import ClientInfo
-from otp_service.sinch import DeliveryEvent, ResultEvent, VerificationStatus
-from otp_service.verifications import budget, callback_answers, ledger
-from otp_service.verifications.ledger import Ticket
-from otp_service.verifications.states import State
+from otp_service.sinch import (
+    Channel,
+    DeliveryEvent,
+    Event,
+    RequestEvent,
+    ResultEvent,
+    SignedRequest,
+    Subject,
+    is_fresh,
+    parse_event,
+    verify_signature,
+)
+from otp_service.verifications import limits, owners, records
+from otp_service.verifications.errors import EventNotAccepted
+from otp_service.verifications.records import Snapshot
+from otp_service.verifications.settings import DeliverySettings
+from otp_service.verifications.states import State, ended_as
 
-_ENDED = {
-    VerificationStatus.ABORTED: State.SUPERSEDED,
-    VerificationStatus.FAIL: State.EXPIRED,
-    VerificationStatus.DENIED: State.FAILED,
-    VerificationStatus.ERROR: State.FAILED,
-}
-_BROUGHT_NOTHING = (VerificationStatus.DENIED, VerificationStatus.ERROR)
+REMEMBERED_SECONDS = 660
+"""Longer than a time stamp can be fresh: five minutes before its time and five after."""
+
+CODE_DIGITS = 6
+_TAKE_A_CODE = (Channel.SMS, Channel.CALLOUT)
+"""Sinch makes the code of a WhatsApp message itself, and a flash call has the number that rings."""
+
+log = logging.getLogger(__name__)
 
 
-def take_result(event: ResultEvent, *, client: ClientInfo, now: datetime) -> bool:
-    """Close a sent code that Sinch has closed; whether anything changed.
+def receive(signed: SignedRequest, *, authorization: str, client: ClientInfo) -> dict[str, Any] | None:
+    """Return the response to an event, None for an empty one. Raises EventNotAccepted, MalformedJson.
 
-    Success changes no state: the request that reported the code records it, or the next try of the same code does.
-    A reservation is left alone as well: its own request is about to learn what became of it.
+    One transaction remembers the event and makes its change, so that an event that failed may come again.
     """
-    ticket = callback_answers.find(event.subject)
-    if ticket is None or ticket.provider_id is None:
+    now = clock.now()
+    _require_authentic(signed, authorization, now)
+    event = parse_event(parse_object(signed.body))
+    with transaction():
+        _require_new(signed, now)
+        return _apply(event, client, now)
+
+
+def _require_authentic(signed: SignedRequest, authorization: str, now: datetime) -> None:
+    key, secret = settings().sinch.app_key, settings().sinch.app_secret
+    is_ours = verify_signature(signed, authorization, key=key, secret=secret)
+    if not (is_ours and is_fresh(signed.timestamp, now)):
+        log.warning("webhook.refused", extra={"reason": "stale" if is_ours else "signature"})
+        raise EventNotAccepted
+
+
+def _require_new(signed: SignedRequest, now: datetime) -> None:
+    # One upsert decides between parallel copies of an event. It remembers what was signed, since one signature can be
+    # spelled in several ways (ADR 14).
+    digest = hashlib.sha256(signed.string_to_sign()).hexdigest()
+    if not allowances.take_if_left(Allowance("sinch-event", digest, 1, REMEMBERED_SECONDS), now=now):
+        log.warning("webhook.refused", extra={"reason": "replayed"})
+        raise EventNotAccepted
+
+
+def _apply(event: Event | None, client: ClientInfo, now: datetime) -> dict[str, Any] | None:
+    name = type(event).__name__ if event else "unknown"
+    if isinstance(event, RequestEvent):
+        reply = _reply(event)
+        log.info("webhook.received", extra={"kind": name, "answer": reply["action"]})
+        return reply
+    is_applied = False
+    if isinstance(event, ResultEvent):
+        is_applied = _take_result(event, client, now)
+    elif isinstance(event, DeliveryEvent):
+        is_applied = _take_delivery(event, client, now)
+    log.info("webhook.received", extra={"kind": name, "applied": is_applied})
+    return None
+
+
+def _reply(event: RequestEvent) -> dict[str, Any]:
+    """Return Sinch's reply object. Sinch asks while our call to start waits: nothing here may wait for that request.
+
+    A code of ours is drawn, sent and forgotten: Sinch compares it when it is reported.
+    """
+    verification = _find(event.subject)
+    if verification is None or verification.state != State.RESERVED:
+        return {"action": "deny"}
+    if settings().of(DeliverySettings).supplies_code and verification.via() in _TAKE_A_CODE:
+        code = f"{secrets.randbelow(10**CODE_DIGITS):0{CODE_DIGITS}}"
+        return {"action": "allow", verification.channel: {"code": code}}
+    return {"action": "allow"}
+
+
+def _take_result(event: ResultEvent, client: ClientInfo, now: datetime) -> bool:
+    """Close a sent code that Sinch has closed; return whether anything changed."""
+    verification = _find(event.subject)
+    if verification is None or verification.provider_id is None:
         return False
     with transaction():
-        is_changed = event.price is not None and ledger.set_first_price(ticket.id, event.price)
-        ended = _ENDED.get(event.status)
-        if ended is None or not ledger.move(ticket.id, (State.SENT,), ended, settled_at=now):
+        is_changed = event.price is not None and records.set_first_price(verification.id, event.price)
+        # Never from `reserved`: the request that started it is about to learn what became of it. And a success changes
+        # no state: only the request that reported the code knows whose it is (ADR 14).
+        ended = ended_as(event.status, origin=State.SENT)
+        if ended is None or not records.move(verification.id, State.SENT, ended, now=now):
             return is_changed
-        if event.status in _BROUGHT_NOTHING:
-            _tell_of_failure(ticket, client, now)
+        if ended is State.FAILED:
+            _record_failure(verification, client, now)
         return True
 
 
-def take_delivery(event: DeliveryEvent, *, client: ClientInfo, now: datetime) -> bool:
-    """Note whether the message arrived; whether that was news.
-
-    After a failure nobody has to wait for another way, but the code stays good: receipts have been wrong.
-    """
-    ticket = callback_answers.find(event.subject)
-    if ticket is None:
+def _take_delivery(event: DeliveryEvent, client: ClientInfo, now: datetime) -> bool:
+    """Record whether the message arrived; return whether that changed anything."""
+    verification = _find(event.subject)
+    if verification is None:
         return False
     with transaction():
-        if not ledger.set_delivery(ticket.id, has_arrived=event.has_arrived):
+        if not records.set_delivery(verification.id, has_arrived=event.has_arrived):
             return False
-        if not event.has_arrived and ticket.state in {State.RESERVED, State.SENT}:
-            _tell_of_failure(ticket, client, now)
+        # The code stays valid after a failure: receipts have been wrong.
+        if not event.has_arrived and verification.state in {State.RESERVED, State.SENT}:
+            _record_failure(verification, client, now)
         return True
 
 
-def _tell_of_failure(ticket: Ticket, client: ClientInfo, now: datetime) -> None:
-    budget.give_back_cooldown(ticket.user_id, taken_at=ticket.created_at)
-    audit.record("otp.delivery_failed", user_id=ticket.user_id, client=client, at=now, channel=ticket.channel)
+def _record_failure(verification: Snapshot, client: ClientInfo, now: datetime) -> None:
+    """Let the owner ask for a code by another channel at once."""
+    limits.give_back_cooldown(verification.owner, taken_at=verification.created_at)
+    facts = {"channel": verification.channel}
+    owners.record("otp.delivery_failed", verification.owner, client=client, at=now, **facts)
+
+
+def _find(subject: Subject) -> Snapshot | None:
+    """Return the verification that an event names, if number, channel and (once known) Sinch's id agree."""
+    try:
+        verification_id = uuid.UUID(subject.reference or "")
+    except ValueError:
+        return None
+    verification = records.find(verification_id)
+    if verification is None or verification.reference != subject.reference:
+        return None
+    is_same = verification.phone_number == subject.number and verification.via() is subject.channel
+    if verification.provider_id is not None:
+        is_same = is_same and verification.opened_provider_id() == subject.id
+    return verification if is_same else None

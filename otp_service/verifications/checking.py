@@ -1,4 +1,17 @@
-"""Checks a code: count it, commit, ask the provider, record. What is proven is redeemed in a transaction of its own."""
+"""Checks a code: count it, commit, report it to the provider, record. A proof is spent in a transaction of its own.
+
+| the provider        | and                                                             | then                         |
+|---------------------|-----------------------------------------------------------------|------------------------------|
+| accepts the code    |                                                                 | proof                        |
+| rejects the code    | its response was lost before, it accepted one, no other is open | proof                        |
+| rejects the code    |                                                                 | counted as wrong             |
+| takes no more codes | its response was lost before, it accepted one, no other is open | proof                        |
+| takes no more codes | another verification replaced this one                          | given back; try an older one |
+| takes no more codes |                                                                 | counted as wrong; it ends    |
+| gives no response   | it accepted one, no other is open                               | proof                        |
+| gives no response   |                                                                 | 503, the outcome stays open  |
+| never looked at it  |                                                                 | given back; 502 or 503       |
+"""
 
 import uuid
 from dataclasses import dataclass
@@ -7,172 +20,178 @@ from typing import Any
 
 from sqlalchemy import Select
 
-from otp_service import audit, sinch
 from otp_service.core import clock
 from otp_service.core.database.statements import Given, prepared
 from otp_service.core.database.transactions import transaction
 from otp_service.core.web.tracing import ClientInfo
-from otp_service.factors.errors import OtpInvalid
-from otp_service.sinch import Channel, VerificationStatus
-from otp_service.verifications import attempts, ledger, settling
-from otp_service.verifications.attempts import Attempt
-from otp_service.verifications.errors import from_provider
-from otp_service.verifications.ledger import Ticket
+from otp_service.sinch import Channel
+from otp_service.verifications import attempts, owners, provider, records
+from otp_service.verifications.attempts import Attempt, Try
+from otp_service.verifications.errors import OtpInvalid
 from otp_service.verifications.models import Verification
-from otp_service.verifications.sending import ANSWER_WITHIN_SECONDS
-from otp_service.verifications.states import PROVE_THE_PHONE, Purpose, State
+from otp_service.verifications.owners import Owner
+from otp_service.verifications.provider import Finding, Standing, Verdict
+from otp_service.verifications.records import Snapshot
+from otp_service.verifications.states import VERIFY_THE_PHONE, Asker, AttemptOutcome, Purpose, State
 
-_HAS_AN_ANSWER = Verification.state.in_((State.RESERVED, State.SENT, State.FAILED))
-_ENDED = {VerificationStatus.ABORTED: State.SUPERSEDED, VerificationStatus.FAIL: State.EXPIRED}
+_MAY_TAKE_CODES = Verification.state.in_((State.RESERVED, State.SENT, State.FAILED))
 
 
 @dataclass(frozen=True, slots=True)
 class Proof:
-    """The provider accepted the code. It is worth nothing until it is redeemed, once."""
+    """A code that the provider accepted. It grants access only when it is spent, once."""
 
     attempt: Attempt
-    user_id: int
     phone_number: str
     channel: Channel
     purpose: Purpose
 
+    @property
+    def verification_id(self) -> uuid.UUID:
+        """The verification that the code belongs to."""
+        return self.attempt.verification_id
+
 
 class _Superseded(Exception):
-    """The provider has dropped this verification for another one; the code may belong to that."""
-
-
-@dataclass(frozen=True, slots=True)
-class Try:
-    """A code, and who tries it."""
-
-    code: str
-    is_anonymous: bool
-    client: ClientInfo
+    """The provider dropped this verification for another one; the code may belong to that."""
 
 
 def prove(
+    owner: Owner,
     *,
-    user_id: int,
     code: str,
     purpose: Purpose,
     client: ClientInfo,
-    challenge_id: uuid.UUID | None = None,
-    is_anonymous: bool = False,
+    bound_to: uuid.UUID | None = None,
+    asker: Asker = Asker.HOLDER,
 ) -> Proof:
-    """Show that the user holds the phone, with the live code sent for this purpose and for `challenge_id`, if given.
+    """Check a code against the owner's live ones for this purpose, and for `bound_to` if it is given.
 
-    A phone is verified with a code for a sign-in as well.
-
-    `is_anonymous`: the caller only named a person whose phone is proven already, and has a part of that person's tries.
-    Raises OtpInvalid, TooManyAttempts, AuthenticatorDisabled, ProviderUnavailable, ProviderRefused. A right code whose
-    answer was lost may be tried again.
+    A code for a sign-in verifies the phone as well. A right code whose response was lost may be tried again.
+    Raises OtpInvalid, TooManyAttempts, ProviderUnavailable, ProviderRefused, and what Owner.take_try raises.
     """
-    now = clock.now()
-    with sinch.get_client().within(ANSWER_WITHIN_SECONDS):
-        live = _live(user_id, purpose, challenge_id, now)
-        for ticket in sorted(live, key=lambda ticket: not _may_belong_to(ticket, code)):
-            settled = settling.settle(ticket, now=now) if ticket.state == State.RESERVED else ticket
+    now, tried = clock.now(), Try(owner, code, asker, client)
+    with provider.within_request():
+        live = _live(owner.name, purpose, bound_to, now)
+        for verification in sorted(live, key=lambda verification: not _may_belong_to(verification, code)):
+            is_lost = verification.state == State.RESERVED
+            settled = provider.settle(verification, now=now) if is_lost else verification
             if settled.state not in {State.SENT, State.FAILED}:
                 continue
             try:
-                return _evaluate(settled, Try(code, is_anonymous, client), now)
+                return _evaluate(settled, tried, now)
             except _Superseded:
                 continue
             except OtpInvalid:
-                _record_failure(user_id, client, now)
+                _record_refused(tried, now)
                 raise
-    _record_failure(user_id, client, now)
+    _record_refused(tried, now)
     raise OtpInvalid
 
 
-def _live(user_id: int, purpose: Purpose, challenge_id: uuid.UUID | None, now: datetime) -> list[Ticket]:
-    """Newest first. A failed one is among them, since it still says "too many attempts"."""
-    purposes = PROVE_THE_PHONE if purpose is Purpose.PHONE_VERIFICATION else (purpose,)
-    if challenge_id is None:
-        return ledger.read(*_for_purposes(user_id, purposes, now))
-    return ledger.read(*_for_challenge(user_id, purposes, now, challenge_id))
+def spend(proof: Proof, *, now: datetime) -> None:
+    """Use a proof up, in the open transaction of what it is for. Raises OtpInvalid if it was spent or superseded."""
+    with transaction():
+        # Of all requests that hold a proof of one code, this update lets one pass (ADR 4).
+        if not records.move(proof.verification_id, State.SENT, State.VERIFIED, now=now):
+            raise OtpInvalid
+        attempts.set_outcome(proof.attempt, AttemptOutcome.RIGHT)
+
+
+def _live(owner: str, purpose: Purpose, bound_to: uuid.UUID | None, now: datetime) -> list[Snapshot]:
+    """Return them newest first. A failed one is among them, since it still says "too many attempts"."""
+    purposes = VERIFY_THE_PHONE if purpose is Purpose.PHONE_VERIFICATION else (purpose,)
+    if bound_to is None:
+        return records.read(*_for_purposes(owner, purposes, now))
+    return records.read(*_bound_to(owner, purposes, now, bound_to))
 
 
 @prepared
-def _for_purposes(user_id: Given, purposes: Given, now: Given) -> Select[Any]:
+def _for_purposes(owner: Given, purposes: Given, now: Given) -> Select[Any]:
     is_fitting = Verification.purpose.in_(purposes) & (Verification.expires_at > now)
-    return ledger.of_user(user_id).where(_HAS_AN_ANSWER, is_fitting)
+    return records.of_owner(owner).where(_MAY_TAKE_CODES, is_fitting)
 
 
 @prepared
-def _for_challenge(user_id: Given, purposes: Given, now: Given, challenge_id: Given) -> Select[Any]:
+def _bound_to(owner: Given, purposes: Given, now: Given, bound_to: Given) -> Select[Any]:
     is_fitting = Verification.purpose.in_(purposes) & (Verification.expires_at > now)
-    return ledger.of_user(user_id).where(_HAS_AN_ANSWER, is_fitting, Verification.challenge_id == challenge_id)
+    return records.of_owner(owner).where(_MAY_TAKE_CODES, is_fitting, Verification.bound_to == bound_to)
 
 
-def _may_belong_to(ticket: Ticket, code: str) -> bool:
-    """A flash call is proven with the number that rang, everything else with digits: the provider need not be asked."""
-    return code.startswith("+") == (ticket.via() is Channel.FLASHCALL)
+def _may_belong_to(verification: Snapshot, code: str) -> bool:
+    """Return whether the code has the shape of the channel: the number that rang for a flash call, else digits."""
+    return code.startswith("+") == (verification.via() is Channel.FLASHCALL)
 
 
-def _evaluate(ticket: Ticket, tried: Try, now: datetime) -> Proof:
-    attempt = attempts.count(ticket, tried.code, is_anonymous=tried.is_anonymous, client=tried.client, now=now)
-    if not _may_belong_to(ticket, tried.code):
+def _evaluate(verification: Snapshot, tried: Try, now: datetime) -> Proof:
+    """Return the proof of a right code. Raises OtpInvalid, _Superseded, and what `prove` raises."""
+    attempt = attempts.count(verification, tried, now=now)
+    if not _may_belong_to(verification, tried.code):
         attempts.record_wrong(attempt, now=now)
         raise OtpInvalid
-    proof = Proof(attempt, ticket.user_id, ticket.phone_number, ticket.via(), Purpose(ticket.purpose))
-    try:
-        sinch.get_client().report(ticket.opened_provider_id(), ticket.via(), tried.code)
-    except sinch.CodeRejected as error:
-        if attempt.was_known and _was_accepted(ticket, attempt):
-            return proof  # the provider's words for a code that it has accepted already
-        is_verdict = not attempts.is_shared(attempt) or _is_pending(ticket)
-        attempts.record_wrong(attempt, now=now, is_verdict=is_verdict)
-        raise OtpInvalid from error
-    except (sinch.VerificationExpired, sinch.VerificationFailed, sinch.VerificationNotFound) as error:
-        _ask_what_ended_it(ticket, attempt, now, error)
-    except sinch.SinchError as error:
-        if error.is_outcome_unknown and _was_accepted(ticket, attempt):
+    proof = Proof(attempt, verification.phone_number, verification.via(), Purpose(verification.purpose))
+    reported = provider.report(verification, tried.code)
+    match reported.verdict:
+        case Verdict.RIGHT:
             return proof
-        if not error.is_outcome_unknown:
+        case Verdict.WRONG:
+            _accept_or_record_wrong(verification, attempt, now)
+        case Verdict.OVER:
+            _accept_or_end(verification, attempt, now)
+        case Verdict.LOST:
+            if not _was_accepted(provider.find_standing(verification), attempt):
+                raise reported.as_error() from reported.cause
+        case Verdict.UNSEEN:
             attempts.uncount(attempt)
-        raise from_provider(error) from error
+            raise reported.as_error() from reported.cause
     return proof
 
 
-def _ask_what_ended_it(ticket: Ticket, attempt: Attempt, now: datetime, error: sinch.SinchError) -> None:
-    """The provider no longer takes codes for it. Returns only if this very code had been accepted before."""
-    try:
-        status = sinch.get_client().status(ticket.opened_provider_id()).status
-    except sinch.VerificationNotFound:
-        status = VerificationStatus.FAIL
-    except sinch.SinchError as unknown:
-        raise from_provider(unknown) from unknown
-    if status is VerificationStatus.SUCCESSFUL and attempt.was_known and attempts.is_only_unknown(attempt):
+def _accept_or_record_wrong(verification: Snapshot, attempt: Attempt, now: datetime) -> None:
+    """Return if the provider had accepted this very code before: it rejects a second report. Else raise OtpInvalid."""
+    is_shared = attempts.is_shared(attempt)
+    if not (attempt.was_known or is_shared):
+        attempts.record_wrong(attempt, now=now)
+        raise OtpInvalid
+    finding = provider.find_standing(verification)
+    if attempt.was_known and _was_accepted(finding, attempt):
         return
-    if status is VerificationStatus.ABORTED:
+    # Still pending after the rejection: the provider compared the code. Else a twin of this request may have ended the
+    # verification with the same code, which was then right (ADR 4).
+    is_verdict = not is_shared or finding.standing is Standing.PENDING
+    attempts.record_wrong(attempt, now=now, is_verdict=is_verdict)
+    raise OtpInvalid
+
+
+def _accept_or_end(verification: Snapshot, attempt: Attempt, now: datetime) -> None:
+    """Return if this very code ended the verification before. Else raise OtpInvalid or _Superseded."""
+    finding = provider.get_standing(verification)
+    is_accepted = finding.standing is Standing.ACCEPTED
+    if attempt.was_known and _was_accepted(finding, attempt):
+        return
+    if finding.state is State.SUPERSEDED:
         attempts.uncount(attempt)
-        ledger.move(ticket.id, (State.SENT,), State.SUPERSEDED, settled_at=now)
-        raise _Superseded from error
+        records.move(verification.id, State.SENT, State.SUPERSEDED, now=now)
+        raise _Superseded
     if not attempt.was_known:
-        attempts.record_wrong(attempt, now=now, is_verdict=status is not VerificationStatus.SUCCESSFUL)
-    if status is not VerificationStatus.SUCCESSFUL:
-        ledger.move(ticket.id, (State.SENT,), _ENDED.get(status, State.FAILED), settled_at=now)
-    raise OtpInvalid from error
+        attempts.record_wrong(attempt, now=now, is_verdict=not is_accepted)
+    if not is_accepted:
+        records.move(verification.id, State.SENT, _end_of(finding), now=now)
+    raise OtpInvalid
 
 
-def _was_accepted(ticket: Ticket, attempt: Attempt) -> bool:
-    """The answer got lost: whether the provider counts the code as right, and it can only be this one."""
-    try:
-        status = sinch.get_client().status(ticket.opened_provider_id()).status
-    except sinch.SinchError:
-        return False
-    return status is VerificationStatus.SUCCESSFUL and attempts.is_only_unknown(attempt)
+def _end_of(finding: Finding) -> State:
+    """Return where a verification ends that takes no more codes."""
+    if finding.standing is Standing.ABSENT:
+        return State.EXPIRED  # the provider forgets verifications some time after their end
+    return finding.state or State.FAILED
 
 
-def _is_pending(ticket: Ticket) -> bool:
-    """Still open at the provider after it refused a code: then the refusal was about that code."""
-    try:
-        return sinch.get_client().status(ticket.opened_provider_id()).status is VerificationStatus.PENDING
-    except sinch.SinchError:
-        return False
+def _was_accepted(finding: Finding, attempt: Attempt) -> bool:
+    """Return whether the provider accepted a code whose response was lost, and it can only be this one (ADR 4)."""
+    return finding.standing is Standing.ACCEPTED and attempts.is_only_unknown(attempt)
 
 
-def _record_failure(user_id: int, client: ClientInfo, now: datetime) -> None:
+def _record_refused(tried: Try, now: datetime) -> None:
     with transaction():
-        audit.record("otp.refused", user_id=user_id, client=client, at=now)
+        owners.record("otp.refused", tried.owner.name, client=tried.client, at=now)

@@ -1,11 +1,32 @@
-"""What can go wrong with a code, and what each fault of the provider becomes for the caller."""
+"""What can go wrong with a code, and which error the caller sees for each fault of the provider."""
 
 import logging
 
 from otp_service import sinch
-from otp_service.core.errors import ProviderFailed, ServiceError, TooMany, Unavailable, Unprocessable
+from otp_service.core.errors import (
+    NotAuthenticated,
+    ProviderFailed,
+    ServiceError,
+    TooMany,
+    Unavailable,
+    Unprocessable,
+)
 
 log = logging.getLogger(__name__)
+
+
+class OtpInvalid(NotAuthenticated):
+    """A code that is wrong, used, superseded, expired, or was never sent."""
+
+    code = "otp_invalid"
+    title = "Invalid or expired OTP code."
+
+
+class TooManyAttempts(TooMany):
+    """The code, or the authenticator, has seen as many wrong tries as allowed."""
+
+    code = "too_many_attempts"
+    title = "Too many wrong codes. Request a new code and try again."
 
 
 class OtpCooldown(TooMany):
@@ -30,28 +51,35 @@ class DestinationNotAllowed(Unprocessable):
 
 
 class NumberUnreachable(Unprocessable):
-    """The provider looked at the number and said no."""
+    """The provider looked at the number and refused it."""
 
     code = "number_unreachable"
     title = "The message provider cannot reach this phone number."
 
 
 class ProviderRefused(ProviderFailed):
-    """The provider refused for a reason that only the operator can mend."""
+    """The provider refused for a reason that only the operator can fix."""
 
     code = "provider_refused"
     title = "The message provider refused to send the code."
 
 
 class ProviderUnavailable(Unavailable):
-    """No usable answer from the provider; nothing is spent."""
+    """The provider gave no usable response; what the request took is given back."""
 
     code = "provider_unavailable"
     title = "The message provider is unavailable. Try again in a moment."
 
 
+class EventNotAccepted(NotAuthenticated):
+    """The provider did not sign the event for this application, or it is too old, too early, or came before."""
+
+    code = "event_not_accepted"
+    title = "The event is not signed, not signed well, too old, or came before."
+
+
 def from_provider(error: sinch.SinchError) -> ServiceError:
-    """The error that the caller sees for an error of the provider."""
+    """Return the error that the caller sees for an error of the provider, and log the provider's own."""
     log.error(
         "provider.failed",
         extra={"error": type(error).__name__, "httpStatus": error.http_status, "errorCode": error.error_code},

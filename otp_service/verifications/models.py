@@ -4,38 +4,38 @@ import uuid
 from datetime import datetime
 from decimal import Decimal
 
-from sqlalchemy import Boolean, CheckConstraint, ForeignKey, Index, Integer, Numeric, String, Uuid, false
+from sqlalchemy import CheckConstraint, ForeignKey, Index, Integer, Numeric, String, Uuid
 from sqlalchemy.orm import Mapped, mapped_column
 
 from otp_service.core.database.sealed_columns import sealed
 from otp_service.core.database.transactions import UtcDateTime
 from otp_service.extensions import Model
-from otp_service.verifications.states import ATTEMPTS_PER_CODE
+from otp_service.verifications.states import ATTEMPTS_PER_CODE, Asker
 
 
 class Verification(Model):
-    """One code on its way to one phone. `id` is also Sinch's `reference`; `provider_id` is encrypted.
+    """One code for one phone. `id` is also the provider's `reference`; `provider_id` is encrypted.
 
-    `is_anonymous`: asked for by a caller who only named a person whose phone was proven already.
-    `price_due_at`: when a missing price is asked for again.
+    `owner` is `user:17` and no foreign key, so that owners other than users fit (ADR 19). `bound_to` is the challenge
+    or the session that the code is for. `price_due_at` is when a missing price is asked for again.
     """
 
     __tablename__ = "verifications"
     __table_args__ = (
-        Index("ix_verifications_user_id_created_at", "user_id", "created_at"),
+        Index("ix_verifications_owner_created_at", "owner", "created_at"),
         Index("ix_verifications_state_created_at", "state", "created_at"),
         CheckConstraint(f"attempts BETWEEN 0 AND {ATTEMPTS_PER_CODE}", name="attempts_bounded"),
     )
 
     id: Mapped[uuid.UUID] = mapped_column(Uuid, primary_key=True)
-    user_id: Mapped[int] = mapped_column(ForeignKey("users.id", ondelete="CASCADE"))
-    challenge_id: Mapped[uuid.UUID | None] = mapped_column(Uuid)
+    owner: Mapped[str] = mapped_column(String(80))
+    bound_to: Mapped[uuid.UUID | None] = mapped_column(Uuid)
     purpose: Mapped[str] = mapped_column(String(20))
     channel: Mapped[str] = mapped_column(String(10))
     phone_number: Mapped[str] = mapped_column(String(16))
     country: Mapped[str] = mapped_column(String(3))
     ip: Mapped[str] = mapped_column(String(45))
-    is_anonymous: Mapped[bool] = mapped_column(Boolean, server_default=false())
+    asker: Mapped[str] = mapped_column(String(7), server_default=Asker.HOLDER)
     provider_id: Mapped[str | None] = mapped_column(String(400), info=sealed("verifications.provider_id"))
     state: Mapped[str] = mapped_column(String(12))
     attempts: Mapped[int] = mapped_column(Integer, default=0)
@@ -51,10 +51,10 @@ class Verification(Model):
 
 
 class VerificationAttempt(Model):
-    """A code that somebody tried: its keyed hash, and what the provider said of it.
+    """A code that was tried: its keyed hash, and what the provider said about it.
 
-    `open_reports` counts the requests that may have handed it to the provider without learning the answer.
-    `is_anonymous` says in whose part of the account's tries it counts.
+    `open_reports` counts the requests that may have handed it to the provider without learning the response.
+    `asker` says whose part of the owner's tries it used.
     """
 
     __tablename__ = "verification_attempts"
@@ -65,5 +65,5 @@ class VerificationAttempt(Model):
     code_hash: Mapped[str] = mapped_column(String(64), primary_key=True)
     outcome: Mapped[str] = mapped_column(String(8))
     open_reports: Mapped[int] = mapped_column(Integer, server_default="1")
-    is_anonymous: Mapped[bool] = mapped_column(Boolean, server_default=false())
+    asker: Mapped[str] = mapped_column(String(7), server_default=Asker.HOLDER)
     tried_at: Mapped[datetime] = mapped_column(UtcDateTime)

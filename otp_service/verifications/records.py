@@ -1,23 +1,69 @@
-"""Verifications as operators see them."""
+"""Reads and writes verifications. Every move between states is one conditional update (ADR 4)."""
 
 import uuid
+from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from decimal import Decimal
+from typing import Any
 
-from sqlalchemy import select
+from sqlalchemy import ColumnElement, Select, Update, Uuid, delete, insert, literal, or_, select, update
 
-from otp_service.core.database.transactions import fetch_all, fetch_one
+from otp_service.core import clock
+from otp_service.core.crypto.secrets import keyring
+from otp_service.core.database.rows import rows_about
+from otp_service.core.database.statements import Given, prepared, prepared_insert
+from otp_service.core.database.transactions import execute, fetch_all, fetch_one, transaction
+from otp_service.core.services import settings
+from otp_service.sinch import Channel, Price
+from otp_service.verifications import limits
+from otp_service.verifications.limits import Spending
 from otp_service.verifications.models import Verification, VerificationAttempt
-from otp_service.verifications.states import State
+from otp_service.verifications.states import Delivered, State, origins_of, require_move
+
+
+@dataclass(frozen=True, slots=True)
+class Snapshot:
+    """A verification as it stood when it was read: plain values, to be carried over a call to the provider."""
+
+    id: uuid.UUID
+    owner: str
+    bound_to: uuid.UUID | None
+    purpose: str
+    channel: str
+    phone_number: str
+    ip: str
+    asker: str
+    provider_id: str | None
+    state: str
+    attempts: int
+    created_at: datetime
+    expires_at: datetime
+
+    @property
+    def reference(self) -> str:
+        """The name under which the provider can find it."""
+        return str(self.id)
+
+    def opened_provider_id(self) -> str:
+        """Return the provider's id, decrypted."""
+        return keyring().open(self.provider_id or "", context=_context(self.id))
+
+    def via(self) -> Channel:
+        """Return the channel."""
+        return Channel(self.channel)
+
+    def spending(self) -> Spending:
+        """Return what the send used up."""
+        return Spending(self.owner, self.phone_number, self.ip, self.purpose, self.asker)
 
 
 @dataclass(frozen=True, slots=True)
 class Record:
-    """One verification."""
+    """A verification as operators see it."""
 
     id: uuid.UUID
-    user_id: int
+    owner: str
     purpose: str
     channel: str
     phone_number: str
@@ -34,26 +80,259 @@ class Record:
     price_currency: str | None
 
 
-_COLUMNS = [getattr(Verification, name) for name in Record.__dataclass_fields__]
+_SNAPSHOT = [getattr(Verification, name) for name in Snapshot.__dataclass_fields__]
+_RECORD = [getattr(Verification, name) for name in Record.__dataclass_fields__]
+_HANDED_ON = (
+    "owner",
+    "bound_to",
+    "purpose",
+    "phone_number",
+    "country",
+    "ip",
+    "asker",
+    "attempts",
+    "created_at",
+    "expires_at",
+)
+_CAN_BE_SUPERSEDED = Verification.state.in_(origins_of(State.SUPERSEDED))
+_add = prepared_insert(Verification, *_SNAPSHOT)
 
 
-def newest(*, user_id: int | None, state: State | None, limit: int) -> list[Record]:
-    """The newest verifications, of one user and in one state when these are given."""
-    statement = select(*_COLUMNS).order_by(Verification.created_at.desc()).limit(limit)
-    if user_id is not None:
-        statement = statement.where(Verification.user_id == user_id)
+# Reads
+
+
+def read(statement: Select[Any], parameters: Mapping[str, Any] | None = None) -> list[Snapshot]:
+    """Return the verifications that a statement made from `of_owner` finds."""
+    return [Snapshot(*row) for row in fetch_all(statement, parameters)]
+
+
+def of_owner(owner: str | Given) -> Select[Any]:
+    """Return a statement for `read`, to be narrowed down: the owner's verifications, newest first."""
+    statement = select(*_SNAPSHOT).where(Verification.owner == owner)
+    return statement.order_by(Verification.created_at.desc(), Verification.id)
+
+
+def oldest_first(condition: ColumnElement[bool], *, limit: int) -> list[Snapshot]:
+    """Return verifications of all owners that meet the condition."""
+    return read(select(*_SNAPSHOT).where(condition).order_by(Verification.created_at).limit(limit))
+
+
+def get(verification_id: uuid.UUID) -> Snapshot:
+    """Return one verification as it stands now."""
+    return read(_of_id(verification_id))[0]
+
+
+def find(verification_id: uuid.UUID) -> Snapshot | None:
+    """Return one verification, or None."""
+    return next(iter(read(_of_id(verification_id))), None)
+
+
+def _of_id(verification_id: uuid.UUID) -> Select[Any]:
+    return select(*_SNAPSHOT).where(Verification.id == verification_id)
+
+
+def list_records(*, owner: str | None, state: State | None, limit: int) -> list[Record]:
+    """Return the newest verifications, of one owner and in one state where these are given."""
+    statement = select(*_RECORD).order_by(Verification.created_at.desc()).limit(limit)
+    if owner is not None:
+        statement = statement.where(Verification.owner == owner)
     if state is not None:
         statement = statement.where(Verification.state == state)
     return [Record(*row) for row in fetch_all(statement)]
 
 
-def find(verification_id: uuid.UUID) -> Record | None:
-    """One verification."""
-    row = fetch_one(select(*_COLUMNS).where(Verification.id == verification_id))
+def find_record(verification_id: uuid.UUID) -> Record | None:
+    """Return one verification as operators see it, or None."""
+    row = fetch_one(select(*_RECORD).where(Verification.id == verification_id))
     return Record(*row) if row else None
 
 
-def outcomes(verification_id: uuid.UUID) -> list[str]:
-    """What became of each code that was tried, in order."""
+def list_outcomes(verification_id: uuid.UUID) -> list[str]:
+    """Return the outcome of each code that was tried, in order."""
     statement = select(VerificationAttempt.outcome).where(VerificationAttempt.verification_id == verification_id)
     return [str(row.outcome) for row in fetch_all(statement.order_by(VerificationAttempt.tried_at))]
+
+
+def personal_data(owner: str) -> list[dict[str, Any]]:
+    """Return what is stored about an owner's codes, for that person: no code, and no id of the provider."""
+    columns = (
+        Verification.created_at, Verification.id, Verification.purpose, Verification.channel,
+        Verification.phone_number, Verification.country, Verification.ip, Verification.state, Verification.attempts,
+        Verification.sent_at, Verification.expires_at, Verification.settled_at, Verification.delivered,
+        Verification.price_amount, Verification.price_currency,
+    )  # fmt: skip
+    return rows_about(Verification.owner == owner, *columns)
+
+
+# Moves
+
+
+def reserve(**values: Any) -> Snapshot:
+    """Add a verification that is about to be started, in the open transaction that holds its owner."""
+    return Snapshot(*execute(*_add(**values, state=State.RESERVED, attempts=0)).one())
+
+
+def lock(verification_id: uuid.UUID) -> None:
+    """Queue for a verification, first thing in a transaction that changes it or its attempts.
+
+    Every transaction queues here before it locks an attempt: this avoids a deadlock between parallel checks of one
+    code. SQLite queues all writers anyway.
+    """
+    fetch_all(*_locked(verification_id))
+
+
+@prepared
+def _locked(verification_id: Given) -> Select[Any]:
+    return select(Verification.id).where(Verification.id == verification_id).with_for_update()
+
+
+def move(verification_id: uuid.UUID, origin: State, target: State, *, now: datetime, **values: Any) -> bool:
+    """Move a verification that still is in `origin`; return whether this call did it.
+
+    One conditional update decides: of any number of racing requests exactly one wins (ADR 4).
+    """
+    require_move(origin, target)
+    if target is not State.SENT:
+        values["settled_at"] = now
+    with transaction():
+        return execute(*_in_state(verification_id, origin, state=target, **values)).rowcount == 1
+
+
+@prepared
+def _in_state(verification_id: Given, state: Given) -> Update:
+    return update(Verification).where(Verification.id == verification_id, Verification.state == state)
+
+
+def mark_sent(
+    verification: Snapshot, provider_id: str, *, sent_at: datetime, now: datetime, ttl_seconds: int | None = None
+) -> None:
+    """Record that the provider accepted the start: from now on this code counts, and the owner's older ones do not."""
+    sealed = keyring().seal(provider_id, context=_context(verification.id))
+    ends = sent_at + timedelta(seconds=settings().codes.ttl_seconds if ttl_seconds is None else ttl_seconds)
+    sent = {"provider_id": sealed, "sent_at": sent_at, "expires_at": ends}
+    with transaction():
+        if move(verification.id, State.RESERVED, State.SENT, now=now, **sent):
+            # Not when the newer code was asked for: had its start failed, no code would work (ADR 4).
+            superseded = {"state": State.SUPERSEDED, "settled_at": now}
+            execute(*_sent_before(verification.owner, verification.id, verification.created_at, **superseded))
+
+
+@prepared
+def _sent_before(owner: Given, verification_id: Given, created_at: Given) -> Update:
+    is_older = (Verification.created_at <= created_at) & (Verification.id != verification_id)
+    return update(Verification).where(Verification.owner == owner, Verification.state == State.SENT, is_older)
+
+
+def mark_undelivered(verification: Snapshot, *, now: datetime) -> None:
+    """Close a send that brought no message, and give back what it used up."""
+    with transaction():
+        if move(verification.id, State.RESERVED, State.UNDELIVERED, now=now):
+            give_back(verification, now=now)
+
+
+def give_back(verification: Snapshot, *, now: datetime) -> None:
+    """Give back what the send used up, once: the sweep, a check and the send itself may all come here (ADR 4)."""
+    is_due = (Verification.id == verification.id) & Verification.given_back_at.is_(None)
+    with transaction():
+        if execute(update(Verification).where(is_due).values(given_back_at=now)).rowcount == 1:
+            limits.give_back_send(verification.spending(), taken_at=verification.created_at)
+
+
+def hand_on(verification: Snapshot, channel: Channel, *, now: datetime) -> Snapshot | None:
+    """Close a send that failed, and let a new verification by `channel` have what it used up (ADR 14).
+
+    The new one keeps the time of the old one, under which the limits counted it. None if another request closed the
+    old one meanwhile: that request gave back what it used up.
+    """
+    successor = uuid.uuid4()
+    own = {"id": literal(successor, Uuid), "channel": literal(channel.value), "state": literal(State.RESERVED.value)}
+    names = [*_HANDED_ON, *own]
+    columns = [own.get(name, getattr(Verification, name)) for name in names]
+    with transaction():
+        if not move(verification.id, State.RESERVED, State.UNDELIVERED, now=now):
+            return None
+        source = select(*columns).where(Verification.id == verification.id)
+        execute(insert(Verification).from_select(names, source))
+        return get(successor)
+
+
+def end_codes(owner: str) -> None:
+    """Supersede every code on its way to the owner, in the open transaction."""
+    execute(*_live_of(owner, state=State.SUPERSEDED, settled_at=clock.now()))
+
+
+@prepared
+def _live_of(owner: Given) -> Update:
+    return update(Verification).where(_CAN_BE_SUPERSEDED, Verification.owner == owner)
+
+
+def end_codes_of_others(phone_number: str, *, owner: str, now: datetime) -> None:
+    """Supersede, in the open transaction, what a number's new owner must not share or use.
+
+    These are the codes on their way to the number for anyone else, and to the owner at any other number.
+    """
+    execute(*_live_besides(phone_number, owner, state=State.SUPERSEDED, settled_at=now))
+
+
+@prepared
+def _live_besides(phone_number: Given, owner: Given) -> Update:
+    is_to_it = Verification.phone_number == phone_number
+    is_owners = Verification.owner == owner
+    return update(Verification).where(_CAN_BE_SUPERSEDED, or_(is_to_it & ~is_owners, is_owners & ~is_to_it))
+
+
+# What the provider adds later
+
+
+def set_price(verification_id: uuid.UUID, price: Price) -> None:
+    """Record what the provider billed."""
+    values = {"price_amount": price.total, "price_currency": price.currency}
+    with transaction():
+        execute(update(Verification).where(Verification.id == verification_id).values(**values))
+
+
+def set_first_price(verification_id: uuid.UUID, price: Price) -> bool:
+    """Record a price that an event brought, unless one is known; return whether this call did."""
+    is_unpriced = (Verification.id == verification_id) & Verification.price_amount.is_(None)
+    values = {"price_amount": price.total, "price_currency": price.currency}
+    with transaction():
+        return execute(update(Verification).where(is_unpriced).values(**values)).rowcount == 1
+
+
+def put_price_off(verification: Snapshot, *, now: datetime) -> None:
+    """Ask for a missing price again when the verification is twice as old."""
+    with transaction():
+        due_at = now + (now - verification.created_at)
+        execute(update(Verification).where(Verification.id == verification.id).values(price_due_at=due_at))
+
+
+def set_delivery(verification_id: uuid.UUID, *, has_arrived: bool) -> bool:
+    """Record whether the message arrived; return whether that changed anything. An arrival is never taken back."""
+    delivered = Delivered.YES if has_arrived else Delivered.NO
+    is_new = Verification.delivered.is_(None) | (Verification.delivered == Delivered.NO) & has_arrived
+    with transaction():
+        statement = update(Verification).where(Verification.id == verification_id, is_new)
+        return execute(statement.values(delivered=delivered)).rowcount == 1
+
+
+# Forgetting
+
+
+def forget(before: datetime) -> int:
+    """Delete verifications that were made before a time and are over, with their attempts; return how many."""
+    is_over = Verification.state.not_in((State.RESERVED, State.SENT)) & (Verification.created_at < before)
+    with transaction():
+        return int(execute(delete(Verification).where(is_over)).rowcount)
+
+
+def forget_owner(owner: str) -> None:
+    """Delete an owner's verifications, with their attempts, in the transaction that has deleted the owner.
+
+    In that order: whoever adds a verification holds the owner first, so none can be added after this (ADR 19).
+    """
+    execute(delete(Verification).where(Verification.owner == owner))
+    limits.forget(owner)
+
+
+def _context(verification_id: uuid.UUID) -> str:
+    return f"verifications.provider_id:{verification_id}"

@@ -1,49 +1,57 @@
-"""Sends a code: reserve, commit, call the provider, record."""
+"""Sends a code: reserve, commit, call the provider, record; by another channel if the first one failed (ADR 4, 14)."""
 
 import logging
 import uuid
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from http import HTTPStatus
 
-from otp_service import audit, sinch
-from otp_service.core import clock
+from otp_service import sinch
+from otp_service.core import clock, phone
 from otp_service.core.database.transactions import transaction
 from otp_service.core.errors import ServiceError
+from otp_service.core.phone import NumberKind, PhoneNumber
 from otp_service.core.services import settings
 from otp_service.core.web.tracing import ClientInfo
-from otp_service.sinch import Channel
-from otp_service.verifications import budget, fallback, guesses, ledger, settling, texts
-from otp_service.verifications.budget import Spending
-from otp_service.verifications.errors import OtpCooldown, from_provider
-from otp_service.verifications.fallback import StartFailed, Way
-from otp_service.verifications.ledger import Ticket
+from otp_service.sinch import Channel, SinchError, VerificationStatus
+from otp_service.verifications import limits, owners, provider, records
+from otp_service.verifications.errors import DestinationNotAllowed, OtpCooldown, from_provider
+from otp_service.verifications.limits import Spending
 from otp_service.verifications.models import Verification
-from otp_service.verifications.settings import DeliverySettings
-from otp_service.verifications.states import TO_A_STRANGERS_NUMBER, Purpose, State
+from otp_service.verifications.owners import Owner
+from otp_service.verifications.provider import Finding, Standing
+from otp_service.verifications.records import Snapshot
+from otp_service.verifications.settings import DeliverySettings, sms_template
+from otp_service.verifications.states import Asker, Purpose, State
+
+CHANNELS = tuple(Channel)
+NO_ROUTE = 42201
+"""Sinch's code for a number that this channel does not reach."""
+
+_REACHED_BY = {NumberKind.MOBILE: set(CHANNELS), NumberKind.FIXED: {Channel.CALLOUT}, NumberKind.REFUSED: set()}
+"""A flash call is verified with the number on the telephone's display; many fixed telephones have none."""
+
+_FROM_SINCH_ITSELF = (HTTPStatus.INTERNAL_SERVER_ERROR, HTTPStatus.SERVICE_UNAVAILABLE)
+"""502 and 504 come from a gateway: the server behind it may still be at work."""
 
 log = logging.getLogger(__name__)
-ANSWER_WITHIN_SECONDS = 7
 
 
 @dataclass(frozen=True, slots=True)
 class Recipient:
-    """Who gets a code, and what for. With `challenge_id` the code works for the holder of that challenge.
+    """Who gets a code, where, and what for. With `bound_to` it works for that challenge or session alone."""
 
-    `is_anonymous`: the caller only named a person whose phone is proven already, and has a part of that person's sends.
-    """
-
-    user_id: int
+    owner: Owner
     phone_number: str
     purpose: Purpose
     locale: str | None = None
-    challenge_id: uuid.UUID | None = None
-    is_anonymous: bool = False
+    bound_to: uuid.UUID | None = None
+    asker: Asker = Asker.HOLDER
 
     def spending(self, ip: str) -> Spending:
-        """What a send to them uses up."""
-        has_part = self.is_anonymous or self.purpose in TO_A_STRANGERS_NUMBER
-        return Spending(self.user_id, self.phone_number, ip, is_anonymous=has_part)
+        """Return what a send to them uses up."""
+        return Spending(self.owner.name, self.phone_number, ip, self.purpose, self.asker)
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,114 +64,203 @@ class Delivery:
     resend_after: int
 
 
-def send(recipient: Recipient, *, channel: Channel | None, client: ClientInfo) -> Delivery:
-    """Have the provider deliver a code.
+@dataclass(frozen=True, slots=True)
+class Destination:
+    """A number's country, and the channels that reach it in the order in which they are tried."""
 
-    Raises DestinationNotAllowed, AuthenticatorDisabled, OtpCooldown, OtpSendLimit before anything is sent, and
-    NumberUnreachable, ProviderRefused, ProviderUnavailable after which nothing is spent.
+    country: str
+    channels: tuple[Channel, ...]
+
+
+class StartFailed(Exception):
+    """No message left, as far as is known. `is_certain`: none will. `is_curable`: another channel may work."""
+
+    def __init__(self, error: SinchError, *, is_certain: bool, is_curable: bool) -> None:
+        super().__init__(error.detail)
+        self.error = error
+        self.is_certain = is_certain
+        self.is_curable = is_curable
+
+
+def check_destination(e164: str, channel: Channel) -> PhoneNumber:
+    """Return the number if codes may go there; the number alone decides. Raises DestinationNotAllowed.
+
+    Premium-rate, shared-cost, toll-free and satellite numbers are refused: each message pays someone. Fixed lines are
+    only called. `SMS_COUNTRIES` limits the rest.
+    """
+    number = phone.parse(e164)
+    if number is None or channel not in _REACHED_BY[number.kind]:
+        raise DestinationNotAllowed(f"Codes cannot be sent to this phone number via {channel}.")
+    allowed = settings().codes.sms_countries
+    if allowed and number.country not in allowed:
+        raise DestinationNotAllowed("Codes are not sent to this country.")
+    return number
+
+
+def find_destination(e164: str, first: Channel) -> Destination:
+    """Return the channels to a number: `first` and the configured fallbacks, as far as they reach its kind.
+
+    Raises DestinationNotAllowed when none does.
+    """
+    country, reaching, refusals = "", [], []
+    for channel in dict.fromkeys((first, *settings().of(DeliverySettings).fallbacks)):
+        try:
+            country = check_destination(e164, channel).country
+            reaching.append(channel)
+        except DestinationNotAllowed as error:
+            refusals.append(error)
+    if not reaching:
+        raise refusals[0]
+    return Destination(country, tuple(reaching))
+
+
+def send(recipient: Recipient, *, channel: Channel | None, client: ClientInfo) -> Delivery:
+    """Have the provider send a code.
+
+    Raises DestinationNotAllowed, OtpCooldown, OtpSendLimit and what Owner.hold_for_send raises before a message is
+    sent; NumberUnreachable, ProviderRefused and ProviderUnavailable after which what it took is given back.
     """
     try:
         return _send(recipient, channel or settings().of(DeliverySettings).channel, client)
-    except ServiceError as refused:  # a login succeeds nevertheless, and would say nothing
-        log.info("otp.not_sent", extra={"userId": recipient.user_id, "ip": client.ip, "code": refused.code})
+    except ServiceError as refused:  # logged here, since a login succeeds nevertheless
+        user_id = owners.find_user_id(recipient.owner.name)
+        log.info("otp.not_sent", extra={"userId": user_id, "ip": client.ip, "code": refused.code})
         raise
 
 
 def _send(recipient: Recipient, via: Channel, client: ClientInfo) -> Delivery:
     now = clock.now()
-    ways = fallback.ways(recipient.phone_number, via)
-    with sinch.get_client().within(ANSWER_WITHIN_SECONDS):
-        ticket = _reserve_or_settle(recipient, ways[0], client, now)
-        return _deliver(ticket, ways[1:], recipient.locale, client)
+    destination = find_destination(recipient.phone_number, via)
+    with provider.within_request():
+        verification = _reserve_or_settle(recipient, destination, client, now)
+        return _start_or_fall_back(verification, destination.channels[1:], recipient, client)
 
 
-def _reserve_or_settle(recipient: Recipient, way: Way, client: ClientInfo, now: datetime) -> Ticket:
-    """Reserve; when a send that died holds the cooldown, find out what became of it and try once more."""
+def _reserve_or_settle(recipient: Recipient, destination: Destination, client: ClientInfo, now: datetime) -> Snapshot:
+    """Reserve. If a send that a crash left reserved holds the cooldown, settle it and try once more."""
     try:
-        return _reserve(recipient, way, client, now)
+        return _reserve(recipient, destination, client, now)
     except OtpCooldown:
-        is_stale = (Verification.state == State.RESERVED) & (Verification.created_at <= now - settling.IN_FLIGHT)
-        lost = ledger.newest_first(recipient.user_id, is_stale)
-        if not [ticket for ticket in lost if settling.settle(ticket, now=now).state == State.UNDELIVERED]:
+        is_stale = (Verification.state == State.RESERVED) & (Verification.created_at <= now - provider.IN_FLIGHT)
+        lost = records.read(records.of_owner(recipient.owner.name).where(is_stale))
+        settled = [provider.settle(verification, now=now) for verification in lost]
+        if not any(verification.state == State.UNDELIVERED for verification in settled):
             raise
-    return _reserve(recipient, way, client, now)
+    return _reserve(recipient, destination, client, now)
 
 
-def _reserve(recipient: Recipient, way: Way, client: ClientInfo, now: datetime) -> Ticket:
+def _reserve(recipient: Recipient, destination: Destination, client: ClientInfo, now: datetime) -> Snapshot:
+    """Take what the send uses up and add the verification, in one transaction that ends before the provider is called.
+
+    A crash after it leaves a reservation, and whoever finds that asks the provider by its id (ADR 4).
+    """
     with transaction():
-        guesses.refuse_disabled(recipient.user_id, is_anonymous=recipient.is_anonymous)
-        budget.take(recipient.spending(client.ip), now=now)
-        ticket = ledger.reserve(
+        recipient.owner.hold_for_send(recipient.asker)
+        limits.take_send(recipient.spending(client.ip), now=now)
+        verification = records.reserve(
             id=uuid.uuid4(),
-            user_id=recipient.user_id,
-            challenge_id=recipient.challenge_id,
+            owner=recipient.owner.name,
+            bound_to=recipient.bound_to,
             purpose=recipient.purpose,
-            channel=way.channel,
+            channel=destination.channels[0],
             phone_number=recipient.phone_number,
-            country=way.country,
+            country=destination.country,
             ip=client.ip,
-            is_anonymous=recipient.is_anonymous,
+            asker=recipient.asker,
             created_at=now,
             expires_at=now + timedelta(seconds=settings().codes.ttl_seconds),
         )
-        facts = {"channel": way.channel, "country": way.country}
-        audit.record("otp.requested", user_id=recipient.user_id, client=client, at=now, **facts)
-        return ticket
+        facts = {"channel": verification.channel, "country": destination.country}
+        owners.record("otp.requested", verification.owner, client=client, at=now, **facts)
+        return verification
 
 
-def _deliver(ticket: Ticket, others: Sequence[Way], locale: str | None, client: ClientInfo) -> Delivery:
-    """Start it; when that surely came to nothing, what it took goes to the next way: one request, one message."""
+def _start_or_fall_back(
+    verification: Snapshot, others: Sequence[Channel], recipient: Recipient, client: ClientInfo
+) -> Delivery:
+    """Start it. If no message left, the next channel gets what it took: one request, at most one message (ADR 14)."""
     try:
-        seconds = _start(ticket, locale)
+        seconds = _start(verification, recipient.locale)
     except StartFailed as failure:
-        successor = fallback.hand_on(ticket, others, failure, client=client, now=clock.now())
+        successor = None
+        if failure.is_curable and others:
+            successor = _hand_on(verification, others[0], recipient.owner, client)
         if successor is None:
-            _release(ticket, failure)
+            _release(verification, failure)
             raise from_provider(failure.error) from failure.error
     else:
-        return Delivery(ticket.via(), ticket.phone_number, seconds, settings().codes.cooldown_seconds)
-    return _deliver(successor.ticket, successor.others, locale, client)
+        cooldown = settings().codes.cooldown_seconds
+        return Delivery(verification.via(), verification.phone_number, seconds, cooldown)
+    return _start_or_fall_back(successor, others[1:], recipient, client)
 
 
-def _start(ticket: Ticket, locale: str | None) -> int:
-    """Call the provider and record what is known afterwards; an answer that got lost is asked for, not doubled.
+def _start(verification: Snapshot, locale: str | None) -> int:
+    """Call the provider and record the result. If the response is lost, ask for it; starting again could send twice.
 
-    Returns the seconds that the code lives. Raises StartFailed.
+    Returns the seconds that the code is valid. Raises StartFailed.
     """
     ttl = settings().codes.ttl_seconds
-    template = texts.sms_template(locale) if ticket.via() is Channel.SMS else None
+    template = sms_template(locale) if verification.via() is Channel.SMS else None
     try:
         receipt = sinch.get_client().start(
-            ticket.phone_number, ticket.via(), reference=ticket.reference, locale=locale, template=template
+            verification.phone_number,
+            verification.via(),
+            reference=verification.reference,
+            locale=locale,
+            template=template,
         )
-    except sinch.SinchError as error:
+    except SinchError as error:
         if not (error.is_outcome_unknown or isinstance(error, sinch.DuplicateReference)):
-            raise fallback.refused(error) from error
-        _find_out(ticket, error)
+            # That the provider is away, busy or out of credit, or bars the number, holds for every channel.
+            raise StartFailed(error, is_certain=True, is_curable=error.error_code == NO_ROUTE) from error
+        _find_out(verification, error)
         return ttl
-    if ticket.via() is Channel.FLASHCALL and receipt.code_lifetime_seconds is not None:
+    if verification.via() is Channel.FLASHCALL and receipt.code_lifetime_seconds is not None:
         ttl = min(ttl, receipt.code_lifetime_seconds)  # the provider does not wait longer for the number that rang
     now = clock.now()
-    ledger.mark_sent(ticket, receipt.id, sent_at=now, now=now, ttl_seconds=ttl)
+    records.mark_sent(verification, receipt.id, sent_at=now, now=now, ttl_seconds=ttl)
     return ttl
 
 
-def _find_out(ticket: Ticket, error: sinch.SinchError) -> None:
-    """Returns if it was started. Raises StartFailed."""
-    try:
-        found = sinch.get_client().find_started(ticket.reference)
-    except sinch.SinchError:
-        raise fallback.lost(error, None, was_told=False) from error
-    if found is None or found.status is not sinch.VerificationStatus.PENDING:
-        raise fallback.lost(error, found, was_told=True) from error
+def _find_out(verification: Snapshot, error: SinchError) -> None:
+    """Return if the provider started it although its response was lost. Raises StartFailed."""
+    finding = provider.find_standing(verification)
+    if finding.standing is not Standing.PENDING or finding.status is None:
+        raise _lost(error, finding) from error
     now = clock.now()
-    ledger.mark_sent(ticket, found.id, sent_at=now, now=now)
+    records.mark_sent(verification, finding.status.id, sent_at=now, now=now)
 
 
-def _release(ticket: Ticket, failure: StartFailed) -> None:
-    """Give back what it took. What may still arrive is left open for the next check, but nobody has to wait for it."""
+def _lost(error: SinchError, finding: Finding) -> StartFailed:
+    """Return what is known about a start without a usable response, after the provider was asked.
+
+    After a time-out the message may still leave, so another channel could send a second one. It cannot if the provider
+    reported its own failure (its error code in a status of its own) and does not know the reference either (ADR 14).
+    """
+    if finding.status is not None:
+        is_certain = finding.state is State.UNDELIVERED
+        is_curable = finding.status.status is VerificationStatus.ERROR
+        return StartFailed(error, is_certain=is_certain, is_curable=is_curable)
+    has_failed = error.http_status in _FROM_SINCH_ITSELF and error.error_code is not None
+    return StartFailed(error, is_certain=False, is_curable=has_failed and finding.standing is Standing.ABSENT)
+
+
+def _hand_on(verification: Snapshot, channel: Channel, owner: Owner, client: ClientInfo) -> Snapshot | None:
+    """Put a verification by another channel in place of one that failed; None if another request settled that one."""
+    now = clock.now()
+    with transaction():
+        # First: else an owner who is deleted now would leave the new verification behind (ADR 19).
+        successor = records.hand_on(verification, channel, now=now) if owner.hold() else None
+        if successor is not None:
+            facts = {"channel": channel, "instead_of": verification.channel}
+            owners.record("otp.channel_changed", verification.owner, client=client, at=now, **facts)
+    return successor
+
+
+def _release(verification: Snapshot, failure: StartFailed) -> None:
+    """Give back what it took; only the wait if a message may still arrive, since its code must work (ADR 4)."""
     if failure.is_certain:
-        ledger.mark_undelivered(ticket, now=clock.now())
+        records.mark_undelivered(verification, now=clock.now())
         return
     with transaction():
-        budget.give_back_cooldown(ticket.user_id, taken_at=ticket.created_at)
+        limits.give_back_cooldown(verification.owner, taken_at=verification.created_at)

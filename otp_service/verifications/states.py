@@ -1,11 +1,17 @@
-"""The words for where a code is in its life.
+"""The life of a code: its states, the moves between them, and what the provider's status means for it (ADR 4).
 
-reserved --start ok--> sent --right code--> verified
-   |                    |--wrong code x5--> failed    |--too late--> expired    |--new code--> superseded
-   '--start failed--> undelivered (cooldown and budget given back)
+reserved --started--> sent --right code--> verified
+   |                   |--5 wrong codes--> failed    |--too late--> expired    |--replaced--> superseded
+   '--start failed--> undelivered
 """
 
+from collections.abc import Mapping
 from enum import StrEnum
+
+from otp_service.sinch import VerificationStatus
+
+ATTEMPTS_PER_CODE = 5
+"""Wrong codes that end a verification."""
 
 
 class State(StrEnum):
@@ -20,11 +26,70 @@ class State(StrEnum):
     UNDELIVERED = "undelivered"
 
 
+MOVES: Mapping[State, Mapping[State, str]] = {
+    State.RESERVED: {
+        State.SENT: "the provider accepted the start",
+        State.UNDELIVERED: "the start failed: what it took is given back, or goes to the next channel",
+        State.SUPERSEDED: "the provider dropped it, or its number got another owner",
+        State.EXPIRED: "the provider says that its time is over",
+    },
+    State.SENT: {
+        State.VERIFIED: "the right code was spent",
+        State.FAILED: "5 wrong codes, or the provider could not deliver the message",
+        State.EXPIRED: "its time is over",
+        State.SUPERSEDED: "a newer code was sent, or its number got another owner",
+    },
+}
+"""Every move that exists, and what causes it. The states that lead nowhere are final."""
+
+
+def require_move(origin: State, target: State) -> None:
+    """Raise ValueError unless MOVES has the move: a wrong one is a bug, and must not reach the database."""
+    if target not in MOVES.get(origin, {}):
+        raise ValueError(f"a verification cannot move from {origin} to {target}")
+
+
+def origins_of(target: State) -> tuple[State, ...]:
+    """Return the states from which a verification may move to `target`."""
+    return tuple(origin for origin, targets in MOVES.items() if target in targets)
+
+
+def ended_as(status: VerificationStatus, *, origin: State) -> State | None:
+    """Translate the provider's status into the state in which it ends ours; None while a code may still count.
+
+    DENIED and ERROR mean that no message arrived. For a reservation that undoes the send; later it is a failure.
+    """
+    match status:
+        case VerificationStatus.ABORTED:
+            return State.SUPERSEDED
+        case VerificationStatus.FAIL:
+            return State.EXPIRED
+        case VerificationStatus.DENIED | VerificationStatus.ERROR:
+            return State.UNDELIVERED if origin is State.RESERVED else State.FAILED
+        case VerificationStatus.PENDING | VerificationStatus.SUCCESSFUL:
+            return None
+
+
 class Delivered(StrEnum):
-    """What the provider's receipt says of a text message."""
+    """What the provider's delivery receipt says about a text message."""
 
     YES = "yes"
     NO = "no"
+
+
+class AttemptOutcome(StrEnum):
+    """What the provider said about a code; unknown until its response is recorded."""
+
+    UNKNOWN = "unknown"
+    WRONG = "wrong"
+    RIGHT = "right"
+
+
+class Asker(StrEnum):
+    """Who asks for a code or tries one: it decides whose part of the limits is used (ADR 13)."""
+
+    HOLDER = "holder"  # has a password or a session, or the number is not verified yet
+    BY_NAME = "by_name"  # only named the person, whose number is verified
 
 
 class Purpose(StrEnum):
@@ -39,21 +104,8 @@ class Purpose(StrEnum):
     PASSKEY = "passkey"  # a whole sign-in with a passkey alone
 
 
-PROVE_THE_PHONE = (Purpose.SIGN_IN, Purpose.PHONE_VERIFICATION)
-"""What a code may have been sent for to be taken from whoever just names the person."""
-
+VERIFY_THE_PHONE = (Purpose.SIGN_IN, Purpose.PHONE_VERIFICATION)
+"""Codes for these purposes verify a phone for a caller who only names the person."""
 
 TO_A_STRANGERS_NUMBER = (Purpose.PHONE_CHANGE,)
-"""What goes to a number that is not the caller's yet: another may have proven it, and needs it to sign in."""
-
-
-class AttemptOutcome(StrEnum):
-    """What the provider said of a code; unknown until its answer is recorded."""
-
-    UNKNOWN = "unknown"
-    WRONG = "wrong"
-    RIGHT = "right"
-
-
-ATTEMPTS_PER_CODE = 5
-"""Wrong codes that kill a code."""
+"""Codes for these purposes go to a number that is not the caller's yet: its owner may need it to sign in."""

@@ -9,7 +9,7 @@ from otp_service.core.web.api import api
 from otp_service.core.web.body import read_json_bytes
 from otp_service.core.web.tracing import client_info
 from otp_service.sinch import SignedRequest
-from otp_service.webhooks import receiving
+from otp_service.verifications import callbacks
 from otp_service.webhooks.schemas import ReplyOut
 
 bp = Blueprint("webhooks", __name__)
@@ -27,4 +27,4 @@ def verification_event() -> dict[str, Any] | None:
         content_type=request.headers.get("Content-Type", ""),
         body=read_json_bytes(),
     )
-    return receiving.receive(signed, authorization=request.headers.get("Authorization", ""), client=client_info())
+    return callbacks.receive(signed, authorization=request.headers.get("Authorization", ""), client=client_info())

@@ -9,8 +9,8 @@ from flask import Flask
 
 from otp_service.accounts import users
 from otp_service.core.web.even_timing import EvenTiming
+from otp_service.factors.phone.factor import RISK
 from otp_service.simulator import Simulator
-from otp_service.verifications.texts import RISK
 from tests.api import Api
 from tests.conftest import MakeApp, Time
 from tests.environments import give

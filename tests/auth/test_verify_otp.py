@@ -182,11 +182,13 @@ def attempts_of(app: Flask, person: Person) -> int:
     from sqlalchemy import select
 
     from otp_service.core.database.transactions import fetch_all
+    from otp_service.verifications import owner_of_user
     from otp_service.verifications.models import Verification
 
     with app.app_context():
         return sum(
-            row.attempts for row in fetch_all(select(Verification.attempts).where(Verification.user_id == person.id))
+            row.attempts
+            for row in fetch_all(select(Verification.attempts).where(Verification.owner == owner_of_user(person.id)))
         )
 
 

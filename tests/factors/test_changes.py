@@ -11,6 +11,7 @@ from otp_service.factors import throttle
 from otp_service.factors.throttle import DISABLED_AT
 from otp_service.operators import services
 from tests.api import Api
+from tests.factors.throttles import disabled
 from tests.factors.totp import authenticator as app_of
 from tests.factors.trusted_devices.conftest import recognises_on, remember_on
 from tests.factors.webauthn.conftest import enrolled
@@ -52,7 +53,7 @@ def test_a_disabled_kind_of_factor_works_again_once_another_is_added(app: Flask,
     with app.app_context():
         for _ in range(DISABLED_AT):
             throttle.take(user_id, "webauthn", client=COMMAND_LINE, now=clock.now(), per_hour=DISABLED_AT)
-        assert throttle.disabled(user_id) == {"webauthn"}
+        assert disabled(user_id) == {"webauthn"}
     enrolled(api, alice)
     with app.app_context():
-        assert throttle.disabled(user_id) == frozenset()
+        assert disabled(user_id) == set()

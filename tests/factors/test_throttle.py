@@ -15,6 +15,7 @@ from otp_service.core.errors import ServiceError
 from otp_service.factors import throttle
 from otp_service.factors.throttle import DISABLED_AT
 from tests.factories import make_person
+from tests.factors.throttles import disabled
 from tests.parallel import at_once
 
 HOUR = timedelta(hours=1)
@@ -60,7 +61,7 @@ def test_the_hour_says_when_it_ends(user_id: int) -> None:
 def test_the_hundredth_try_in_a_row_disables_for_good_and_is_told_once(user_id: int) -> None:
     tried_in_a_row(user_id, DISABLED_AT)
     assert [tried(user_id, per_hour=1_000), tried(user_id, after=HOUR * 24 * 365)] == ["authenticator_disabled"] * 2
-    assert throttle.disabled(user_id) == {"totp"}
+    assert disabled(user_id) == {"totp"}
     told = [event for event in events_of(user_id) if event.event == "factor.disabled"]
     assert [event.facts for event in told] == [{"authenticator": "totp"}]
 
@@ -71,14 +72,14 @@ def test_a_success_clears_its_own_factor_alone(user_id: int) -> None:
     with transaction():
         throttle.clear(user_id, "totp")
     assert [tried(user_id, name, per_hour=1_000) for name in ("totp", "backup_code")] == ["counted"] * 2
-    assert throttle.disabled(user_id) == {"backup_code"}
+    assert disabled(user_id) == {"backup_code"}
 
 
 def test_what_was_not_checked_is_given_back_whole(user_id: int) -> None:
     tried_in_a_row(user_id, DISABLED_AT)
     with transaction():
         throttle.give_back(user_id, "totp", taken_at=clock.now())
-    assert throttle.disabled(user_id) == frozenset()
+    assert disabled(user_id) == set()
     assert tried(user_id, per_hour=DISABLED_AT) == "counted"
 
 
@@ -94,14 +95,14 @@ def test_what_was_taken_in_an_earlier_hour_is_not_taken_off_this_one(user_id: in
 def test_recovery_enables_again(user_id: int, which: str | None) -> None:
     tried_in_a_row(user_id, DISABLED_AT)
     throttle.enable(user_id, which)
-    assert throttle.disabled(user_id) == frozenset()
+    assert disabled(user_id) == set()
     assert tried(user_id) == "counted"
 
 
 def test_what_is_counted_beside_the_row_never_disables_but_stops_with_it(user_id: int) -> None:
     for _ in range(DISABLED_AT):
         assert tried(user_id, per_hour=1_000, is_in_a_row=False) == "counted"
-    assert throttle.disabled(user_id) == frozenset()
+    assert disabled(user_id) == set()
     tried_in_a_row(user_id, DISABLED_AT)
     assert tried(user_id, per_hour=1_000, is_in_a_row=False) == "authenticator_disabled"
 
@@ -124,4 +125,4 @@ def test_of_40_parallel_tries_fifteen_are_counted(app: Flask, user_id: int) -> N
 def test_counts_go_with_their_user(user_id: int) -> None:
     tried_in_a_row(user_id, DISABLED_AT)
     users.remove(user_id)
-    assert throttle.disabled(user_id) == frozenset()
+    assert disabled(user_id) == set()

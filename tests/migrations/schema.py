@@ -44,3 +44,8 @@ def columns() -> dict[str, set[str]]:
     """The names of all columns, by table."""
     inspector = inspect(db.engine)
     return {name: {column["name"] for column in inspector.get_columns(name)} for name in tables()}
+
+
+def common(one: dict[str, set[str]], other: dict[str, set[str]], *, but: dict[str, set[str]]) -> dict[str, set[str]]:
+    """The columns that both have, since a migration may rename others, without some."""
+    return {name: columns & other[name] - but.get(name, set()) for name, columns in one.items()}

@@ -21,6 +21,9 @@ from tests.factories import log_in, make_person, sign_in
 from tests.migrations import schema
 from tests.processes import ROOT, FlaskCommand
 
+REWRITTEN = {"0018": {"counters": {"subject"}}}
+"""Columns whose values a migration writes in another form; see test_moved_data.py."""
+
 
 def revisions() -> list[str]:
     """The migrations, the oldest first."""
@@ -71,13 +74,15 @@ def test_rows_survive_every_step_down_and_up(empty_app: Flask, sinch: Simulator)
     fill(empty_app, sinch)
     for lower, upper in list(zip(revisions(), revisions()[1:], strict=False))[::-1]:
         downgrade(revision=lower)
-        kept = schema.columns()
-        before = schema.rows(kept)
+        there = schema.columns()
+        before = schema.rows(there)
         assert len(before["verification_attempts"]) == 1
         upgrade(revision=upper)
-        assert schema.rows(kept) == before
+        kept = schema.common(there, schema.columns(), but=REWRITTEN.get(upper, {}))
+        above = schema.rows(kept)
         downgrade(revision=lower)
-        assert schema.rows(kept) == before
+        assert schema.rows(kept) == above, upper
+        assert schema.rows(there) == before, upper
 
 
 def test_rows_survive_the_way_down(empty_app: Flask, sinch: Simulator) -> None:

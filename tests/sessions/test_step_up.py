@@ -11,7 +11,7 @@ from otp_service.audit import COMMAND_LINE
 from otp_service.auth.schemas import METHOD_FAULT
 from otp_service.core import clock
 from otp_service.core.web.api import api as contract
-from otp_service.factors.phone.fields import CODE_FAULT
+from otp_service.factors.phone.schemas import CODE_FAULT
 from otp_service.sessions import Caller, fresh_sign_in
 from otp_service.simulator import Simulator
 from tests.api import Api

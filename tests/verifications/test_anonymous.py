@@ -6,8 +6,8 @@ from otp_service.audit import COMMAND_LINE
 from otp_service.core import clock
 from otp_service.core.database.transactions import transaction
 from otp_service.factors import throttle
+from otp_service.factors.phone.codes import BY_NAME, KIND
 from otp_service.simulator import Simulator
-from otp_service.verifications.guesses import ANONYMOUS, PHONE
 from tests.api import Api
 from tests.conftest import MakeApp, Time
 from tests.factories import Person, code_on_phone, log_in, make_person, wrong_code
@@ -53,7 +53,7 @@ def test_a_hundred_wrong_codes_in_a_row_disable_the_phone_until_an_operator_unlo
     app = make_app(**FREE)
     api, person = Api(app), make_person(app, is_verified=True)
     challenge = log_in(api, person)["challengeToken"]
-    failed_before(app, person, IN_A_ROW - 10, PHONE)
+    failed_before(app, person, IN_A_ROW - 10, KIND)
     assert wrong_codes(api, sinch, person, 10, challenge) == ["otp_invalid"] * 10
     refused = log_in(api, person)
     assert (refused["otpErrorCode"], sinch.count("start")) == ("authenticator_disabled", 3)
@@ -65,7 +65,7 @@ def test_a_hundred_wrong_codes_in_a_row_disable_the_phone_until_an_operator_unlo
 
 def test_a_code_that_was_sent_before_the_hundredth_try_is_refused_after_it(make_app: MakeApp, sinch: Simulator) -> None:
     api, person = Api(app := make_app(**FREE)), make_person(app)
-    failed_before(app, person, IN_A_ROW - 2, PHONE)
+    failed_before(app, person, IN_A_ROW - 2, KIND)
     assert wrong_codes(api, sinch, person, 2) == ["otp_invalid"] * 2
     right = {"email": person.email, "otpCode": code_on_phone(sinch, person)}
     assert answer(api, "/auth/verify-otp", right) == "authenticator_disabled"
@@ -73,7 +73,7 @@ def test_a_code_that_was_sent_before_the_hundredth_try_is_refused_after_it(make_
 
 def test_a_right_code_begins_the_row_anew(make_app: MakeApp, sinch: Simulator) -> None:
     api, person = Api(app := make_app(**FREE)), make_person(app)
-    failed_before(app, person, IN_A_ROW - 1, PHONE)
+    failed_before(app, person, IN_A_ROW - 1, KIND)
     log_in(api, person)
     assert sign_in_answer(api, sinch, person) == "200"
     challenge = log_in(api, person)["challengeToken"]
@@ -138,7 +138,7 @@ def test_a_check_that_the_provider_never_saw_gives_a_stranger_the_part_back(
 
 def test_strangers_never_disable_the_phone_but_shut_themselves_out(make_app: MakeApp, sinch: Simulator) -> None:
     api, person = Api(app := make_app(**FREE)), make_person(app, is_verified=True)
-    failed_before(app, person, IN_A_ROW - 10, ANONYMOUS)
+    failed_before(app, person, IN_A_ROW - 10, BY_NAME)
     assert wrong_codes(api, sinch, person, 10) == ["otp_invalid"] * 10
     assert answer(api, "/auth/request-otp", {"email": person.email}) == "authenticator_disabled"
     challenge = log_in(api, person)["challengeToken"]

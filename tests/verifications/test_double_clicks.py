@@ -5,12 +5,13 @@ import threading
 import pytest
 from flask import Flask
 
-from otp_service import verifications
 from otp_service.audit import COMMAND_LINE
 from otp_service.core import clock
-from otp_service.factors.errors import OtpInvalid
+from otp_service.factors.phone import codes
+from otp_service.factors.phone.codes import PhoneProof
 from otp_service.simulator import Simulator
-from otp_service.verifications import Proof, Purpose
+from otp_service.verifications import Purpose
+from otp_service.verifications.errors import OtpInvalid
 from tests.api import Api
 from tests.conftest import MakeApp
 from tests.factories import Person, code_on_phone, log_in, make_person, wrong_code
@@ -27,11 +28,11 @@ def verify(api: Api, person: Person, code: str) -> int:
     return api.post("/auth/verify-otp", {"email": person.email, "otpCode": code}).status_code
 
 
-def prove(app: Flask, person: Person, code: str) -> Proof | None:
+def prove(app: Flask, person: Person, code: str) -> PhoneProof | None:
     with app.app_context():
         purpose = Purpose.PHONE_VERIFICATION
         try:
-            return verifications.prove(user_id=person.id, code=code, purpose=purpose, client=COMMAND_LINE)
+            return codes.prove(person.id, code=code, purpose=purpose, client=COMMAND_LINE)
         except OtpInvalid:
             return None
 
@@ -72,7 +73,7 @@ def test_a_right_code_that_is_clicked_twice_as_the_fifth_try_is_not_killed_by_it
     right = request_code(api, sinch, person)
     assert [verify(api, person, wrong_code(right, number)) for number in range(1, 5)] == [401] * 4
     sinch.set_fault("stall", "report", seconds=60, times=1, phase="before")
-    first: list[Proof | None] = []
+    first: list[PhoneProof | None] = []
     thread = threading.Thread(target=lambda: first.append(prove(app, person, right)))
     thread.start()
     wait_until(lambda: sinch.count("report") == 5)
@@ -83,13 +84,13 @@ def test_a_right_code_that_is_clicked_twice_as_the_fifth_try_is_not_killed_by_it
     assert verify(api, person, right) == 401
 
 
-def winners(app: Flask, proofs: list[Proof | None]) -> int:
+def winners(app: Flask, proofs: list[PhoneProof | None]) -> int:
     """How many of the proofs can be redeemed."""
     won = 0
     with app.app_context():
         for proof in filter(None, proofs):
             try:
-                verifications.redeem(proof, client=COMMAND_LINE, now=clock.now())
+                proof.redeem(client=COMMAND_LINE, now=clock.now())
             except OtpInvalid:
                 continue
             won += 1

@@ -10,7 +10,7 @@ from sqlalchemy import select
 from otp_service.core.database.transactions import fetch_all
 from otp_service.core.services import services_of
 from otp_service.simulator import Simulator
-from otp_service.verifications import sweeping
+from otp_service.verifications import owner_of_user, sweeping
 from otp_service.verifications.models import Verification
 from tests.api import Api
 from tests.conftest import MakeApp, Time
@@ -45,7 +45,7 @@ def api(make_app: MakeApp) -> Api:
 
 def verifications(app: Flask, user_id: int) -> list[Row]:
     with app.app_context():
-        statement = select(Verification.channel, Verification.state).where(Verification.user_id == user_id)
+        statement = select(Verification.channel, Verification.state).where(Verification.owner == owner_of_user(user_id))
         return sorted((row.channel, row.state) for row in fetch_all(statement))
 
 
@@ -230,5 +230,7 @@ def test_references_are_never_used_twice(api: Api, sinch: Simulator) -> None:
     sinch.set_fault("status", "start", status_code=500, times=1)
     request(api, person.email)
     with api.app.app_context():
-        ids = [row.id for row in fetch_all(select(Verification.id).where(Verification.user_id == person.id))]
+        ids = [
+            row.id for row in fetch_all(select(Verification.id).where(Verification.owner == owner_of_user(person.id)))
+        ]
     assert len({uuid.UUID(str(one)) for one in ids}) == 2

@@ -15,8 +15,10 @@ from otp_service import verifications
 from otp_service.audit import COMMAND_LINE
 from otp_service.core.errors import ServiceError
 from otp_service.core.services import services_of
+from otp_service.factors.phone import codes
+from otp_service.factors.phone.codes import PhoneOwner
 from otp_service.simulator import Simulator
-from otp_service.verifications import sweeping
+from otp_service.verifications import Purpose, Recipient, sweeping
 from tests.conftest import MakeApp, Time
 from tests.environments import give
 from tests.factories import make_person, wrong_code
@@ -141,23 +143,16 @@ class LifeOfACode(RuleBasedStateMachine):
     def prove(self, tried: str) -> str:
         """The id of the verification that was granted."""
         with self.app.app_context():
-            proof = verifications.prove(
-                user_id=self.person.id,
-                code=tried,
-                purpose=verifications.Purpose.PHONE_VERIFICATION,
-                client=COMMAND_LINE,
-            )
+            proof = codes.prove(self.person.id, code=tried, purpose=Purpose.PHONE_VERIFICATION, client=COMMAND_LINE)
             self.client.pass_by(Point.BEFORE_REDEEM)
             from otp_service.core import clock
 
-            verifications.redeem(proof, client=COMMAND_LINE, now=clock.now())
-            return str(proof.attempt.verification_id)
+            proof.redeem(client=COMMAND_LINE, now=clock.now())
+            return str(proof.verification_id)
 
     def ask(self) -> None:
         """Send a code."""
-        recipient = verifications.Recipient(
-            self.person.id, self.person.phone_number, verifications.Purpose.PHONE_VERIFICATION
-        )
+        recipient = Recipient(PhoneOwner(self.person.id), self.person.phone_number, Purpose.PHONE_VERIFICATION)
         with self.app.app_context():
             verifications.send(recipient, channel=None, client=COMMAND_LINE)
 

@@ -13,7 +13,7 @@ from otp_service.core import clock
 from otp_service.core.database.transactions import execute, fetch_all, transaction
 from otp_service.simulator import Simulator, SimulatorSettings, running
 from otp_service.simulator.settings import DEMO_KEY, DEMO_SECRET
-from otp_service.verifications import sweeping
+from otp_service.verifications import owner_of_user, sweeping
 from otp_service.verifications.models import Verification
 from otp_service.verifications.sweeping import Swept
 from tests.api import Api
@@ -36,7 +36,7 @@ def sweep(app: Flask) -> Swept:
 
 def states(app: Flask, person: Person) -> list[str]:
     with app.app_context():
-        statement = select(Verification.state).where(Verification.user_id == person.id)
+        statement = select(Verification.state).where(Verification.owner == owner_of_user(person.id))
         return [row.state for row in fetch_all(statement.order_by(Verification.created_at))]
 
 
@@ -55,7 +55,7 @@ def forget_the_receipt(app: Flask, person: Person) -> None:
     """As if the process had died between the provider's answer and its record."""
     with app.app_context(), transaction():
         values = {"state": "reserved", "provider_id": None, "sent_at": None}
-        execute(update(Verification).where(Verification.user_id == person.id).values(**values))
+        execute(update(Verification).where(Verification.owner == owner_of_user(person.id)).values(**values))
 
 
 def reserve_without_a_call(api: Api, sinch: Simulator, person: Person) -> None:
@@ -64,7 +64,7 @@ def reserve_without_a_call(api: Api, sinch: Simulator, person: Person) -> None:
     sinch.clear_inbox()
     with api.app.app_context(), transaction():
         values = {"id": uuid.uuid4(), "state": "reserved", "provider_id": None, "sent_at": None}
-        execute(update(Verification).where(Verification.user_id == person.id).values(**values))
+        execute(update(Verification).where(Verification.owner == owner_of_user(person.id)).values(**values))
 
 
 def test_a_code_whose_send_was_never_recorded_works(app: Flask, api: Api, sinch: Simulator) -> None:

@@ -9,7 +9,7 @@ from sqlalchemy import select
 
 from otp_service.core.database.transactions import fetch_all
 from otp_service.simulator import Simulator
-from otp_service.verifications import sweeping
+from otp_service.verifications import owner_of_user, sweeping
 from otp_service.verifications.models import Verification
 from tests.api import Api
 from tests.conftest import Time
@@ -30,7 +30,7 @@ def verify(api: Api, person: Person, code: str) -> int:
 
 def row_of(app: Flask, person: Person) -> Any:
     with app.app_context():
-        [row] = fetch_all(select(Verification.__table__).where(Verification.user_id == person.id))
+        [row] = fetch_all(select(Verification.__table__).where(Verification.owner == owner_of_user(person.id)))
         return row
 
 

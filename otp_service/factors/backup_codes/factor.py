@@ -18,8 +18,8 @@ from otp_service.factors import throttle
 from otp_service.factors.backup_codes import codes
 from otp_service.factors.backup_codes.models import BackupCode
 from otp_service.factors.contract import ProofRequest
-from otp_service.factors.errors import OtpInvalid
 from otp_service.factors.throttle import ResponseRejected
+from otp_service.verifications.errors import OtpInvalid
 
 KIND = "backup_codes"
 METHOD_NAMES = ("backup_code",)

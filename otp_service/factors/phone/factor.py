@@ -1,41 +1,21 @@
-"""The phone as a second factor: a code by one of its channels, proven to the provider."""
+"""The phone as a second factor: a code over one of its channels."""
 
-from dataclasses import dataclass
-from datetime import datetime
 from typing import Any
 
 from otp_service.accounts import users
 from otp_service.core import phone
-from otp_service.core.web.tracing import ClientInfo
+from otp_service.core.database.rows import ExportPart
 from otp_service.factors.contract import Factor, ProofRequest
+from otp_service.factors.phone import codes
+from otp_service.factors.phone.codes import KIND, PhoneProof
 from otp_service.factors.phone.schemas import PhoneAnswer
-from otp_service.sinch import Channel
-from otp_service.verifications import checking, redeeming
-from otp_service.verifications.destinations import CHANNELS
-from otp_service.verifications.states import Purpose
+from otp_service.verifications import CHANNELS, Purpose, owner_of_user, records
 
-AMR = {Channel.SMS: "sms", Channel.WHATSAPP: "sms", Channel.CALLOUT: "tel", Channel.FLASHCALL: "tel"}
-"""RFC 8176's word for how the code came. It has none for messengers: like SMS, they prove no more than the number."""
+RISK = "Codes can be read by whoever takes over this number. Add an authenticator app or a passkey when you can."
+"""Shown when a number becomes a person's factor (NIST SP 800-63B-4: a restricted authenticator)."""
 
-KIND = "phone"
 _PURPOSES = (Purpose.SIGN_IN, Purpose.STEP_UP)
 """A recovery sends a code of its own, and takes none here: one channel does not count twice."""
-
-
-@dataclass(frozen=True, slots=True)
-class PhoneProof:
-    """A code that the provider accepted."""
-
-    proof: checking.Proof
-
-    @property
-    def amr(self) -> tuple[str, ...]:
-        """How the code came."""
-        return (AMR[self.proof.channel],)
-
-    def redeem(self, *, client: ClientInfo, now: datetime) -> None:
-        """Raises OtpInvalid when it was spent."""
-        redeeming.redeem(self.proof, client=client, now=now)
 
 
 def _find_methods(user_id: int) -> tuple[str, ...]:
@@ -45,18 +25,11 @@ def _find_methods(user_id: int) -> tuple[str, ...]:
 
 
 def _verify(request: ProofRequest, response: dict[str, Any]) -> PhoneProof:
-    """Ask the provider. Raises OtpInvalid, TooManyAttempts, ProviderUnavailable, ProviderRefused."""
+    """Check the code. Raises what codes.prove raises."""
     if request.purpose not in _PURPOSES:
         raise ValueError(f"the phone is no factor for {request.purpose}")
-    return PhoneProof(
-        checking.prove(
-            user_id=request.user_id,
-            code=response["code"],
-            purpose=request.purpose,
-            challenge_id=request.bound_to,
-            client=request.client,
-        )
-    )
+    code, purpose = response["code"], request.purpose
+    return codes.prove(request.user_id, code=code, purpose=purpose, client=request.client, bound_to=request.bound_to)
 
 
 def _describe(user_id: int) -> list[dict[str, Any]]:
@@ -73,6 +46,11 @@ def _describe(user_id: int) -> list[dict[str, Any]]:
     ]
 
 
+def _personal_data(user_id: int) -> list[dict[str, Any]]:
+    """Return the codes that were sent to the user."""
+    return records.personal_data(owner_of_user(user_id))
+
+
 PHONE = Factor(
     kind=KIND,
     method_names=CHANNELS,
@@ -81,4 +59,5 @@ PHONE = Factor(
     verify=_verify,
     describe=_describe,
     remove_all=lambda user_id: 0,  # noqa: ARG005 - the number belongs to the account
+    personal_data=(ExportPart("verifications", "verifications", _personal_data),),
 )

@@ -18,12 +18,13 @@ from otp_service.core.services import settings
 from otp_service.core.web.tracing import ClientInfo
 from otp_service.factors import changes, throttle
 from otp_service.factors.contract import ProofRequest
-from otp_service.factors.errors import FactorExists, FactorNotFound, OtpInvalid
+from otp_service.factors.errors import FactorExists, FactorNotFound
 from otp_service.factors.throttle import ResponseRejected
 from otp_service.factors.totp import codes
 from otp_service.factors.totp.models import TotpAuthenticator
 from otp_service.mail.settings import MailSettings
 from otp_service.sessions import Caller
+from otp_service.verifications.errors import OtpInvalid
 
 KIND = "totp"
 METHOD_NAMES = (KIND,)

@@ -1,0 +1,179 @@
+"""A user as the owner of codes: what their tries use up, and what a right code does for their account.
+
+Once the number is verified, a caller who knows just an address or a number must not use up the tries that the holder
+of a password needs. Such callers have a part of the hour, and a count in a row of their own (ADR 13).
+"""
+
+import uuid
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, TypeVar
+
+from sqlalchemy import Select
+
+from otp_service import audit, verifications
+from otp_service.accounts import numbers, users
+from otp_service.accounts.errors import UserNotFound
+from otp_service.accounts.numbers import Outcome
+from otp_service.core import clock
+from otp_service.core.database.statements import Given, prepared
+from otp_service.core.database.transactions import fetch_one, transaction
+from otp_service.core.services import settings
+from otp_service.core.web.even_timing import even_timing
+from otp_service.core.web.tracing import ClientInfo
+from otp_service.factors import throttle
+from otp_service.factors.errors import AuthenticatorDisabled
+from otp_service.sinch import Channel
+from otp_service.verifications import Asker, Purpose, limits, owner_of_user
+from otp_service.verifications.errors import OtpInvalid, ProviderRefused, ProviderUnavailable, TooManyAttempts
+
+KIND = "phone"
+BY_NAME = "phone:anonymous"
+"""The count of callers by name. Their tries count for KIND within the hour, too. In name order KIND comes first."""
+
+AMR = {Channel.SMS: "sms", Channel.WHATSAPP: "sms", Channel.CALLOUT: "tel", Channel.FLASHCALL: "tel"}
+"""The RFC 8176 value for each channel. It has none for messengers: like SMS, they verify no more than the number."""
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True)
+class PhoneOwner:
+    """A user as the owner of codes. See verifications.Owner."""
+
+    user_id: int
+
+    @property
+    def name(self) -> str:
+        """The owner's name."""
+        return owner_of_user(self.user_id)
+
+    def hold(self) -> bool:
+        """Keep the user from being deleted until the open transaction ends; return False if the user is gone."""
+        return users.keep(self.user_id)
+
+    def hold_for_send(self, asker: Asker) -> None:
+        """Hold the user. Raises AuthenticatorDisabled, UserNotFound."""
+        row = fetch_one(*_held_with_tries(self.user_id))
+        if row is None:
+            raise UserNotFound
+        if row.is_disabled or (row.is_disabled_by_name and asker is Asker.BY_NAME):
+            raise AuthenticatorDisabled
+
+    def take_try(self, asker: Asker, *, client: ClientInfo, now: datetime) -> None:
+        """Count a try, in the open transaction. Raises TooManyAttempts, AuthenticatorDisabled."""
+        is_by_name = asker is Asker.BY_NAME
+        # Strangers never bring the phone nearer to being disabled: in a row their tries count for themselves (ADR 13).
+        throttle.take(self.user_id, KIND, client=client, now=now, is_in_a_row=not is_by_name)
+        if is_by_name:
+            part = limits.strangers_tries(settings().codes.checks_per_hour)
+            throttle.take(self.user_id, BY_NAME, client=client, now=now, per_hour=part)
+
+    def give_back_try(self, asker: Asker, *, taken_at: datetime) -> None:
+        """Undo one `take_try`, in the open transaction."""
+        is_by_name = asker is Asker.BY_NAME
+        throttle.give_back(self.user_id, KIND, taken_at=taken_at, is_in_a_row=not is_by_name)
+        if is_by_name:
+            throttle.give_back(self.user_id, BY_NAME, taken_at=taken_at)
+
+    def clear_tries(self) -> None:
+        """Forget all wrong tries, in the open transaction: the person who has the phone has shown it."""
+        throttle.clear(self.user_id, KIND)
+        throttle.clear(self.user_id, BY_NAME)
+
+
+@prepared
+def _held_with_tries(user_id: Given) -> Select[Any]:
+    """Hold and look in one statement: a send has no second one to spend (ADR 19)."""
+    return users.kept(
+        user_id,
+        throttle.is_disabled(user_id, KIND).label("is_disabled"),
+        throttle.is_disabled(user_id, BY_NAME).label("is_disabled_by_name"),
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class PhoneProof:
+    """A code that the provider accepted, for a user. See factors.contract.Proof."""
+
+    owner: PhoneOwner
+    proof: verifications.Proof
+
+    @property
+    def amr(self) -> tuple[str, ...]:
+        """How the code came."""
+        return (AMR[self.proof.channel],)
+
+    @property
+    def phone_number(self) -> str:
+        """The number that the code was sent to."""
+        return self.proof.phone_number
+
+    @property
+    def verification_id(self) -> uuid.UUID:
+        """The verification that the code belongs to."""
+        return self.proof.verification_id
+
+    def redeem(self, *, client: ClientInfo, now: datetime) -> None:
+        """Count the number as verified, first thing in the transaction of what the proof is for (see numbers.verify).
+
+        Raises OtpInvalid if it was spent, the number is not the user's any more, or the user was locked or deleted.
+        """
+        user_id = self.owner.user_id
+        replaces = self.proof.purpose is Purpose.PHONE_CHANGE
+        with transaction():
+            # The user before the code, as a request that spends a challenge holds them: two that redeem one code would
+            # deadlock otherwise (ADR 4).
+            outcome = numbers.verify(user_id, phone_number=self.phone_number, now=now, replaces=replaces)
+            if outcome is Outcome.REFUSED or users.find_and_hold(user_id) is None:
+                raise OtpInvalid
+            verifications.spend(self.proof, now=now)
+            self.owner.clear_tries()
+            if outcome is Outcome.TAKEN:
+                verifications.end_codes_of_others(self.phone_number, owner=self.owner.name, now=now)
+            audit.record("otp.verified", user_id=user_id, client=client, at=now, channel=self.proof.channel)
+
+
+def prove(
+    user_id: int,
+    *,
+    code: str,
+    purpose: Purpose,
+    client: ClientInfo,
+    bound_to: uuid.UUID | None = None,
+    asker: Asker = Asker.HOLDER,
+) -> PhoneProof:
+    """Check a user's code. Raises AuthenticatorDisabled, and what verifications.prove raises."""
+    owner = PhoneOwner(user_id)
+    proof = verifications.prove(owner, code=code, purpose=purpose, client=client, bound_to=bound_to, asker=asker)
+    return PhoneProof(owner, proof)
+
+
+def check_by_name(purpose: Purpose, name: str, act: Callable[[], T], *, client: ClientInfo) -> T:
+    """Return the result of `act`, which looks a name up and checks a code, and hide whether the name has an account.
+
+    Each response takes the same time at least. An unknown name (UserNotFound) is a wrong code, and so is one more try
+    on a code or an authenticator that has seen too many: only the limits by name are shown. Raises OtpInvalid,
+    TooManyAttempts, ProviderUnavailable, ProviderRefused, SlotsBusy.
+    """
+    with even_timing().even():
+        now = clock.now()
+        limits.take_named_try(purpose, name, now=now)
+        try:
+            result = act()
+        except UserNotFound as error:
+            _record_unknown(client, now)
+            raise OtpInvalid from error
+        except (TooManyAttempts, AuthenticatorDisabled) as error:
+            raise OtpInvalid from error
+        except (ProviderUnavailable, ProviderRefused):
+            limits.give_back_named_try(purpose, name, taken_at=now)
+            raise
+        limits.clear_named_tries(purpose, name)
+    return result
+
+
+def _record_unknown(client: ClientInfo, now: datetime) -> None:
+    with transaction():
+        audit.record("otp.refused", user_id=None, client=client, at=now)

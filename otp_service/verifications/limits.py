@@ -1,0 +1,179 @@
+"""How often a code may be sent and tried (ADR 7, 13).
+
+| allowance                | subject | how many                               | window       | error           |
+|--------------------------|---------|----------------------------------------|--------------|-----------------|
+| otp-cooldown             | owner   | 1                                      | OTP_COOLDOWN | OtpCooldown     |
+| otp-number-hour, -day    | number  | OTP_SENDS_PER_NUMBER_HOUR, _DAY        | hour, day    | OtpSendLimit    |
+| otp-anonymous-hour, -day | number  | 3/5 of these, for strangers            | hour, day    | OtpSendLimit    |
+| otp-address-hour         | network | OTP_SENDS_PER_ADDRESS_HOUR             | hour         | OtpSendLimit    |
+| named-phone-cooldown     | name    | 1                                      | OTP_COOLDOWN | OtpCooldown     |
+| named-*-hour, -day       | name    | 3/5 of OTP_SENDS_PER_NUMBER_HOUR, _DAY | hour, day    | OtpSendLimit    |
+| named-*-address          | network | OTP_SENDS_PER_ADDRESS_HOUR             | hour         | OtpSendLimit    |
+| named-*-tries            | name    | 2/3 of OTP_CHECKS_PER_HOUR             | hour         | TooManyAttempts |
+| named-*-code-tries       | name    | 5                                      | OTP_TTL      | TooManyAttempts |
+| verifications.attempts   | code    | 5                                      | its life     | TooManyAttempts |
+| Owner.take_try           | owner   | the owner decides                      |              | its own         |
+
+A name is the address or number that a caller gave, known here or not: its limits count before anyone is looked up, so
+that no limit shows who has an account. `*` is `phone` or `reset`. A stranger asks by name, or for a code to a number
+that may belong to someone else. Limits by network, that of the client's address, need RATE_LIMITS_ENABLED.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import datetime
+
+from otp_service.core import allowances
+from otp_service.core.addresses import network_of
+from otp_service.core.allowances import DAY, HOUR, Allowance
+from otp_service.core.crypto.secrets import keyring
+from otp_service.core.database.transactions import transaction
+from otp_service.core.services import settings
+from otp_service.verifications.errors import OtpCooldown, OtpSendLimit, TooManyAttempts
+from otp_service.verifications.states import ATTEMPTS_PER_CODE, TO_A_STRANGERS_NUMBER, Asker, Purpose
+
+MINUTE = 60
+_NAMED = {Purpose.PHONE_VERIFICATION: "named-phone", Purpose.PASSWORD_RESET: "named-reset"}
+
+
+@dataclass(frozen=True, slots=True)
+class Spending:
+    """One message: whose it is, where it goes, and who asks for it from where."""
+
+    owner: str
+    phone_number: str
+    ip: str
+    purpose: str
+    asker: str
+
+    @property
+    def is_strangers(self) -> bool:
+        """Whether the number may belong to someone else, who then keeps two fifths of its messages."""
+        return self.asker == Asker.BY_NAME or self.purpose in TO_A_STRANGERS_NUMBER
+
+
+def take_send(spending: Spending, *, now: datetime) -> None:
+    """Count one message in the open transaction. Raises OtpCooldown or OtpSendLimit."""
+    for allowance in _of_send(spending):
+        allowances.take(allowance, now=now)
+
+
+def give_back_send(spending: Spending, *, taken_at: datetime) -> None:
+    """Undo `take_send`: no message left."""
+    for allowance in _of_send(spending):
+        allowances.give_back(allowance, taken_at=taken_at)
+
+
+def give_back_cooldown(owner: str, *, taken_at: datetime) -> None:
+    """Let the owner ask again at once. The message may have left, so it still counts for the number and address."""
+    allowances.give_back(_cooldown("otp-cooldown", owner), taken_at=taken_at)
+
+
+def seconds_until_next(owner: str, *, now: datetime) -> float:
+    """Return the seconds until the owner may have another code."""
+    return allowances.seconds_until_open(_cooldown("otp-cooldown", owner), now=now)
+
+
+def forget(owner: str) -> None:
+    """Forget what an owner used up, in the open transaction. What counts for a number stays."""
+    allowances.clear(_cooldown("otp-cooldown", owner))
+
+
+def take_named_send(purpose: Purpose, name: str, *, ip: str, now: datetime) -> None:
+    """Count a code that was asked for by an address or a number in canonical form, and let its tries begin again.
+
+    Raises OtpCooldown or OtpSendLimit, and then counts no send.
+    """
+    with transaction():
+        for allowance in _of_named_send(purpose, name, ip):
+            allowances.take(allowance, now=now)
+        allowances.clear(_tries_of_named_code(purpose, name))
+
+
+def take_named_try(purpose: Purpose, name: str, *, now: datetime) -> None:
+    """Count a code that was tried by name. Raises TooManyAttempts."""
+    with transaction():
+        for allowance in _of_named_try(purpose, name):
+            allowances.take(allowance, now=now)
+
+
+def give_back_named_try(purpose: Purpose, name: str, *, taken_at: datetime) -> None:
+    """Undo `take_named_try`: the provider never looked at the code."""
+    with transaction():
+        for allowance in _of_named_try(purpose, name):
+            allowances.give_back(allowance, taken_at=taken_at)
+
+
+def clear_named_tries(purpose: Purpose, name: str) -> None:
+    """Forget the tries before a right code."""
+    with transaction():
+        for allowance in _of_named_try(purpose, name):
+            allowances.clear(allowance)
+
+
+def strangers_sends(limit: int) -> int:
+    """Return the part of a number's messages that strangers may use: three fifths, 3 of 5 and 6 of 10."""
+    return max(1, limit * 3 // 5)
+
+
+def strangers_tries(limit: int) -> int:
+    """Return the part of an hour's tries that strangers may use: two thirds, 10 of 15."""
+    return max(1, limit * 2 // 3)
+
+
+def _of_send(spending: Spending) -> Iterator[Allowance]:
+    """Yield them in one fixed order: two sends that lock the same rows in another order could deadlock."""
+    config = settings()
+    number = keyring().digest(spending.phone_number, purpose="send counter: number")
+    hour, day = config.codes.sends_per_number_hour, config.codes.sends_per_number_day
+    yield _cooldown("otp-cooldown", spending.owner)
+    yield Allowance("otp-number-hour", number, hour, HOUR, OtpSendLimit)
+    yield Allowance("otp-number-day", number, day, DAY, OtpSendLimit)
+    if spending.is_strangers:
+        yield Allowance("otp-anonymous-hour", number, strangers_sends(hour), HOUR, OtpSendLimit)
+        yield Allowance("otp-anonymous-day", number, strangers_sends(day), DAY, OtpSendLimit)
+    if config.limits.enabled:
+        yield _of_address("otp-address-hour", spending.ip)
+
+
+def _of_named_send(purpose: Purpose, name: str, ip: str) -> Iterator[Allowance]:
+    config, prefix, subject = settings(), _NAMED[purpose], _subject(name)
+    if purpose is Purpose.PHONE_VERIFICATION:
+        yield _cooldown(f"{prefix}-cooldown", subject)
+    hour, day = map(strangers_sends, (config.codes.sends_per_number_hour, config.codes.sends_per_number_day))
+    yield Allowance(f"{prefix}-hour", subject, hour, HOUR, OtpSendLimit)
+    yield Allowance(f"{prefix}-day", subject, day, DAY, OtpSendLimit)
+    if config.limits.enabled:
+        yield _of_address(f"{prefix}-address", ip)
+
+
+def _of_named_try(purpose: Purpose, name: str) -> Iterator[Allowance]:
+    message = "Too many wrong codes. Try again later."
+    hour = strangers_tries(settings().codes.checks_per_hour)
+    yield Allowance(f"{_NAMED[purpose]}-tries", _subject(name), hour, HOUR, TooManyAttempts, message)
+    yield _tries_of_named_code(purpose, name)
+
+
+def _tries_of_named_code(purpose: Purpose, name: str) -> Allowance:
+    ttl = settings().codes.ttl_seconds
+    return Allowance(f"{_NAMED[purpose]}-code-tries", _subject(name), ATTEMPTS_PER_CODE, ttl, TooManyAttempts)
+
+
+def _cooldown(name: str, subject: str) -> Allowance:
+    pause = settings().codes.cooldown_seconds
+    return Allowance(name, subject, 1, pause, OtpCooldown, f"Wait {_in_words(pause)} before requesting another OTP.")
+
+
+def _of_address(name: str, ip: str) -> Allowance:
+    subject = keyring().digest(network_of(ip), purpose="send counter: address")
+    return Allowance(name, subject, settings().codes.sends_per_address_hour, HOUR, OtpSendLimit)
+
+
+def _subject(name: str) -> str:
+    return keyring().digest(name, purpose="code counter: name")
+
+
+def _in_words(seconds: int) -> str:
+    """`120` -> `2 minutes`."""
+    amount, unit = (seconds // MINUTE, "minute") if seconds % MINUTE == 0 else (seconds, "second")
+    return f"{amount} {unit}" if amount == 1 else f"{amount} {unit}s"
