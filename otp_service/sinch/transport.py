@@ -118,7 +118,7 @@ class Transport:
         )
         body = bytearray()
         with contextlib.closing(response):
-            # To the end, even of a body that is too short to matter: only there does a cut-off one show.
+            # To the end: a body that was cut off shows only there.
             while chunk := response.raw.read(_CHUNK_BYTES, decode_content=False):
                 body += chunk
                 if len(body) > MAX_BODY_BYTES:
