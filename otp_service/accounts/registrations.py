@@ -63,10 +63,9 @@ def create(  # noqa: PLR0913 - what a user has at the start
     }
     try:
         with transaction():
-            # Of parallel registrations with one number the first gets it; the others see it here (ADR 17).
+            # One registration with a number at a time: two must not both find it free (ADR 17).
             wait_for_turn(phone_number)
             _forget(execute(*_outlived(email, phone_number, now)).all(), now)
-            # Under the turn of the number, so that two registrations cannot both find it free.
             holds_number = not may_share or users.find_by_phone_number(phone_number) is None
             account = users.ACCOUNTS.value(execute(*_add(**values, holds_number=holds_number)).one())
             audit.record("user.registered", user_id=account.id, client=client, at=now)
