@@ -34,7 +34,7 @@ class Config(config.Config):
 
     @classmethod
     def load(cls) -> Self:
-        """Read `.env` beside this file, then the environment, which wins. Raises ConfigError."""
+        """Read `.env` in the folder of this file, then the environment, which wins. Raises ConfigError."""
         return cls.from_env(environment())
 
     @classmethod
@@ -69,5 +69,5 @@ def _production_warnings(found: Config) -> list[str]:
     if found.of(LinkSettings).origin is None:
         lines.append("FRONTEND_URL is not set: e-mails carry a code where they would carry a link")
     if found.of(MailSettings).server is None:
-        lines.append("SMTP_URL is not set: no e-mail leaves, people are not told of changes to their accounts")
+        lines.append("SMTP_URL is not set: no e-mail leaves, and people are not notified of changes to their accounts")
     return lines

@@ -1,4 +1,4 @@
-"""The Flask extensions, bare: the factory binds them to an application."""
+"""The Flask extensions, not yet bound to an application."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -11,7 +11,7 @@ from sqlalchemy.orm import DeclarativeBase
 
 
 class Base(DeclarativeBase):
-    """The parent of all models; every constraint has a name, so that migrations and errors can speak of it."""
+    """The parent of all models. Every constraint has a name, which migrations and errors refer to."""
 
     metadata = MetaData(
         naming_convention={

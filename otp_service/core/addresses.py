@@ -1,4 +1,4 @@
-"""IP addresses: their one spelling, whom they count for, and which of them mean this machine."""
+"""IP addresses: their one spelling, the network that they count for, and which of them mean this machine."""
 
 import ipaddress
 import re

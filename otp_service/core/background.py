@@ -1,4 +1,4 @@
-"""Work that goes on after the answer, so that the answer's time and bytes tell nothing of it."""
+"""Work that runs after the response, so that the time and bytes of the response do not reveal it."""
 
 import logging
 import threading
@@ -15,16 +15,16 @@ from otp_service.core.web.tracing import request_id
 THREADS = 4
 CAPACITY = 64
 HEAD_START_SECONDS = 0.05
-"""How long work lets the answer go ahead: it must not be felt in it."""
+"""The work starts this much later, so that it does not slow the response down."""
 
 log = logging.getLogger(__name__)
 
 
 class Background:
-    """A few threads of one application and what waits for them. Nobody is told what became of it but the log.
+    """A few threads of one application, and the work that waits for them. Only the log reports how it ended.
 
-    The threads start with the first work, so in each worker after the fork. A process that is asked to stop finishes
-    what it has taken (the interpreter waits for it); one that is killed loses it: only what a person will ask for
+    The threads start with the first work, hence in each worker after the fork. A process that is asked to stop finishes
+    its work, since the interpreter waits for it. One that is killed loses it, so only work that a person will request
     again belongs here.
     """
 
@@ -35,7 +35,7 @@ class Background:
         self._pending: set[Future[None]] = set()
 
     def run_later(self, work: str, act: Callable[[], object]) -> bool:
-        """Have `act` called in an application context; False, and a line in the log, when too much waits already."""
+        """Have `act` called in an application context. Returns False, and logs it, if too much waits already."""
         facts = {"work": work, "requestId": request_id()}
         if not self._places.acquire(blocking=False):
             log.error("background.dropped", extra=facts)
@@ -46,7 +46,7 @@ class Background:
         return True
 
     def drain(self, *, timeout_seconds: float = 30) -> bool:
-        """Wait until all that was taken is done; False when the time is over before."""
+        """Wait until all work is done. Returns False if the time runs out first."""
         return not wait(list(self._pending), timeout=timeout_seconds).not_done
 
     def _run(self, act: Callable[[], object], facts: dict[str, str | None], not_before: float) -> None:
@@ -63,12 +63,12 @@ class Background:
 
 
 def run_later(work: str, act: Callable[[], object]) -> None:
-    """Have the running application call `act` after this answer; `work` names it in the log."""
+    """Have the running application call `act` after this response; `work` is its name in the log."""
     _current().run_later(work, act)
 
 
 def drain(*, timeout_seconds: float = 30) -> bool:
-    """Wait until the running application has done all that was left for later."""
+    """Wait until the running application has done all work. Returns False if the time runs out first."""
     return _current().drain(timeout_seconds=timeout_seconds)
 
 

@@ -1,11 +1,11 @@
-"""The one place where the service reads the time; tests move it."""
+"""The one place where the service reads the time. Tests move it."""
 
 from collections.abc import Callable
 from datetime import UTC, datetime
 
 
 def system_now() -> datetime:
-    """The time of the machine, aware and in UTC."""
+    """Return the time of the machine, aware and in UTC."""
     return datetime.now(UTC)  # noqa: TID251 - this is the clock
 
 
@@ -13,11 +13,11 @@ _source: Callable[[], datetime] = system_now
 
 
 def now() -> datetime:
-    """The current time, aware and in UTC. Read it once per operation and pass it on."""
+    """Return the current time, aware and in UTC. Read it once per operation and pass it on."""
     return _source()
 
 
 def use(source: Callable[[], datetime] | None) -> None:
-    """Read the time from `source` from now on; None returns to the system's clock."""
+    """Read the time from `source` from now on; None returns to the clock of the machine."""
     global _source  # noqa: PLW0603 - the service has one clock
     _source = source or system_now

@@ -12,9 +12,9 @@ from typing import Any, ClassVar
 
 
 class ServiceError(Exception):
-    """Something that the caller is told: a stable `code`, a status, a sentence for people.
+    """An error that the client sees: a stable `code`, a status, a sentence for people.
 
-    `extra` goes into the answer's body, `headers` onto it. `title` is the sentence when no `detail` is given.
+    `extra` goes into the body of the response, `headers` onto it. Without a `detail`, the sentence is `title`.
     """
 
     code: ClassVar[str] = "unexpected_error"
@@ -35,20 +35,20 @@ class ServiceError(Exception):
 
 
 class InvalidInput(ServiceError):
-    """400: the request cannot be understood or breaks a rule of form."""
+    """400: the request is malformed, or a field breaks a rule of form."""
 
     code = "validation_failed"
     status_code = 400
     title = "Validation failed."
 
     def __init__(self, detail: str | None = None, *, fields: Mapping[str, list[str]] | None = None) -> None:
-        """`fields` maps a field's name, as the client wrote it, to what is wrong with it."""
+        """`fields` maps the name of a field, as the client wrote it, to its faults."""
         faults = [{"field": name, "message": text} for name, texts in (fields or {}).items() for text in texts]
         super().__init__(detail, extra={"errors": faults} if faults else None)
 
 
 class NotAuthenticated(ServiceError):
-    """401: who the caller is has not been shown."""
+    """401: the caller is not authenticated."""
 
     code = "not_authenticated"
     status_code = 401
@@ -60,7 +60,7 @@ class NotAuthenticated(ServiceError):
 
 
 class Forbidden(ServiceError):
-    """403: the caller is known and may not."""
+    """403: the caller is authenticated, but not allowed."""
 
     code = "forbidden"
     status_code = 403
@@ -68,7 +68,7 @@ class Forbidden(ServiceError):
 
 
 class NotFound(ServiceError):
-    """404: there is no such thing, or it is not the caller's."""
+    """404: the object does not exist, or is not the caller's."""
 
     code = "not_found"
     status_code = 404
@@ -76,7 +76,7 @@ class NotFound(ServiceError):
 
 
 class Conflict(ServiceError):
-    """409: the state of things forbids it."""
+    """409: the request conflicts with what is stored."""
 
     code = "conflict"
     status_code = 409
@@ -84,7 +84,7 @@ class Conflict(ServiceError):
 
 
 class Unprocessable(ServiceError):
-    """422: well formed, but refused by a rule of the service."""
+    """422: well formed, but rejected by a rule of the service."""
 
     code = "unprocessable"
     status_code = 422
@@ -111,7 +111,7 @@ class TooMany(_Waiting):
 
 
 class ProviderFailed(ServiceError):
-    """502: the provider of messages refused or gave nonsense."""
+    """502: the message provider rejected the request, or its response cannot be used."""
 
     code = "provider_failed"
     status_code = 502
@@ -119,7 +119,7 @@ class ProviderFailed(ServiceError):
 
 
 class Unavailable(_Waiting):
-    """503: something that the service stands on is away for now."""
+    """503: something that the service depends on is away for now."""
 
     code = "unavailable"
     status_code = 503

@@ -1,4 +1,4 @@
-"""Logs: one event a line, as JSON or as readable text, with the request's id and with secrets blotted out."""
+"""Logs: one event a line, as JSON or as readable text, with the request id and without secrets."""
 
 import logging
 import re
@@ -17,19 +17,19 @@ _STANDARD = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime", 
 _NUMBER = re.compile(r"(?:\+|%2[Bb])([1-9](?:[ ().-]{0,2}[0-9]){6,})")
 _SECRETS = re.compile(
     r"(?<![A-Za-z0-9_-])eyJ[A-Za-z0-9_-]+\.[A-Za-z0-9_.-]+"  # JWTs
-    r"|\b(?:ch|rt|dt|lk)_[A-Za-z0-9_-]{20,}"  # our own tokens, cut ones too
-    r"|\b[a-z]{2}_[A-Za-z0-9_-]{43}(?![A-Za-z0-9_-])"  # and those of kinds to come
+    r"|\b(?:ch|rt|dt|lk)_[A-Za-z0-9_-]{20,}"  # our own tokens, even if cut
+    r"|\b[a-z]{2}_[A-Za-z0-9_-]{43}(?![A-Za-z0-9_-])"  # and tokens of kinds to come
     r"|\$(?:bcrypt-sha256\$|2[aby]\$)[^\s\"']+"  # password hashes
 )
 _PRIVATE_FIELD = re.compile(r"password|otp_?code|token|secret|authorization|credential|cookie", re.IGNORECASE)
-_CONTROLS = re.compile(r"[\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069]")  # JSON escapes those below
+_CONTROLS = re.compile(r"[\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069]")  # JSON escapes the others itself
 _C0 = re.compile(r"[\x00-\x08\x0b-\x1f]")
-LARGEST_NUMBER = 2**53  # beyond it JSON's readers differ
+LARGEST_NUMBER = 2**53  # beyond it, JSON parsers differ
 _QUIET = ("alembic", "flask-limiter", "urllib3", "limits", "werkzeug")
 
 
 def configure_logging(*, level: str, form: str) -> None:
-    """Send the service's logs to standard error, one handler only, however often it is called."""
+    """Send the logs to standard error, through one handler however often this is called."""
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(JsonFormatter() if form == "json" else TextFormatter())
     handler.set_name("otp_service")
@@ -44,7 +44,7 @@ def configure_logging(*, level: str, form: str) -> None:
 
 
 def redact(text: str) -> str:
-    """Mask telephone numbers, blot out tokens and password hashes."""
+    """Mask phone numbers, and replace tokens and password hashes."""
     if "+" in text or "%2" in text:
         text = _NUMBER.sub(lambda found: mask("+" + re.sub(r"\D", "", found[1])), text)
     text = _SECRETS.sub("[secret]", text)
@@ -54,18 +54,18 @@ def redact(text: str) -> str:
 
 
 def facts(record: logging.LogRecord) -> dict[str, Any]:
-    """What a record tells, redacted: event, request id and the fields given as `extra`."""
-    told: dict[str, Any] = {"event": redact(record.getMessage())}
+    """Return the redacted facts of a record: event, request id, and the fields given as `extra`."""
+    found: dict[str, Any] = {"event": redact(record.getMessage())}
     if (trace := request_id()) is not None:
-        told["requestId"] = trace
+        found["requestId"] = trace
     if (user_id := concerned_user_id()) is not None:
-        told["userId"] = user_id  # a record's own, if it names one, replaces it
+        found["userId"] = user_id  # the record's own `userId`, if it has one, replaces it
     for name, value in vars(record).items():
         if name not in _STANDARD:
-            told[name] = _shown(name, value)
+            found[name] = _shown(name, value)
     if record.exc_info:
-        told["exception"] = redact(logging.Formatter().formatException(record.exc_info))
-    return told
+        found["exception"] = redact(logging.Formatter().formatException(record.exc_info))
+    return found
 
 
 @lru_cache(maxsize=1_024)
@@ -85,7 +85,7 @@ def _shown(name: str, value: Any) -> Any:
 
 
 class JsonFormatter(logging.Formatter):
-    """One JSON object a line; JSON's own escapes keep CR, LF, ANSI codes and quotes from forging lines."""
+    """One JSON object a line. JSON's own escapes keep line breaks, ANSI codes and quotes from forging lines."""
 
     def format(self, record: logging.LogRecord) -> str:
         """Render one record."""
@@ -94,20 +94,20 @@ class JsonFormatter(logging.Formatter):
 
 
 class TextFormatter(logging.Formatter):
-    """For a person at a terminal: time, level, event, then `name=value` with values escaped."""
+    """For a terminal: time, level, event, then `name=value` with escaped values."""
 
     def format(self, record: logging.LogRecord) -> str:
         """Render one record."""
-        told = facts(record)
-        trace = told.pop("exception", None)
-        event = ascii(told.pop("event"))[1:-1]
-        fields = " ".join(f"{name}={orjson.dumps(value, default=str).decode()}" for name, value in told.items())
+        found = facts(record)
+        trace = found.pop("exception", None)
+        event = ascii(found.pop("event"))[1:-1]
+        fields = " ".join(f"{name}={orjson.dumps(value, default=str).decode()}" for name, value in found.items())
         line = f"{_time(record)[11:23]} {record.levelname:<7} {event} {fields}".rstrip()
         return f"{line}\n{_indented(trace)}" if trace else line
 
 
 def _indented(trace: str) -> str:
-    """So that no text in a trace passes for a line of the log, nor speaks to the terminal."""
+    """Indent a traceback and drop controls, so that it forges no line of the log and sends no code to the terminal."""
     return "\n".join(f"    {_C0.sub('?', line)}" for line in trace.splitlines())
 
 

@@ -1,4 +1,4 @@
-"""Telephone numbers: any spelling becomes one E.164 number; what kind it is and how it is shown masked."""
+"""Phone numbers: parses any spelling into one E.164 number, tells its kind, and masks it."""
 
 import re
 from dataclasses import dataclass
@@ -15,7 +15,7 @@ E164_LENGTH = 16  # `+` and 15 digits (ITU-T E.164, section 6); some German numb
 
 
 class NumberKind(StrEnum):
-    """What decides over which channels a number can be reached."""
+    """The kind of a number decides over which channels it can be reached."""
 
     MOBILE = "mobile"
     FIXED = "fixed"
@@ -24,7 +24,7 @@ class NumberKind(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class PhoneNumber:
-    """A valid number. `country` is ISO 3166-1 alpha-2, or `001` for numbers that belong to no country."""
+    """A valid number. `country` is ISO 3166-1 alpha-2, or `001` for numbers without a country."""
 
     e164: str
     country: str
@@ -33,15 +33,15 @@ class PhoneNumber:
 
 _KINDS = {
     PhoneNumberType.MOBILE: NumberKind.MOBILE,
-    PhoneNumberType.FIXED_LINE_OR_MOBILE: NumberKind.MOBILE,  # all of North America: nobody can tell them apart
+    PhoneNumberType.FIXED_LINE_OR_MOBILE: NumberKind.MOBILE,  # all of North America, where they look alike
     PhoneNumberType.FIXED_LINE: NumberKind.FIXED,
 }
 
 
 def parse(text: str, *, default_region: str | None = None) -> PhoneNumber | None:
-    """The number that `text` spells, or None when it is no valid number.
+    """Return the number that `text` spells, or None if it is not a valid number.
 
-    Without `default_region` the country code must be there, after `+` or `00`.
+    Without `default_region`, a country code is needed, after `+` or `00`.
     """
     if not SPELLING.fullmatch(text):
         return None
@@ -65,11 +65,11 @@ def parse(text: str, *, default_region: str | None = None) -> PhoneNumber | None
 
 
 def parse_caller(text: str, *, default_region: str | None = None) -> str | None:
-    """The E.164 form of the number that a telephone shows for a call, or None when `text` spells none.
+    """Return the E.164 form of the number that a phone shows for a call, or None if `text` spells none.
 
-    Numbers that ring need not be valid: carriers call from ranges that are given to nobody.
+    The number of a call need not be valid: carriers call from ranges that are not assigned.
     """
-    if not text.isascii():  # what looks like a digit to a reader is none to a provider
+    if not text.isascii():  # a digit of another script is none to a provider
         return None
     number = parse(text, default_region=default_region)
     if number is not None:
@@ -80,12 +80,12 @@ def parse_caller(text: str, *, default_region: str | None = None) -> str | None:
 
 
 def is_country(code: str) -> bool:
-    """Whether `code` is an ISO 3166-1 alpha-2 code of a country that has telephones."""
+    """Whether `code` is the ISO 3166-1 alpha-2 code of a country with a numbering plan."""
     return code in phonenumbers.SUPPORTED_REGIONS
 
 
 def mask(e164: str) -> str:
-    """`+14155552671` -> `+1******2671`: the country code and the last four digits."""
+    """Turn `+14155552671` into `+1******2671`: the country code and the last four digits stay."""
     try:
         number = phonenumbers.parse(e164)
     except phonenumbers.NumberParseException:
@@ -98,5 +98,5 @@ def mask(e164: str) -> str:
 
 def _kind(number: phonenumbers.PhoneNumber) -> NumberKind:
     if phonenumbers.region_code_for_number(number) in {None, phonenumbers.REGION_CODE_FOR_NON_GEO_ENTITY}:
-        return NumberKind.REFUSED  # +881 claims to be mobile and is satellite
+        return NumberKind.REFUSED  # +881 claims to be mobile, but is satellite
     return _KINDS.get(phonenumbers.number_type(number), NumberKind.REFUSED)

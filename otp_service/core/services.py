@@ -26,7 +26,7 @@ _NAME = "otp_service"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Services:
-    """Made once for an application, before it serves. Nothing here opens a connection when it is made."""
+    """Made once for an application, before it serves. To make it opens no connection."""
 
     settings: "Config"
     keyring: "Keyring"

@@ -111,7 +111,7 @@ class HashSlots:
         return None
 
     def _seek(self) -> None:
-        """Start a thread for every slot, which waits in the kernel: this costs nothing, and ends at the release.
+        """Start a thread for every slot, which waits in the kernel: without cost, until the release.
 
         A lock has no time-out, so the callers cannot wait for it themselves.
         """

@@ -1,4 +1,4 @@
-"""Password hashes: passlib's `$bcrypt-sha256$` version 2, plain bcrypt for imported users, equal time for everybody."""
+"""Password hashes: passlib's `$bcrypt-sha256$` version 2, plain bcrypt for imported users, in equal time for all."""
 
 import base64
 import hmac
@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import bcrypt
 
 LOWEST_COST = 4  # bcrypt's own
-HIGHEST_COST = 15  # about 2 s a hash; a stored hash above it is refused, or one row could block the service
+HIGHEST_COST = 15  # about 2 s a hash; a stored hash above it is rejected, or one row could block the service
 LONGEST_PASSWORD = 1024  # code points; far above any policy. NFC takes quadratic time, so this is checked before it
 
 _BCRYPT_BYTES = 72  # all that bcrypt reads
@@ -22,7 +22,7 @@ _DUMMY_SALT = "." * 22
 
 @dataclass(frozen=True, slots=True)
 class Verification:
-    """Whether a password matched, and whether its hash should now be replaced by a fresh one."""
+    """Whether a password matched, and whether its hash is due for a new one."""
 
     matches: bool
     needs_upgrade: bool
@@ -40,7 +40,7 @@ _NO_MATCH = Verification(matches=False, needs_upgrade=False)
 
 
 def normalize(password: str) -> str:
-    """The password in Unicode's NFC, so that one typed on another keyboard is the same; nothing else is changed.
+    """Return the password in Unicode's NFC, so that it is the same from every keyboard; it is not changed otherwise.
 
     Raises ValueError above LONGEST_PASSWORD code points.
     """
@@ -50,7 +50,7 @@ def normalize(password: str) -> str:
 
 
 def hash_password(password: str, *, cost: int) -> str:
-    """A new hash at 2**cost rounds, in which every byte of the password counts (bcrypt alone reads 72).
+    """Return a new hash at 2**cost rounds, in which every byte of the password counts (bcrypt alone reads 72).
 
     Raises ValueError above LONGEST_PASSWORD code points, or for a cost outside LOWEST_COST to HIGHEST_COST.
     """
@@ -63,11 +63,10 @@ def hash_password(password: str, *, cost: int) -> str:
 def verify_password(password: str, stored: str | None, *, cost: int) -> Verification:
     """Compare with a stored hash (None for an unknown user) in the time of one hash at `cost`, match or not.
 
-    `cost` is the one that new hashes get: a cheaper stored hash that does not match is made up to it, so that an
-    imported user cannot be told from others or from nobody. Malformed hashes match nothing and raise nothing. Only
-    a hash stored at a higher cost takes longer, until its owner signs in: then it is due for one at `cost`, too. An
-    import tells how many there are, and which cost would hide them. ValueError only for a `cost` outside LOWEST_COST
-    to HIGHEST_COST.
+    `cost` is that of new hashes. A failed comparison with a cheaper stored hash takes as long as one at `cost`, so
+    its time does not reveal an imported user, or that there is no user. A malformed hash matches no password. Only a
+    stored hash of a higher cost takes longer, until its owner signs in and gets a new one; an import reports how many
+    there are, and which cost would hide them. Raises ValueError for a `cost` outside LOWEST_COST to HIGHEST_COST.
     """
     _check_cost(cost)
     known = _parse(stored) if stored else None
@@ -103,12 +102,12 @@ def _parse(stored: str) -> _StoredHash | None:
 
 
 def _to_bytes(password: str) -> bytes:
-    # A lone surrogate is not a character and cannot arrive by JSON, but must not become an error here either.
+    # A lone surrogate is no character and cannot arrive in JSON, but it must not raise an error here either.
     return normalize(password).encode("utf-8", "surrogatepass")
 
 
 def _prehash(secret: bytes, salt: str) -> bytes:
-    """44 bytes without NUL that depend on all of the secret; keyed, so that a leaked plain SHA-256 cannot stand in."""
+    """Return 44 bytes without NUL that depend on all of the secret. Keyed, so that a leaked plain SHA-256 is no use."""
     return base64.b64encode(hmac.digest(salt.encode(), secret, "sha256"))
 
 

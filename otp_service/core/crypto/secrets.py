@@ -1,4 +1,4 @@
-"""Encryption at rest, keyed hashes and random tokens: everything that the database must not give away."""
+"""Encryption at rest, keyed hashes and random tokens: what a copy of the database must not reveal."""
 
 import hashlib
 import hmac
@@ -17,14 +17,15 @@ TOKEN_BYTES = 32
 
 
 class Unreadable(Exception):
-    """A sealed value does not open: its key is gone, or it belongs to another row."""
+    """A sealed value cannot be decrypted: its key is gone, or it belongs to another row."""
 
 
 class Keyring:
-    """The encryption keys in use: the first one seals, all of them open.
+    """The encryption keys in use: the first one seals, each of them opens what it sealed.
 
-    AES-256-GCM (NIST SP 800-38D), random 96-bit nonces, key id in front, `context` as associated data: a value
-    moved to another row or column does not open. Hashes are HMAC-SHA-256 under keys derived by HKDF (RFC 5869).
+    AES-256-GCM (NIST SP 800-38D) with random 96-bit nonces. The key id stands in front. `context` is the associated
+    data, so a value that was moved to another row or column does not open. Hashes are HMAC-SHA-256 under keys derived
+    with HKDF (RFC 5869).
     """
 
     def __init__(self, keys: tuple[bytes, ...]) -> None:
@@ -34,7 +35,7 @@ class Keyring:
 
     @property
     def newest_key_id(self) -> str:
-        """What stands in front of a value that `seal` makes now, before a dot."""
+        """The text before the dot in a value that `seal` makes now."""
         return self._current
 
     def seal(self, value: str, *, context: str) -> str:
@@ -49,26 +50,26 @@ class Keyring:
         try:
             raw = decoded_base64(text, needs_padding=False)
             return self._ciphers[key_id].decrypt(raw[:NONCE_BYTES], raw[NONCE_BYTES:], context.encode()).decode()
-        except (KeyError, InvalidTag, ValueError) as error:  # the last for a text that was cut or never sealed
+        except (KeyError, InvalidTag, ValueError) as error:  # ValueError for a text that was cut or never sealed
             raise Unreadable(context) from error
 
     def digest(self, value: str, *, purpose: str) -> str:
-        """The keyed hash that is stored for `value`; `purpose` keeps the hashes of different things apart."""
+        """Return the keyed hash to store for `value`; `purpose` keeps the hashes of different things apart."""
         return self.digests(value, purpose=purpose)[0]
 
     def digests(self, value: str, *, purpose: str) -> tuple[str, ...]:
-        """The hash under each key in use: what a look-up compares with, so that key rotation forgets nothing."""
+        """Return the hash under each key in use: look values up by all of them, so that they survive a key rotation."""
         message = f"{purpose}\x00{value}".encode()
         return tuple(base64url(hmac.digest(key, message, hashlib.sha256)) for key in self._hash_keys)
 
 
 def keyring() -> Keyring:
-    """The running application's keys."""
+    """Return the keys of the running application."""
     return services().keyring
 
 
 def new_token(prefix: str) -> str:
-    """A random token of 256 bits, prefixed with its kind, so that a reader (and a secret scanner) can tell it."""
+    """Return a random token of 256 bits. Its prefix tells people and secret scanners what kind it is."""
     return f"{prefix}_{secrets.token_urlsafe(TOKEN_BYTES)}"
 
 

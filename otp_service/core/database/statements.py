@@ -23,7 +23,7 @@ def prepared(build: Callable[..., S]) -> Callable[..., tuple[S, dict[str, Any]]]
     `build` is called once, with a Given for each parameter. Values passed by name are the columns that an UPDATE sets:
     `execute(*_of_id(user_id, locked_at=now))`. Raises TypeError for a name that is not a column.
 
-    None equals nothing, as in SQL: use `is_not_distinct_from` for a value that may be None.
+    In SQL, NULL equals no value: use `is_not_distinct_from` for a value that may be None.
     """
     names = tuple(f"given_{name}" for name in signature(build).parameters)
 

@@ -1,4 +1,4 @@
-"""Transactions and reads. Truth is written in `transaction()`; a read outside one holds no connection afterwards."""
+"""Transactions and reads (ADR 3). Writes need `transaction()`; a read outside one keeps no connection."""
 
 import hashlib
 from collections.abc import Iterator, Mapping, Sequence
@@ -24,13 +24,13 @@ SQLITE_WAIT_MILLISECONDS = 10_000
 
 
 class UtcDateTime(TypeDecorator[datetime]):
-    """An aware UTC time, on SQLite as well, which knows no zones."""
+    """An aware UTC time, also on SQLite, which has no time zones."""
 
     impl = DateTime(timezone=True)
     cache_ok = True
 
     def process_bind_param(self, value: datetime | None, dialect: Dialect) -> datetime | None:
-        """Refuse naive times: they mean a clock was read elsewhere than in core.clock."""
+        """Reject naive times: they come from a clock other than core.clock."""
         if value is None:
             return None
         if value.tzinfo is None:
@@ -39,7 +39,7 @@ class UtcDateTime(TypeDecorator[datetime]):
         return utc.replace(tzinfo=None) if dialect.name == "sqlite" else utc
 
     def process_result_value(self, value: datetime | None, dialect: Dialect) -> datetime | None:  # noqa: ARG002
-        """Give the zone back."""
+        """Return the time with its zone."""
         if value is None:
             return None
         return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
@@ -49,7 +49,7 @@ class UtcDateTime(TypeDecorator[datetime]):
 def transaction() -> Iterator[Session]:
     """Join the open transaction, or open one: commit at the outermost level, roll back on any error.
 
-    On SQLite it takes the write lock at once, since upgrading a read lock fails under parallel writers.
+    On SQLite it takes the write lock at once, because to upgrade a read lock fails under parallel writers.
     """
     session = db.session()
     if _OPEN in session.info:
@@ -68,9 +68,9 @@ def transaction() -> Iterator[Session]:
 
 
 def execute(statement: Executable, parameters: Mapping[str, Any] | None = None) -> "CursorResult[Any]":
-    """Run a writing statement in the open transaction; its `rowcount` decides who wins.
+    """Run a writing statement in the open transaction; in a race, its `rowcount` says whether this request won.
 
-    On a hot path the statement is made once, with `bindparam`s: building it costs more than running it.
+    On a hot path, build the statement once (core.database.statements): to build it costs more than to run it (ADR 16).
     """
     session = db.session()
     if _OPEN not in session.info:
@@ -79,9 +79,9 @@ def execute(statement: Executable, parameters: Mapping[str, Any] | None = None) 
 
 
 def execute_alone(statement: Executable, parameters: Mapping[str, Any] | None = None) -> Sequence[Row[Any]]:
-    """Run a writing statement that is a transaction by itself, in one round trip; the rows that it returns.
+    """Run a writing statement that is a transaction by itself, in one round trip, and return its rows.
 
-    For what happens most often; whatever has to be written together with something else needs a transaction.
+    Use it for the most frequent writes. Writes that belong together need a transaction.
     """
     if _is_open():
         raise RuntimeError("a statement of its own inside a transaction: use `execute`")
@@ -89,33 +89,33 @@ def execute_alone(statement: Executable, parameters: Mapping[str, Any] | None = 
 
 
 def fetch_all(statement: Executable, parameters: Mapping[str, Any] | None = None) -> Sequence[Row[Any]]:
-    """All rows: of the open transaction, else by one statement of its own that leaves no connection held."""
+    """Return all rows, read in the open transaction, else by a single statement that keeps no connection."""
     if _is_open():
         return db.session().connection().execute(statement, parameters).all()
     return _run_alone(statement, parameters)
 
 
 def fetch_one(statement: Executable, parameters: Mapping[str, Any] | None = None) -> Row[Any] | None:
-    """The one row, or None."""
+    """Return the first row, or None."""
     rows = fetch_all(statement, parameters)
     return rows[0] if rows else None
 
 
 def upsert(model: type[Base]) -> Any:
-    """An INSERT that knows ON CONFLICT, for the database in use. It is compiled each time: on a hot path use `text`."""
+    """Return an INSERT that knows ON CONFLICT. SQLAlchemy compiles it at each run: on a hot path, use `text`."""
     return (postgresql.insert if db.engine.dialect.name == "postgresql" else sqlite.insert)(model)
 
 
 def assert_no_transaction() -> None:
-    """Guard a call to a provider: it must not be made while a transaction holds a connection."""
+    """Raise RuntimeError inside a transaction: a call to a provider must not hold a connection."""
     if _is_open():
         raise RuntimeError("a provider is called inside a transaction: reserve, commit, call, record")
 
 
 def wait_for_turn(name: str) -> None:
-    """Queue behind whoever said the same name in a transaction that is still open. SQLite queues all writers anyway.
+    """Wait for the open transactions that called this with the same name. SQLite queues all writers anyway.
 
-    Say it before the transaction touches a row: so all wait in one order, and nobody for each other.
+    Call it before the transaction locks a row: then all wait in one order, which avoids a deadlock.
     """
     if db.engine.dialect.name == "postgresql":
         key = int.from_bytes(hashlib.sha256(name.encode()).digest()[:8], signed=True)
@@ -123,7 +123,7 @@ def wait_for_turn(name: str) -> None:
 
 
 def violated_constraint(error: IntegrityError) -> str | None:
-    """The name of the unique constraint or index that `error` tells of, on either database."""
+    """Return the name of the violated unique constraint or index, on either database."""
     diagnostics = getattr(error.orig, "diag", None)
     if diagnostics is not None:
         return str(diagnostics.constraint_name)
@@ -138,14 +138,14 @@ def violated_constraint(error: IntegrityError) -> str | None:
 
 
 def _is_open() -> bool:
-    """Whether a transaction is open here; asking makes no session where there is none."""
+    """Whether a transaction is open in this thread. The check does not create a session."""
     return db.session.registry.has() and _OPEN in db.session().info
 
 
 def _run_alone(statement: Executable, parameters: Mapping[str, Any] | None) -> Sequence[Row[Any]]:
     with _for_single_statements(db.engine).connect() as connection:
         if connection.dialect.name == "postgresql":
-            # Not by SQLAlchemy's isolation level: to end that, psycopg2 asks the server once more.
+            # Not by SQLAlchemy's isolation level: to reset that, psycopg2 asks the server once more.
             driver_connection: Any = connection.connection.dbapi_connection
             driver_connection.autocommit = True
         return connection.execute(statement, parameters).all()
@@ -153,13 +153,13 @@ def _run_alone(statement: Executable, parameters: Mapping[str, Any] | None) -> S
 
 @lru_cache(maxsize=64)
 def _for_single_statements(engine: Engine) -> Engine:
-    """No BEGIN and no end around a single statement: one round trip on PostgreSQL, and no lock for a read on SQLite."""
+    """Return an engine that sends no BEGIN: one round trip on PostgreSQL, and no lock for a read on SQLite."""
     return engine.execution_options(**{_SINGLE: True})
 
 
 @event.listens_for(Engine, "connect")
 def _prepare_sqlite(connection: Any, _: ConnectionPoolEntry) -> None:
-    """Own the transactions (the driver's are half automatic), wait for locks, keep foreign keys, use a WAL."""
+    """Leave transactions to us (the driver's are half automatic), wait for locks, enforce foreign keys, use a WAL."""
     if type(connection).__module__.split(".")[0] != "sqlite3":
         return
     connection.isolation_level = None
@@ -173,7 +173,7 @@ def _prepare_sqlite(connection: Any, _: ConnectionPoolEntry) -> None:
 
 
 def init_engine(app: Flask) -> None:
-    """Have SQLite begin its transactions; PostgreSQL's driver does. A listener would make every statement slower."""
+    """Begin the transactions of SQLite. PostgreSQL's driver does so, and a listener would slow its statements down."""
     with app.app_context():
         if db.engine.dialect.name == "sqlite":
             event.listen(db.engine, "begin", _begin_on_sqlite)
@@ -186,6 +186,7 @@ def _begin_on_sqlite(connection: Connection) -> None:
 
 @event.listens_for(Pool, "reset")
 def _end_single_statements(driver_connection: Any, _: ConnectionPoolEntry, __: PoolResetState) -> None:
-    """Whoever has the connection next may want a transaction; SQLite's says a number here, and is left alone."""
+    """End autocommit, because the next user of the connection may want a transaction."""
+    # SQLite's driver has a number here, which is not True.
     if getattr(driver_connection, "autocommit", None) is True:
         driver_connection.autocommit = False

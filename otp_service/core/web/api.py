@@ -1,4 +1,4 @@
-"""The decorator that states a route's contract beside the route, keeps it, and lets the OpenAPI document tell it."""
+"""The decorator that declares the contract of a route, enforces it, and feeds the OpenAPI document."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -19,9 +19,9 @@ EMPTY = 204
 
 @dataclass(frozen=True, slots=True)
 class Contract:
-    """What a route takes and gives. `errors` are the statuses it may answer beside the ones that any route may.
+    """What a route takes and returns. `errors` are its own error statuses, besides those that any route may have.
 
-    `others` are statuses whose answers are no errors in our form, and the schemas of those answers.
+    `others` are statuses whose responses are not errors in our form, with the schemas of these responses.
     """
 
     body: marshmallow.Schema | None
@@ -45,9 +45,9 @@ def api(  # noqa: PLR0913 - a contract has as many parts as it has
     personal: bool = True,
     may_be_empty: bool = False,
 ) -> Callable[[View], View]:
-    """Load the body by `body`, or the query by `query`, for the view's first argument; dump what it returns by `out`.
+    """Load the body with `body`, or the query with `query`, into the first argument; dump the result with `out`.
 
-    `personal` answers carry `Cache-Control: no-store`. With `may_be_empty`, None is answered without a body.
+    `personal` responses carry `Cache-Control: no-store`. With `may_be_empty`, None becomes a response without a body.
     The schemas are made once, at import.
     """
     made = {other: schema() for other, schema in others.items()}
@@ -60,7 +60,7 @@ def api(  # noqa: PLR0913 - a contract has as many parts as it has
                 args = (load(contract.body, read_json_object()), *args)
             if contract.query is not None:
                 args = (load(contract.query, request.args.to_dict()), *args)
-            return _answer(contract, view(*args, **kwargs))
+            return _respond(contract, view(*args, **kwargs))
 
         wrapped.contract = contract  # type: ignore[attr-defined]
         return wrapped
@@ -72,12 +72,12 @@ def _make(schema: type[marshmallow.Schema] | None) -> marshmallow.Schema | None:
     return schema() if schema else None
 
 
-def _answer(contract: Contract, result: Any) -> Response:
+def _respond(contract: Contract, result: Any) -> Response:
     if isinstance(result, Response):
         return result
     if contract.out is None or (contract.may_be_empty and result is None):
         response = Response(status=contract.status if contract.out else EMPTY)
-        del response.headers["Content-Type"]  # of nothing
+        del response.headers["Content-Type"]  # there is no content
     else:
         response = Response(
             orjson.dumps(contract.out.dump(result)), status=contract.status, mimetype="application/json"

@@ -1,4 +1,4 @@
-"""Gives answers that nobody may tell apart the same time, whatever was done for them."""
+"""Gives the same time to responses that must be indistinguishable, whatever was done for them."""
 
 import threading
 import time
@@ -10,7 +10,7 @@ from otp_service.core.services import services
 
 
 class EvenTiming:
-    """Holds answers back until a fixed time after their request; a few at a time, since each keeps a thread."""
+    """Holds responses back until a fixed time after the request; a few at a time, because each occupies a thread."""
 
     def __init__(self, *, seconds: float, places: int) -> None:
         self._seconds = seconds
@@ -18,10 +18,10 @@ class EvenTiming:
 
     @contextmanager
     def even(self) -> Iterator[None]:
-        """Let nothing, answer or error, leave the block before its time. Raises SlotsBusy before anything is done."""
+        """Let no response and no error leave the block before its time. Raises SlotsBusy before the block runs."""
         if not self._places.acquire(blocking=False):
             raise SlotsBusy
-        due = time.monotonic() + self._seconds  # real time, whatever a clock set by hand says
+        due = time.monotonic() + self._seconds  # real time, even if a test moves the clock
         try:
             yield
         finally:
@@ -30,5 +30,5 @@ class EvenTiming:
 
 
 def even_timing() -> EvenTiming:
-    """Return the running application's."""
+    """Return the even timing of the running application."""
     return services().even_timing

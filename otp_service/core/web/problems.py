@@ -1,4 +1,4 @@
-"""Renders every error, ours and the framework's, in one of two formats: our JSON or RFC 9457 problem details."""
+"""Renders every error, ours and the framework's, as our JSON or as RFC 9457 problem details (ADR 2)."""
 
 import logging
 import sqlite3
@@ -30,14 +30,14 @@ _OVERTAKEN_ON_POSTGRESQL = ("23503", "23505")  # foreign_key_violation, unique_v
 
 
 class EndpointNotFound(NotFound):
-    """No route has this path."""
+    """404: no route has this path."""
 
     code = "endpoint_not_found"
     title = "API endpoint not found"
 
 
 class HttpError(ServiceError):
-    """An error that the framework raised, in our terms."""
+    """An error that the framework raised, as one of ours."""
 
     def __init__(self, error: HTTPException) -> None:
         status = error.code or 500
@@ -49,13 +49,13 @@ class HttpError(ServiceError):
 
 
 class DatabaseUnavailable(Unavailable):
-    """The database is away or too busy; nothing was changed."""
+    """503: the database is away or too busy. The transaction was rolled back."""
 
     code = "database_unavailable"
 
 
 def register_error_handlers(app: Flask) -> None:
-    """Every error leaves through `render`."""
+    """Render every error with `render`."""
     app.register_error_handler(ServiceError, render)
     app.register_error_handler(RateLimitExceeded, _render_rate_limit)
     app.register_error_handler(HTTPException, _render_http)
@@ -65,7 +65,7 @@ def register_error_handlers(app: Flask) -> None:
 
 
 def render(error: ServiceError) -> Response:
-    """The answer to an error. `application/problem+json` is spoken to those who ask for it."""
+    """Return the response to an error, as `application/problem+json` if the client asks for it."""
     wants_problem = _wants_problem()
     body = _problem(error) if wants_problem else _envelope(error)
     response = Response(
@@ -78,7 +78,7 @@ def render(error: ServiceError) -> Response:
 
 
 def _wants_problem() -> bool:
-    """Whether the client names problem details, and likes plain JSON no better (RFC 9110, section 12.5.1)."""
+    """Whether the client names problem details, and prefers plain JSON no more (RFC 9110, section 12.5.1)."""
     named = {kind.partition(";")[0].strip().lower(): quality for kind, quality in request.accept_mimetypes}
     return named.get(PROBLEM_TYPE, 0) > 0 and named[PROBLEM_TYPE] >= named.get("application/json", 0)
 
@@ -117,14 +117,14 @@ def _render_rate_limit(error: RateLimitExceeded) -> Response:
 
 def _render_http(error: HTTPException) -> Response:
     if error.response is not None and isinstance(error.response, Response):
-        return error.response  # an answer that a view chose to raise, a redirect for instance
+        return error.response  # a response that a view chose to raise, such as a redirect
     return render(EndpointNotFound() if error.code == NotFound.status_code else HttpError(error))
 
 
 def _render_database(error: Exception) -> Response:
-    """Faults of the statement are ours (500); a database that is away, restarting or too busy is 503.
+    """Render a faulty statement as 500, and a database that is away, restarting or too busy as 503.
 
-    So is a row that went or came between two statements, an account just deleted for instance: nothing was changed.
+    A row that another request deleted or inserted between two statements is 503, too: the next try sees what is so.
     """
     if not (_is_overtaken(error) if isinstance(error, IntegrityError) else _is_away(error)):
         return _render_unexpected(error)
@@ -133,7 +133,7 @@ def _render_database(error: Exception) -> Response:
 
 
 def _is_overtaken(error: IntegrityError) -> bool:
-    """Whether a key is missing or there twice: the next try sees what is so."""
+    """Whether a foreign key is missing, or a unique one exists twice."""
     code = getattr(error.orig, "pgcode", None) or getattr(error.orig, "sqlite_errorcode", None)
     return code in {
         *_OVERTAKEN_ON_POSTGRESQL,
@@ -144,7 +144,7 @@ def _is_overtaken(error: IntegrityError) -> bool:
 
 
 def _is_away(error: Exception) -> bool:
-    """SQLite's driver has one class for a wrong statement and a locked file; their codes differ."""
+    """SQLite's driver has one class for a faulty statement and for a locked file; only the codes differ."""
     if getattr(getattr(error, "orig", None), "sqlite_errorcode", None) == sqlite3.SQLITE_ERROR:
         return False
     lost = isinstance(error, DBAPIError) and error.connection_invalidated

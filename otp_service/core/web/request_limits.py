@@ -50,16 +50,16 @@ class LimitStore:
         self._retry_at = 0.0
 
     def call(self, ask: Callable[[Storage], T]) -> T:
-        """Return the answer of the shared store, or of memory while that is away. Raises no error of its own."""
+        """Return the result from the shared store, or from memory while that is away. Raises no error."""
         if self.shared is None or not self._may_try():
             return self._ask_memory(ask)
         try:
-            answer = ask(self.shared)
+            result = ask(self.shared)
         except Exception as error:  # noqa: BLE001 - whatever a client of Redis may raise, the request goes on
             self._record_loss(error)
             return self._ask_memory(ask)
         self._record_return()
-        return answer
+        return result
 
     def _ask_memory(self, ask: Callable[[Storage], T]) -> T:
         # One at a time: the library's memory loses what two threads count in the first moment of a window.
@@ -114,7 +114,7 @@ class CurrentStore(Storage):
         return services().limit_store.call(lambda storage: storage.get_expiry(key))
 
     def check(self) -> bool:
-        """Whether the shared store, if there is one, answers now."""
+        """Whether the shared store, if there is one, responds now."""
         shared = services().limit_store.shared
         return shared is None or shared.check()
 

@@ -1,7 +1,7 @@
-"""Gives a request a few seconds to arrive in full: a client that drips bytes must not hold a thread for longer.
+"""Gives a request a few seconds to arrive in full: a client that sends byte by byte must not hold a thread (ADR 9).
 
-Whoever serves watches a connection from the first byte on; reading the body ends the watch. What is late loses the
-reading side of its connection, so that the thread that waits for the next byte finds the end instead.
+The server watches a connection from its first byte on, and reading the body ends the watch. A late connection loses
+its reading side, so that the thread that waits for the next byte finds the end of the stream.
 """
 
 import socket
@@ -18,25 +18,25 @@ _current = threading.local()
 
 @dataclass(slots=True)
 class _Watched:
-    """A connection whose request is arriving; `connection` is None once it has."""
+    """A connection whose request is arriving; `connection` is None once it has arrived."""
 
     connection: socket.socket | None
     due: float
 
 
 class Watch:
-    """One thread looks after all connections of a process. It starts with the first: this may be made before a fork."""
+    """One thread watches all connections of a process. It starts with the first, so make a Watch before the fork."""
 
     def __init__(self, seconds: float) -> None:
         self._seconds = seconds
-        self._watched: deque[_Watched] = deque()  # in order, since all have the same time
+        self._watched: deque[_Watched] = deque()  # in order of due times, because all have the same number of seconds
         self._lock = threading.Lock()
         self._has_work = threading.Event()
         self._thread: threading.Thread | None = None
 
     @contextmanager
     def over(self, connection: socket.socket) -> Iterator[None]:
-        """Bound the time in which the request of this thread arrives."""
+        """Limit the time in which the request of this thread arrives."""
         watched = _Watched(connection, time.monotonic() + self._seconds)
         _current.watched = watched
         self._watched.append(watched)
@@ -66,7 +66,7 @@ class Watch:
 
 
 def is_complete() -> None:
-    """The request of this thread has arrived: from now on its time is its own."""
+    """End the watch over this thread: its request has arrived."""
     watched: _Watched | None = getattr(_current, "watched", None)
     if watched is not None:
         watched.connection = None
@@ -75,5 +75,5 @@ def is_complete() -> None:
 def _cut(late: _Watched) -> None:
     connection = late.connection
     if connection is not None:
-        with suppress(OSError):  # closed at this moment
+        with suppress(OSError):  # it was closed at this moment
             connection.shutdown(socket.SHUT_RD)
