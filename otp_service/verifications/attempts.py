@@ -49,7 +49,9 @@ def count(verification: Snapshot, tried: Try, *, now: datetime) -> Attempt:
     Raises OtpInvalid, TooManyAttempts, and what Owner.take_try raises. A code that was tried before without a response
     is the same guess, and is not counted again. One that is known to be wrong is counted, and not reported again.
     """
+    # Committed before the provider sees the code: parallel guesses, and tries whose process dies, count too (ADR 7).
     with transaction():
+        # The owner before the verification, as in every transaction that locks both: this avoids a deadlock (ADR 4).
         if not tried.owner.hold():
             raise OtpInvalid  # deleted at this moment
         records.lock(verification.id)
@@ -62,6 +64,7 @@ def count(verification: Snapshot, tried: Try, *, now: datetime) -> Attempt:
         _count_on_code(verification, now)
         tried.owner.take_try(tried.asker, client=tried.client, now=now)
     if not is_new:
+        # Known to be wrong: counted, so that trying it again is no way around the limit, and not reported (ADR 4).
         _close_if_used_up(verification.id, now)
         raise OtpInvalid
     return attempt

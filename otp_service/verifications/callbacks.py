@@ -1,6 +1,6 @@
 """Takes the provider's signed events: whether an event is authentic and new, and what it changes (ADR 14).
 
-The question before a start gets a response: only a code that this service has just reserved goes out. The news after it
+The question before a start gets a response: only a code that this service has just reserved goes out. An event after it
 may end a code that no longer works, and bring its delivery and its price. An event verifies no phone: a code counts as
 right only for the request that reported it. The sweep asks for what no event brought.
 """

@@ -1,1 +1,1 @@
-"""What providers tell us of their own accord."""
+"""The routes for events that providers send on their own."""

@@ -1,4 +1,4 @@
-"""The addresses that providers post events to."""
+"""The routes that providers send events to."""
 
 from typing import Any
 
@@ -19,7 +19,7 @@ bp = Blueprint("webhooks", __name__)
 @request_limits.refused_only
 @api(out=ReplyOut, may_be_empty=True, errors=(400, 401, 413, 415))
 def verification_event() -> dict[str, Any] | None:
-    """Take an event that Sinch has signed: the question before a start, the news after it."""
+    """Receive a signed event from Sinch: the question before a start, the result or delivery after it."""
     signed = SignedRequest(
         method=request.method,
         path=request.path,
