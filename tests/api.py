@@ -29,3 +29,8 @@ class Api:
             del options["json"]
         url = path[1:] if path.startswith("//") else f"/api/v1{path}"
         return self.app.test_client().open(url, method=method, headers=headers, **options)
+
+
+def is_refused(response: TestResponse) -> bool:
+    """Whether a token or code got the one answer that tells no reason."""
+    return (response.status_code, (response.json or {}).get("message")) == (401, "Invalid or expired token.")

@@ -256,18 +256,17 @@ def test_what_cannot_be_read_is_one_line(app: Flask, source: str) -> None:
     assert "canary" not in result.stderr
 
 
-def test_of_20_000_lines_the_one_that_is_bad_is_found(app: Flask) -> None:
-    lines = csv_of(*(row(number, createdAt="2020-01-01") for number in range(20_000)))
-    spoiled = lines.replace("p19998@example.com", "P7@Example.COM")
+def test_of_10_002_lines_the_one_that_is_bad_is_found(app: Flask) -> None:
+    lines = csv_of(*(row(number, createdAt="2020-01-01") for number in range(10_002)))
+    spoiled = lines.replace("p10000@example.com", "P7@Example.COM")
     refused = flask_users(app, "import", "-", stdin=spoiled)
     assert (refused.exit_code, stored(app)) == (1, [])
     assert refused.stderr.splitlines()[:-1] == [
         "checked 10,000",
-        "line 20000: email is the same as that of line 9",
-        "checked 20,000",
+        "line 10002: email is the same as that of line 9",
     ]
     accepted = flask_users(app, "import", "-", "--skip-bad", stdin=spoiled)
-    assert accepted.stdout == "Imported 19,999 users; left out 1 bad ones.\n"
-    assert "written 10,000 of 19,999\n" in accepted.stderr
-    assert emails(app) == [f"p{number}@example.com" for number in range(20_000) if number != 19_998]
-    assert json.dumps([event.facts["imported"] for event in events(app)]) == "[19999]"
+    assert accepted.stdout == "Imported 10,001 users; left out 1 bad ones.\n"
+    assert "written 10,000 of 10,001\n" in accepted.stderr
+    assert emails(app) == [f"p{number}@example.com" for number in range(10_002) if number != 10_000]
+    assert json.dumps([event.facts["imported"] for event in events(app)]) == "[10001]"

@@ -7,6 +7,7 @@ import os
 from dataclasses import dataclass, field
 from typing import Any
 
+import pytest
 from flask import Flask
 from hypothesis import HealthCheck, Phase, settings
 from hypothesis import strategies as st
@@ -287,6 +288,7 @@ class LifeOfNumbers(RuleBasedStateMachine):
             pending.is_dead |= pending.soul is soul
 
 
+@pytest.mark.chaos
 def test_numbers_have_one_owner_and_nothing_passes_between_accounts(
     make_app: MakeApp, sinch: Simulator, time: Time, database_url: str
 ) -> None:

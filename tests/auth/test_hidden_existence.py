@@ -12,11 +12,12 @@ from otp_service.core.web.even_timing import EvenTiming
 from otp_service.factors.phone.factor import RISK
 from otp_service.simulator import Simulator
 from tests.api import Api
-from tests.conftest import MakeApp, Time
+from tests.conftest import MakeApp, Time, finish
 from tests.environments import give
 from tests.factories import Person, code_on_phone, log_in, make_person, new_details, wrong_code
 from tests.parallel import at_once
-from tests.recovery.resets import events_of, finish, messages_to, told
+from tests.recovery.resets import messages_to, told
+from tests.trail import events_of
 
 pytestmark = pytest.mark.one_database
 
@@ -45,7 +46,7 @@ def ask(api: Api, body: dict[str, str]) -> tuple[int, dict[str, Any]]:
     return answer
 
 
-def verify(api: Api, body: dict[str, str], code: str) -> tuple[int, dict[str, Any]]:
+def try_code(api: Api, body: dict[str, str], code: str) -> tuple[int, dict[str, Any]]:
     return told(api.post("/auth/verify-otp", {**body, "otpCode": code}))
 
 
@@ -114,7 +115,7 @@ def test_the_holder_of_a_challenge_is_told_as_ever(app: Flask, hiding: Api, time
 def test_a_right_code_verifies_the_phone(app: Flask, hiding: Api, sinch: Simulator, name: Names) -> None:
     person = make_person(app)
     ask(hiding, name(person))
-    status, body = verify(hiding, name(person), code_on_phone(sinch, person))
+    status, body = try_code(hiding, name(person), code_on_phone(sinch, person))
     assert (status, body["userId"]) == (200, person.id)
 
 
@@ -126,7 +127,7 @@ def test_wrong_codes_are_answered_alike_until_they_are_too_many(
     ask(hiding, name(person))
     code = code_on_phone(sinch, person)
     answers = [
-        [verify(hiding, name(who), wrong_code(code, number)) for number in range(1, 8)]
+        [try_code(hiding, name(who), wrong_code(code, number)) for number in range(1, 8)]
         for who in (person, idle, NOBODY)
     ]
     for _, body in (answer for tries in answers for answer in tries[5:]):
@@ -143,9 +144,9 @@ def test_a_code_that_is_used_up_by_another_name_looks_like_a_wrong_one(
     ask(hiding, {"email": person.email})
     code = code_on_phone(sinch, person)
     for number in range(1, 6):
-        verify(hiding, {"email": person.email}, wrong_code(code, number))
-    by_number = verify(hiding, {"phoneNumber": person.phone_number}, code)
-    assert by_number == verify(hiding, {"phoneNumber": NOBODY.phone_number}, code)
+        try_code(hiding, {"email": person.email}, wrong_code(code, number))
+    by_number = try_code(hiding, {"phoneNumber": person.phone_number}, code)
+    assert by_number == try_code(hiding, {"phoneNumber": NOBODY.phone_number}, code)
     assert by_number[0] == 401
 
 
@@ -154,10 +155,10 @@ def test_a_new_code_opens_the_tries_anew(app: Flask, hiding: Api, sinch: Simulat
     body = {"email": person.email}
     ask(hiding, body)
     for number in range(1, 7):
-        verify(hiding, body, wrong_code(code_on_phone(sinch, person), number))
+        try_code(hiding, body, wrong_code(code_on_phone(sinch, person), number))
     time.advance(120)
     ask(hiding, body)
-    assert verify(hiding, body, code_on_phone(sinch, person))[0] == 200
+    assert try_code(hiding, body, code_on_phone(sinch, person))[0] == 200
 
 
 def test_when_the_provider_is_away_no_try_is_spent(app: Flask, hiding: Api, sinch: Simulator) -> None:
@@ -165,9 +166,9 @@ def test_when_the_provider_is_away_no_try_is_spent(app: Flask, hiding: Api, sinc
     ask(hiding, {"email": person.email})
     code = code_on_phone(sinch, person)
     sinch.set_fault("status", "report", status_code=429, phase="before")
-    assert [verify(hiding, {"email": person.email}, code)[0] for _ in range(7)] == [503] * 7
+    assert [try_code(hiding, {"email": person.email}, code)[0] for _ in range(7)] == [503] * 7
     sinch.clear_faults()
-    assert verify(hiding, {"email": person.email}, code)[0] == 200
+    assert try_code(hiding, {"email": person.email}, code)[0] == 200
 
 
 def test_an_account_that_an_operator_locked_looks_like_none(app: Flask, hiding: Api, sinch: Simulator) -> None:
@@ -175,7 +176,7 @@ def test_an_account_that_an_operator_locked_looks_like_none(app: Flask, hiding: 
     with app.app_context():
         users.lock(person.id)
     assert ask(hiding, {"email": person.email}) == (200, SENT)
-    assert verify(hiding, {"email": person.email}, "1234") == verify(hiding, {"email": NOBODY.email}, "1234")
+    assert try_code(hiding, {"email": person.email}, "1234") == try_code(hiding, {"email": NOBODY.email}, "1234")
     assert sinch.calls == []
 
 

@@ -8,20 +8,10 @@ from flask import Flask
 
 from otp_service.simulator import Simulator
 from tests.api import Api
+from tests.codes import new_code, verify
 from tests.conftest import MakeApp, Time
 from tests.factories import Person, code_on_phone, log_in, make_person, sign_in, wrong_code
 from tests.parallel import at_once, race
-
-
-def request_code(api: Api, sinch: Simulator, person: Person) -> str:
-    response = api.post("/auth/request-otp", {"email": person.email})
-    assert response.status_code == 200, response.json
-    return code_on_phone(sinch, person)
-
-
-def verify(api: Api, person: Person, code: str) -> tuple[int, str]:
-    body = api.post("/auth/verify-otp", {"email": person.email, "otpCode": code}).json
-    return body.get("statusCode", 200), body.get("code", "")
 
 
 def test_challenge_and_code_together_give_tokens(app: Flask, api: Api, sinch: Simulator) -> None:
@@ -55,7 +45,7 @@ def test_with_an_address_alone_the_phone_is_verified_without_tokens(
     if sender == "login":
         log_in(api, person)
     else:
-        request_code(api, sinch, person)
+        new_code(api, sinch, person)
     response = api.post(
         "/auth/verify-otp", {"phoneNumber": person.phone_number, "otpCode": code_on_phone(sinch, person)}
     )
@@ -67,7 +57,7 @@ def test_with_an_address_alone_the_phone_is_verified_without_tokens(
 
 def test_a_code_works_only_once(app: Flask, api: Api, sinch: Simulator) -> None:
     person = make_person(app)
-    code = request_code(api, sinch, person)
+    code = new_code(api, sinch, person)
     assert verify(api, person, code) == (200, "")
     assert verify(api, person, code) == (401, "otp_invalid")
 
@@ -103,21 +93,21 @@ def test_a_challenge_opens_no_other_route(app: Flask, api: Api) -> None:
 
 def test_an_expired_code_is_refused(app: Flask, api: Api, sinch: Simulator, time: Time) -> None:
     person = make_person(app)
-    code = request_code(api, sinch, person)
+    code = new_code(api, sinch, person)
     time.advance(301)
     assert verify(api, person, code) == (401, "otp_invalid")
 
 
 def test_a_code_works_until_its_last_second(app: Flask, api: Api, sinch: Simulator, time: Time) -> None:
     person = make_person(app)
-    code = request_code(api, sinch, person)
+    code = new_code(api, sinch, person)
     time.advance(290)
     assert verify(api, person, code) == (200, "")
 
 
 def test_five_wrong_codes_kill_a_code(app: Flask, api: Api, sinch: Simulator) -> None:
     person = make_person(app)
-    code = request_code(api, sinch, person)
+    code = new_code(api, sinch, person)
     answers = [verify(api, person, wrong_code(code, number)) for number in range(1, 6)]
     assert answers == [(401, "otp_invalid")] * 5
     assert verify(api, person, code) == (429, "too_many_attempts")
@@ -127,7 +117,7 @@ def test_the_same_wrong_code_counts_each_time_and_reaches_the_provider_once(
     app: Flask, api: Api, sinch: Simulator
 ) -> None:
     person = make_person(app)
-    wrong = wrong_code(request_code(api, sinch, person))
+    wrong = wrong_code(new_code(api, sinch, person))
     assert [verify(api, person, wrong)[0] for _ in range(6)] == [401] * 5 + [429]
     assert sinch.count("report") == 1
 
@@ -137,13 +127,13 @@ def test_a_new_code_does_not_reset_the_accounts_count(
 ) -> None:
     api, person = Api(make_app(OTP_COOLDOWN="0")), make_person(app)
     for _ in range(3):
-        code = request_code(api, sinch, person)
+        code = new_code(api, sinch, person)
         for number in range(1, 6):
             assert verify(api, person, wrong_code(code, number)) == (401, "otp_invalid")
-    code = request_code(api, sinch, person)
+    code = new_code(api, sinch, person)
     assert verify(api, person, code) == (429, "too_many_attempts")
     time.advance(3_600)
-    assert verify(api, person, request_code(api, sinch, person)) == (200, "")
+    assert verify(api, person, new_code(api, sinch, person)) == (200, "")
 
 
 @race
@@ -161,7 +151,7 @@ def test_of_50_parallel_wrong_codes_at_most_five_reach_the_provider(
     app: Flask, api: Api, sinch: Simulator, round_number: int
 ) -> None:
     person = make_person(app)
-    code = request_code(api, sinch, person)
+    code = new_code(api, sinch, person)
     answers = at_once(50, lambda number: verify(api, person, wrong_code(code, number + 1))[0])
     assert sinch.count("report") <= 5
     assert set(answers) <= {401, 429, 503}
@@ -197,7 +187,7 @@ def attempts_of(app: Flask, person: Person) -> int:
 )
 def test_what_is_no_code_is_400_and_reaches_no_provider(app: Flask, api: Api, sinch: Simulator, code: Any) -> None:
     person = make_person(app)
-    request_code(api, sinch, person)
+    new_code(api, sinch, person)
     response = api.post("/auth/verify-otp", {"email": person.email, "otpCode": code})
     assert (response.status_code, response.json["errors"][0]["field"]) == (400, "otpCode")
     assert sinch.count("report") == 0
@@ -215,7 +205,7 @@ def test_without_a_live_code_every_code_is_wrong(app: Flask, api: Api) -> None:
 @pytest.mark.parametrize("kind", ["reset", "garbage", "half_body"])
 def test_a_right_code_whose_verdict_got_lost_is_granted(app: Flask, api: Api, sinch: Simulator, kind: str) -> None:
     person = make_person(app)
-    code = request_code(api, sinch, person)
+    code = new_code(api, sinch, person)
     sinch.set_fault(kind, "report", times=1, phase="after")
     assert verify(api, person, code) == (200, "")
 
@@ -224,7 +214,7 @@ def test_a_right_code_is_granted_on_the_next_try_when_the_provider_was_away(
     app: Flask, api: Api, sinch: Simulator
 ) -> None:
     person = make_person(app)
-    code = request_code(api, sinch, person)
+    code = new_code(api, sinch, person)
     sinch.set_fault("reset", "any", phase="after")
     assert [verify(api, person, code)[0] for _ in range(4)] == [503] * 4
     sinch.clear_faults()
@@ -235,7 +225,7 @@ def test_a_right_code_is_granted_on_the_next_try_when_the_provider_was_away(
 
 def test_a_code_that_the_provider_never_saw_costs_no_attempt(app: Flask, api: Api, sinch: Simulator) -> None:
     person = make_person(app)
-    code = request_code(api, sinch, person)
+    code = new_code(api, sinch, person)
     sinch.set_fault("status", "report", status_code=429, phase="before")
     for number in range(1, 8):
         assert verify(api, person, wrong_code(code, number)) == (503, "provider_unavailable")
@@ -247,6 +237,6 @@ def test_a_verified_phone_is_remembered(app: Flask, api: Api, sinch: Simulator) 
     from otp_service.accounts import users
 
     person = make_person(app)
-    verify(api, person, request_code(api, sinch, person))
+    verify(api, person, new_code(api, sinch, person))
     with app.app_context():
         assert users.get(person.id).is_verified

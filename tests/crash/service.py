@@ -3,11 +3,14 @@
 import os
 import signal
 import time
+from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, Self
 
 import requests
 
+from tests.factories import Person
 from tests.processes import ROOT, Place, Program
 from tests.servers import free_port
 from tests.waiting import PATIENCE_SECONDS, wait_until
@@ -73,6 +76,20 @@ class Service:
         """Call the API."""
         return requests.post(f"{self.url}/api/v1{path}", json=body, timeout=PATIENCE_SECONDS)
 
+    def request_code(self, person: Person) -> int:
+        """Ask for a code; the status of the response."""
+        return self.post("/auth/request-otp", {"email": person.email}).status_code
+
+    def verify(self, person: Person, code: str) -> int:
+        """Try a code; the status of the response."""
+        return self.post("/auth/verify-otp", {"email": person.email, "otpCode": code}).status_code
+
     def _workers(self) -> list[int]:
         children = Path(f"/proc/{self._master.pid}/task/{self._master.pid}/children").read_text()
         return [int(pid) for pid in children.split()]
+
+
+def quietly(act: Callable[[], object]) -> None:
+    """Act as a client whose connection breaks, or who waits in vain."""
+    with suppress(requests.RequestException):
+        act()

@@ -4,14 +4,14 @@ import threading
 import time as real_time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import pytest
-import requests
 from flask import Flask
 
 from otp_service.simulator import Simulator
-from tests.crash.service import Service
+from tests.crash.service import Service, quietly
 from tests.factories import Person, code_on_phone, make_person
 from tests.waiting import wait_until
 
@@ -40,7 +40,7 @@ def held_then_killed(service: Service, sinch: Simulator, people: list[Person], a
     """Let each person act until the provider holds the call at that point, then kill the service."""
     sinch.set_fault("stall", act.operation, seconds=600, phase=phase)
     already = sinch.count(act.operation)
-    threads = [threading.Thread(target=quietly, args=(act.of, person)) for person in people]
+    threads = [threading.Thread(target=quietly, args=(partial(act.of, person),)) for person in people]
     for thread in threads:
         thread.start()
     wait_until(lambda: sinch.count(act.operation) == already + PEOPLE)
@@ -52,38 +52,22 @@ def held_then_killed(service: Service, sinch: Simulator, people: list[Person], a
     sinch.clear_faults()
 
 
-def quietly(act: Callable[[Person], object], person: Person) -> None:
-    """The client sees its connection break, or waits in vain."""
-    try:
-        act(person)
-    except requests.RequestException:
-        return
-
-
-def verify(service: Service, person: Person, code: str) -> int:
-    return service.post("/auth/verify-otp", {"email": person.email, "otpCode": code}).status_code
-
-
-def request(service: Service, person: Person) -> int:
-    return service.post("/auth/request-otp", {"email": person.email}).status_code
-
-
 @pytest.mark.parametrize("phase", ["before", "after"])
 def test_killed_while_sending(app: Flask, service: Service, sinch: Simulator, phase: str) -> None:
     everybody: list[Person] = []
-    act = Act("start", lambda person: request(service, person), lambda person: bool(sinch.inbox(person.phone_number)))
+    act = Act("start", service.request_code, lambda person: bool(sinch.inbox(person.phone_number)))
     for _ in range(KILLS):
         people = [make_person(app) for _ in range(PEOPLE)]
         held_then_killed(service, sinch, people, act, phase)
         for person in people:
             wait_until(lambda person=person: sinch.inbox(person.phone_number))
             code = code_on_phone(sinch, person)
-            assert [verify(service, person, code) for _ in range(2)] == [200, 401]
+            assert [service.verify(person, code) for _ in range(2)] == [200, 401]
         everybody += people
 
     real_time.sleep(COOLDOWN_SECONDS)
 
-    assert [request(service, person) for person in everybody] == [200] * PEOPLE * KILLS
+    assert [service.request_code(person) for person in everybody] == [200] * PEOPLE * KILLS
 
 
 @pytest.mark.parametrize("phase", ["before", "after"])
@@ -93,33 +77,33 @@ def test_killed_while_checking(app: Flask, service: Service, sinch: Simulator, p
     def is_verified(person: Person) -> bool:
         return [line.status for line in sinch.invoice() if line.to == person.phone_number] == ["SUCCESSFUL"]
 
-    act = Act("report", lambda person: verify(service, person, codes[person]), is_verified)
+    act = Act("report", lambda person: service.verify(person, codes[person]), is_verified)
     for _ in range(KILLS):
         people = [make_person(app) for _ in range(PEOPLE)]
-        assert [request(service, person) for person in people] == [200] * PEOPLE
+        assert [service.request_code(person) for person in people] == [200] * PEOPLE
         codes |= {person: code_on_phone(sinch, person) for person in people}
         held_then_killed(service, sinch, people, act, phase)
         for person in people:
-            assert [verify(service, person, codes[person]) for _ in range(2)] == [200, 401]
+            assert [service.verify(person, codes[person]) for _ in range(2)] == [200, 401]
 
 
 def test_killed_before_the_provider_was_called(app: Flask, service: Service, sinch: Simulator) -> None:
     """The reservation is there, the call never left: after the cooldown at the latest there is a code."""
     person = make_person(app)
     sinch.set_fault("reset", "start", phase="before")
-    request(service, person)
+    service.request_code(person)
     service.kill()
     sinch.clear_faults()
     real_time.sleep(COOLDOWN_SECONDS)
-    assert request(service, person) == 200
-    assert verify(service, person, code_on_phone(sinch, person)) == 200
+    assert service.request_code(person) == 200
+    assert service.verify(person, code_on_phone(sinch, person)) == 200
 
 
 def test_killed_while_registering_and_signing_in(app: Flask, service: Service, sinch: Simulator) -> None:
     """Either there is a whole user or none: the client's next try tells, and the login works."""
     details = {"email": "killed@example.com", "password": "Correct-Horse-7", "phoneNumber": "+14155551999"}
     for pause in (0.0, 0.05, 0.1, 0.2, 0.4):
-        thread = threading.Thread(target=quietly, args=(lambda _: service.post("/auth/register", details), None))
+        thread = threading.Thread(target=quietly, args=(lambda: service.post("/auth/register", details),))
         thread.start()
         real_time.sleep(pause)
         service.kill_worker()

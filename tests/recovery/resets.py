@@ -5,9 +5,9 @@ from typing import Any
 from flask import Flask
 from werkzeug.test import TestResponse
 
-from otp_service.core import background
 from otp_service.simulator import Simulator
 from tests.api import Api
+from tests.conftest import finish
 from tests.factories import Person, code_on_phone
 
 NEW = "Another-Horse-8"
@@ -18,12 +18,6 @@ def ask(api: Api, email: str) -> TestResponse:
     response = api.post("/auth/password-reset", {"email": email})
     finish(api.app)
     return response
-
-
-def finish(app: Flask) -> None:
-    """Wait for what the application left for later."""
-    with app.app_context():
-        assert background.drain()
 
 
 def reset_code(api: Api, sinch: Simulator, person: Person) -> str:
@@ -47,14 +41,6 @@ def told(response: TestResponse) -> tuple[int, dict[str, Any]]:
 def can_sign_in(api: Api, email: str, password: str) -> bool:
     """Whether the password is the right one."""
     return api.post("/auth/login", {"email": email, "password": password}).status_code == 200
-
-
-def events_of(app: Flask, person: Person) -> list[str]:
-    """The names of what happened to the person, newest first."""
-    from otp_service import audit
-
-    with app.app_context():
-        return [event.event for event in audit.events_of(person.id)]
 
 
 def messages_to(app: Flask, email: str) -> list[str]:

@@ -10,7 +10,8 @@ from otp_service.simulator import Simulator
 from tests.api import Api
 from tests.conftest import MakeApp, Time
 from tests.factories import Person, code_on_phone, log_in, make_person
-from tests.recovery.resets import ask, confirm, events_of, told
+from tests.recovery.resets import ask, confirm, told
+from tests.trail import events_of
 
 SAME = {
     "message": "If this address belongs to an account with a verified phone, a code is on its way to that phone.",

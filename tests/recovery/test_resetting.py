@@ -12,7 +12,8 @@ from tests.api import Api
 from tests.conftest import MakeApp, Time
 from tests.factories import PASSWORD, log_in, make_person, sign_in, wrong_code
 from tests.parallel import at_once
-from tests.recovery.resets import NEW, can_sign_in, confirm, events_of, messages_to, reset_code, told
+from tests.recovery.resets import NEW, can_sign_in, confirm, messages_to, reset_code, told
+from tests.trail import events_of
 
 INVALID = (401, "otp_invalid")
 

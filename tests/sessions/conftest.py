@@ -46,6 +46,19 @@ def is_open(api: Api, token: str) -> bool:
     return response.status_code == 200
 
 
+def refresh(api: Api, token: Any) -> tuple[int, dict[str, Any]]:
+    """The status and the body of the response to a refresh."""
+    response = api.post("/auth/refresh", {"refreshToken": token})
+    return response.status_code, dict(response.json or {})
+
+
+def refreshed(api: Api, token: str) -> dict[str, Any]:
+    """The tokens after a refresh, which must be granted."""
+    status, body = refresh(api, token)
+    assert status == 200, body
+    return body
+
+
 @pytest.fixture
 def alice(app: Flask, api: Api, sinch: Simulator) -> SignedIn:
     """A person who just signed in."""

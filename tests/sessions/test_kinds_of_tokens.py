@@ -6,13 +6,12 @@ from dataclasses import dataclass
 
 import pytest
 from flask import Flask
-from werkzeug.test import TestResponse
 
 from otp_service.auth import password_links
 from otp_service.core.crypto.secrets import new_token
 from otp_service.simulator import Simulator
 from tests.accounts.email.letters import token_sent
-from tests.api import Api
+from tests.api import Api, is_refused
 from tests.factories import code_on_phone, log_in, make_person, new_details
 from tests.sessions.conftest import SignedIn
 
@@ -62,11 +61,6 @@ def routes_for_signed_in_people(app: Flask) -> Iterator[tuple[str, str]]:
         if getattr(app.view_functions[rule.endpoint], "needs_token", False):
             path = re.sub(r"<(\w+:)?\w+>", lambda found: UNKNOWN_ID if found[1] == "uuid:" else "1", rule.rule)
             yield from ((method, f"/{path}") for method in (rule.methods or set()) - {"HEAD", "OPTIONS"})
-
-
-def is_refused(response: TestResponse) -> bool:
-    body = response.json or {}
-    return (response.status_code, body.get("message")) == (401, "Invalid or expired token.")
 
 
 @pytest.mark.parametrize("kind", [kind for kind in KINDS if kind != "access"])

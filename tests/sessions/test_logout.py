@@ -3,18 +3,16 @@
 import uuid
 
 from flask import Flask
-from sqlalchemy import select
 
 from otp_service import sessions
 from otp_service.accounts import users
 from otp_service.audit import COMMAND_LINE
-from otp_service.audit.models import AuditEvent
 from otp_service.core import clock
-from otp_service.core.database.transactions import fetch_all
 from otp_service.sessions import Caller
 from tests.api import Api
 from tests.parallel import at_once
 from tests.sessions.conftest import SignedIn, is_open
+from tests.trail import events_of
 
 
 def second_session(app: Flask, alice: SignedIn) -> dict[str, str]:
@@ -65,7 +63,7 @@ def test_of_20_parallel_logouts_each_is_answered_and_one_is_recorded(app: Flask,
     statuses = at_once(20, lambda _: api.post("/auth/logout", token=alice.token).status_code)
     assert set(statuses) <= {204, 401}
     assert 204 in statuses
-    assert events_of(app, alice).count("session.ended") == 1
+    assert events_of(app, alice.person).count("session.ended") == 1
 
 
 def test_a_logout_during_a_refresh_ends_the_session(app: Flask, api: Api, alice: SignedIn) -> None:
@@ -116,14 +114,8 @@ def test_the_token_of_a_deleted_person_is_refused_as_any_bad_token(app: Flask, a
     assert (response.status_code, response.json["message"]) == (401, "Invalid or expired token.")
 
 
-def events_of(app: Flask, alice: SignedIn) -> list[str]:
-    statement = select(AuditEvent.event).where(AuditEvent.user_id == alice.person.id).order_by(AuditEvent.id)
-    with app.app_context():
-        return [row.event for row in fetch_all(statement)]
-
-
 def test_start_and_end_of_a_session_are_recorded_a_refresh_is_not(app: Flask, api: Api, alice: SignedIn) -> None:
     token = api.post("/auth/refresh", {"refreshToken": alice.refresh_token}).json["token"]
     api.post("/auth/logout", token=token)
-    expected = [event for event in events_of(app, alice) if event.startswith("session.")]
-    assert expected == ["session.started", "session.ended"]
+    expected = [event for event in events_of(app, alice.person) if event.startswith("session.")]
+    assert expected == ["session.ended", "session.started"]  # the newest first

@@ -16,13 +16,8 @@ from tests.api import Api
 from tests.conftest import Time
 from tests.factories import Person, make_person, sign_in
 from tests.parallel import at_once
-from tests.sessions.conftest import SignedIn
+from tests.sessions.conftest import SignedIn, refresh
 from tests.sessions.forging import claims_of
-
-
-def refresh(api: Api, token: Any) -> tuple[int, dict[str, Any]]:
-    response = api.post("/auth/refresh", {"refreshToken": token})
-    return response.status_code, dict(response.json or {})
 
 
 def test_a_refresh_gives_new_tokens_of_the_same_session(api: Api, alice: SignedIn) -> None:

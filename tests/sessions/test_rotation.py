@@ -16,18 +16,12 @@ from otp_service.sessions.models import Session
 from tests.api import Api
 from tests.conftest import MakeApp, Time
 from tests.parallel import at_once
-from tests.sessions.conftest import SignedIn
+from tests.sessions.conftest import SignedIn, refreshed
 
 ROUNDS = 10
 TOGETHER = 50
 REUSED = (401, "token_reused")
 INVALID = (401, "invalid_token")
-
-
-def refresh(api: Api, token: str) -> dict[str, Any]:
-    response = api.post("/auth/refresh", {"refreshToken": token})
-    assert response.status_code == 200, response.json
-    return dict(response.json or {})
 
 
 def refusal(api: Api, token: str) -> tuple[int, str]:
@@ -46,30 +40,30 @@ def test_of_50_parallel_refreshes_all_get_one_successor_and_the_family_moves_one
 ) -> None:
     token = alice.refresh_token
     for round_number in range(1, ROUNDS + 1):
-        answers = at_once(TOGETHER, lambda _, token=token: refresh(api, token)["refreshToken"])
+        answers = at_once(TOGETHER, lambda _, token=token: refreshed(api, token)["refreshToken"])
         assert len(set(answers)) == 1
         assert session_of(app, alice).generation == round_number
         token = answers[0]
-    assert refresh(api, token)["sessionId"] == alice.answer["sessionId"]
+    assert refreshed(api, token)["sessionId"] == alice.answer["sessionId"]
 
 
 def test_a_lost_answer_may_be_asked_for_again_within_ten_seconds(api: Api, alice: SignedIn, time: Time) -> None:
-    lost = refresh(api, alice.refresh_token)
+    lost = refreshed(api, alice.refresh_token)
     time.advance(9)
-    again = refresh(api, alice.refresh_token)
+    again = refreshed(api, alice.refresh_token)
     assert again["refreshToken"] == lost["refreshToken"]
     assert again["token"] != lost["token"]
-    assert refresh(api, again["refreshToken"])["refreshToken"] != again["refreshToken"]
+    assert refreshed(api, again["refreshToken"])["refreshToken"] != again["refreshToken"]
 
 
 def test_asking_again_does_not_move_the_family_on(app: Flask, api: Api, alice: SignedIn) -> None:
     for _ in range(5):
-        refresh(api, alice.refresh_token)
+        refreshed(api, alice.refresh_token)
     assert session_of(app, alice).generation == 1
 
 
 def test_a_token_that_comes_again_after_ten_seconds_ends_the_session(api: Api, alice: SignedIn, time: Time) -> None:
-    newest = refresh(api, alice.refresh_token)
+    newest = refreshed(api, alice.refresh_token)
     time.advance(11)
     response = api.post("/auth/refresh", {"refreshToken": alice.refresh_token})
     assert (response.status_code, response.json["code"]) == REUSED
@@ -79,8 +73,8 @@ def test_a_token_that_comes_again_after_ten_seconds_ends_the_session(api: Api, a
 
 
 def test_a_token_whose_successor_was_used_ends_the_session_even_within_ten_seconds(api: Api, alice: SignedIn) -> None:
-    second = refresh(api, alice.refresh_token)
-    third = refresh(api, second["refreshToken"])
+    second = refreshed(api, alice.refresh_token)
+    third = refreshed(api, second["refreshToken"])
     assert refusal(api, alice.refresh_token) == REUSED
     assert refusal(api, third["refreshToken"]) == INVALID
 
@@ -89,19 +83,19 @@ def test_a_token_whose_successor_was_used_ends_the_session_even_within_ten_secon
 def test_any_older_token_of_the_family_ends_the_session(api: Api, alice: SignedIn, age: int) -> None:
     family = [alice.refresh_token]
     for _ in range(6):
-        family.append(refresh(api, family[-1])["refreshToken"])
+        family.append(refreshed(api, family[-1])["refreshToken"])
     assert refusal(api, family[-1 - age]) == REUSED
     assert refusal(api, family[-1]) == INVALID
 
 
 def test_a_second_reuse_is_a_token_of_an_ended_session(api: Api, alice: SignedIn, time: Time) -> None:
-    refresh(api, alice.refresh_token)
+    refreshed(api, alice.refresh_token)
     time.advance(60)
     assert [refusal(api, alice.refresh_token) for _ in range(2)] == [REUSED, INVALID]
 
 
 def test_a_reuse_is_recorded_once_however_many_come(app: Flask, api: Api, alice: SignedIn, time: Time) -> None:
-    refresh(api, alice.refresh_token)
+    refreshed(api, alice.refresh_token)
     time.advance(60)
     answers = at_once(20, lambda _: refusal(api, alice.refresh_token))
     assert set(answers) <= {REUSED, INVALID}
@@ -111,14 +105,14 @@ def test_a_reuse_is_recorded_once_however_many_come(app: Flask, api: Api, alice:
 
 
 def test_a_reuse_ends_no_other_session(api: Api, alice: SignedIn, bob: SignedIn, time: Time) -> None:
-    refresh(api, alice.refresh_token)
+    refreshed(api, alice.refresh_token)
     time.advance(60)
     assert refusal(api, alice.refresh_token) == REUSED
-    assert refresh(api, bob.refresh_token)["sessionId"] == bob.answer["sessionId"]
+    assert refreshed(api, bob.refresh_token)["sessionId"] == bob.answer["sessionId"]
 
 
 def test_a_refresh_while_a_copy_is_used_ends_the_session(app: Flask, api: Api, alice: SignedIn, time: Time) -> None:
-    newest = refresh(api, alice.refresh_token)["refreshToken"]
+    newest = refreshed(api, alice.refresh_token)["refreshToken"]
     time.advance(60)
     at_once(2, lambda number: refusal(api, (alice.refresh_token, newest)[number]))
     assert session_of(app, alice).ended_at is not None
@@ -126,7 +120,7 @@ def test_a_refresh_while_a_copy_is_used_ends_the_session(app: Flask, api: Api, a
 
 @pytest.mark.parametrize("change", ["first", "generation", "mac", "no mac", "leading zero", "longer", "empty mac"])
 def test_an_altered_successor_is_unknown_and_ends_no_session(api: Api, alice: SignedIn, change: str) -> None:
-    token = refresh(api, alice.refresh_token)["refreshToken"]
+    token = refreshed(api, alice.refresh_token)["refreshToken"]
     first, generation, mac = token.split(".")
     altered = {
         "first": f"rt_{first[:2:-1]}.{generation}.{mac}",
@@ -138,7 +132,7 @@ def test_an_altered_successor_is_unknown_and_ends_no_session(api: Api, alice: Si
         "empty mac": f"{first}.{generation}.",
     }[change]
     assert refusal(api, altered) == INVALID
-    refresh(api, token)
+    refreshed(api, token)
 
 
 def test_the_generation_after_the_live_one_cannot_be_guessed(app: Flask, api: Api, alice: SignedIn) -> None:
@@ -149,22 +143,22 @@ def test_the_generation_after_the_live_one_cannot_be_guessed(app: Flask, api: Ap
 
 
 def test_a_token_from_the_future_of_a_restored_database_is_invalid(app: Flask, api: Api, alice: SignedIn) -> None:
-    newest = refresh(api, refresh(api, alice.refresh_token)["refreshToken"])["refreshToken"]
+    newest = refreshed(api, refreshed(api, alice.refresh_token)["refreshToken"])["refreshToken"]
     with app.app_context(), transaction():
         execute(update(Session).values(generation=0))
     assert refusal(api, newest) == INVALID
-    refresh(api, alice.refresh_token)
+    refreshed(api, alice.refresh_token)
 
 
 def test_after_a_change_of_keys_the_old_tokens_are_good_for_one_more_refresh(
     app: Flask, make_app: MakeApp, api: Api, alice: SignedIn
 ) -> None:
-    token = refresh(api, alice.refresh_token)["refreshToken"]
+    token = refreshed(api, alice.refresh_token)["refreshToken"]
     old = services_of(app).settings.encryption_keys[0]
     new = Api(make_app(ENCRYPTION_KEY=f"{encoded(bytes(range(100, 132)))},{encoded(old)}"))
-    moved = refresh(new, token)["refreshToken"]
+    moved = refreshed(new, token)["refreshToken"]
     alone = Api(make_app(ENCRYPTION_KEY=encoded(bytes(range(100, 132)))))
-    refresh(alone, moved)
+    refreshed(alone, moved)
 
 
 def encoded(key: bytes) -> str:
@@ -184,7 +178,7 @@ def test_a_session_may_be_refreshed_30_times_a_minute(make_app: MakeApp, alice: 
     assert statuses == [200] * 30 + [429]
     assert (response.json["code"], response.json["retryAfter"] in range(50, 61)) == ("rate_limited", True)
     time.advance(61)
-    refresh(api, token)
+    refreshed(api, token)
 
 
 def test_the_limit_of_one_session_leaves_others_alone(make_app: MakeApp, alice: SignedIn, bob: SignedIn) -> None:
@@ -210,7 +204,7 @@ def test_a_refresh_asks_the_database_one_thing(app: Flask, api: Api, alice: Sign
         engine = db.engine
     event.listen(engine, "before_cursor_execute", note)
     try:
-        refresh(api, alice.refresh_token)
+        refreshed(api, alice.refresh_token)
     finally:
         event.remove(engine, "before_cursor_execute", note)
     assert [word for word in asked if word != "BEGIN"] == ["UPDATE"]
@@ -229,7 +223,7 @@ def test_a_session_ends_after_30_days_however_often_it_is_refreshed(api: Api, al
     token = alice.refresh_token
     for _ in range(2):
         time.advance(14 * DAY)
-        token = refresh(api, token)["refreshToken"]
+        token = refreshed(api, token)["refreshToken"]
     time.advance(2 * DAY)
     assert refusal(api, token) == INVALID
 
@@ -239,7 +233,7 @@ def test_in_the_strict_profile_a_session_lies_unused_for_less_than_an_hour(
 ) -> None:
     strict = Api(make_app(SECURITY_PROFILE="strict"))
     time.advance(3_590)
-    answer = refresh(strict, alice.refresh_token)
+    answer = refreshed(strict, alice.refresh_token)
     time.advance(3_601)
     assert refusal(strict, answer["refreshToken"]) == INVALID
 
@@ -259,13 +253,13 @@ def test_the_last_moment_of_a_session_is_set_when_it_starts(
         row = fetch_one(select(Session.created_at))
         assert row is not None
         execute(update(Session).values(expires_at=row.created_at + timedelta(seconds=60)))
-    token = refresh(api, alice.refresh_token)["refreshToken"]
+    token = refreshed(api, alice.refresh_token)["refreshToken"]
     time.advance(61)
     assert refusal(api, token) == INVALID
 
 
 def test_an_ended_session_is_not_refreshed_within_the_grace_either(api: Api, alice: SignedIn) -> None:
-    answer = refresh(api, alice.refresh_token)
+    answer = refreshed(api, alice.refresh_token)
     api.post("/auth/logout", token=answer["token"])
     assert refusal(api, alice.refresh_token) == INVALID
     assert refusal(api, answer["refreshToken"]) == INVALID

@@ -13,19 +13,11 @@ from otp_service.simulator import Simulator
 from otp_service.verifications import Purpose
 from otp_service.verifications.errors import OtpInvalid
 from tests.api import Api
+from tests.codes import new_code, verify
 from tests.conftest import MakeApp
 from tests.factories import Person, code_on_phone, log_in, make_person, wrong_code
 from tests.parallel import ROUNDS, at_once, race
 from tests.waiting import wait_until
-
-
-def request_code(api: Api, sinch: Simulator, person: Person) -> str:
-    assert api.post("/auth/request-otp", {"email": person.email}).status_code == 200
-    return code_on_phone(sinch, person)
-
-
-def verify(api: Api, person: Person, code: str) -> int:
-    return api.post("/auth/verify-otp", {"email": person.email, "otpCode": code}).status_code
 
 
 def prove(app: Flask, person: Person, code: str) -> PhoneProof | None:
@@ -42,10 +34,10 @@ def test_a_wrong_code_is_never_granted_for_a_right_one_whose_verdict_got_lost(
 ) -> None:
     """Of two clicks one is held, the other accepted unheard, so the held one is refused; a wrong one comes next."""
     person = make_person(app)
-    right = request_code(api, sinch, person)
+    right = new_code(api, sinch, person)
     sinch.set_fault("stall", "report", seconds=60, times=1, phase="before")
     held: list[int] = []
-    thread = threading.Thread(target=lambda: held.append(verify(api, person, right)))
+    thread = threading.Thread(target=lambda: held.append(verify(api, person, right).status))
     thread.start()
     wait_until(lambda: sinch.count("report") == 1)
     assert unheard(api, sinch, person, right) == 503
@@ -53,14 +45,14 @@ def test_a_wrong_code_is_never_granted_for_a_right_one_whose_verdict_got_lost(
     assert held == [401]
     wrong = wrong_code(right)
     assert unheard(api, sinch, person, wrong) == 503
-    assert [verify(api, person, wrong) for _ in range(3)] == [401] * 3
+    assert [verify(api, person, wrong).status for _ in range(3)] == [401] * 3
 
 
 def unheard(api: Api, sinch: Simulator, person: Person, code: str) -> int:
     """Try a code whose verdict gets lost, and which nobody can ask for; afterwards all is well again."""
     sinch.set_fault("reset", "report", times=1, phase="after")
     sinch.set_fault("reset", "status")
-    status = verify(api, person, code)
+    status = verify(api, person, code).status
     sinch.clear_faults()
     return status
 
@@ -70,8 +62,8 @@ def test_a_right_code_that_is_clicked_twice_as_the_fifth_try_is_not_killed_by_it
 ) -> None:
     """The first click is held on its way, the second accepted; the first is then refused as used."""
     person = make_person(app)
-    right = request_code(api, sinch, person)
-    assert [verify(api, person, wrong_code(right, number)) for number in range(1, 5)] == [401] * 4
+    right = new_code(api, sinch, person)
+    assert [verify(api, person, wrong_code(right, number)).status for number in range(1, 5)] == [401] * 4
     sinch.set_fault("stall", "report", seconds=60, times=1, phase="before")
     first: list[PhoneProof | None] = []
     thread = threading.Thread(target=lambda: first.append(prove(app, person, right)))
@@ -81,7 +73,7 @@ def test_a_right_code_that_is_clicked_twice_as_the_fifth_try_is_not_killed_by_it
     sinch.clear_faults()
     thread.join()
     assert [second is not None, winners(app, [second, *first])] == [True, 1]
-    assert verify(api, person, right) == 401
+    assert verify(api, person, right).status == 401
 
 
 def winners(app: Flask, proofs: list[PhoneProof | None]) -> int:
@@ -100,10 +92,10 @@ def winners(app: Flask, proofs: list[PhoneProof | None]) -> int:
 @race
 def test_of_two_right_fifth_tries_at_once_one_wins(app: Flask, api: Api, sinch: Simulator, round_number: int) -> None:
     person = make_person(app)
-    right = request_code(api, sinch, person)
+    right = new_code(api, sinch, person)
     for number in range(1, 5):
         verify(api, person, wrong_code(right, number))
-    statuses = at_once(2, lambda _: verify(api, person, right))
+    statuses = at_once(2, lambda _: verify(api, person, right).status)
     assert statuses.count(200) == 1
     assert set(statuses) <= {200, 401, 429}
 

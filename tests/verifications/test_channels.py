@@ -8,6 +8,7 @@ from flask import Flask
 
 from otp_service.simulator import Simulator
 from tests.api import Api
+from tests.codes import new_code, verify
 from tests.conftest import MakeApp, Time
 from tests.factories import Person, code_on_phone, log_in, make_person, sign_in, wrong_code
 
@@ -17,21 +18,10 @@ CHANNELS = ("sms", "callout", "flashcall", "whatsapp")
 FIXED_LINE = "+442079460000"
 
 
-def request_code(api: Api, sinch: Simulator, person: Person, channel: str) -> str:
-    response = api.post("/auth/request-otp", {"email": person.email, "channel": channel})
-    assert response.status_code == 200, response.json
-    return code_on_phone(sinch, person)
-
-
-def verify(api: Api, person: Person, code: Any) -> tuple[int, str]:
-    body = api.post("/auth/verify-otp", {"email": person.email, "otpCode": code}).json
-    return body.get("statusCode", 200), body.get("code", "")
-
-
 @pytest.mark.parametrize("channel", CHANNELS)
 def test_what_came_over_any_channel_proves_the_phone_once(api: Api, sinch: Simulator, channel: str) -> None:
     person = make_person(api.app)
-    code = request_code(api, sinch, person, channel)
+    code = new_code(api, sinch, person, channel=channel)
     assert sinch.inbox(person.phone_number)[0]["channel"] == channel
     assert [verify(api, person, code) for _ in range(2)] == [(200, ""), (401, "otp_invalid")]
 
@@ -64,27 +54,27 @@ def test_a_flash_call_is_announced_with_the_time_that_the_provider_gives_it(api:
 )
 def test_every_spelling_of_the_number_that_rang_is_right(api: Api, sinch: Simulator, spelling: str) -> None:
     person = make_person(api.app)
-    cli = request_code(api, sinch, person, "flashcall")
+    cli = new_code(api, sinch, person, channel="flashcall")
     assert verify(api, person, spelling.format(cli, cli[2:5], cli[5:8], cli[8:])) == (200, "")
 
 
 def test_every_spelling_of_a_wrong_number_is_one_guess_at_the_provider(api: Api, sinch: Simulator) -> None:
     person = make_person(api.app)
-    request_code(api, sinch, person, "flashcall")
+    new_code(api, sinch, person, channel="flashcall")
     assert [verify(api, person, code)[0] for code in ("+18150000000", "+1 815 000 0000", "0018150000000")] == [401] * 3
     assert sinch.count("report", person.phone_number) == 1
 
 
 def test_a_national_spelling_counts_where_the_region_is_known(app: Flask, make_app: MakeApp, sinch: Simulator) -> None:
     api, person = Api(make_app(PHONE_DEFAULT_REGION="US")), make_person(app)
-    cli = request_code(api, sinch, person, "flashcall")
+    cli = new_code(api, sinch, person, channel="flashcall")
     assert verify(api, person, f"({cli[2:5]}) {cli[5:8]}-{cli[8:]}") == (200, "")
 
 
 @pytest.mark.parametrize("channel", CHANNELS)
 def test_a_proof_of_the_other_shape_is_wrong_counted_and_not_reported(api: Api, sinch: Simulator, channel: str) -> None:
     person = make_person(api.app)
-    code = request_code(api, sinch, person, channel)
+    code = new_code(api, sinch, person, channel=channel)
     others = [f"{number:04}" if channel == "flashcall" else f"+1815600{number:04}" for number in range(5)]
     assert [verify(api, person, other) for other in others] == [(401, "otp_invalid")] * 5
     assert verify(api, person, code) == (429, "too_many_attempts")
@@ -93,7 +83,7 @@ def test_a_proof_of_the_other_shape_is_wrong_counted_and_not_reported(api: Api, 
 
 def test_after_a_proof_of_the_other_shape_the_right_one_works(api: Api, sinch: Simulator) -> None:
     person = make_person(api.app)
-    cli = request_code(api, sinch, person, "flashcall")
+    cli = new_code(api, sinch, person, channel="flashcall")
     assert verify(api, person, "1234") == (401, "otp_invalid")
     assert verify(api, person, cli) == (200, "")
 
@@ -107,7 +97,7 @@ def test_after_a_proof_of_the_other_shape_the_right_one_works(api: Api, sinch: S
 @pytest.mark.parametrize("channel", ["sms", "flashcall"])
 def test_what_is_no_proof_is_400_and_reaches_no_provider(api: Api, sinch: Simulator, channel: str, code: Any) -> None:
     person = make_person(api.app)
-    right = request_code(api, sinch, person, channel)
+    right = new_code(api, sinch, person, channel=channel)
     assert verify(api, person, code)[0] == 400
     assert sinch.count("report") == 0
     assert verify(api, person, right) == (200, "")
@@ -134,7 +124,7 @@ def test_numbers_that_cost_more_get_nothing_over_any_channel(
 
 def test_asking_for_another_way_within_the_cooldown_waits_whatever_the_channel(api: Api, sinch: Simulator) -> None:
     person = make_person(api.app)
-    code = request_code(api, sinch, person, "sms")
+    code = new_code(api, sinch, person, channel="sms")
     for channel in CHANNELS:
         response = api.post("/auth/request-otp", {"email": person.email, "channel": channel})
         assert (response.status_code, response.json["code"]) == (429, "otp_cooldown")
@@ -146,9 +136,9 @@ def test_after_asking_for_another_way_its_code_works_and_the_late_one_does_not(
     api: Api, sinch: Simulator, time: Time, first: str, second: str
 ) -> None:
     person = make_person(api.app)
-    late = request_code(api, sinch, person, first)
+    late = new_code(api, sinch, person, channel=first)
     time.advance(120)
-    new = request_code(api, sinch, person, second)
+    new = new_code(api, sinch, person, channel=second)
     if late != new:
         assert verify(api, person, late) == (401, "otp_invalid")
     assert verify(api, person, new) == (200, "")
@@ -163,7 +153,7 @@ def test_all_channels_share_what_a_number_may_have(app: Flask, make_app: MakeApp
 def speak(api: Api, sinch: Simulator, person: Person, locale: str, channel: str) -> str:
     tokens = sign_in(api, sinch, person)
     assert api.send("PATCH", "/profile", json={"locale": locale}, token=tokens["token"]).status_code == 200
-    request_code(api, sinch, person, channel)
+    new_code(api, sinch, person, channel=channel)
     return str(sinch.inbox(person.phone_number)[0]["text"])
 
 
@@ -193,20 +183,20 @@ def test_an_operators_own_words_are_sent_with_the_line_behind_them(
 ) -> None:
     settings = {"OTP_SMS_TEMPLATE": r"Acme: {{CODE}}\nNobody will ask you for it.", "WEBOTP_DOMAIN": "acme.example"}
     api, person = Api(make_app(**settings)), make_person(app)
-    code = request_code(api, sinch, person, "sms")
+    code = new_code(api, sinch, person, channel="sms")
     words = f"Acme: {code}\nNobody will ask you for it.\n\n@acme.example #{code}"
     assert sinch.inbox(person.phone_number)[0]["text"] == words
 
 
 def test_other_channels_have_no_such_line(app: Flask, make_app: MakeApp, sinch: Simulator) -> None:
     api, person = Api(make_app(WEBOTP_DOMAIN="app.example.com")), make_person(app)
-    request_code(api, sinch, person, "callout")
+    new_code(api, sinch, person, channel="callout")
     assert "@" not in sinch.inbox(person.phone_number)[0]["text"]
 
 
 def test_five_wrong_numbers_kill_a_flash_call(api: Api, sinch: Simulator) -> None:
     person = make_person(api.app)
-    cli = request_code(api, sinch, person, "flashcall")
+    cli = new_code(api, sinch, person, channel="flashcall")
     wrong = [f"+1{wrong_code(cli[2:], number)}" for number in range(1, 6)]
     assert [verify(api, person, number)[0] for number in wrong] == [401] * 5
     assert verify(api, person, cli) == (429, "too_many_attempts")

@@ -28,7 +28,7 @@ from tests.api import Api
 from tests.conftest import MakeApp, Time
 from tests.factories import PASSWORD, Person
 
-COUNT = int(os.environ.get("CHAOS_VERIFICATIONS", "300"))
+COUNT = int(os.environ.get("CHAOS_VERIFICATIONS", "100"))
 FAULT_SHARE = 0.2
 TRIES = 10  # with a fault in every fifth call, of 10,000 people none should need more
 THREADS = 6

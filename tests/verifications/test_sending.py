@@ -13,6 +13,7 @@ from otp_service.simulator import Simulator
 from otp_service.verifications import owner_of_user, sweeping
 from otp_service.verifications.models import Verification
 from tests.api import Api
+from tests.codes import request_code
 from tests.conftest import MakeApp, Time
 from tests.environments import give
 from tests.factories import code_on_phone, log_in, make_person
@@ -49,17 +50,13 @@ def verifications(app: Flask, user_id: int) -> list[Row]:
         return sorted((row.channel, row.state) for row in fetch_all(statement))
 
 
-def request(api: Api, email: str, **body: str) -> Any:
-    return api.post("/auth/request-otp", {"email": email, **body})
-
-
 @pytest.mark.parametrize("fault", CURED)
 def test_when_an_sms_fails_the_phone_rings_within_the_same_request(
     api: Api, sinch: Simulator, fault: dict[str, Any]
 ) -> None:
     person = make_person(api.app)
     sinch.set_fault(operation="start", times=1, **fault)
-    response = request(api, person.email)
+    response = request_code(api, person)
     assert (response.status_code, response.json["channel"]) == (200, "callout"), response.json
     assert "via callout" in response.json["message"]
     assert [message["channel"] for message in sinch.inbox(person.phone_number)] == ["callout"]
@@ -71,7 +68,7 @@ def test_when_an_sms_fails_the_phone_rings_within_the_same_request(
 def test_the_verification_that_stands_in_has_a_reference_of_its_own(api: Api, sinch: Simulator) -> None:
     person = make_person(api.app)
     sinch.set_fault("status", "start", status_code=422, times=1)
-    request(api, person.email)
+    request_code(api, person)
     with api.app.app_context():
         [row] = fetch_all(select(Verification.id).where(Verification.state == "sent"))
     assert sinch.inbox(person.phone_number)[0]["reference"] == str(row.id)
@@ -83,25 +80,25 @@ def test_what_another_channel_cannot_cure_or_might_double_is_not_tried(
 ) -> None:
     person = make_person(api.app)
     sinch.set_fault(operation="start", **fault)
-    assert request(api, person.email).status_code == status
+    assert request_code(api, person).status_code == status
     sinch.clear_faults()
     assert sinch.inbox(person.phone_number) == []
     assert [channel for channel, _ in verifications(api.app, person.id)] == ["sms"]
-    assert request(api, person.email).status_code == 200, "nothing was spent"
+    assert request_code(api, person).status_code == 200, "nothing was spent"
 
 
 @pytest.mark.parametrize("fault", [{"kind": "status", "status_code": 500}, {"kind": "reset"}, {"kind": "garbage"}])
 def test_an_sms_that_left_is_not_followed_by_a_call(api: Api, sinch: Simulator, fault: dict[str, Any]) -> None:
     person = make_person(api.app)
     sinch.set_fault(operation="start", phase="after", times=1, **fault)
-    assert request(api, person.email).json["channel"] == "sms"
+    assert request_code(api, person).json["channel"] == "sms"
     assert len(sinch.inbox(person.phone_number)) == 1
 
 
 def test_while_the_provider_cannot_be_asked_nothing_else_is_tried(api: Api, sinch: Simulator) -> None:
     person = make_person(api.app)
     sinch.set_fault("status", "any", status_code=500, phase="after")
-    assert request(api, person.email).status_code == 503
+    assert request_code(api, person).status_code == 503
     assert [message["channel"] for message in sinch.inbox(person.phone_number)] == ["sms"]
     sinch.clear_faults()
     body = {"email": person.email, "otpCode": code_on_phone(sinch, person)}
@@ -113,8 +110,8 @@ def test_a_call_in_place_of_an_sms_takes_the_cooldown_and_the_budget_once(make_a
     api = Api(make_app(**settings))
     person = make_person(api.app)
     sinch.set_fault("status", "start", status_code=422, times=1)
-    assert request(api, person.email).json["channel"] == "callout"
-    assert request(api, person.email).json["code"] == "otp_cooldown"
+    assert request_code(api, person).json["channel"] == "callout"
+    assert request_code(api, person).json["code"] == "otp_cooldown"
 
 
 def test_when_every_channel_fails_everything_is_given_back_once(make_app: MakeApp, sinch: Simulator) -> None:
@@ -122,12 +119,12 @@ def test_when_every_channel_fails_everything_is_given_back_once(make_app: MakeAp
     api = Api(make_app(**settings))
     person = make_person(api.app)
     sinch.set_fault("status", "start", status_code=422)
-    response = request(api, person.email)
+    response = request_code(api, person)
     assert (response.status_code, response.json["code"]) == (422, "number_unreachable")
     assert sinch.count("start", person.phone_number) == 3
     sinch.clear_faults()
-    assert request(api, person.email).status_code == 200
-    assert request(api, person.email).status_code == 429
+    assert request_code(api, person).status_code == 200
+    assert request_code(api, person).status_code == 429
     states = [state for _, state in verifications(api.app, person.id)]
     assert sorted(states) == ["sent", "undelivered", "undelivered", "undelivered"]
 
@@ -136,7 +133,7 @@ def test_the_configured_order_is_kept_and_no_channel_tried_twice(make_app: MakeA
     api = Api(make_app(OTP_FALLBACK_CHANNELS="whatsapp,callout,sms"))
     person = make_person(api.app)
     sinch.set_fault("status", "start", status_code=422, times=2)
-    assert request(api, person.email, channel="callout").json["channel"] == "sms"
+    assert request_code(api, person, channel="callout").json["channel"] == "sms"
     assert verifications(api.app, person.id) == [
         ("callout", "undelivered"), ("sms", "sent"), ("whatsapp", "undelivered"),
     ]  # fmt: skip
@@ -144,7 +141,7 @@ def test_the_configured_order_is_kept_and_no_channel_tried_twice(make_app: MakeA
 
 def test_a_fixed_line_is_called_at_once(api: Api, sinch: Simulator) -> None:
     person = make_person(api.app, phone_number="+442079460000")
-    assert request(api, person.email).json["channel"] == "callout"
+    assert request_code(api, person).json["channel"] == "callout"
     assert sinch.count("start") == 1
 
 
@@ -159,7 +156,7 @@ def test_a_channel_that_does_not_reach_the_number_is_passed_over(make_app: MakeA
     api = Api(make_app(OTP_FALLBACK_CHANNELS="flashcall,whatsapp"))
     person = make_person(api.app, phone_number="+442079460000")
     sinch.set_fault("status", "start", status_code=422, times=1)
-    assert request(api, person.email, channel="callout").status_code == 422
+    assert request_code(api, person, channel="callout").status_code == 422
     assert sinch.count("start") == 1
 
 
@@ -180,7 +177,7 @@ def test_of_20_parallel_requests_one_message_leaves_by_the_other_channel(
 ) -> None:
     person = make_person(api.app)
     sinch.set_fault("status", "start", status_code=422, number=person.phone_number, times=1)
-    answers = at_once(20, lambda _: request(api, person.email).status_code)
+    answers = at_once(20, lambda _: request_code(api, person).status_code)
     assert sorted(answers) == [200] + [429] * 19
     assert [message["channel"] for message in sinch.inbox(person.phone_number)] == ["callout"]
 
@@ -194,7 +191,7 @@ def test_a_crash_between_the_two_channels_is_healed(api: Api, sinch: Simulator, 
     dying.point = point
     sinch.set_fault("status", "start", status_code=422, times=1)
     with pytest.raises(Crash):
-        request(api, person.email)
+        request_code(api, person)
     assert verifications(api.app, person.id) == [("callout", "reserved"), ("sms", "undelivered")]
     if point is Point.AFTER_CALL:
         body = {"email": person.email, "otpCode": code_on_phone(sinch, person)}
@@ -203,7 +200,7 @@ def test_a_crash_between_the_two_channels_is_healed(api: Api, sinch: Simulator, 
     time.advance(11)
     with api.app.app_context():
         assert sweeping.sweep().settled == 1
-    assert request(api, person.email).status_code == 200
+    assert request_code(api, person).status_code == 200
 
 
 class DiesAtTheSecondStart(MortalClient):
@@ -228,7 +225,7 @@ def test_only_channels_that_exist_can_be_configured(make_app: MakeApp, names: st
 def test_references_are_never_used_twice(api: Api, sinch: Simulator) -> None:
     person = make_person(api.app)
     sinch.set_fault("status", "start", status_code=500, times=1)
-    request(api, person.email)
+    request_code(api, person)
     with api.app.app_context():
         ids = [
             row.id for row in fetch_all(select(Verification.id).where(Verification.owner == owner_of_user(person.id)))

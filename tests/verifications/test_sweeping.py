@@ -17,16 +17,9 @@ from otp_service.verifications import owner_of_user, sweeping
 from otp_service.verifications.models import Verification
 from otp_service.verifications.sweeping import Swept
 from tests.api import Api
+from tests.codes import request_code, verify
 from tests.conftest import MakeApp, Time
 from tests.factories import Person, code_on_phone, make_person, wrong_code
-
-
-def send(api: Api, person: Person) -> int:
-    return api.post("/auth/request-otp", {"email": person.email}).status_code
-
-
-def verify(api: Api, person: Person, code: str) -> int:
-    return api.post("/auth/verify-otp", {"email": person.email, "otpCode": code}).status_code
 
 
 def sweep(app: Flask) -> Swept:
@@ -60,7 +53,7 @@ def forget_the_receipt(app: Flask, person: Person) -> None:
 
 def reserve_without_a_call(api: Api, sinch: Simulator, person: Person) -> None:
     """As if the process had died between the reservation and the call."""
-    assert send(api, person) == 200
+    assert request_code(api, person).status_code == 200
     sinch.clear_inbox()
     with api.app.app_context(), transaction():
         values = {"id": uuid.uuid4(), "state": "reserved", "provider_id": None, "sent_at": None}
@@ -69,28 +62,28 @@ def reserve_without_a_call(api: Api, sinch: Simulator, person: Person) -> None:
 
 def test_a_code_whose_send_was_never_recorded_works(app: Flask, api: Api, sinch: Simulator) -> None:
     person = make_person(app)
-    send(api, person)
+    request_code(api, person)
     forget_the_receipt(app, person)
-    assert verify(api, person, code_on_phone(sinch, person)) == 200
+    assert verify(api, person, code_on_phone(sinch, person)).status == 200
 
 
 def test_a_wrong_code_on_a_lost_send_counts(app: Flask, api: Api, sinch: Simulator) -> None:
     person = make_person(app)
-    send(api, person)
+    request_code(api, person)
     forget_the_receipt(app, person)
     code = code_on_phone(sinch, person)
-    assert [verify(api, person, wrong_code(code, number)) for number in range(1, 6)] == [401] * 5
-    assert verify(api, person, code) == 429
+    assert [verify(api, person, wrong_code(code, number)).status for number in range(1, 6)] == [401] * 5
+    assert verify(api, person, code).status == 429
 
 
 def test_the_sweep_settles_a_send_that_reached_the_phone(app: Flask, api: Api, time: Time) -> None:
     person = make_person(app)
-    send(api, person)
+    request_code(api, person)
     forget_the_receipt(app, person)
     time.advance(11)
     assert sweep(app).settled == 1
     assert states(app, person) == ["sent"]
-    assert send(api, person) == 429
+    assert request_code(api, person).status_code == 429
 
 
 def test_the_sweep_gives_the_cooldown_of_a_send_that_never_left_back(
@@ -102,22 +95,22 @@ def test_the_sweep_gives_the_cooldown_of_a_send_that_never_left_back(
     time.advance(11)
     assert sweep(app).settled == 1
     assert states(app, person) == ["undelivered"]
-    assert send(api, person) == 200
+    assert request_code(api, person).status_code == 200
 
 
 def test_the_next_request_settles_a_send_that_never_left(app: Flask, api: Api, sinch: Simulator, time: Time) -> None:
     person = make_person(app)
     reserve_without_a_call(api, sinch, person)
-    assert send(api, person) == 429
+    assert request_code(api, person).status_code == 429
     time.advance(11)
-    assert send(api, person) == 200
+    assert request_code(api, person).status_code == 200
     assert states(app, person) == ["undelivered", "sent"]
-    assert verify(api, person, code_on_phone(sinch, person)) == 200
+    assert verify(api, person, code_on_phone(sinch, person)).status == 200
 
 
 def test_the_sweep_closes_old_codes(app: Flask, api: Api, time: Time) -> None:
     person = make_person(app)
-    send(api, person)
+    request_code(api, person)
     assert sweep(app).closed == 0
     time.advance(301)
     assert sweep(app).closed == 1
@@ -127,7 +120,7 @@ def test_the_sweep_closes_old_codes(app: Flask, api: Api, time: Time) -> None:
 def test_after_the_sweep_our_prices_are_the_providers_bill(app: Flask, api: Api, sinch: Simulator, time: Time) -> None:
     american, british = make_person(app), make_person(app, phone_number="+447400123456")
     for person in (american, british):
-        send(api, person)
+        request_code(api, person)
     verify(api, american, code_on_phone(sinch, american))
     time.advance(301)
     assert sweep(app).priced == 2
@@ -142,9 +135,9 @@ def test_a_code_that_another_replaced_before_anybody_knew_of_it_has_its_price(
     person = make_person(app)
     sinch.set_fault("reset", "start", phase="after", times=1)
     sinch.set_fault("status", "status", status_code=500)
-    assert send(api, person) == 503
+    assert request_code(api, person).status_code == 503
     sinch.clear_faults()
-    assert send(api, person) == 200
+    assert request_code(api, person).status_code == 200
     time.advance(301)
     assert sweep(app).settled == 1
     assert states(app, person) == ["superseded", "expired"]
@@ -156,7 +149,7 @@ def test_a_sweep_without_the_provider_leaves_the_rest_for_the_next(
     app: Flask, api: Api, sinch: Simulator, time: Time
 ) -> None:
     person = make_person(app)
-    send(api, person)
+    request_code(api, person)
     time.advance(301)
     sinch.set_fault("status", "status", status_code=500)
     assert len(sweep(app).failed) == 1
@@ -166,7 +159,7 @@ def test_a_sweep_without_the_provider_leaves_the_rest_for_the_next(
 
 
 def test_the_command_sweeps_and_tells_in_json(app: Flask, api: Api, time: Time) -> None:
-    send(api, make_person(app))
+    request_code(api, make_person(app))
     time.advance(301)
     result = app.test_cli_runner().invoke(args=["otp", "sweep", "--json"])
     assert result.exit_code == 0
@@ -174,7 +167,7 @@ def test_the_command_sweeps_and_tells_in_json(app: Flask, api: Api, time: Time) 
 
 
 def test_the_command_ends_with_1_when_something_is_left(app: Flask, api: Api, sinch: Simulator, time: Time) -> None:
-    send(api, make_person(app))
+    request_code(api, make_person(app))
     time.advance(301)
     sinch.set_fault("status", "status", status_code=500)
     result = app.test_cli_runner().invoke(args=["otp", "sweep"])
@@ -184,7 +177,7 @@ def test_the_command_ends_with_1_when_something_is_left(app: Flask, api: Api, si
 
 def test_operators_see_verifications_without_codes_or_whole_numbers(app: Flask, api: Api, sinch: Simulator) -> None:
     person = make_person(app)
-    send(api, person)
+    request_code(api, person)
     code = code_on_phone(sinch, person)
     verify(api, person, wrong_code(code))
     runner = app.test_cli_runner()
@@ -203,7 +196,7 @@ def test_a_missing_price_is_asked_for_ever_more_seldom(make_app: MakeApp, time: 
     with running(late) as sinch:
         app = make_app(SINCH_BASE_URL=sinch.base_url)
         person = make_person(app)
-        send(Api(app), person)
+        request_code(Api(app), person)
         verify(Api(app), person, code_on_phone(sinch, person))
         priced, asked = 0, []
         for minute in range(1, 36):
@@ -219,7 +212,7 @@ def test_a_missing_price_is_asked_for_ever_more_seldom(make_app: MakeApp, time: 
 
 def test_prices_are_not_asked_for_for_ever(app: Flask, api: Api, sinch: Simulator, time: Time) -> None:
     person = make_person(app)
-    send(api, person)
+    request_code(api, person)
     verify(api, person, code_on_phone(sinch, person))
     with app.app_context(), transaction():
         execute(update(Verification).values(created_at=clock.now() - timedelta(days=3)))

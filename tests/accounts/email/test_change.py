@@ -10,7 +10,7 @@ from otp_service.accounts import users
 from otp_service.core.web.even_timing import EvenTiming
 from otp_service.simulator import Simulator
 from tests.accounts.email.letters import letters, token_sent
-from tests.api import Api
+from tests.api import Api, is_refused
 from tests.conftest import MakeApp, Time
 from tests.environments import give
 from tests.factories import PASSWORD, Person, log_in, make_person, new_details, sign_in
@@ -52,10 +52,6 @@ def prove(api: Api, link: str) -> Any:
 
 def user_of(api: Api, token: str) -> dict[str, Any]:
     return dict(api.get("/profile", token=token).json["user"])
-
-
-def is_refused(response: Any) -> bool:
-    return (response.status_code, response.json["message"]) == (401, "Invalid or expired token.")
 
 
 def test_the_address_changes_when_the_new_one_is_proven_and_not_before(api: Api, ada: Person, token: str) -> None:

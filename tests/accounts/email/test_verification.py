@@ -10,7 +10,7 @@ from otp_service.audit import COMMAND_LINE
 from otp_service.core.database.transactions import transaction
 from otp_service.simulator import Simulator
 from tests.accounts.email.letters import letters, token_sent
-from tests.api import Api
+from tests.api import Api, is_refused
 from tests.conftest import MakeApp, Time
 from tests.environments import PRODUCTION
 from tests.factories import Person, make_person, new_details, sign_in
@@ -27,7 +27,7 @@ def ada(api: Api) -> Person:
     return Person(answer.json["userId"], details["email"], details["phoneNumber"])
 
 
-def verify(api: Api, token: Any) -> Any:
+def open_link(api: Api, token: Any) -> Any:
     return api.post("/auth/verify-email", {"token": token})
 
 
@@ -35,14 +35,10 @@ def is_verified(api: Api, sign_in: dict[str, Any]) -> bool:
     return bool(api.get("/profile", token=sign_in["token"]).json["user"]["emailVerified"])
 
 
-def is_refused(response: Any) -> bool:
-    return (response.status_code, response.json["message"]) == (401, "Invalid or expired token.")
-
-
 def test_the_link_of_a_registration_proves_the_address(api: Api, sinch: Simulator, ada: Person) -> None:
     signed_in = sign_in(api, sinch, ada)
     assert not is_verified(api, signed_in)
-    response = verify(api, token_sent(api, ada.email))
+    response = open_link(api, token_sent(api, ada.email))
     assert (response.status_code, response.json) == (200, {"message": "Email address verified."})
     assert is_verified(api, signed_in)
     events = api.get("/account/events", token=signed_in["token"]).json["events"]
@@ -78,7 +74,7 @@ def test_without_a_page_in_production_the_message_has_the_token_alone(
     (letter,) = letters(Api(make_app(**key)), details["email"])  # read by an application that shows mail
     assert letter["link"] is None
     token = next(part for part in letter["text"].split("\n\n") if part.startswith("lk_"))
-    assert verify(production, token).status_code == 200
+    assert open_link(production, token).status_code == 200
 
 
 def test_a_registration_that_fails_sends_nothing(api: Api, ada: Person) -> None:
@@ -89,9 +85,9 @@ def test_a_registration_that_fails_sends_nothing(api: Api, ada: Person) -> None:
 
 def test_a_link_works_once(api: Api, ada: Person) -> None:
     token = token_sent(api, ada.email)
-    answers = at_once(20, lambda _: verify(api, token).status_code)
+    answers = at_once(20, lambda _: open_link(api, token).status_code)
     assert sorted(answers) == [200] + [401] * 19
-    assert is_refused(verify(api, token))
+    assert is_refused(open_link(api, token))
 
 
 @pytest.mark.parametrize(("seconds", "status"), [(DAY - 60, 200), (DAY + 1, 401)])
@@ -101,19 +97,19 @@ def test_a_link_works_for_a_day(app: Flask, api: Api, time: Time, seconds: int, 
         email_verification.send_first(users.get(person.id), client=COMMAND_LINE)
     token = token_sent(api, person.email)
     time.advance(seconds)
-    assert verify(api, token).status_code == status
+    assert open_link(api, token).status_code == status
 
 
 @pytest.mark.parametrize("spelling", ["{} ", " {}", "{}=", "{}\n", "x{}"])
 def test_a_token_has_one_spelling(api: Api, ada: Person, spelling: str) -> None:
     token = token_sent(api, ada.email)
-    assert is_refused(verify(api, spelling.format(token)))
-    assert is_refused(verify(api, token.swapcase()))
+    assert is_refused(open_link(api, spelling.format(token)))
+    assert is_refused(open_link(api, token.swapcase()))
 
 
 @pytest.mark.parametrize("token", [None, True, 7, [], {}, "", "x" * 201])
 def test_what_is_no_token_is_a_fault_of_the_field(api: Api, token: Any) -> None:
-    response = verify(api, token)
+    response = open_link(api, token)
     assert (response.status_code, response.json["errors"][0]["field"]) == (400, "token")
 
 
@@ -126,20 +122,20 @@ def test_a_token_in_the_address_is_ignored(api: Api, ada: Person) -> None:
 def test_a_locked_account_proves_nothing(app: Flask, api: Api, ada: Person) -> None:
     with app.app_context():
         users.lock(ada.id)
-    assert is_refused(verify(api, token_sent(api, ada.email)))
+    assert is_refused(open_link(api, token_sent(api, ada.email)))
 
 
 def test_a_new_link_can_be_asked_for_and_kills_the_earlier_one(api: Api, sinch: Simulator, ada: Person) -> None:
     signed_in, first = sign_in(api, sinch, ada), token_sent(api, ada.email)
     response = api.post("/auth/verify-email/resend", token=signed_in["token"])
     assert (response.status_code, response.json) == (202, {"message": "A link is on its way to your email address."})
-    assert is_refused(verify(api, first))
-    assert verify(api, token_sent(api, ada.email)).status_code == 200
+    assert is_refused(open_link(api, first))
+    assert open_link(api, token_sent(api, ada.email)).status_code == 200
 
 
 def test_nothing_is_left_to_ask_for_once_the_address_is_proven(api: Api, sinch: Simulator, ada: Person) -> None:
     signed_in = sign_in(api, sinch, ada)
-    verify(api, token_sent(api, ada.email))
+    open_link(api, token_sent(api, ada.email))
     response = api.post("/auth/verify-email/resend", token=signed_in["token"])
     assert (response.status_code, response.json["code"]) == (409, "email_already_verified")
 

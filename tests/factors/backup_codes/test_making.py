@@ -9,9 +9,9 @@ from otp_service.factors.backup_codes.models import BackupCode
 from tests.api import Api
 from tests.conftest import MakeApp, Time
 from tests.factories import log_in
-from tests.factors.trail import events, notices
 from tests.parallel import at_once
 from tests.sessions.conftest import SignedIn
+from tests.trail import factor_events, notices
 
 
 def works(api: Api, alice: SignedIn, code: str) -> bool:
@@ -28,7 +28,7 @@ def test_new_codes_are_shown_once_and_kill_the_old_ones(app: Flask, api: Api, al
     assert not works(api, alice, first.json["backupCodes"][0])
     assert works(api, alice, second[0])
     added = ("factor.added", {"factor": "backup_codes"})
-    assert events(app, alice.person).count(added) == 2
+    assert factor_events(app, alice.person).count(added) == 2
     assert notices(app, alice.person).count("factor_added") == 2
 
 

@@ -17,9 +17,9 @@ from otp_service.simulator import Simulator
 from tests.api import Api
 from tests.conftest import MakeApp, Time
 from tests.factories import PASSWORD, Person, log_in, make_person, sign_in
-from tests.factors.trail import events, notices
 from tests.parallel import ROUNDS, at_once
 from tests.sessions.conftest import SignedIn
+from tests.trail import factor_events, notices
 
 PATH = "/auth/mfa/backup-code"
 
@@ -68,7 +68,7 @@ def test_each_of_the_ten_works_in_the_spelling_of_somebody_in_a_hurry(
 def test_a_use_is_told_with_how_many_are_left(app: Flask, api: Api, alice: SignedIn, codes: list[str]) -> None:
     assert "backup_code" in log_in(api, alice.person)["methods"]
     token = use(api, alice.person, codes[0]).json["token"]
-    assert events(app, alice.person)[-1] == ("factor.used", {"factor": "backup_codes", "remaining": 9})
+    assert factor_events(app, alice.person)[-1] == ("factor.used", {"factor": "backup_codes", "remaining": 9})
     assert notices(app, alice.person) == ["factor_added", "backup_code_used"]
     (listed,) = [one for one in api.get("/factors", token=token).json["factors"] if one["type"] == "backup_codes"]
     assert set(listed) == {"type", "createdAt", "lastUsedAt", "remaining"}
@@ -99,7 +99,7 @@ def test_wrong_codes_of_any_form_are_401_and_spend_nothing(
     for text in (wrong(codes[0]), "ZZZZ-ZZZZ-ZZZZ-ZZZZ", "123456", "not a code", codes[0][:-1]):
         refused = use(api, alice.person, text, challenge)
         assert (refused.status_code, refused.json["code"]) == (401, "otp_invalid")
-    assert events(app, alice.person).count(("factor.refused", {"factor": "backup_codes"})) == 5
+    assert factor_events(app, alice.person).count(("factor.refused", {"factor": "backup_codes"})) == 5
     assert use(api, alice.person, codes[0], challenge).status_code == 200
 
 

@@ -17,9 +17,9 @@ from tests.api import Api
 from tests.conftest import MakeApp, Time
 from tests.factories import log_in, make_person, sign_in
 from tests.factors.totp.authenticator import AuthenticatorApp, begin, confirm, enrol, sign_in_with
-from tests.factors.trail import events, notices
 from tests.parallel import at_once
 from tests.sessions.conftest import SignedIn
+from tests.trail import factor_events, notices
 
 ELEVEN_MINUTES = 660
 
@@ -55,7 +55,7 @@ def test_the_first_code_adds_the_app_and_brings_backup_codes(app: Flask, api: Ap
     assert [one["type"] for one in listed] == ["phone", "totp", "backup_codes"]
     assert set(listed[1]) == {"type", "createdAt", "lastUsedAt"}
     assert (listed[1]["lastUsedAt"], listed[2]["remaining"]) == (None, 10)
-    assert events(app, alice.person) == [
+    assert factor_events(app, alice.person) == [
         ("factor.added", {"factor": "totp"}),
         ("factor.added", {"factor": "backup_codes"}),
     ]
@@ -95,7 +95,7 @@ def test_who_has_an_app_gets_no_second_one(api: Api, alice: SignedIn, time: Time
 def test_confirming_what_was_not_begun_is_404_and_changes_nothing(app: Flask, api: Api, alice: SignedIn) -> None:
     refused = confirm(api, alice.token, "123456")
     assert (refused.status_code, refused.json["code"]) == (404, "factor_not_found")
-    assert (enrolled(api, alice), events(app, alice.person)) == (["phone"], [])
+    assert (enrolled(api, alice), factor_events(app, alice.person)) == (["phone"], [])
 
 
 def test_another_persons_code_confirms_nothing(api: Api, alice: SignedIn, bob: SignedIn) -> None:
@@ -109,7 +109,7 @@ def test_a_wrong_first_code_is_401_is_told_and_may_be_tried_again(app: Flask, ap
     authenticator = begin(api, alice.token)
     refused = confirm(api, alice.token, authenticator.wrong_code())
     assert (refused.status_code, refused.json["code"]) == (401, "otp_invalid")
-    assert events(app, alice.person) == [("factor.refused", {"factor": "totp"})]
+    assert factor_events(app, alice.person) == [("factor.refused", {"factor": "totp"})]
     assert confirm(api, alice.token, authenticator.code()).status_code == 200
 
 
@@ -160,7 +160,7 @@ def test_a_removed_app_opens_nothing_and_its_owner_is_told(app: Flask, api: Api,
     assert api.send("PUT", "/factors/default", json={"method": "totp"}, token=alice.token).status_code == 204
     response = api.send("DELETE", "/factors/totp", token=alice.token)
     assert (response.status_code, response.data) == (204, b"")
-    assert events(app, alice.person)[-1] == ("factor.removed", {"factor": "totp"})
+    assert factor_events(app, alice.person)[-1] == ("factor.removed", {"factor": "totp"})
     assert notices(app, alice.person) == ["factor_added", "factor_removed"]
     assert api.get("/factors", token=alice.token).json["defaultMethod"] == "sms"
     time.advance(120)
@@ -189,7 +189,7 @@ def test_of_parallel_confirmations_one_adds_the_app(app: Flask, api: Api, alice:
     assert sorted(answer.status_code for answer in answers)[:2][0] == 200
     assert [len(answer.json["backupCodes"]) for answer in answers if answer.status_code == 200] == [10]
     assert {answer.status_code for answer in answers} <= {200, 404, 409}
-    assert events(app, alice.person).count(("factor.added", {"factor": "totp"})) == 1
+    assert factor_events(app, alice.person).count(("factor.added", {"factor": "totp"})) == 1
 
 
 def test_of_parallel_enrolments_one_secret_counts(app: Flask, api: Api, alice: SignedIn) -> None:

@@ -12,9 +12,9 @@ from tests.api import Api
 from tests.conftest import Time
 from tests.factories import PASSWORD, log_in, make_person, sign_in
 from tests.factors.totp.authenticator import STEP, AuthenticatorApp, enrol, sign_in_with
-from tests.factors.trail import events
 from tests.parallel import ROUNDS, at_once
 from tests.sessions.conftest import SignedIn
+from tests.trail import factor_events
 
 
 @pytest.fixture
@@ -33,7 +33,7 @@ def test_a_code_of_the_app_meets_the_challenge(
     assert response.status_code == 200, response.json
     claims = jwt.decode(response.json["token"], options={"verify_signature": False})
     assert (claims["amr"], claims["acr"]) == (["pwd", "otp"], "aal2")
-    assert events(app, alice.person)[-1] == ("factor.used", {"factor": "totp"})
+    assert factor_events(app, alice.person)[-1] == ("factor.used", {"factor": "totp"})
     listed = api.get("/factors", token=response.json["token"]).json["factors"]
     assert [one["lastUsedAt"] is not None for one in listed if one["type"] == "totp"] == [True]
 
@@ -123,7 +123,7 @@ def test_fifteen_wrong_codes_in_an_hour_are_enough_for_a_right_one_too(
     wrong = phone_app.wrong_code()
     statuses = [sign_in_with(api, alice.person, wrong, challenge=challenge).status_code for _ in range(15)]
     assert statuses == [401] * 15
-    assert events(app, alice.person).count(("factor.refused", {"factor": "totp"})) == 15
+    assert factor_events(app, alice.person).count(("factor.refused", {"factor": "totp"})) == 15
     refused = sign_in_with(api, alice.person, phone_app.code())
     assert (refused.status_code, refused.json["code"]) == (429, "too_many_attempts")
     time.advance(3_600)

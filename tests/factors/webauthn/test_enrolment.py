@@ -7,7 +7,6 @@ import pytest
 from flask import Flask
 from sqlalchemy import select
 
-from otp_service import audit
 from otp_service.accounts import users
 from otp_service.core.database.transactions import fetch_all
 from otp_service.core.services import services_of
@@ -24,6 +23,7 @@ from tests.factors.webauthn.authenticator import ALGORITHMS, Authenticator, Lies
 from tests.factors.webauthn.conftest import REFUSAL, begin, creation_options, enrol, enrolled, refusal
 from tests.parallel import at_once
 from tests.sessions.conftest import SignedIn
+from tests.trail import events_of
 
 WRONG = {
     "origin": Lies(origin="https://evil.example"),
@@ -44,11 +44,6 @@ def passkeys_of(api: Api, who: SignedIn) -> list[dict[str, Any]]:
 
 def post(api: Api, who: SignedIn, credential: Any, name: Any = "Key") -> Any:
     return api.post("/factors/webauthn", {"credential": credential, "name": name}, token=who.token)
-
-
-def events(app: Flask, who: SignedIn) -> list[str]:
-    with app.app_context():
-        return [event.event for event in audit.events_of(who.person.id)]
 
 
 def test_the_options_are_what_browsers_parse(api: Api, alice: SignedIn) -> None:
@@ -91,7 +86,7 @@ def test_backup_codes_come_with_the_first_passkey_alone(api: Api, alice: SignedI
 
 def test_its_owner_is_told_of_a_new_passkey(app: Flask, api: Api, alice: SignedIn) -> None:
     enrolled(api, alice)
-    assert "factor.added" in events(app, alice)
+    assert "factor.added" in events_of(app, alice.person)
     with app.app_context():
         assert [one.template for one in records.newest(limit=10)].count("factor_added") == 1
 
@@ -107,7 +102,7 @@ def test_browsers_are_told_which_authenticators_hold_one_already(api: Api, alice
 def test_a_wrong_answer_enrols_nothing(app: Flask, api: Api, alice: SignedIn, lies: Lies) -> None:
     assert refusal(enrol(api, alice, Authenticator(), lies=lies)) == REFUSAL
     assert passkeys_of(api, alice) == []
-    assert "factor.enrolment_refused" in events(app, alice)
+    assert "factor.enrolment_refused" in events_of(app, alice.person)
 
 
 def test_a_challenge_enrols_once(api: Api, alice: SignedIn) -> None:
@@ -210,7 +205,7 @@ def test_a_passkey_is_removed_by_its_owner_alone_and_at_once(
     assert passkeys_of(api, alice) == []
     answered = api.post("/auth/mfa/webauthn", {"challengeToken": token, "credential": key.get(options)})
     assert refusal(answered) == REFUSAL
-    assert "factor.removed" in events(app, alice)
+    assert "factor.removed" in events_of(app, alice.person)
     with app.app_context():
         assert "factor_removed" in [one.template for one in records.newest(limit=10)]
 

@@ -4,12 +4,10 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-import jwt
 import pytest
 from flask import Flask
 from sqlalchemy import select
 
-from otp_service import audit
 from otp_service.core.database.transactions import fetch_all
 from otp_service.factors.webauthn.models import WebAuthnChallenge, WebAuthnCredential
 from tests.api import Api
@@ -28,6 +26,8 @@ from tests.factors.webauthn.conftest import (
 )
 from tests.parallel import ROUNDS, at_once
 from tests.sessions.conftest import SignedIn
+from tests.sessions.forging import claims_of
+from tests.trail import events_of
 
 WRONG = {
     "origin": Lies(origin="https://evil.example"),
@@ -42,15 +42,6 @@ WRONG = {
     "unknown challenge": Lies(challenge=b"x" * 32),
     "frame": Lies(cross_origin=True),
 }
-
-
-def claims_of(token: str) -> dict[str, Any]:
-    return dict(jwt.decode(token, options={"verify_signature": False}))
-
-
-def events(app: Flask, who: SignedIn) -> list[str]:
-    with app.app_context():
-        return [event.event for event in audit.events_of(who.person.id)]
 
 
 def rows(app: Flask) -> list[Any]:
@@ -87,7 +78,7 @@ def test_password_and_passkey_sign_in(app: Flask, api: Api, alice: SignedIn, alg
     assert (response.json["message"], response.json["userId"]) == ("Login successful.", alice.person.id)
     claims = claims_of(response.json["token"])
     assert (claims["amr"], claims["acr"]) == (["pwd", "hwk", "user"], "aal2")
-    assert "factor.used" in events(app, alice)
+    assert "factor.used" in events_of(app, alice.person)
 
 
 def test_the_login_offers_the_passkey_beside_the_phone(api: Api, alice: SignedIn) -> None:
@@ -130,7 +121,7 @@ def test_a_wrong_answer_is_refused_in_one_way_and_changes_nothing(
 
 def test_a_counter_that_went_back_is_told(app: Flask, api: Api, alice: SignedIn, begun: Begun) -> None:
     answer(api, begun.token, begun.key.get(begun.options, Lies(sign_count=1)))
-    assert events(app, alice)[0] == "factor.clone_suspected"
+    assert events_of(app, alice.person)[0] == "factor.clone_suspected"
 
 
 def test_what_a_stranger_writes_into_an_answer_does_no_harm_in_the_trail(

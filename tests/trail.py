@@ -1,4 +1,4 @@
-"""What the audit trail and the outbox hold about the factors of a person."""
+"""What the audit trail and the outbox hold about a person."""
 
 from typing import Any
 
@@ -9,7 +9,13 @@ from otp_service.outbox import records
 from tests.factories import Person
 
 
-def events(app: Flask, person: Person) -> list[tuple[str, dict[str, Any]]]:
+def events_of(app: Flask, person: Person) -> list[str]:
+    """The names of all that happened to the person, the newest first."""
+    with app.app_context():
+        return [event.event for event in audit.events_of(person.id)]
+
+
+def factor_events(app: Flask, person: Person) -> list[tuple[str, dict[str, Any]]]:
     """What the audit trail tells of the factors, the oldest first."""
     with app.app_context():
         told = audit.events_of(person.id)[::-1]
