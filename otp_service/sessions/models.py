@@ -11,10 +11,10 @@ from otp_service.extensions import Model
 
 
 class Session(Model):
-    """One sign-in on one device, and its family of refresh tokens.
+    """One sign-in on one device, and its family of refresh tokens (ADR 8).
 
-    `refresh_hash` is of the family's first token, `generation` the one that is live, `rotated_at` when it became so.
-    `minute_generation` was the live one at `minute_started_at`: how often the session was refreshed since.
+    `refresh_hash` is the keyed hash of the family's first token. `generation` is the live one, since `rotated_at`.
+    `minute_generation` was the live one at `minute_started_at`; the difference counts the refreshes in this minute.
     """
 
     __tablename__ = "sessions"

@@ -1,4 +1,4 @@
-"""What the routes of sessions and keys give."""
+"""The responses of the routes of sessions and keys."""
 
 from marshmallow import fields
 
@@ -6,7 +6,7 @@ from otp_service.core.web.schema import Schema
 
 
 class SessionOut(Schema):
-    """One sign-in that is still good. `current` is the one that asks."""
+    """A live session. `current` marks the one that sent the request."""
 
     id = fields.UUID(required=True)
     ip = fields.String(required=True)
@@ -32,12 +32,12 @@ class KeyOut(Schema):
 
 
 class KeysOut(Schema):
-    """The keys that check our tokens; none while the algorithm is HS256."""
+    """The keys that verify access tokens; none while the algorithm is HS256."""
 
     keys = fields.List(fields.Nested(KeyOut), required=True)
 
 
 class SessionsOut(Schema):
-    """All of a person's sessions, the one used last first."""
+    """All live sessions of a person, last used first."""
 
     sessions = fields.List(fields.Nested(SessionOut), required=True)

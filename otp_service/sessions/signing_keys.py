@@ -48,7 +48,7 @@ class SharedSecret:
         self._secret = secret
 
     def prepare(self) -> None:
-        """Do nothing: the settings were checked before."""
+        """Accept the secret: the settings were checked before."""
 
     def signer(self) -> Signer:
         """Return the secret."""
