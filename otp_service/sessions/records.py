@@ -39,6 +39,7 @@ class Device:
 
 
 _LIVE_SESSIONS = Projection(LiveSession, Session)
+_DEVICES = Projection(Device, Session)
 _NEWEST_FIRST = (Session.last_used_at.desc(), Session.created_at.desc())
 
 
@@ -61,12 +62,12 @@ def was_ended(session_id: uuid.UUID) -> bool:
 
 def devices_of(user_id: int) -> list[Device]:
     """Return the devices of all stored sessions of the user: the live ones, and those that `forget` has not deleted."""
-    return [Device(*row) for row in fetch_all(*_devices(user_id))]
+    return _DEVICES.values(fetch_all(*_devices(user_id)))
 
 
 @prepared
 def _devices(user_id: Given) -> Select[Any]:
-    return select(Session.ip, Session.agent).where(Session.user_id == user_id).distinct()
+    return _DEVICES.select().where(Session.user_id == user_id).distinct()
 
 
 def personal_data(user_id: int) -> list[dict[str, Any]]:

@@ -11,7 +11,7 @@ from sqlalchemy import ColumnElement, Select, Update, Uuid, delete, insert, lite
 
 from otp_service.core import clock
 from otp_service.core.crypto.secrets import keyring
-from otp_service.core.database.rows import rows_about
+from otp_service.core.database.rows import Projection, rows_about
 from otp_service.core.database.statements import Given, prepared, prepared_insert
 from otp_service.core.database.transactions import execute, fetch_all, fetch_one, transaction
 from otp_service.core.services import settings
@@ -80,8 +80,8 @@ class Record:
     price_currency: str | None
 
 
-_SNAPSHOT = [getattr(Verification, name) for name in Snapshot.__dataclass_fields__]
-_RECORD = [getattr(Verification, name) for name in Record.__dataclass_fields__]
+_SNAPSHOTS = Projection(Snapshot, Verification)
+_RECORDS = Projection(Record, Verification)
 _HANDED_ON = (
     "owner",
     "bound_to",
@@ -95,7 +95,7 @@ _HANDED_ON = (
     "expires_at",
 )
 _CAN_BE_SUPERSEDED = Verification.state.in_(origins_of(State.SUPERSEDED))
-_add = prepared_insert(Verification, *_SNAPSHOT)
+_add = prepared_insert(Verification, *_SNAPSHOTS.columns)
 
 
 # Reads
@@ -103,18 +103,18 @@ _add = prepared_insert(Verification, *_SNAPSHOT)
 
 def read(statement: Select[Any], parameters: Mapping[str, Any] | None = None) -> list[Snapshot]:
     """Return the verifications that a statement made from `of_owner` finds."""
-    return [Snapshot(*row) for row in fetch_all(statement, parameters)]
+    return _SNAPSHOTS.values(fetch_all(statement, parameters))
 
 
 def of_owner(owner: str | Given) -> Select[Any]:
     """Return a statement for `read`, to be narrowed down: the owner's verifications, newest first."""
-    statement = select(*_SNAPSHOT).where(Verification.owner == owner)
+    statement = _SNAPSHOTS.select().where(Verification.owner == owner)
     return statement.order_by(Verification.created_at.desc(), Verification.id)
 
 
 def oldest_first(condition: ColumnElement[bool], *, limit: int) -> list[Snapshot]:
     """Return verifications of all owners that meet the condition."""
-    return read(select(*_SNAPSHOT).where(condition).order_by(Verification.created_at).limit(limit))
+    return read(_SNAPSHOTS.select().where(condition).order_by(Verification.created_at).limit(limit))
 
 
 def get(verification_id: uuid.UUID) -> Snapshot:
@@ -128,23 +128,22 @@ def find(verification_id: uuid.UUID) -> Snapshot | None:
 
 
 def _of_id(verification_id: uuid.UUID) -> Select[Any]:
-    return select(*_SNAPSHOT).where(Verification.id == verification_id)
+    return _SNAPSHOTS.select().where(Verification.id == verification_id)
 
 
 def list_records(*, owner: str | None, state: State | None, limit: int) -> list[Record]:
     """Return the newest verifications, of one owner and in one state where these are given."""
-    statement = select(*_RECORD).order_by(Verification.created_at.desc()).limit(limit)
+    statement = _RECORDS.select().order_by(Verification.created_at.desc()).limit(limit)
     if owner is not None:
         statement = statement.where(Verification.owner == owner)
     if state is not None:
         statement = statement.where(Verification.state == state)
-    return [Record(*row) for row in fetch_all(statement)]
+    return _RECORDS.values(fetch_all(statement))
 
 
 def find_record(verification_id: uuid.UUID) -> Record | None:
     """Return one verification as operators see it, or None."""
-    row = fetch_one(select(*_RECORD).where(Verification.id == verification_id))
-    return Record(*row) if row else None
+    return _RECORDS.find(fetch_one(_RECORDS.select().where(Verification.id == verification_id)))
 
 
 def list_outcomes(verification_id: uuid.UUID) -> list[str]:
@@ -169,7 +168,7 @@ def personal_data(owner: str) -> list[dict[str, Any]]:
 
 def reserve(**values: Any) -> Snapshot:
     """Add a verification that is about to be started, in the open transaction that holds its owner."""
-    return Snapshot(*execute(*_add(**values, state=State.RESERVED, attempts=0)).one())
+    return _SNAPSHOTS.value(execute(*_add(**values, state=State.RESERVED, attempts=0)).one())
 
 
 def lock(verification_id: uuid.UUID) -> None:

@@ -5,12 +5,12 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Select, delete, func, insert, select, update
+from sqlalchemy import Select, delete, func, insert, update
 
 from otp_service import audit
 from otp_service.accounts import notices, password_hashing, users
 from otp_service.core import clock
-from otp_service.core.database.rows import rows_about
+from otp_service.core.database.rows import Projection, rows_about
 from otp_service.core.database.statements import Given, prepared
 from otp_service.core.database.transactions import execute, fetch_one, transaction
 from otp_service.core.web.tracing import ClientInfo
@@ -35,6 +35,9 @@ class Stored:
     used_at: datetime | None
 
 
+_STORED = Projection(Stored, BackupCode)
+
+
 @dataclass(frozen=True, slots=True)
 class Summary:
     """The user's codes in sum. `created_at` is None if there are none."""
@@ -43,6 +46,16 @@ class Summary:
     last_used_at: datetime | None
     total: int
     remaining: int
+
+
+_SUMMARIES = Projection(
+    Summary,
+    BackupCode,
+    created_at=func.min(BackupCode.created_at),
+    last_used_at=func.max(BackupCode.used_at),
+    total=func.count(),
+    remaining=func.count() - func.count(BackupCode.used_at),
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -172,17 +185,13 @@ def _make(user_id: int) -> NewCodes:
 def _find(user_id: int, selector: str) -> Stored | None:
     """Return the user's code with this selector, used or not."""
     is_it = (BackupCode.user_id == user_id) & (BackupCode.selector == selector)
-    row = fetch_one(select(BackupCode.id, BackupCode.code_hash, BackupCode.used_at).where(is_it))
-    return Stored(*row) if row else None
+    return _STORED.find(fetch_one(_STORED.select().where(is_it)))
 
 
 def _summarize(user_id: int) -> Summary:
-    row = fetch_one(*_sums(user_id))
-    return Summary(*row) if row else Summary(None, None, 0, 0)
+    return _SUMMARIES.find(fetch_one(*_sums(user_id))) or Summary(None, None, 0, 0)
 
 
 @prepared
 def _sums(user_id: Given) -> Select[Any]:
-    total, used = func.count(), func.count(BackupCode.used_at)
-    columns = (func.min(BackupCode.created_at), func.max(BackupCode.used_at), total, total - used)
-    return select(*columns).where(BackupCode.user_id == user_id)
+    return _SUMMARIES.select().where(BackupCode.user_id == user_id)

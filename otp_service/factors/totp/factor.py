@@ -5,13 +5,13 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import ColumnElement, Select, delete, insert, or_, select, update
+from sqlalchemy import ColumnElement, Select, delete, insert, or_, update
 
 from otp_service import audit
 from otp_service.accounts import users
 from otp_service.core import clock
 from otp_service.core.crypto.secrets import keyring
-from otp_service.core.database.rows import rows_about
+from otp_service.core.database.rows import Projection, rows_about
 from otp_service.core.database.statements import Given, prepared
 from otp_service.core.database.transactions import execute, fetch_one, transaction
 from otp_service.core.services import settings
@@ -54,7 +54,7 @@ class Authenticator:
         return self.last_used_step is not None and step <= self.last_used_step
 
 
-_COLUMNS = [getattr(TotpAuthenticator, name) for name in Authenticator.__dataclass_fields__]
+_AUTHENTICATORS = Projection(Authenticator, TotpAuthenticator)
 _IS_CONFIRMED = TotpAuthenticator.confirmed_at.is_not(None)
 
 
@@ -188,22 +188,21 @@ def personal_data(user_id: int) -> list[dict[str, Any]]:
 
 def find(user_id: int) -> Authenticator | None:
     """Return the user's confirmed authenticator."""
-    row = fetch_one(*_confirmed(user_id))
-    return Authenticator(*row) if row else None
+    return _AUTHENTICATORS.find(fetch_one(*_confirmed(user_id)))
 
 
 @prepared
 def _confirmed(user_id: Given) -> Select[Any]:
-    return select(*_COLUMNS).where(TotpAuthenticator.user_id == user_id, _IS_CONFIRMED)
+    return _AUTHENTICATORS.select().where(TotpAuthenticator.user_id == user_id, _IS_CONFIRMED)
 
 
 def _get_unconfirmed(user_id: int, now: datetime) -> Authenticator:
     """Return the user's enrolment while it can be confirmed. Raises FactorExists, FactorNotFound."""
     is_open = ~_IS_CONFIRMED & (TotpAuthenticator.created_at > now - ENROLMENT_TTL)
-    row = fetch_one(select(*_COLUMNS).where(TotpAuthenticator.user_id == user_id, is_open))
+    row = fetch_one(_AUTHENTICATORS.select().where(TotpAuthenticator.user_id == user_id, is_open))
     if row is None:
         raise FactorExists if find(user_id) else FactorNotFound
-    return Authenticator(*row)
+    return _AUTHENTICATORS.value(row)
 
 
 def _update(authenticator_id: uuid.UUID, condition: ColumnElement[bool], **values: Any) -> bool:

@@ -9,14 +9,14 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import ColumnElement, delete, false, insert, select, update
+from sqlalchemy import ColumnElement, delete, false, insert, update
 
 from otp_service import audit
 from otp_service.accounts import notices, users
 from otp_service.accounts.users import Account
 from otp_service.core import clock
 from otp_service.core.crypto.secrets import keyring, new_token
-from otp_service.core.database.rows import rows_about
+from otp_service.core.database.rows import Projection, rows_about
 from otp_service.core.database.transactions import execute, fetch_all, transaction
 from otp_service.core.errors import NotFound
 from otp_service.core.services import settings
@@ -49,7 +49,7 @@ class Device:
     expires_at: datetime
 
 
-_COLUMNS = [getattr(TrustedDevice, name) for name in Device.__dataclass_fields__]
+_DEVICES = Projection(Device, TrustedDevice)
 
 
 def remember(user_id: int, *, client: ClientInfo, now: datetime) -> str | None:
@@ -107,8 +107,8 @@ def of_user(user_id: int) -> list[Device]:
     account = users.find_by_id(user_id)
     if account is None:
         return []
-    statement = select(*_COLUMNS).where(_is_trusted(account, now=clock.now()))
-    return [Device(*row) for row in fetch_all(statement.order_by(TrustedDevice.last_used_at.desc()))]
+    statement = _DEVICES.select().where(_is_trusted(account, now=clock.now()))
+    return _DEVICES.values(fetch_all(statement.order_by(TrustedDevice.last_used_at.desc())))
 
 
 def _is_trusted(account: Account, *, now: datetime) -> ColumnElement[bool]:

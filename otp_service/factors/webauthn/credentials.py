@@ -9,7 +9,7 @@ from typing import Any
 from sqlalchemy import ColumnElement, Select, delete, func, insert, select, update
 from sqlalchemy.exc import IntegrityError
 
-from otp_service.core.database.rows import rows_about
+from otp_service.core.database.rows import Projection, rows_about
 from otp_service.core.database.statements import Given, prepared
 from otp_service.core.database.transactions import (
     execute,
@@ -64,13 +64,13 @@ class Passkey:
         }
 
 
-_COLUMNS = [getattr(WebAuthnCredential, name) for name in Passkey.__dataclass_fields__]
+_PASSKEYS = Projection(Passkey, WebAuthnCredential)
 
 
 def of_user(user_id: int) -> list[Passkey]:
     """Return the user's passkeys, the oldest first."""
-    statement = select(*_COLUMNS).where(WebAuthnCredential.user_id == user_id)
-    return [Passkey(*row) for row in fetch_all(statement.order_by(WebAuthnCredential.created_at))]
+    statement = _PASSKEYS.select().where(WebAuthnCredential.user_id == user_id)
+    return _PASSKEYS.values(fetch_all(statement.order_by(WebAuthnCredential.created_at)))
 
 
 def count(user_id: int) -> int:
@@ -186,8 +186,7 @@ def _is(id: uuid.UUID, user_id: int) -> ColumnElement[bool]:
 
 
 def _find(condition: ColumnElement[bool]) -> Passkey | None:
-    row = fetch_one(select(*_COLUMNS).where(condition))
-    return Passkey(*row) if row else None
+    return _PASSKEYS.find(fetch_one(_PASSKEYS.select().where(condition)))
 
 
 def _remove(condition: ColumnElement[bool]) -> int:
