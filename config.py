@@ -9,7 +9,7 @@ from otp_service.accounts.settings import LinkSettings, read_existence, read_lin
 from otp_service.config import ROOT, ConfigError, environment
 from otp_service.config.reader import SectionReader
 from otp_service.factors.registry import FACTORS
-from otp_service.factors.settings import read_trusted_devices
+from otp_service.factors.trusted_devices.devices import read_trusted_devices
 from otp_service.mail.settings import MailSettings, read_mail
 from otp_service.sinch import SinchSettings
 from otp_service.verifications.settings import DeliverySettings, read_delivery

@@ -12,7 +12,7 @@ import pytest
 
 from config import Config
 from otp_service.accounts.settings import ExistenceSettings, LinkSettings
-from otp_service.factors.settings import TrustedDeviceSettings
+from otp_service.factors.trusted_devices.devices import TrustedDeviceSettings
 from otp_service.factors.webauthn.settings import WebAuthnSettings
 from otp_service.mail.settings import MailSettings
 from otp_service.simulator.settings import DEMO_KEY, DEMO_SECRET

@@ -14,6 +14,7 @@ from sqlalchemy import ColumnElement, delete, false, insert, update
 from otp_service import audit
 from otp_service.accounts import notices, users
 from otp_service.accounts.users import Account
+from otp_service.config.reader import Reader
 from otp_service.core import clock
 from otp_service.core.crypto.secrets import keyring, new_token
 from otp_service.core.database.rows import Projection, rows_about
@@ -21,13 +22,27 @@ from otp_service.core.database.transactions import execute, fetch_all, transacti
 from otp_service.core.errors import NotFound
 from otp_service.core.services import settings
 from otp_service.core.web.tracing import ClientInfo
-from otp_service.factors.settings import TrustedDeviceSettings
 from otp_service.factors.trusted_devices.models import TrustedDevice
 
 log = logging.getLogger(__name__)
+LONGEST_TRUST_DAYS = 30
 PREFIX = "dt"
 _TOKEN = "device token"  # noqa: S105 - a purpose of the keyring
 _CREDENTIALS = "credential version"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TrustedDeviceSettings:
+    """For how many days a device is trusted; 0 trusts none."""
+
+    days: int
+
+
+def read_trusted_devices(read: Reader) -> TrustedDeviceSettings:
+    """Read TRUSTED_DEVICE_DAYS."""
+    default = 0 if read.strict else LONGEST_TRUST_DAYS
+    days = read.integer("TRUSTED_DEVICE_DAYS", default=default, low=0, high=LONGEST_TRUST_DAYS)
+    return TrustedDeviceSettings(days=days)
 
 
 class DeviceNotFound(NotFound):
