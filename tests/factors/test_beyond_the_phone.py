@@ -40,7 +40,7 @@ def test_it_lets_people_set_another_factor_up(app: Flask, strict: Api, sinch: Si
     assert "enrolmentRequired" not in signed_in
 
 
-def test_whoever_has_another_factor_gets_in_by_no_code_on_the_phone(
+def test_with_another_factor_a_code_on_the_phone_is_rejected(
     app: Flask, api: Api, strict: Api, sinch: Simulator, time: Time
 ) -> None:
     person = make_person(app)
@@ -52,7 +52,7 @@ def test_whoever_has_another_factor_gets_in_by_no_code_on_the_phone(
     assert (refused.status_code, refused.json["code"]) == (409, "method_not_enrolled")
 
 
-def test_no_code_is_sent_that_would_not_be_taken(app: Flask, strict: Api, sinch: Simulator, time: Time) -> None:
+def test_no_code_is_sent_that_would_be_rejected(app: Flask, strict: Api, sinch: Simulator, time: Time) -> None:
     person = make_person(app)
     token = sign_in(strict, sinch, person)["token"]
     enrol(strict, token)

@@ -1,4 +1,4 @@
-"""What every change of a person's factors brings with it, whatever the factor."""
+"""The consequences of any change of a person's factors."""
 
 from collections.abc import Callable
 
@@ -13,7 +13,7 @@ from otp_service.operators import services
 from tests.api import Api
 from tests.factors.throttles import disabled
 from tests.factors.totp import authenticator as app_of
-from tests.factors.trusted_devices.conftest import recognises_on, remember_on
+from tests.factors.trusted_devices.conftest import recognizes_on, remember_on
 from tests.factors.webauthn.conftest import enrolled
 from tests.sessions.conftest import SignedIn, alice
 
@@ -42,9 +42,9 @@ def test_with_any_factor_that_is_removed_trust_in_devices_ends(
     app_of.enrol(api, alice.token)
     enrolled(api, alice)
     token = remember_on(app, alice)
-    assert recognises_on(app, alice, str(token))
+    assert recognizes_on(app, alice, str(token))
     remove(app, api, alice)
-    assert not recognises_on(app, alice, str(token))
+    assert not recognizes_on(app, alice, str(token))
 
 
 def test_a_disabled_kind_of_factor_works_again_once_another_is_added(app: Flask, api: Api, alice: SignedIn) -> None:

@@ -10,7 +10,7 @@ from tests.factories import code_on_phone, log_in, make_person, sign_in
 from tests.parallel import at_once
 
 
-def test_somebody_with_a_proven_phone_sees_it_masked(app: Flask, api: Api, sinch: Simulator) -> None:
+def test_a_person_sees_the_verified_phone_masked(app: Flask, api: Api, sinch: Simulator) -> None:
     person = make_person(app)
     token = sign_in(api, sinch, person)["token"]
     answer = api.get("/factors", token=token).json

@@ -1,4 +1,4 @@
-"""The count of wrong proofs that all factors share."""
+"""The count of tries that all factors share."""
 
 from collections.abc import Iterator
 from contextlib import suppress
@@ -10,10 +10,12 @@ from flask import Flask
 from otp_service.accounts import users
 from otp_service.audit import COMMAND_LINE, events_of
 from otp_service.core import clock
+from otp_service.core.crypto.hash_slots import SlotsBusy
 from otp_service.core.database.transactions import transaction
 from otp_service.core.errors import ServiceError
 from otp_service.factors import throttle
-from otp_service.factors.throttle import DISABLED_AT
+from otp_service.factors.throttle import DISABLED_AT, ResponseRejected
+from otp_service.verifications.errors import OtpInvalid
 from tests.factories import make_person
 from tests.factors.throttles import disabled
 from tests.parallel import at_once
@@ -58,7 +60,7 @@ def test_the_hour_says_when_it_ends(user_id: int) -> None:
     assert refused.value.extra == {"retryAfter": 600}
 
 
-def test_the_hundredth_try_in_a_row_disables_for_good_and_is_told_once(user_id: int) -> None:
+def test_the_hundredth_try_in_a_row_disables_for_good_and_is_recorded_once(user_id: int) -> None:
     tried_in_a_row(user_id, DISABLED_AT)
     assert [tried(user_id, per_hour=1_000), tried(user_id, after=HOUR * 24 * 365)] == ["authenticator_disabled"] * 2
     assert disabled(user_id) == {"totp"}
@@ -99,7 +101,7 @@ def test_recovery_enables_again(user_id: int, which: str | None) -> None:
     assert tried(user_id) == "counted"
 
 
-def test_what_is_counted_beside_the_row_never_disables_but_stops_with_it(user_id: int) -> None:
+def test_tries_outside_the_row_never_disable_but_stop_with_it(user_id: int) -> None:
     for _ in range(DISABLED_AT):
         assert tried(user_id, per_hour=1_000, is_in_a_row=False) == "counted"
     assert disabled(user_id) == set()
@@ -126,3 +128,66 @@ def test_counts_go_with_their_user(user_id: int) -> None:
     tried_in_a_row(user_id, DISABLED_AT)
     users.remove(user_id)
     assert disabled(user_id) == set()
+
+
+def attempt(user_id: int | None, error: Exception | None, *, is_in_a_row: bool = True) -> None:
+    """Make an attempt whose check raises `error`."""
+    with throttle.attempt(user_id, "totp", client=COMMAND_LINE, now=clock.now(), is_in_a_row=is_in_a_row):
+        if error is not None:
+            raise error
+
+
+def counts_of(user_id: int) -> tuple[int, int]:
+    """The tries in a row, and in the hour."""
+    (row,) = throttle.personal_data(user_id) or [{"inARow": 0, "inWindow": 0}]
+    return row["inARow"], row["inWindow"]
+
+
+def test_an_attempt_with_a_right_response_counts_until_it_is_redeemed(user_id: int) -> None:
+    attempt(user_id, None)
+
+    assert counts_of(user_id) == (1, 1)
+
+
+@pytest.mark.parametrize(
+    ("error", "left", "counts"),
+    [
+        (ResponseRejected(), OtpInvalid, (1, 1)),
+        (ResponseRejected(is_guess=False), OtpInvalid, (0, 0)),
+        (SlotsBusy(), SlotsBusy, (0, 0)),
+        (ZeroDivisionError(), ZeroDivisionError, (1, 1)),
+    ],
+    ids=["a guess", "no guess", "not checked", "crashed"],
+)
+def test_an_attempt_that_fails_counts_unless_it_was_no_guess(
+    user_id: int, error: Exception, left: type[Exception], counts: tuple[int, int]
+) -> None:
+    with pytest.raises(left):
+        attempt(user_id, error)
+
+    assert counts_of(user_id) == counts
+
+
+def test_an_attempt_outside_the_row_is_given_back_to_the_hour_alone(user_id: int) -> None:
+    tried_in_a_row(user_id, 2)
+
+    with pytest.raises(OtpInvalid):
+        attempt(user_id, ResponseRejected(is_guess=False), is_in_a_row=False)
+
+    assert counts_of(user_id) == (2, 2)
+
+
+def test_a_rejection_is_recorded_with_its_reason(user_id: int) -> None:
+    with pytest.raises(OtpInvalid):
+        attempt(user_id, ResponseRejected("too\x00 late" + "!" * 300))
+
+    (event,) = [event for event in events_of(user_id) if event.event == "factor.refused"]
+    assert event.facts == {"factor": "totp", "reason": ("too late" + "!" * 300)[:200]}
+
+
+@pytest.mark.parametrize("error", [ResponseRejected(), SlotsBusy()])
+def test_a_response_that_names_no_account_counts_for_none(user_id: int, error: Exception) -> None:
+    with pytest.raises((OtpInvalid, SlotsBusy)):
+        attempt(None, error)
+
+    assert counts_of(user_id) == (0, 0)

@@ -1,4 +1,4 @@
-"""How a backup code looks, and how it is read."""
+"""The form of backup codes, and how they are read."""
 
 import re
 
@@ -13,14 +13,14 @@ CODE = Code("7F3K", "Q2MZX0VB19CD")
 FORM = re.compile(r"([0-9A-HJKMNP-TV-Z]{4}-){3}[0-9A-HJKMNP-TV-Z]{4}")
 
 
-def test_drawn_codes_differ_and_are_found_by_different_beginnings() -> None:
+def test_codes_differ_and_have_different_selectors() -> None:
     drawn = [code for _ in range(50) for code in codes.make(10)]
     assert len(set(drawn)) == 500
     assert all(FORM.fullmatch(str(code)) for code in drawn)
     assert len({code.selector for code in codes.make(1_000)}) == 1_000
 
 
-def test_the_secret_alone_has_more_than_fifty_bits() -> None:
+def test_the_secret_alone_has_60_bits() -> None:
     assert codes.SECRET_BITS == 60
     assert len(codes.ALPHABET) == len(set(codes.ALPHABET)) == 32
     letters = "".join(code.secret for code in codes.make(1_000))
@@ -52,5 +52,5 @@ def test_what_cannot_be_a_code_is_none(text: str) -> None:
 
 
 @given(st.sampled_from(codes.make(200)))
-def test_every_code_is_read_as_it_was_drawn(code: Code) -> None:
+def test_every_code_is_read_as_it_was_made(code: Code) -> None:
     assert codes.read(str(code)) == code

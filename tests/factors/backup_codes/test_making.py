@@ -1,4 +1,4 @@
-"""POST /factors/backup-codes: new codes, and the end of the old ones."""
+"""POST /factors/backup-codes: new codes replace the old ones."""
 
 from flask import Flask
 from sqlalchemy import select
@@ -19,7 +19,7 @@ def works(api: Api, alice: SignedIn, code: str) -> bool:
     return bool(api.post("/auth/mfa/backup-code", body).status_code == 200)
 
 
-def test_new_codes_are_shown_once_and_kill_the_old_ones(app: Flask, api: Api, alice: SignedIn) -> None:
+def test_new_codes_are_shown_once_and_end_the_old_ones(app: Flask, api: Api, alice: SignedIn) -> None:
     first = api.post("/factors/backup-codes", token=alice.token)
     assert (first.status_code, first.headers["Cache-Control"]) == (201, "no-store")
     assert set(first.json) == {"backupCodes"}
@@ -46,7 +46,7 @@ def test_they_want_a_fresh_sign_in(api: Api, alice: SignedIn, time: Time) -> Non
     assert (refused.status_code, refused.json["code"]) == (403, "step_up_required")
 
 
-def test_of_parallel_requests_one_lot_counts(app: Flask, api: Api, alice: SignedIn) -> None:
+def test_of_parallel_requests_one_set_counts(app: Flask, api: Api, alice: SignedIn) -> None:
     answers = at_once(8, lambda _: api.post("/factors/backup-codes", token=alice.token))
     assert {answer.status_code for answer in answers} == {201}
     with app.app_context():

@@ -1,4 +1,4 @@
-"""POST /auth/mfa/backup-code: each code works once, and its owner is told."""
+"""POST /auth/mfa/backup-code: each code works once, and its owner is notified."""
 
 import threading
 from typing import Any
@@ -56,16 +56,16 @@ def test_a_code_meets_the_challenge_once(app: Flask, api: Api, alice: SignedIn, 
     assert use(api, alice.person, codes[4]).status_code == 200
 
 
-def test_each_of_the_ten_works_in_the_spelling_of_somebody_in_a_hurry(
-    api: Api, alice: SignedIn, codes: list[str]
-) -> None:
+def test_each_of_the_ten_works_in_a_careless_spelling(api: Api, alice: SignedIn, codes: list[str]) -> None:
     for code in codes:
         assert use(api, alice.person, code.lower().replace("-", " ").replace("0", "o")).status_code == 200
     answer = log_in(api, alice.person)
     assert "backup_code" not in answer["methods"]
 
 
-def test_a_use_is_told_with_how_many_are_left(app: Flask, api: Api, alice: SignedIn, codes: list[str]) -> None:
+def test_the_user_is_notified_of_a_use_and_of_how_many_are_left(
+    app: Flask, api: Api, alice: SignedIn, codes: list[str]
+) -> None:
     assert "backup_code" in log_in(api, alice.person)["methods"]
     token = use(api, alice.person, codes[0]).json["token"]
     assert factor_events(app, alice.person)[-1] == ("factor.used", {"factor": "backup_codes", "remaining": 9})
@@ -112,7 +112,7 @@ def test_fifteen_wrong_codes_in_an_hour_are_enough(api: Api, alice: SignedIn, co
     assert use(api, alice.person, codes[0]).status_code == 200
 
 
-def test_another_persons_code_opens_nothing_and_stays_good(
+def test_another_persons_code_is_rejected_and_stays_valid(
     api: Api, alice: SignedIn, bob: SignedIn, codes: list[str]
 ) -> None:
     others = make_codes(api, bob.token)
@@ -126,7 +126,7 @@ def test_a_code_steps_a_session_up(api: Api, alice: SignedIn, codes: list[str]) 
     assert api.post("/auth/step-up", body, token=alice.token).status_code == 401
 
 
-def test_backup_codes_are_nobodys_default(api: Api, alice: SignedIn, codes: list[str]) -> None:
+def test_backup_codes_are_never_the_default(api: Api, alice: SignedIn, codes: list[str]) -> None:
     refused = api.send("PUT", "/factors/default", json={"method": "backup_code"}, token=alice.token)
     assert refused.status_code == 409
 

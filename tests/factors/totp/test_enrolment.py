@@ -84,7 +84,7 @@ def test_a_second_enrolment_replaces_the_first_while_that_is_not_confirmed(api: 
     assert confirm(api, alice.token, second.code()).status_code == 200
 
 
-def test_who_has_an_app_gets_no_second_one(api: Api, alice: SignedIn, time: Time) -> None:
+def test_a_user_has_one_app(api: Api, alice: SignedIn, time: Time) -> None:
     authenticator, _ = enrol(api, alice.token)
     for refused in (api.post("/factors/totp", token=alice.token), confirm(api, alice.token, authenticator.code())):
         assert (refused.status_code, refused.json["code"]) == (409, "factor_exists")
@@ -105,7 +105,7 @@ def test_another_persons_code_confirms_nothing(api: Api, alice: SignedIn, bob: S
     assert enrolled(api, alice) == ["phone"]
 
 
-def test_a_wrong_first_code_is_401_is_told_and_may_be_tried_again(app: Flask, api: Api, alice: SignedIn) -> None:
+def test_a_wrong_first_code_is_401_is_recorded_and_may_be_tried_again(app: Flask, api: Api, alice: SignedIn) -> None:
     authenticator = begin(api, alice.token)
     refused = confirm(api, alice.token, authenticator.wrong_code())
     assert (refused.status_code, refused.json["code"]) == (401, "otp_invalid")
@@ -155,7 +155,7 @@ def test_changes_want_a_fresh_sign_in(api: Api, alice: SignedIn, time: Time, met
     assert (refused.status_code, refused.json["code"]) == (403, "step_up_required")
 
 
-def test_a_removed_app_opens_nothing_and_its_owner_is_told(app: Flask, api: Api, alice: SignedIn, time: Time) -> None:
+def test_a_removed_app_is_rejected_and_its_owner_is_notified(app: Flask, api: Api, alice: SignedIn, time: Time) -> None:
     authenticator, _ = enrol(api, alice.token)
     assert api.send("PUT", "/factors/default", json={"method": "totp"}, token=alice.token).status_code == 204
     response = api.send("DELETE", "/factors/totp", token=alice.token)

@@ -38,7 +38,7 @@ def test_a_code_of_the_app_meets_the_challenge(
     assert [one["lastUsedAt"] is not None for one in listed if one["type"] == "totp"] == [True]
 
 
-def test_the_code_that_enrolled_signs_nobody_in(
+def test_the_code_that_enrolled_opens_no_session(
     api: Api, alice: SignedIn, phone_app: AuthenticatorApp, time: Time
 ) -> None:
     assert sign_in_with(api, alice.person, phone_app.code()).status_code == 401
@@ -86,7 +86,7 @@ def test_no_other_spelling_of_a_used_code_counts(
         assert sign_in_with(api, alice.person, spelling, challenge=challenge).status_code == 400
 
 
-def test_a_refused_code_leaves_the_challenge_good(
+def test_a_rejected_code_leaves_the_challenge_open(
     api: Api, alice: SignedIn, phone_app: AuthenticatorApp, time: Time
 ) -> None:
     time.advance(STEP)
@@ -95,7 +95,7 @@ def test_a_refused_code_leaves_the_challenge_good(
     assert sign_in_with(api, alice.person, phone_app.code(), challenge=challenge).status_code == 200
 
 
-def test_another_persons_app_opens_nothing(
+def test_another_persons_app_is_rejected(
     api: Api, alice: SignedIn, bob: SignedIn, phone_app: AuthenticatorApp, time: Time
 ) -> None:
     others, _ = enrol(api, bob.token)
@@ -178,7 +178,7 @@ def test_a_code_steps_a_session_up_once(api: Api, alice: SignedIn, phone_app: Au
     assert sign_in_with(api, alice.person, phone_app.code()).status_code == 401
 
 
-def test_a_challenge_spent_meanwhile_leaves_the_code_good(
+def test_a_challenge_spent_meanwhile_leaves_the_code_valid(
     api: Api, alice: SignedIn, phone_app: AuthenticatorApp, time: Time
 ) -> None:
     """The code is spent in the transaction that spends the challenge: both or neither."""

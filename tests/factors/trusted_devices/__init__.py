@@ -1,1 +1,1 @@
-"""Tests of devices that are spared the second factor."""
+"""Tests of devices whose sign-ins skip the second factor."""

@@ -15,7 +15,7 @@ __all__ = ["alice", "bob"]
 
 LAPTOP = ClientInfo(ip="192.0.2.7", agent="A laptop")
 Remember = Callable[[SignedIn], str]
-Recognises = Callable[..., bool]
+Recognizes = Callable[..., bool]
 
 
 def remember_on(app: Flask, who: SignedIn) -> str | None:
@@ -24,7 +24,7 @@ def remember_on(app: Flask, who: SignedIn) -> str | None:
         return trusted_devices.remember(who.person.id, client=LAPTOP, now=clock.now())
 
 
-def recognises_on(app: Flask, who: SignedIn, token: str, *, client: ClientInfo = LAPTOP) -> bool:
+def recognizes_on(app: Flask, who: SignedIn, token: str, *, client: ClientInfo = LAPTOP) -> bool:
     """What a sign-in with a `deviceToken` asks."""
     with app.app_context():
         return trusted_devices.recognize(who.person.id, token, client=client, now=clock.now())
@@ -43,10 +43,10 @@ def remember(app: Flask) -> Remember:
 
 
 @pytest.fixture
-def recognises(app: Flask) -> Recognises:
+def recognizes(app: Flask) -> Recognizes:
     """Whether a token is of a device that somebody trusts."""
 
     def act(who: SignedIn, token: str, **options: ClientInfo) -> bool:
-        return recognises_on(app, who, token, **options)
+        return recognizes_on(app, who, token, **options)
 
     return act

@@ -13,32 +13,32 @@ from otp_service.factors.trusted_devices.models import TrustedDevice
 from otp_service.outbox import records
 from tests.conftest import MakeApp, Time
 from tests.factories import new_number
-from tests.factors.trusted_devices.conftest import LAPTOP, Recognises, Remember, recognises_on, remember_on
+from tests.factors.trusted_devices.conftest import LAPTOP, Recognizes, Remember, recognizes_on, remember_on
 from tests.sessions.conftest import SignedIn
 
 DAY = 86_400
 
 
-def test_a_remembered_device_is_recognised_again_and_again(
-    alice: SignedIn, remember: Remember, recognises: Recognises
+def test_a_remembered_device_is_recognized_again_and_again(
+    alice: SignedIn, remember: Remember, recognizes: Recognizes
 ) -> None:
     token = remember(alice)
     assert token.startswith("dt_")
-    assert recognises(alice, token)
-    assert recognises(alice, token)
+    assert recognizes(alice, token)
+    assert recognizes(alice, token)
 
 
-def test_what_was_never_given_is_not_recognised(alice: SignedIn, remember: Remember, recognises: Recognises) -> None:
+def test_an_unknown_token_is_not_recognized(alice: SignedIn, remember: Remember, recognizes: Recognizes) -> None:
     token = remember(alice)
     for other in ("", "dt_", "dt_unknown", token[:-1], f"{token}=", token.upper(), alice.token, alice.refresh_token):
-        assert not recognises(alice, other), other
+        assert not recognizes(alice, other), other
 
 
 def test_a_device_is_trusted_by_its_owner_alone(
-    alice: SignedIn, bob: SignedIn, remember: Remember, recognises: Recognises
+    alice: SignedIn, bob: SignedIn, remember: Remember, recognizes: Recognizes
 ) -> None:
     token = remember(alice)
-    assert not recognises(bob, token)
+    assert not recognizes(bob, token)
 
 
 def test_the_token_is_stored_nowhere(app: Flask, alice: SignedIn, remember: Remember) -> None:
@@ -49,46 +49,46 @@ def test_the_token_is_stored_nowhere(app: Flask, alice: SignedIn, remember: Reme
     assert token.removeprefix("dt_") not in str(row)
 
 
-def test_trust_ends_after_thirty_days(time: Time, alice: SignedIn, remember: Remember, recognises: Recognises) -> None:
+def test_trust_ends_after_thirty_days(time: Time, alice: SignedIn, remember: Remember, recognizes: Recognizes) -> None:
     token = remember(alice)
     time.advance(30 * DAY - 60)
-    assert recognises(alice, token)
+    assert recognizes(alice, token)
     time.advance(61)
-    assert not recognises(alice, token), "a use must not prolong it"
+    assert not recognizes(alice, token), "a use must not prolong it"
 
 
-def test_a_new_password_ends_trust(app: Flask, alice: SignedIn, remember: Remember, recognises: Recognises) -> None:
+def test_a_new_password_ends_trust(app: Flask, alice: SignedIn, remember: Remember, recognizes: Recognizes) -> None:
     token = remember(alice)
     with app.app_context(), transaction():
         users.set_password_hash(alice.person.id, password_hashing.hash_password("Another-Horse-8"), now=clock.now())
-    assert not recognises(alice, token)
+    assert not recognizes(alice, token)
 
 
-def test_a_new_number_ends_trust(app: Flask, alice: SignedIn, remember: Remember, recognises: Recognises) -> None:
+def test_a_new_number_ends_trust(app: Flask, alice: SignedIn, remember: Remember, recognizes: Recognizes) -> None:
     token = remember(alice)
     with app.app_context(), transaction():
         execute(update(User).where(User.id == alice.person.id).values(phone_number=new_number()))
-    assert not recognises(alice, token)
+    assert not recognizes(alice, token)
 
 
 def test_a_locked_account_has_no_trusted_device(
-    app: Flask, alice: SignedIn, remember: Remember, recognises: Recognises
+    app: Flask, alice: SignedIn, remember: Remember, recognizes: Recognizes
 ) -> None:
     token = remember(alice)
     with app.app_context():
         users.lock(alice.person.id)
-    assert not recognises(alice, token)
+    assert not recognizes(alice, token)
 
 
 def test_all_trust_can_be_ended_with_the_act_that_ends_it(
-    app: Flask, alice: SignedIn, bob: SignedIn, remember: Remember, recognises: Recognises
+    app: Flask, alice: SignedIn, bob: SignedIn, remember: Remember, recognizes: Recognizes
 ) -> None:
     tokens = [remember(alice), remember(alice)]
     kept = remember(bob)
     with app.app_context(), transaction():
         assert trusted_devices.end_all(alice.person.id, now=clock.now()) == 2
-    assert not any(recognises(alice, token) for token in tokens)
-    assert recognises(bob, kept)
+    assert not any(recognizes(alice, token) for token in tokens)
+    assert recognizes(bob, kept)
 
 
 def test_a_lower_setting_shortens_trust_that_was_given(
@@ -97,36 +97,36 @@ def test_a_lower_setting_shortens_trust_that_was_given(
     token = remember(alice)
     stricter = make_app(TRUSTED_DEVICE_DAYS="7")
     time.advance(7 * DAY - 60)
-    assert recognises_on(stricter, alice, token)
+    assert recognizes_on(stricter, alice, token)
     time.advance(61)
-    assert not recognises_on(stricter, alice, token)
+    assert not recognizes_on(stricter, alice, token)
 
 
 @pytest.mark.parametrize("settings", [{"TRUSTED_DEVICE_DAYS": "0"}, {"SECURITY_PROFILE": "strict"}])
-def test_switched_off_no_device_is_remembered_or_recognised(
+def test_switched_off_no_device_is_remembered_or_recognized(
     make_app: MakeApp, alice: SignedIn, remember: Remember, settings: dict[str, str]
 ) -> None:
     token = remember(alice)
     off = make_app(**settings)
     assert remember_on(off, alice) is None
-    assert not recognises_on(off, alice, token)
+    assert not recognizes_on(off, alice, token)
 
 
 def test_the_strict_profile_may_be_overridden(make_app: MakeApp, alice: SignedIn) -> None:
     app = make_app(SECURITY_PROFILE="strict", TRUSTED_DEVICE_DAYS="1")
     token = remember_on(app, alice)
     assert token is not None
-    assert recognises_on(app, alice, token)
+    assert recognizes_on(app, alice, token)
 
 
-def test_its_owner_is_told_of_a_new_trusted_device(app: Flask, alice: SignedIn, remember: Remember) -> None:
+def test_the_owner_is_notified_of_a_new_trusted_device(app: Flask, alice: SignedIn, remember: Remember) -> None:
     remember(alice)
     with app.app_context():
         posted = [message.template for message in records.newest(limit=10)]
     assert "factor_added" in posted
 
 
-def test_a_rolled_back_sign_in_leaves_no_trust(app: Flask, alice: SignedIn, recognises: Recognises) -> None:
+def test_a_rolled_back_sign_in_leaves_no_trust(app: Flask, alice: SignedIn, recognizes: Recognizes) -> None:
     given = []
 
     def fail_after_remembering() -> None:
@@ -136,4 +136,4 @@ def test_a_rolled_back_sign_in_leaves_no_trust(app: Flask, alice: SignedIn, reco
 
     with pytest.raises(RuntimeError):
         fail_after_remembering()
-    assert not recognises(alice, str(given[0]))
+    assert not recognizes(alice, str(given[0]))

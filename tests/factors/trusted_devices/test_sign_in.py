@@ -1,4 +1,4 @@
-"""A trusted device is spared the second step, and a session that it starts is worth one factor."""
+"""A trusted device skips the second step, and a session that it starts is worth one factor."""
 
 from typing import Any
 
@@ -37,7 +37,7 @@ def test_a_trusted_device_needs_no_code(app: Flask, api: Api, sinch: Simulator) 
     assert sinch.count("start") == 1
 
 
-def test_who_does_not_ask_gets_no_device_token(app: Flask, api: Api, sinch: Simulator) -> None:
+def test_a_device_token_is_issued_on_request_only(app: Flask, api: Api, sinch: Simulator) -> None:
     assert "deviceToken" not in sign_in_and_remember(api, sinch, make_person(app), rememberDevice=False)
 
 
@@ -48,7 +48,7 @@ def test_a_device_token_without_the_password_is_worth_nothing(app: Flask, api: A
     assert api.post("/auth/login", body).status_code == 401
 
 
-def test_anothers_device_token_leads_to_the_second_step(app: Flask, api: Api, sinch: Simulator) -> None:
+def test_another_persons_device_token_leads_to_the_second_step(app: Flask, api: Api, sinch: Simulator) -> None:
     device_token = sign_in_and_remember(api, sinch, make_person(app))["deviceToken"]
     assert log_in_on(api, make_person(app), device_token)["requiresOtp"] is True
 

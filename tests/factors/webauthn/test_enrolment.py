@@ -84,14 +84,14 @@ def test_backup_codes_come_with_the_first_passkey_alone(api: Api, alice: SignedI
     assert api.post("/auth/mfa/backup-code", body).status_code == 200
 
 
-def test_its_owner_is_told_of_a_new_passkey(app: Flask, api: Api, alice: SignedIn) -> None:
+def test_the_owner_is_notified_of_a_new_passkey(app: Flask, api: Api, alice: SignedIn) -> None:
     enrolled(api, alice)
     assert "factor.added" in events_of(app, alice.person)
     with app.app_context():
         assert [one.template for one in records.newest(limit=10)].count("factor_added") == 1
 
 
-def test_browsers_are_told_which_authenticators_hold_one_already(api: Api, alice: SignedIn, bob: SignedIn) -> None:
+def test_the_options_exclude_the_authenticators_of_the_user(api: Api, alice: SignedIn, bob: SignedIn) -> None:
     key = enrolled(api, alice)
     (excluded,) = creation_options(api, alice)["excludeCredentials"]
     assert excluded == {"id": b64(key.credential_id), "type": "public-key", "transports": ["hybrid", "internal"]}
@@ -99,7 +99,7 @@ def test_browsers_are_told_which_authenticators_hold_one_already(api: Api, alice
 
 
 @pytest.mark.parametrize("lies", WRONG.values(), ids=WRONG)
-def test_a_wrong_answer_enrols_nothing(app: Flask, api: Api, alice: SignedIn, lies: Lies) -> None:
+def test_a_wrong_response_enrols_no_passkey(app: Flask, api: Api, alice: SignedIn, lies: Lies) -> None:
     assert refusal(enrol(api, alice, Authenticator(), lies=lies)) == REFUSAL
     assert passkeys_of(api, alice) == []
     assert "factor.enrolment_refused" in events_of(app, alice.person)
@@ -132,7 +132,7 @@ def test_a_challenge_is_for_its_purpose(api: Api, alice: SignedIn) -> None:
     assert key.user_handle
 
 
-def test_a_challenge_dies_after_five_minutes(api: Api, alice: SignedIn, time: Time) -> None:
+def test_a_challenge_expires_after_five_minutes(api: Api, alice: SignedIn, time: Time) -> None:
     options = creation_options(api, alice)
     time.advance(301)
     assert refusal(post(api, alice, Authenticator().create(options))) == REFUSAL
@@ -163,7 +163,7 @@ def test_a_name_is_one_to_64_printable_characters(api: Api, alice: SignedIn, nam
     assert post(api, alice, credential, "x" * 64).status_code == 201
 
 
-def test_a_malformed_credential_is_told_from_a_wrong_one(api: Api, alice: SignedIn) -> None:
+def test_a_malformed_credential_is_no_wrong_one(api: Api, alice: SignedIn) -> None:
     right = Authenticator().create(creation_options(api, alice))
     response = {**right["response"], "attestationObject": "not base64!"}
     for wrong in (

@@ -1,4 +1,4 @@
-"""Signing in with a passkey and nothing else."""
+"""POST /auth/passkey: a sign-in by a passkey alone."""
 
 from typing import Any
 
@@ -40,7 +40,7 @@ def sessions(app: Flask) -> int:
         return len(fetch_all(select(Session.id)))
 
 
-def test_the_options_name_nobody_and_require_verification(api: Api, alice: SignedIn) -> None:
+def test_the_options_name_no_user_and_require_verification(api: Api, alice: SignedIn) -> None:
     enrolled(api, alice)
     options = passkey_options(api)
     assert "allowCredentials" not in options
@@ -58,7 +58,7 @@ def test_a_passkey_alone_signs_in_with_two_factors(api: Api, alice: SignedIn) ->
     assert api.post("/auth/refresh", {"refreshToken": response.json["refreshToken"]}).status_code == 200
 
 
-def test_its_owner_is_told_of_a_sign_in_from_an_unknown_device(app: Flask, api: Api, alice: SignedIn) -> None:
+def test_the_owner_is_notified_of_a_sign_in_from_an_unknown_device(app: Flask, api: Api, alice: SignedIn) -> None:
     key = enrolled(api, alice)
     body = {"credential": key.get(passkey_options(api))}
     assert api.post("/auth/passkey", body, headers={"User-Agent": "Another browser"}).status_code == 200
@@ -67,7 +67,7 @@ def test_its_owner_is_told_of_a_sign_in_from_an_unknown_device(app: Flask, api: 
 
 
 @pytest.mark.parametrize("lies", WRONG.values(), ids=WRONG)
-def test_a_wrong_answer_signs_nobody_in(app: Flask, api: Api, alice: SignedIn, lies: Lies) -> None:
+def test_a_wrong_response_opens_no_session(app: Flask, api: Api, alice: SignedIn, lies: Lies) -> None:
     key = enrolled(api, alice)
     assert passkey(api, key.get(passkey_options(api))).status_code == 200
     options, before = passkey_options(api), sessions(app)
@@ -76,7 +76,7 @@ def test_a_wrong_answer_signs_nobody_in(app: Flask, api: Api, alice: SignedIn, l
     assert passkey(api, key.get(options)).status_code == 200
 
 
-def test_a_locked_account_is_refused_like_a_wrong_answer(app: Flask, api: Api, alice: SignedIn) -> None:
+def test_a_locked_account_is_rejected_like_a_wrong_response(app: Flask, api: Api, alice: SignedIn) -> None:
     key = enrolled(api, alice)
     options = passkey_options(api)
     with app.app_context():
@@ -90,7 +90,7 @@ def test_the_challenge_of_a_second_step_is_none_for_a_passkey_alone(api: Api, al
     assert refusal(passkey(api, key.get(options))) == REFUSAL
 
 
-def test_a_challenge_dies_after_five_minutes(api: Api, alice: SignedIn, time: Time) -> None:
+def test_a_challenge_expires_after_five_minutes(api: Api, alice: SignedIn, time: Time) -> None:
     key = enrolled(api, alice)
     options = passkey_options(api)
     time.advance(301)
@@ -108,14 +108,14 @@ def test_of_parallel_uses_of_one_signature_one_signs_in(make_app: MakeApp, alice
         assert sessions(app) == before + 1
 
 
-def test_a_removed_passkey_signs_nobody_in(api: Api, alice: SignedIn) -> None:
+def test_a_removed_passkey_opens_no_session(api: Api, alice: SignedIn) -> None:
     key = enrolled(api, alice)
     (id,) = (one["id"] for one in api.get("/factors", token=alice.token).json["factors"] if one["type"] == "webauthn")
     api.send("DELETE", f"/factors/webauthn/{id}", token=alice.token)
     assert refusal(passkey(api, key.get(passkey_options(api)))) == REFUSAL
 
 
-def test_strangers_leave_no_trail_in_anybodys_account(app: Flask, api: Api, alice: SignedIn) -> None:
+def test_strangers_leave_no_trail_in_an_account(app: Flask, api: Api, alice: SignedIn) -> None:
     enrolled(api, alice)
     passkey(api, Authenticator(user_handle=b"h" * 64).get(passkey_options(api)))
     with app.app_context():
