@@ -12,9 +12,8 @@ from otp_service.core import background, clock
 from otp_service.core.services import settings
 from otp_service.core.web.tracing import ClientInfo, concerns
 from otp_service.factors import registry
-from otp_service.factors.phone import codes
+from otp_service.factors.phone import PHONE, codes
 from otp_service.factors.phone.codes import PhoneOwner
-from otp_service.factors.phone.factor import PHONE
 from otp_service.sinch import Channel
 from otp_service.verifications import Asker, Purpose, Recipient, limits
 from otp_service.verifications.settings import DeliverySettings

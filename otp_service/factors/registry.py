@@ -8,7 +8,7 @@ from otp_service.factors import changes, trusted_devices
 from otp_service.factors.backup_codes import BACKUP_CODES
 from otp_service.factors.contract import Factor, Proof, ProofRequest
 from otp_service.factors.errors import MethodNotEnrolled
-from otp_service.factors.phone.factor import PHONE
+from otp_service.factors.phone import PHONE
 from otp_service.factors.totp import TOTP
 from otp_service.factors.webauthn import WEBAUTHN
 

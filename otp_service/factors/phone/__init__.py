@@ -1,1 +1,19 @@
 """The phone as a second factor: a code by SMS, voice call, flash call or WhatsApp."""
+
+from otp_service.core.database.rows import ExportPart
+from otp_service.factors.contract import Factor
+from otp_service.factors.phone import factor
+from otp_service.factors.phone.codes import KIND
+from otp_service.factors.phone.schemas import PhoneResponse
+from otp_service.verifications import CHANNELS
+
+PHONE = Factor(
+    kind=KIND,
+    method_names=CHANNELS,
+    response=PhoneResponse,
+    find_methods=factor.find_methods,
+    verify=factor.verify,
+    describe=factor.describe,
+    remove_all=lambda user_id: 0,  # noqa: ARG005 - the number belongs to the account
+    personal_data=(ExportPart("verifications", "verifications", factor.personal_data),),
+)

@@ -4,11 +4,9 @@ from typing import Any
 
 from otp_service.accounts import users
 from otp_service.core import phone
-from otp_service.core.database.rows import ExportPart
-from otp_service.factors.contract import Factor, ProofRequest
+from otp_service.factors.contract import ProofRequest
 from otp_service.factors.phone import codes
 from otp_service.factors.phone.codes import KIND, PhoneProof
-from otp_service.factors.phone.schemas import PhoneAnswer
 from otp_service.verifications import CHANNELS, Purpose, owner_of_user, records
 
 RISK = "Codes can be read by whoever takes over this number. Add an authenticator app or a passkey when you can."
@@ -18,13 +16,13 @@ _PURPOSES = (Purpose.SIGN_IN, Purpose.STEP_UP)
 """A recovery sends a code of its own, and takes none here: one channel does not count twice."""
 
 
-def _find_methods(user_id: int) -> tuple[str, ...]:
+def find_methods(user_id: int) -> tuple[str, ...]:
     """Return the channels if the account has a number; the first sign-in verifies it."""
     account = users.find_by_id(user_id)
     return CHANNELS if account is not None and account.phone_number else ()
 
 
-def _verify(request: ProofRequest, response: dict[str, Any]) -> PhoneProof:
+def verify(request: ProofRequest, response: dict[str, Any]) -> PhoneProof:
     """Check the code. Raises what codes.prove raises."""
     if request.purpose not in _PURPOSES:
         raise ValueError(f"the phone is no factor for {request.purpose}")
@@ -32,7 +30,7 @@ def _verify(request: ProofRequest, response: dict[str, Any]) -> PhoneProof:
     return codes.prove(request.user_id, code=code, purpose=purpose, client=request.client, bound_to=request.bound_to)
 
 
-def _describe(user_id: int) -> list[dict[str, Any]]:
+def describe(user_id: int) -> list[dict[str, Any]]:
     """Return the number, masked, if it is verified."""
     account = users.find_by_id(user_id)
     if account is None or account.phone_number is None or account.phone_verified_at is None:
@@ -46,18 +44,6 @@ def _describe(user_id: int) -> list[dict[str, Any]]:
     ]
 
 
-def _personal_data(user_id: int) -> list[dict[str, Any]]:
+def personal_data(user_id: int) -> list[dict[str, Any]]:
     """Return the codes that were sent to the user."""
     return records.personal_data(owner_of_user(user_id))
-
-
-PHONE = Factor(
-    kind=KIND,
-    method_names=CHANNELS,
-    response=PhoneAnswer,
-    find_methods=_find_methods,
-    verify=_verify,
-    describe=_describe,
-    remove_all=lambda user_id: 0,  # noqa: ARG005 - the number belongs to the account
-    personal_data=(ExportPart("verifications", "verifications", _personal_data),),
-)

@@ -44,7 +44,7 @@ class CodeField(fields.String):
         return number
 
 
-class PhoneAnswer(Schema):
+class PhoneResponse(Schema):
     """The code that came to the phone, or the number that rang."""
 
     code = CodeField()
