@@ -12,6 +12,7 @@ from sqlalchemy.exc import TimeoutError as PoolTimeout
 from werkzeug.exceptions import HTTPException
 
 from otp_service.core.errors import NotFound, ServiceError, TooMany, Unavailable
+from otp_service.core.web.request_limits import seconds_until_reset
 from otp_service.core.web.tracing import client_address, request_id
 
 API_PREFIX = "/api/v1"
@@ -108,8 +109,6 @@ def _problem(error: ServiceError) -> dict[str, Any]:
 
 
 def _render_rate_limit(error: RateLimitExceeded) -> Response:
-    from otp_service.core.web.request_limits import seconds_until_reset
-
     limit = str(error.limit.limit) if error.limit else "unknown"
     log.warning("limit.reached", extra={"limit": limit, "ip": client_address()})
     return render(TooMany(retry_after_seconds=seconds_until_reset()))
