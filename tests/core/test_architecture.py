@@ -2,6 +2,7 @@
 
 import ast
 import re
+from collections import Counter
 from collections.abc import Callable, Iterator
 from functools import cache
 from pathlib import Path
@@ -15,6 +16,7 @@ ROOT = Path(__file__).resolve().parents[2]
 PACKAGE = ROOT / "otp_service"
 FILE_LINES = 400
 FUNCTION_LINES = 40
+VIEW_LINES = 20
 OF_THE_REQUEST = {"request", "g", "session", "abort", "jsonify", "make_response", "redirect", "after_this_request"}
 SPEAK_MARSHMALLOW = ("schemas.py", "fields.py", "core/web/api.py", "core/web/schema.py", "ops/openapi.py")
 VAGUE_NAMES = {"utils", "util", "helpers", "helper", "common", "manager", "misc"}
@@ -28,6 +30,15 @@ PACKAGE_OF = {
     ".well-known": "sessions",
 }
 """The package that serves a first segment of URLs, where it is not the package of that name."""
+MEANINGS = {
+    "__init__": "what a package is for, and its public face",
+    "errors": "what can go wrong in a feature, and what the client reads",
+    "models": "the tables that a feature owns",
+    "schemas": "the shape of requests and responses",
+    "settings": "the settings of a feature, and how they are read",
+    "views": "the routes of a feature",
+}
+"""The module names that stand in several packages, and the one thing that each means."""
 SKIPPING = {"skip", "skipif", "xfail", "importorskip"}
 PATCHING = {"setattr", "delattr", "setitem", "delitem"}  # of pytest's monkeypatch; the environment may be set
 
@@ -63,9 +74,20 @@ def attributes_of(path: Path) -> set[tuple[str, str]]:
     return {(ast.unparse(node.value), node.attr) for node in nodes}
 
 
+def is_views(path: Path) -> bool:
+    """Whether the file is a view module, by its name."""
+    return path.name == "views.py" or path.name.endswith("_views.py")
+
+
+def has_routes(path: Path) -> bool:
+    """Whether the file makes a blueprint."""
+    calls = (node.func for node in ast.walk(tree_of(path)) if isinstance(node, ast.Call))
+    return any(isinstance(function, ast.Name) and function.id == "Blueprint" for function in calls)
+
+
 def is_edge(path: Path) -> bool:
     """Whether the file may look at the request: views, the core, and the decorator that reads the token."""
-    return path.name == "views.py" or path.is_relative_to(PACKAGE / "core") or path == PACKAGE / "sessions/access.py"
+    return is_views(path) or path.is_relative_to(PACKAGE / "core") or path == PACKAGE / "sessions/access.py"
 
 
 def test_services_know_nothing_of_the_request() -> None:
@@ -76,12 +98,26 @@ def test_services_know_nothing_of_the_request() -> None:
     assert offenders("otp_service/**/*.py", is_wrong) == []
 
 
+def test_routes_stand_in_view_modules_alone() -> None:
+    assert offenders("otp_service/**/*.py", lambda path: has_routes(path) and not is_views(path)) == []
+
+
 def test_views_ask_no_database() -> None:
     def is_wrong(path: Path) -> bool:
-        is_database = re.compile(r"sqlalchemy.*|.*\.models|otp_service\.(core\.database|extensions)")
-        return any(map(is_database.fullmatch, modules_of(path)))
+        is_database = re.compile(r"sqlalchemy.*|.*\.models|otp_service\.(core\.database.*|extensions)")
+        return is_views(path) and any(map(is_database.fullmatch, modules_of(path)))
 
-    assert offenders("otp_service/**/views.py", is_wrong) == []
+    assert offenders("otp_service/**/*.py", is_wrong) == []
+
+
+def test_views_are_short_and_raise_nothing_by_themselves() -> None:
+    def is_wrong(path: Path) -> bool:
+        functions = [node for node in ast.walk(tree_of(path)) if isinstance(node, ast.FunctionDef)]
+        is_long = any((node.end_lineno or 0) - node.lineno >= VIEW_LINES for node in functions)
+        decides = any(isinstance(node, ast.Raise | ast.Try | ast.While) for node in ast.walk(tree_of(path)))
+        return is_views(path) and (is_long or decides)
+
+    assert offenders("otp_service/**/*.py", is_wrong) == []
 
 
 def test_commands_ask_no_database() -> None:
@@ -145,6 +181,12 @@ def test_no_function_is_long() -> None:
 
 def test_no_module_has_a_vague_name() -> None:
     assert offenders("otp_service/**/*.py", lambda path: bool({path.stem, path.parent.name} & VAGUE_NAMES)) == []
+
+
+def test_a_module_name_has_one_meaning() -> None:
+    stems = Counter(path.stem for path in PACKAGE.rglob("*.py"))
+
+    assert {stem for stem, count in stems.items() if count > 1} == set(MEANINGS)
 
 
 def test_tests_use_the_real_thing_and_are_all_run() -> None:
