@@ -8,7 +8,7 @@ import orjson
 from sqlalchemy import Row, select
 
 from otp_service import audit
-from otp_service.accounts.importing.rows import COLUMNS, HEADER
+from otp_service.accounts.importing.columns import COLUMNS, HEADER
 from otp_service.accounts.models import User
 from otp_service.core import clock
 from otp_service.core.database.transactions import fetch_all, transaction

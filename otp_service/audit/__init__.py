@@ -1,6 +1,6 @@
 """The audit trail: append-only events, each written in the transaction of the act that it records."""
 
-from otp_service.audit.services import (
+from otp_service.audit.trail import (
     COMMAND_LINE,
     PAGE,
     SERVICE,

@@ -14,11 +14,17 @@ from typing import Self, TypeVar, cast
 
 from dotenv import dotenv_values
 
-from otp_service.config.codes import CodeSettings, read_codes
 from otp_service.config.keys import TokenSettings, read_encryption_keys, read_instance_dir, read_tokens
+from otp_service.config.passwords_and_codes import (
+    CodeSettings,
+    PasswordSettings,
+    SignInSettings,
+    read_codes,
+    read_passwords,
+    read_sign_in,
+)
 from otp_service.config.reader import Reader, SectionReader
 from otp_service.config.server import LimitSettings, ServerSettings, read_limits, read_server
-from otp_service.config.sign_in import PasswordSettings, SignInSettings, read_passwords, read_sign_in
 from otp_service.config.sinch import SinchAccess, read_sinch
 from otp_service.config.stores import StoreSettings, read_stores
 

@@ -6,7 +6,7 @@ from flask.cli import with_appcontext
 from otp_service.accounts import users
 from otp_service.auth import password_links
 from otp_service.core.services import settings
-from otp_service.operators import services
+from otp_service.operators import interventions
 from otp_service.operators.arguments import find_user
 from otp_service.operators.output import as_json, print_json
 from otp_service.operators.users_cli import print_account
@@ -33,7 +33,7 @@ def unlock(who: str, wants_json: bool) -> None:
 
     Undoes `lock`, ends the wait after wrong passwords, and enables factors that wrong codes had disabled.
     """
-    print_account(services.unlock(find_user(who).id), wants_json)
+    print_account(interventions.unlock(find_user(who).id), wants_json)
 
 
 @click.command("set-password-link", short_help="Print a link for setting a new password.")
@@ -72,7 +72,7 @@ def reset_mfa(who: str, yes: bool, wants_json: bool) -> None:
     account = find_user(who)
     if not yes:
         click.confirm(f"Remove all second factors of {account.email}?", abort=True)
-    removed = services.reset_factors(account.id)
+    removed = interventions.reset_factors(account.id)
     if wants_json:
         print_json({"userId": account.id, "removed": removed})
     else:

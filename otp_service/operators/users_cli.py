@@ -9,7 +9,7 @@ from otp_service import audit, sessions
 from otp_service.accounts import numbers, password_hashing, password_policy, registrations, users
 from otp_service.accounts.users import Account
 from otp_service.audit import COMMAND_LINE
-from otp_service.operators import services
+from otp_service.operators import interventions
 from otp_service.operators.arguments import find_user, read_email, read_number, read_password
 from otp_service.operators.output import (
     CommandGroup,
@@ -133,7 +133,7 @@ def set_phone(who: str, phone_number: str, verified: bool, wants_json: bool) -> 
     """
     account = find_user(who)
     number = read_number(phone_number)
-    print_account(services.set_phone_number(account.id, number, is_verified=verified), wants_json)
+    print_account(interventions.set_phone_number(account.id, number, is_verified=verified), wants_json)
 
 
 @users_cli.command("delete", short_help="Delete the user permanently.")

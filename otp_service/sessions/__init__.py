@@ -1,6 +1,15 @@
 """Sessions: sign-ins on devices, with their access and refresh tokens. They know a user only by id."""
 
 from otp_service.sessions.access import Requirement, fresh_sign_in, signed_in, token_bearer
+from otp_service.sessions.lifecycle import (
+    end,
+    end_all,
+    end_every_session,
+    log_out_everywhere,
+    renew,
+    start,
+    strengthen,
+)
 from otp_service.sessions.lifetime import LIVE, live_parameters
 from otp_service.sessions.records import (
     Device,
@@ -13,15 +22,6 @@ from otp_service.sessions.records import (
     was_ended,
 )
 from otp_service.sessions.refresh_tokens import OWNER, rotate
-from otp_service.sessions.services import (
-    end,
-    end_all,
-    end_every_session,
-    log_out_everywhere,
-    renew,
-    start,
-    strengthen,
-)
 from otp_service.sessions.tokens import Caller, SteppedUp, Tokens
 
 __all__ = [

@@ -9,7 +9,7 @@ from flask import Blueprint, Response
 
 from otp_service.core.web.api import api
 from otp_service.core.web.tracing import client_info
-from otp_service.sessions import records, services
+from otp_service.sessions import lifecycle, records
 from otp_service.sessions.access import signed_in
 from otp_service.sessions.schemas import KeysOut, SessionsOut
 from otp_service.sessions.signing_keys import signing_keys
@@ -34,7 +34,7 @@ def list_sessions(caller: Caller) -> dict[str, Any]:
 @api(errors=(401, 404))
 def end_session(caller: Caller, id: uuid.UUID) -> None:
     """End one session of the signed-in person, at once."""
-    services.end_own(id, user_id=caller.user_id, client=client_info())
+    lifecycle.end_own(id, user_id=caller.user_id, client=client_info())
 
 
 @keys_bp.get("/.well-known/jwks.json")

@@ -3,7 +3,7 @@
 from flask import Flask
 
 from otp_service.auth import password_links
-from otp_service.operators import services
+from otp_service.operators import interventions
 from otp_service.simulator import Simulator
 from tests.accounts.email.test_change import ask_for_link, new_address, prove
 from tests.accounts.phones import COOLDOWN, ask_for_number, change_number, undo_token
@@ -73,7 +73,7 @@ def test_no_link_undoes_what_an_operator_set(app: Flask, api: Api, sinch: Simula
         change_number(api, sinch, token, new_number())
     link = undo_token(api, person)
     with app.app_context():
-        services.set_phone_number(person.id, person.phone_number, is_verified=True)
+        interventions.set_phone_number(person.id, person.phone_number, is_verified=True)
     undo(api, link)
     assert number_of(app, person) == (person.phone_number, True)
 

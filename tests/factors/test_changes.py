@@ -9,7 +9,7 @@ from otp_service.audit import COMMAND_LINE
 from otp_service.core import clock
 from otp_service.factors import throttle
 from otp_service.factors.throttle import DISABLED_AT
-from otp_service.operators import services
+from otp_service.operators import interventions
 from tests.api import Api
 from tests.factors.throttles import disabled
 from tests.factors.totp import authenticator as app_of
@@ -32,7 +32,7 @@ def remove_passkey(_: Flask, api: Api, who: SignedIn) -> None:
 
 def reset_by_operator(app: Flask, _: Api, who: SignedIn) -> None:
     with app.app_context():
-        services.reset_factors(who.person.id)
+        interventions.reset_factors(who.person.id)
 
 
 @pytest.mark.parametrize("remove", [remove_app, remove_passkey, reset_by_operator])

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any, BinaryIO
 
-from otp_service.accounts.importing.rows import (
+from otp_service.accounts.importing.columns import (
     BOOLEAN_COLUMNS,
     COLUMNS,
     HEADER,

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import Protocol
 
-from otp_service.accounts.importing.rows import Fault
+from otp_service.accounts.importing.columns import Fault
 from otp_service.accounts.importing.sources import Source
 from otp_service.accounts.importing.staging import Staging, write
 from otp_service.accounts.importing.validation import Validator

@@ -13,8 +13,8 @@ from sqlalchemy import NullPool, column, create_engine, inspect, select, table
 from sqlalchemy.engine import Connection, Engine, make_url
 from sqlalchemy.exc import ArgumentError, NoSuchTableError, SQLAlchemyError
 
+from otp_service.accounts.importing.columns import Fault, Place, Row, SourceError
 from otp_service.accounts.importing.files import read_csv, read_json_lines, read_lines
-from otp_service.accounts.importing.rows import Fault, Place, Row, SourceError
 
 TABLE = "Users"
 _REQUIRED = {"email": "email", "phoneNumber": "phone_number", "password": "password_hash"}

@@ -12,7 +12,7 @@ from sqlalchemy import insert
 from sqlalchemy.exc import IntegrityError
 
 from otp_service import audit
-from otp_service.accounts.importing.rows import NewUser, SourceError
+from otp_service.accounts.importing.columns import NewUser, SourceError
 from otp_service.accounts.models import User
 from otp_service.core.database.transactions import transaction
 

@@ -10,7 +10,7 @@ from typing import Any
 from sqlalchemy import select
 
 from otp_service.accounts import email_addresses
-from otp_service.accounts.importing.rows import (
+from otp_service.accounts.importing.columns import (
     BOOLEAN_COLUMNS,
     NULLABLE_COLUMNS,
     REQUIRED_COLUMNS,
