@@ -1,7 +1,10 @@
 # `make help` lists the targets. Each installs what it needs, the first time and when a lock has changed.
 PYTHON := .venv/bin/python
 ARGS ?=
-WORKERS ?= auto
+# One more than there are cores: tests wait for processes, servers and clocks nearly as often as they compute.
+WORKERS ?= $(shell echo $$(($$(getconf _NPROCESSORS_ONLN) + 1)))
+# Compiled modules are kept even where that is turned off: the tests start many processes that import the same.
+export PYTHONDONTWRITEBYTECODE :=
 
 .DEFAULT_GOAL := help
 

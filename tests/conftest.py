@@ -224,10 +224,10 @@ def pytest_configure(config: Any) -> None:
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """Run what is marked `one_database` on SQLite alone."""
-    twice = [item for item in items if item.get_closest_marker("one_database") and _is_on_postgresql(item)]
+    twice = {item for item in items if item.get_closest_marker("one_database") and _is_on_postgresql(item)}
     if twice:
-        config.hook.pytest_deselected(items=twice)
-        items[:] = [item for item in items if item not in set(twice)]
+        config.hook.pytest_deselected(items=list(twice))
+        items[:] = [item for item in items if item not in twice]
 
 
 def _is_on_postgresql(item: pytest.Item) -> bool:
