@@ -78,6 +78,9 @@ def uncount(attempt: Attempt) -> None:
     is_open = _is(attempt) & (VerificationAttempt.outcome == AttemptOutcome.UNKNOWN)
     fewer = update(VerificationAttempt).values(open_reports=VerificationAttempt.open_reports - 1)
     with transaction():
+        # The owner before the verification, as in `count`: a deletion of the owner takes the owner's tries first and
+        # the verification afterwards, and would deadlock with the opposite order (ADR 19).
+        attempt.owner.hold()
         records.lock(attempt.verification_id)
         last = delete(VerificationAttempt).where(is_open, VerificationAttempt.open_reports == 1)
         counted = execute(last.returning(VerificationAttempt.asker)).first()
