@@ -90,6 +90,7 @@ class Config:
             sinch=read_sinch(read),
             codes=read_codes(read),
             limits=read_limits(read),
+            # The values may be stand-ins by now: they are used only if there was no fault.
             sections=MappingProxyType({type(section): section for section in (reader(read) for reader in readers)}),
         )
         if read.faults:

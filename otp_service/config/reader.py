@@ -59,7 +59,7 @@ class Reader:
     def fault(self, name: str, holds: str, may: str) -> str:
         """Note that a setting is unusable. Returns an empty text, which stands in until the start is rejected."""
         line = f"{name}: {holds}; it must {may}."
-        if line not in self.faults:
+        if line not in self.faults:  # several features may read one setting
             self.faults.append(line)
         return ""
 

@@ -21,6 +21,7 @@ def plain_address(text: str) -> str:
         address = ipaddress.ip_address((found["address"] if found else bare).partition("%")[0])
     except ValueError:
         return "unknown" if bare else ""
+    # A dual-stack socket shows IPv4 clients as ::ffff:192.0.2.1: without this they had two spellings.
     return str(getattr(address, "ipv4_mapped", None) or address)
 
 

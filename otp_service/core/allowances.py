@@ -89,7 +89,7 @@ class InARow:
         """Name the column of the rule."""
         return Kept(
             count=count,
-            first={count: ":step"},
+            first={count: ":step"},  # no limit is below 1, so the first count never needs a check
             again={count: f"t.{count} + :step"},
             may_take=f"t.{count} < :limit_in_a_row",
             given_back={count: f"CASE WHEN t.{count} > 0 THEN t.{count} - :step ELSE 0 END"},
@@ -124,6 +124,7 @@ class DoublingWait:
             # Below `starts_at` every try may be counted: of parallel tries, the one that read the clock first may be
             # counted last, and must not be refused for that.
             may_take=f"(t.{failures} < :starts_at OR t.{waits_until} <= :now)",
+            # The try that was given back may have started the wait: end it.
             given_back={failures: f"t.{failures} - 1", waits_until: ":taken_at"},
             may_give_back=f"t.{failures} > 0",
         )
@@ -162,6 +163,7 @@ class Tally:
 
     def take(self, key: Mapping[str, Any], *rules: Rule, now: datetime) -> Row[Any] | None:
         """Count one more; return the new counts, or None if a rule refuses. Then the row is unchanged."""
+        # One statement decides: to read first and write then would let parallel requests pass the limit (ADR 7).
         values: dict[str, Any] = {**key, "now": now}
         for rule in rules:
             values |= rule.parameters(now)
@@ -243,6 +245,7 @@ class Allowance:
 def take(allowance: Allowance, *, now: datetime) -> None:
     """Count one more in the open transaction. Raises the refusal, which says how long to wait."""
     if not take_if_left(allowance, now=now):
+        # The transaction rolls back what it took before: a refused request uses up none of its allowances.
         raise allowance.refusal(allowance.message, retry_after_seconds=seconds_until_open(allowance, now=now))
 
 

@@ -37,6 +37,7 @@ class Background:
     def run_later(self, work: str, act: Callable[[], object]) -> bool:
         """Have `act` called in an application context. Returns False, and logs it, if too much waits already."""
         facts = {"work": work, "requestId": request_id()}
+        # Bounded, because each unit of work may hold a connection or a password hash: a flood must not pile up here.
         if not self._places.acquire(blocking=False):
             log.error("background.dropped", extra=facts)
             return False
@@ -51,10 +52,11 @@ class Background:
 
     def _run(self, act: Callable[[], object], facts: dict[str, str | None], not_before: float) -> None:
         try:
+            # Not at once: work that competes with the response for the processor would show in its time (ADR 18).
             time.sleep(max(0.0, not_before - time.monotonic()))
             with self._app.app_context():
                 act()
-        except ServiceError as refused:
+        except ServiceError as refused:  # a limit or a rule said no: the client must not learn that
             log.info("background.refused", extra={**facts, "code": refused.code})
         except Exception:
             log.exception("background.failed", extra=facts)

@@ -97,7 +97,7 @@ class _Waiting(ServiceError):
     def __init__(
         self, detail: str | None = None, *, retry_after_seconds: float = 1, extra: Mapping[str, Any] | None = None
     ) -> None:
-        seconds = max(1, int(-(-retry_after_seconds // 1)))
+        seconds = max(1, int(-(-retry_after_seconds // 1)))  # rounded up: a client that waits so long is not early
         super().__init__(detail, extra={**(extra or {}), "retryAfter": seconds}, headers={"Retry-After": str(seconds)})
         self.retry_after_seconds = seconds
 

@@ -59,7 +59,7 @@ class Keyring:
 
     def digests(self, value: str, *, purpose: str) -> tuple[str, ...]:
         """Return the hash under each key in use: look values up by all of them, so that they survive a key rotation."""
-        message = f"{purpose}\x00{value}".encode()
+        message = f"{purpose}\x00{value}".encode()  # the NUL keeps `ab` + `c` apart from `a` + `bc`
         return tuple(base64url(hmac.digest(key, message, hashlib.sha256)) for key in self._hash_keys)
 
 

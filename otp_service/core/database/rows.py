@@ -79,4 +79,4 @@ def rows_about(condition: ColumnElement[bool], *columns: InstrumentedAttribute[A
 
 
 def _plain(value: Any) -> Any:
-    return str(value) if isinstance(value, Decimal) else value
+    return str(value) if isinstance(value, Decimal) else value  # a JSON number would lose decimals of an amount

@@ -53,7 +53,7 @@ def transaction() -> Iterator[Session]:
     """
     session = db.session()
     if _OPEN in session.info:
-        yield session
+        yield session  # the outermost block commits, so that an act and its audit row stand or fall together
         return
     session.info[_OPEN] = True
     try:
@@ -64,7 +64,7 @@ def transaction() -> Iterator[Session]:
         raise
     finally:
         del session.info[_OPEN]
-        session.close()
+        session.close()  # the connection goes back at once: it must not be held while a provider is called (ADR 3)
 
 
 def execute(statement: Executable, parameters: Mapping[str, Any] | None = None) -> "CursorResult[Any]":
@@ -118,6 +118,7 @@ def wait_for_turn(name: str) -> None:
     Call it before the transaction locks a row: then all wait in one order, which avoids a deadlock.
     """
     if db.engine.dialect.name == "postgresql":
+        # A lock of the transaction: the commit or the end of the connection releases it, even after a crash.
         key = int.from_bytes(hashlib.sha256(name.encode()).digest()[:8], signed=True)
         db.session().connection().execute(select(func.pg_advisory_xact_lock(key)))
 
@@ -127,6 +128,7 @@ def violated_constraint(error: IntegrityError) -> str | None:
     diagnostics = getattr(error.orig, "diag", None)
     if diagnostics is not None:
         return str(diagnostics.constraint_name)
+    # SQLite names the columns only, so the constraint is the one with the same columns.
     prefix, _, columns = str(error.orig).partition("UNIQUE constraint failed: ")
     wanted = set(columns.split(", ")) if not prefix else set()
     for table in Base.metadata.tables.values():
@@ -181,6 +183,7 @@ def init_engine(app: Flask) -> None:
 
 def _begin_on_sqlite(connection: Connection) -> None:
     if not connection.get_execution_options().get(_SINGLE, False):
+        # IMMEDIATE takes the write lock: a read lock cannot be upgraded while another writer waits (ADR 3).
         connection.exec_driver_sql("BEGIN IMMEDIATE")
 
 

@@ -82,6 +82,6 @@ def _respond(contract: Contract, result: Any) -> Response:
         response = Response(
             orjson.dumps(contract.out.dump(result)), status=contract.status, mimetype="application/json"
         )
-    if contract.personal:
+    if contract.personal:  # no cache on the way may keep a token or personal data
         response.headers["Cache-Control"] = "no-store"
     return response

@@ -68,6 +68,7 @@ def register_error_handlers(app: Flask) -> None:
 def render(error: ServiceError) -> Response:
     """Return the response to an error, as `application/problem+json` if the client asks for it."""
     wants_problem = _wants_problem()
+    # An error never carries a trace, a statement or a path: the request id leads to them in the log.
     body = _problem(error) if wants_problem else _envelope(error)
     response = Response(
         orjson.dumps(body), status=error.status_code, mimetype=PROBLEM_TYPE if wants_problem else "application/json"
@@ -146,6 +147,7 @@ def _is_away(error: Exception) -> bool:
     """SQLite's driver has one class for a faulty statement and for a locked file; only the codes differ."""
     if getattr(getattr(error, "orig", None), "sqlite_errorcode", None) == sqlite3.SQLITE_ERROR:
         return False
+    # A pooled connection that the server closed says so; the next checkout makes a new one, without a restart.
     lost = isinstance(error, DBAPIError) and error.connection_invalidated
     return lost or isinstance(error, PoolTimeout | OperationalError | InterfaceError)
 

@@ -29,7 +29,7 @@ class Flag(fields.Boolean):
         super().__init__(error_messages=one_fault(fault), **options)
 
     def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> bool:
-        if not isinstance(value, bool):
+        if not isinstance(value, bool):  # marshmallow takes "yes", 1 and "off", too
             raise self.make_error("invalid", input=value)
         return bool(super()._deserialize(value, attr, data, **kwargs))
 

@@ -71,5 +71,6 @@ def request_id() -> str | None:
     known: str | None = g.get("request_id")
     if known is None:
         given = request.headers.get("X-Request-ID", "")
+        # Any other text could forge a line of the log, or fill it.
         g.request_id = known = given if _REQUEST_ID.fullmatch(given) else str(uuid.uuid4())
     return known
