@@ -73,7 +73,9 @@ def prove(
     now, tried = clock.now(), Try(owner, code, asker, client)
     with provider.within_request():
         live = _live(owner.name, purpose, bound_to, now)
+        # Those whose channel fits the code first: a late SMS still works while a flash call is newer (ADR 14).
         for verification in sorted(live, key=lambda verification: not _may_belong_to(verification, code)):
+            # A process may have died after the provider sent the code and before that was recorded (ADR 4).
             is_lost = verification.state == State.RESERVED
             settled = provider.settle(verification, now=now) if is_lost else verification
             if settled.state not in {State.SENT, State.FAILED}:
@@ -99,7 +101,7 @@ def spend(proof: Proof, *, now: datetime) -> None:
 
 
 def _live(owner: str, purpose: Purpose, bound_to: uuid.UUID | None, now: datetime) -> list[Snapshot]:
-    """Return them newest first. A failed one is among them, since it still says "too many attempts"."""
+    """Return them newest first. A failed one is among them, since it still raises TooManyAttempts."""
     purposes = VERIFY_THE_PHONE if purpose is Purpose.PHONE_VERIFICATION else (purpose,)
     if bound_to is None:
         return records.read(*_for_purposes(owner, purposes, now))
@@ -127,6 +129,7 @@ def _evaluate(verification: Snapshot, tried: Try, now: datetime) -> Proof:
     """Return the proof of a right code. Raises OtpInvalid, _Superseded, and what `prove` raises."""
     attempt = attempts.count(verification, tried, now=now)
     if not _may_belong_to(verification, tried.code):
+        # Counted as wrong and not reported: the provider could only reject it (ADR 14).
         attempts.record_wrong(attempt, now=now)
         raise OtpInvalid
     proof = Proof(attempt, verification.phone_number, verification.via(), Purpose(verification.purpose))
@@ -139,9 +142,11 @@ def _evaluate(verification: Snapshot, tried: Try, now: datetime) -> Proof:
         case Verdict.OVER:
             _accept_or_end(verification, attempt, now)
         case Verdict.LOST:
+            # Otherwise the outcome stays open: the same code, tried again, is no further guess (ADR 4).
             if not _was_accepted(provider.find_standing(verification), attempt):
                 raise reported.as_error() from reported.cause
         case Verdict.UNSEEN:
+            # An outage must not use up the tries of the person who holds the right code (ADR 4).
             attempts.uncount(attempt)
             raise reported.as_error() from reported.cause
     return proof
@@ -170,9 +175,11 @@ def _accept_or_end(verification: Snapshot, attempt: Attempt, now: datetime) -> N
     if attempt.was_known and _was_accepted(finding, attempt):
         return
     if finding.state is State.SUPERSEDED:
+        # The provider drops a verification when another one for the number starts. The code may belong to that one.
         attempts.uncount(attempt)
         records.move(verification.id, State.SENT, State.SUPERSEDED, now=now)
         raise _Superseded
+    # A code that was known may have been accepted with its response lost: its outcome stays open (ADR 4).
     if not attempt.was_known:
         attempts.record_wrong(attempt, now=now, is_verdict=not is_accepted)
     if not is_accepted:

@@ -54,6 +54,7 @@ class Spending:
 
 def take_send(spending: Spending, *, now: datetime) -> None:
     """Count one message in the open transaction. Raises OtpCooldown or OtpSendLimit."""
+    # A refusal undoes the ones before it: the transaction is rolled back by the error.
     for allowance in _of_send(spending):
         allowances.take(allowance, now=now)
 
@@ -87,6 +88,7 @@ def take_named_send(purpose: Purpose, name: str, *, ip: str, now: datetime) -> N
     with transaction():
         for allowance in _of_named_send(purpose, name, ip):
             allowances.take(allowance, now=now)
+        # A new code is due, known name or not: what was tried on the last one no longer counts (ADR 18).
         allowances.clear(_tries_of_named_code(purpose, name))
 
 
@@ -124,6 +126,7 @@ def strangers_tries(limit: int) -> int:
 def _of_send(spending: Spending) -> Iterator[Allowance]:
     """Yield them in one fixed order: two sends that lock the same rows in another order could deadlock."""
     config = settings()
+    # Keyed hashes: a copy of the table lists no phone numbers and no addresses.
     number = keyring().digest(spending.phone_number, purpose="send counter: number")
     hour, day = config.codes.sends_per_number_hour, config.codes.sends_per_number_day
     yield _cooldown("otp-cooldown", spending.owner)

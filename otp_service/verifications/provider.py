@@ -98,6 +98,7 @@ def get_standing(verification: Snapshot) -> Finding:
 def report(verification: Snapshot, code: str) -> Reported:
     """Have the provider compare a code."""
     try:
+        # By the provider's id: a report by number could reach another verification of the same number.
         sinch.get_client().report(verification.opened_provider_id(), verification.via(), code)
     except sinch.CodeRejected as error:
         return Reported(Verdict.WRONG, error)
@@ -123,5 +124,6 @@ def settle(verification: Snapshot, *, now: datetime) -> Snapshot:
     elif finding.state is not None:
         records.move(verification.id, State.RESERVED, finding.state, now=now)
     elif finding.status is not None:
+        # Accepted counts as sent: only a request that reported the code may be granted it (ADR 14).
         records.mark_sent(verification, finding.status.id, sent_at=verification.created_at, now=now)
     return records.get(verification.id)

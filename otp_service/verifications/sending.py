@@ -142,6 +142,7 @@ def _reserve_or_settle(recipient: Recipient, destination: Destination, client: C
         return _reserve(recipient, destination, client, now)
     except OtpCooldown:
         is_stale = (Verification.state == State.RESERVED) & (Verification.created_at <= now - provider.IN_FLIGHT)
+        # A crash must not make the person wait for a message that never left (ADR 4).
         lost = records.read(records.of_owner(recipient.owner.name).where(is_stale))
         settled = [provider.settle(verification, now=now) for verification in lost]
         if not any(verification.state == State.UNDELIVERED for verification in settled):
@@ -210,6 +211,7 @@ def _start(verification: Snapshot, locale: str | None) -> int:
             template=template,
         )
     except SinchError as error:
+        # A duplicate reference means that an earlier try of this very start got through.
         if not (error.is_outcome_unknown or isinstance(error, sinch.DuplicateReference)):
             # That the provider is away, busy or out of credit, or bars the number, holds for every channel.
             raise StartFailed(error, is_certain=True, is_curable=error.error_code == NO_ROUTE) from error

@@ -46,6 +46,7 @@ def sweep(*, limit: int = 1_000) -> Swept:
 
 def _each(condition: ColumnElement[bool], limit: int, swept: Swept, act: Callable[[Snapshot], object]) -> None:
     for verification in records.oldest_first(condition, limit=limit):
+        # No transaction is open here, and none is needed: each act is decided by a conditional update (ADR 4).
         try:
             act(verification)
         except ServiceError as error:
