@@ -17,7 +17,7 @@ TESTS_OF_OTHERS = {
     "webauthn": ("tests/factors/totp", "tests/factors/test_overview.py"),
     "backup_codes": ("tests/factors/totp", "tests/factors/webauthn/test_passkey_alone.py"),
 }
-TESTS_OF_ALL = ("tests/accounts/test_erasure.py", "tests/ops/test_openapi.py")
+TESTS_OF_ALL = ("tests/selfservice/test_erasure.py", "tests/ops/test_openapi.py")
 """Of the places that iterate over the registry: exports and erasure, and the routes."""
 
 QUICK = "sqlite and not parallel and not backup_codes and not own_count_alone and not spends_no_first_code"

@@ -23,6 +23,8 @@ from tests.trail import factor_events, notices
 
 ELEVEN_MINUTES = 660
 
+pytestmark = pytest.mark.usefixtures("time")  # before anybody signs in or enrols
+
 
 def enrolled(api: Api, signed_in: SignedIn) -> list[str]:
     return [factor["type"] for factor in api.get("/factors", token=signed_in.token).json["factors"]]

@@ -16,6 +16,8 @@ from tests.parallel import ROUNDS, at_once
 from tests.sessions.conftest import SignedIn
 from tests.trail import factor_events
 
+pytestmark = pytest.mark.usefixtures("time")  # before anybody signs in or enrols
+
 
 @pytest.fixture
 def phone_app(api: Api, alice: SignedIn) -> AuthenticatorApp:
