@@ -189,6 +189,14 @@ def test_no_module_has_a_vague_name() -> None:
     assert offenders("otp_service/**/*.py", lambda path: bool({path.stem, path.parent.name} & VAGUE_NAMES)) == []
 
 
+def test_a_decision_record_has_a_number_of_its_own() -> None:
+    records = sorted((ROOT / "docs/adr").glob("*.md"))
+    numbers = [int(path.name[:4]) for path in records]
+
+    assert numbers == list(range(1, len(records) + 1))
+    assert all(path.read_text(encoding="utf-8").startswith(f"# {int(path.name[:4])}. ") for path in records)
+
+
 def test_a_module_name_has_one_meaning() -> None:
     # The simulator plays the other side of the contract, so its names may repeat ours.
     ours = (path for path in PACKAGE.rglob("*.py") if not path.is_relative_to(PACKAGE / "simulator"))
