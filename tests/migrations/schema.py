@@ -1,14 +1,35 @@
 """Reads a database's schema and rows as they really are."""
 
+import re
 from typing import Any
 
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
-from sqlalchemy import column, inspect, select, table
+from sqlalchemy import column, inspect, select, table, text
 
 from otp_service.extensions import db
 
 VERSIONS = "alembic_version"
+OWN_TABLES = "(SELECT name, sql FROM sqlite_master WHERE type = 'table' AND name NOT LIKE 'sqlite%')"
+SNAPSHOTS = {
+    "postgresql": (
+        """SELECT table_name, column_name, data_type, character_maximum_length, numeric_precision, numeric_scale,
+        is_nullable, column_default, is_identity FROM information_schema.columns WHERE table_schema = 'public'""",
+        """SELECT conrelid::regclass::text, conname, pg_get_constraintdef(oid) FROM pg_constraint
+        WHERE connamespace = 'public'::regnamespace""",
+        "SELECT tablename, indexname, indexdef FROM pg_indexes WHERE schemaname = 'public'",
+    ),
+    "sqlite": (
+        f"""SELECT t.name, c.name, c.type, c."notnull", c.dflt_value, c.pk
+        FROM {OWN_TABLES} t, pragma_table_info(t.name) c""",
+        f"""SELECT t.name, i.name, i."unique", i.partial, c.name
+        FROM {OWN_TABLES} t, pragma_index_list(t.name) i, pragma_index_info(i.name) c WHERE i.origin = 'c'""",
+        f"""SELECT t.name, f."table", f."from", f."to", f.on_delete
+        FROM {OWN_TABLES} t, pragma_foreign_key_list(t.name) f""",
+    ),
+}
+CONSTRAINT = r"CONSTRAINT \W?(\w+)"
+"""Names a constraint in a statement of SQLite, which tells these names in no other way."""
 
 
 def differences() -> list[Any]:
@@ -21,6 +42,17 @@ def differences() -> list[Any]:
 def tables() -> set[str]:
     """The tables, without the one that notes the version."""
     return set(inspect(db.engine).get_table_names()) - {VERSIONS}
+
+
+def snapshot() -> set[tuple[Any, ...]]:
+    """All that makes up the schema, as the database itself tells it; cheaper than to compare it with the models."""
+    with db.engine.connect() as connection:
+        parts = SNAPSHOTS[connection.dialect.name]
+        found = {tuple(row) for part in parts for row in connection.execute(text(part))}
+        if connection.dialect.name == "sqlite":
+            made = connection.execute(text(f"SELECT name, sql FROM {OWN_TABLES}"))
+            found |= {(row.name, named) for row in made for named in re.findall(CONSTRAINT, row.sql)}
+        return {row for row in found if row[0] != VERSIONS}
 
 
 def version() -> list[str]:
