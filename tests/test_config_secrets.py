@@ -14,6 +14,7 @@ from config import ROOT, Config, ConfigError
 from otp_service.config.keys import kept_secret
 from otp_service.simulator.settings import DEMO_KEY, DEMO_SECRET
 from tests.environments import PRODUCTION, RANDOM, load, refuse
+from tests.processes import Place, Program, ended
 
 SECRETS = (
     "Hidden-7-pw",
@@ -174,17 +175,17 @@ def test_of_two_processes_that_make_a_secret_at_once_both_get_the_same(tmp_path:
 
 @pytest.mark.parametrize(
     "command",
-    [["-c", "import wsgi"], ["-m", "flask", "users", "list"], ["-m", "gunicorn", "-c", "gunicorn.conf.py", "wsgi:app"]],
-    ids=["import", "flask", "gunicorn"],
+    [["wsgi"], ["flask", "users", "list"], ["gunicorn", "-c", "gunicorn.conf.py", "wsgi:app"]],
+    ids=["wsgi", "flask", "gunicorn"],
 )
 def test_a_refused_start_is_a_page_for_people(tmp_path: Path, command: list[str]) -> None:
     env = dict.fromkeys(PRODUCTION, "") | {"APP_ENV": "production", "PORT": "0", "INSTANCE_DIR": str(tmp_path)}
     path = {"PATH": os.environ["PATH"], "DATABASE_URL": PRODUCTION["DATABASE_URL"]}
-    run = subprocess.run(
-        [sys.executable, *command], check=False, cwd=ROOT, env=env | path, capture_output=True, text=True
-    )
-    assert run.returncode == 1
-    assert (run.stdout + run.stderr).splitlines() == [
+
+    told = ended(Program(Place(env | path, ROOT, tmp_path / "stdout", tmp_path / "stderr"), *command))
+
+    assert told.code == 1
+    assert (told.output + told.complaints).splitlines() == [
         "The service cannot start. Fix these settings:",
         "  JWT_SECRET: is not set; it must hold a random text of 32 characters or more (openssl rand -base64 48).",
         "  ENCRYPTION_KEY: is not set; it must hold 32 random bytes in base64 (openssl rand -base64 32).",

@@ -1,10 +1,7 @@
 """`flask doctor`."""
 
 import json
-import os
 import shutil
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
@@ -15,6 +12,7 @@ from otp_service.extensions import db
 from otp_service.ops.doctor import Health, rate_hashing
 from tests.conftest import MakeApp, Time
 from tests.environments import give
+from tests.processes import FlaskCommand
 from tests.servers import ValkeyServer, free_port
 
 NAMES = ["settings", "instance folder", "database", "clock", "migrations", "redis", "sinch", "hashing"]
@@ -168,10 +166,10 @@ def test_a_check_that_breaks_hides_no_other(make_app: MakeApp) -> None:
     assert (report.of("sinch"), list(report.findings)) == ("FAILED", NAMES)
 
 
-def test_unusable_settings_are_named_before_anything_else(environment: dict[str, str]) -> None:
-    settings = {**os.environ, **environment, "PASSWORD_SALT_ROUNDS": "99", "FLASK_APP": "wsgi:app"}
-    command = [sys.executable, "-m", "flask", "doctor"]
-    result = subprocess.run(command, env=settings, capture_output=True, text=True, check=False)
-    assert result.returncode == 1
-    assert "PASSWORD_SALT_ROUNDS: holds '99'" in result.stderr
-    assert "Traceback" not in result.stderr
+@pytest.mark.one_database
+def test_unusable_settings_are_named_before_anything_else(environment: dict[str, str], tmp_path: Path) -> None:
+    told = FlaskCommand(tmp_path, {**environment, "PASSWORD_SALT_ROUNDS": "99"}).run("doctor")
+
+    assert told.code == 1
+    assert "PASSWORD_SALT_ROUNDS: holds '99'" in told.complaints
+    assert "Traceback" not in told.complaints
