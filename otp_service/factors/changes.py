@@ -44,7 +44,7 @@ def record_added(
     user's name for the authenticator, for the notice; `facts` go into the event. Return the backup codes that came with
     it, to be shown once.
     """
-    throttle.clear(user_id, kind)
+    throttle.clear(user_id, kind)  # a disabled kind works again with its new authenticator
     trusted_devices.end_all(user_id, now=now)
     audit.record("factor.added", user_id=user_id, client=client, at=now, factor=kind, **facts)
     notices.notify(user_id, "factor_added", now=now, client=client, factor=kind, label=label)

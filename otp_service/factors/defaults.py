@@ -37,6 +37,7 @@ def choose(user_id: int, method: str, *, client: ClientInfo) -> None:
     """Make `method` the default. Raises MethodNotEnrolled, also for a method that is for emergencies."""
     if registry.get_enrolled(user_id, method).is_backup:
         raise MethodNotEnrolled
+    # An upsert: of parallel choices the last one stands, and none fails.
     with transaction():
         statement = upsert(FactorDefault).values(user_id=user_id, method=method)
         execute(statement.on_conflict_do_update(index_elements=[FactorDefault.user_id], set_={"method": method}))

@@ -21,6 +21,7 @@ FACTORS: tuple[Factor, ...] = (
 METHOD_NAMES = tuple(name for factor in FACTORS for name in factor.method_names)
 """Every method that a user may have."""
 
+# Handed down: a factor imports neither the registry nor another factor (ADR 20).
 for _factor in FACTORS:
     if _factor.make_first_codes is not None:
         changes.make_first_codes_by(_factor.make_first_codes)
@@ -63,6 +64,7 @@ def second_steps(user_id: int) -> tuple[str, ...]:
 
 def require_phone(user_id: int) -> None:
     """Raise MethodNotEnrolled if a code on the phone would be rejected, before one is sent and paid for."""
+    # Without a number the sender has the better error: PhoneNumberMissing.
     if PHONE.find_methods(user_id) and not set(PHONE.method_names) & set(methods(user_id)):
         raise MethodNotEnrolled
 

@@ -1,7 +1,8 @@
 """Limits the tries of each authenticator of an account: a number per hour, and 100 wrong ones in a row disable it.
 
 NIST SP 800-63B-4, section 3.2.2. A try is counted before it is checked, so that parallel guesses, crashes and lost
-responses count too. What was not checked after all is given back, and a success clears the count of its own factor.
+responses count too. What was not checked after all is given back, and a success clears the count of its own factor
+(ADR 13).
 """
 
 from collections.abc import Iterator
