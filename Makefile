@@ -41,11 +41,12 @@ chaos: .installed-dev ## Every race 20 times, and 10,000 verifications with faul
 		$(PYTHON) -m pytest -m "race or chaos" $(ARGS)
 
 .PHONY: check
-check: .installed-dev ## Check form, types, import directions and migrations
+check: .installed-dev ## Check form, types, import directions, the rules of the house and migrations
 	$(PYTHON) -m ruff format --check .
 	$(PYTHON) -m ruff check .
 	$(PYTHON) -m mypy
 	.venv/bin/lint-imports
+	$(PYTHON) -m pytest -q -n 0 tests/core/test_architecture.py
 	sh scripts/check_migrations.sh
 
 .PHONY: format
