@@ -197,6 +197,14 @@ def test_a_decision_record_has_a_number_of_its_own() -> None:
     assert all(path.read_text(encoding="utf-8").startswith(f"# {int(path.name[:4])}. ") for path in records)
 
 
+def test_every_file_that_the_architecture_page_names_exists() -> None:
+    page = (ROOT / "docs/architecture.md").read_text(encoding="utf-8")
+    named = set(re.findall(r"`((?:[a-z_]+/)+(?:[a-z_]+\.py)?)`", page)) - {"tests/"}
+
+    assert "verifications/limits.py" in named
+    assert [name for name in sorted(named) if not (PACKAGE / name).exists() and not (ROOT / name).exists()] == []
+
+
 def test_a_module_name_has_one_meaning() -> None:
     # The simulator plays the other side of the contract, so its names may repeat ours.
     ours = (path for path in PACKAGE.rglob("*.py") if not path.is_relative_to(PACKAGE / "simulator"))
