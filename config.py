@@ -45,7 +45,7 @@ class Config(config.Config):
 
 
 def _warnings(found: Config) -> list[str]:
-    """Return what is allowed, but deserves a line in the log at start."""
+    """Return a line for each setting that is allowed but risky; the log shows them at the start."""
     server, lines = found.server, []
     if found.limits.enabled and not found.stores.redis_url and server.workers != 1:
         lines.append(

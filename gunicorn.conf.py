@@ -24,7 +24,7 @@ class ServiceLogger(Logger):
     """Gunicorn's own lines, in the form of the service's log."""
 
     def setup(self, cfg: Any) -> None:
-        """Called at start and at each reload of the settings."""
+        """Set the format, at the start and at each reload of the settings."""
         super().setup(cfg)
         for handler in self.error_log.handlers:
             handler.setFormatter(JsonFormatter() if _config.server.log_format == "json" else TextFormatter())
@@ -34,25 +34,25 @@ RECEIVE_SECONDS = 5
 
 
 class BoundedWorker(ThreadWorker):
-    """gunicorn's threads, in which no request may take for ever to arrive, or to begin (ADR 9)."""
+    """gunicorn's threads, with a limit on the time that a request takes to arrive (ADR 9)."""
 
     watch = Watch(RECEIVE_SECONDS)
 
     def handle(self, conn: TConn) -> Any:
-        """Read a request, answer it. Until its first byte has come, a connection waits outside of the threads."""
+        """Read a request and respond to it. A connection occupies no thread before its first byte."""
         if not conn.initialized:
             conn.wait_for_data = lambda _seconds: TConn.wait_for_data(conn, 0)
         with self.watch.over(conn.sock):
             return super().handle(conn)
 
 
-# One socket for all workers: with one each (reuse_port), a stopping worker resets what waits in its queue.
+# One socket for all workers: with one each (reuse_port), a stopping worker resets the connections in its queue.
 bind = f"[{_host}]:{_port}" if ":" in _host else f"{_host}:{_port}"
-worker_class = BoundedWorker  # password hashes, the database and the provider are waited for without Python's lock
+worker_class = BoundedWorker  # a wait for a password hash, the database or the provider holds no interpreter lock
 workers = _config.server.workers
 threads = _config.server.threads
 reload = _read.flag("GUNICORN_RELOAD", default=False)
-preload_app = not reload  # less memory, and what cannot start ends the start
+preload_app = not reload  # saves memory, and an application that cannot start ends gunicorn
 worker_tmp_dir = "/dev/shm" if Path("/dev/shm").is_dir() else None  # noqa: S108 - a heartbeat must not wait for a disk
 
 timeout = 30
@@ -62,18 +62,18 @@ keepalive = 65  # longer than the 60 s for which load balancers reuse a connecti
 limit_request_line = 4094
 limit_request_fields = 64
 limit_request_field_size = 8190
-forwarded_allow_ips = ""  # what a proxy may tell is TRUSTED_PROXY_COUNT's business
+forwarded_allow_ips = ""  # TRUSTED_PROXY_COUNT alone says which proxies are trusted
 
 logger_class = ServiceLogger
 loglevel = _config.server.log_level.lower()
-accesslog = None  # the service logs its requests itself, without what is private
-control_socket_disable = True  # it would be a file in the home folder
+accesslog = None  # the service logs its requests itself, without personal data
+control_socket_disable = True  # the socket would be a file in the home folder
 
 _migrate = _read.flag("MIGRATE_ON_START", default=False)
 
 
 def on_starting(server: Any) -> None:
-    """Bring the database to the newest schema (MIGRATE_ON_START), or say that it is away or not there yet."""
+    """Upgrade the schema with MIGRATE_ON_START, and log which dependency is not ready."""
     from flask_migrate import upgrade
 
     from otp_service.extensions import db
@@ -91,11 +91,11 @@ def on_starting(server: Any) -> None:
 
 
 def pre_request(_worker: Any, _request: Any) -> None:
-    """In place of gunicorn's own line, which tells the raw path: that may hold anything."""
+    """Replace gunicorn's own log line, whose raw path may hold a secret."""
 
 
 def post_fork(_server: Any, _worker: Any) -> None:
-    """When reloading, a worker reads our modules itself: those that this process has read stay as they were."""
+    """With GUNICORN_RELOAD, make the worker import our modules again: it inherited those of this process."""
     if reload:
         for name in [name for name in sys.modules if name.partition(".")[0] in {"otp_service", "config", "wsgi"}]:
             del sys.modules[name]

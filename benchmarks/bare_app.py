@@ -15,7 +15,7 @@ db.init_app(app)
 
 @app.get("/bare")
 def bare() -> dict[str, str]:
-    """Nothing but Flask."""
+    """Respond with Flask alone."""
     return {"status": "bare"}
 
 

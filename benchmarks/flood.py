@@ -33,8 +33,8 @@ class Manners(StrEnum):
 class Flood:
     """Signs people in from a process of its own, so that the probe's clock is not disturbed, until the block ends.
 
-    Each client is one person who types the right and the wrong password in turn, so nobody is made to wait for
-    failing too often. `answers` counts statuses once the block has ended. Raises UnexpectedAnswer there.
+    Each client is one person who types the right and the wrong password in turn, so that no failure starts a
+    wait. `answers` counts statuses once the block has ended. Raises UnexpectedAnswer there.
     """
 
     def __init__(self, port: int, crowd: Sequence[Person], manners: Manners) -> None:

@@ -32,7 +32,7 @@ class Person:
 
 
 def new_person() -> Person:
-    """Somebody whom the service does not know yet."""
+    """A person without an account."""
     serial = next(_serial)
     return Person(f"person{serial}@example.com", f"+{_FIRST_NUMBER + serial}")
 
@@ -69,7 +69,7 @@ def verify(connection: Connection, challenge_token: str, code: str) -> str:
 
 
 def sign_in(service: Connection, simulator: Connection, person: Person) -> tuple[str, bytes]:
-    """The access token of somebody who is registered, and the request of the first refresh."""
+    """The access token of a registered person, and the request of the first refresh."""
     challenge_token, _ = log_in(service, person)
     said = _signed_in(service, challenge_token, read_code(simulator, person))
     return str(said["token"]), _refresh(said)
@@ -91,7 +91,7 @@ def _refresh(said: dict[str, Any]) -> bytes:
 
 
 def look_at_profile(connection: Connection, person: Person, token: str) -> None:
-    """Raises UnexpectedAnswer when it is not this person's, with a proven number."""
+    """Raises UnexpectedAnswer unless it is this person's, with a verified number."""
     user = connection.get(f"{API}/profile", token=token).expect(200)["user"]
     if user["email"] != person.email or not user["isVerified"]:
         raise UnexpectedAnswer(f"not the profile of {person.email}: {user}")

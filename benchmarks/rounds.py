@@ -22,7 +22,7 @@ from otp_service.core import clock
 
 FLOW_CLIENTS = 3 * (os.cpu_count() or 1)  # one hashes on each core, one waits for it, one is at the other steps
 SETTLE_SECONDS = 0.5
-RATIOS = {  # name: a route, and the one beside it
+RATIOS = {  # name: a route, and the one that it is compared with
     "health / bare": ("/health", "bare"),
     "profile / bare": ("/profile", "bare"),
     "profile / bare with SELECT": ("/profile", "bare with SELECT"),

@@ -67,7 +67,7 @@ def running() -> Iterator[Stack]:
 
 
 def _environment(stack: Stack, folder: Path) -> dict[str, str]:
-    """Nothing of the caller's settings: what a `.env` file holds is blanked, which counts as not set."""
+    """The environment without the caller's settings: those of a `.env` file are blanked, which counts as not set."""
     blanks = dict.fromkeys(dotenv_values(ROOT / ".env"), "")
     system = {name: os.environ[name] for name in ("PATH", "HOME", "LANG", "TMPDIR") if name in os.environ}
     places = {

@@ -1,4 +1,4 @@
-"""A client that costs next to nothing: HTTP/1.1 on one kept socket, for answers that have a Content-Length."""
+"""A client that costs little: HTTP/1.1 on one kept socket, for answers that have a Content-Length."""
 
 import json
 import socket
@@ -15,7 +15,7 @@ _LENGTH = b"content-length:"
 
 
 class UnexpectedAnswer(Exception):
-    """The service said something else than the benchmark expects; nothing measured beside it can be trusted."""
+    """The response differs from what the benchmark expects, so the measurements cannot be trusted."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,7 +9,7 @@ from sqlalchemy.engine import Connection
 
 from otp_service.core.database.transactions import UtcDateTime
 
-LOCK = 7_402_851_936_114_207  # any number, as long as nobody else takes it on this database
+LOCK = 7_402_851_936_114_207  # any number that no other application uses on this database
 
 migrate = current_app.extensions["migrate"]
 target = migrate.db.metadata
@@ -28,7 +28,10 @@ def _render(kind: str, item: Any, _: Any) -> str | bool:
 
 
 def _set_foreign_keys(connection: Connection, state: str) -> None:
-    """SQLite changes a table by making it anew, and dropping the old one would cascade. No-op inside a transaction."""
+    """Switch the foreign keys of SQLite: Alembic copies a table to change it, and dropping the old one would cascade.
+
+    SQLite ignores the switch inside a transaction.
+    """
     if connection.dialect.name == "sqlite":
         connection.connection.dbapi_connection.execute(f"PRAGMA foreign_keys = {state}")
 
@@ -41,7 +44,7 @@ def run_offline() -> None:
 
 
 def run_online() -> None:
-    """Wait for whoever migrates now (PostgreSQL: an advisory lock; SQLite: the write lock), then do what is left."""
+    """Wait for a running upgrade (PostgreSQL: an advisory lock; SQLite: the write lock), then apply the rest."""
     with migrate.db.engine.connect() as connection:
         _set_foreign_keys(connection, "OFF")
         try:

@@ -1,4 +1,4 @@
-"""Makes failed passwords wait: 30 seconds after a few in a row, doubling to 15 minutes. Every wait ends by itself.
+"""Makes failed passwords wait: 30 seconds after a few in a row, doubling to 15 minutes. Every wait ends automatically.
 
 Failures count by canonical address, known or unknown, so that a wait does not reveal whether an account exists.
 """

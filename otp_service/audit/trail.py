@@ -79,7 +79,7 @@ def personal_data(user_id: int) -> list[dict[str, Any]]:
 
 
 def redact(user_id: int) -> int:
-    """Blank what the user's events tell about the person, in the open transaction; return how many events there are.
+    """Blank the personal data in the user's events, in the open transaction; return how many events there are.
 
     That something happened to an account with this id, and when, remains: no id is given twice.
     """

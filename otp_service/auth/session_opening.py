@@ -39,7 +39,7 @@ def _notify_if_new(user_id: int, client: ClientInfo, now: datetime) -> None:
     known = {_kind(device) for device in sessions.devices_of(user_id)}
     if _kind(Device(client.ip, client.agent)) in known:
         return
-    # Old sessions are deleted, so an account without any may still have signed in before: its events tell.
+    # Old sessions are deleted, so an account without any may still have signed in before: its events show that.
     if known or audit.has_happened("session.started", user_id=user_id):
         notices.notify(user_id, "new_sign_in", now=now, client=client)
 

@@ -1,4 +1,4 @@
-"""Phone numbers: parses any spelling into one E.164 number, tells its kind, and masks it."""
+"""Phone numbers: parses any spelling into one E.164 number, finds its kind, and masks it."""
 
 import re
 from dataclasses import dataclass

@@ -22,7 +22,7 @@ from otp_service.verifications.states import Purpose
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ProofRequest:
-    """Who must prove a factor, and for what.
+    """Who must verify a factor, and for what purpose.
 
     `bound_to` is the challenge (sign-in), the session (step-up) or the verification (recovery) that the proof is for.
     An offer that was made for another one does not serve.
@@ -83,7 +83,7 @@ class AloneSignIn:
     offer: Callable[[], Any]
     verify: Callable[[dict[str, Any], ClientInfo], OwnedProof]
     refusal: type[NotAuthenticated]
-    """Raised for a locked or deleted account, which is so indistinguishable from a wrong response."""
+    """Raised for a locked or deleted account, so that it is indistinguishable from a wrong response."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -97,7 +97,7 @@ class Factor:
     """Every name that may stand for it in `methods` of a sign-in, for any user."""
 
     response: type[Schema]
-    """The fields that prove it: `code`, or `credential`. Shape only."""
+    """The schema of its response: `code`, or `credential`. Checks shape only."""
 
     find_methods: Callable[[int], tuple[str, ...]]
     """Return the names that this user can use now, the best first; empty if none is enrolled."""

@@ -327,7 +327,7 @@ def forget(before: datetime) -> int:
 def forget_owner(owner: str) -> None:
     """Delete an owner's verifications, with their attempts, in the transaction that has deleted the owner.
 
-    In that order: whoever adds a verification holds the owner first, so none can be added after this (ADR 19).
+    In that order: a request that adds a verification holds the owner first, so none can be added after this (ADR 19).
     """
     execute(delete(Verification).where(Verification.owner == owner))
     limits.forget(owner)

@@ -118,7 +118,8 @@ def send(recipient: Recipient, *, channel: Channel | None, client: ClientInfo) -
     """Have the provider send a code.
 
     Raises DestinationNotAllowed, OtpCooldown, OtpSendLimit and what Owner.hold_for_send raises before a message is
-    sent; NumberUnreachable, ProviderRefused and ProviderUnavailable after which what it took is given back.
+    sent. Raises NumberUnreachable, ProviderRefused and ProviderUnavailable, and gives back what it took, or
+    only the cooldown if a message may still arrive.
     """
     try:
         return _send(recipient, channel or settings().of(DeliverySettings).channel, client)
@@ -153,7 +154,7 @@ def _reserve_or_settle(recipient: Recipient, destination: Destination, client: C
 def _reserve(recipient: Recipient, destination: Destination, client: ClientInfo, now: datetime) -> Snapshot:
     """Take what the send uses up and add the verification, in one transaction that ends before the provider is called.
 
-    A crash after it leaves a reservation, and whoever finds that asks the provider by its id (ADR 4).
+    After a crash, the next check, send or sweep that finds the reservation asks the provider by its id (ADR 4).
     """
     with transaction():
         recipient.owner.hold_for_send(recipient.asker)

@@ -93,7 +93,7 @@ class Asker(StrEnum):
 
 
 class Purpose(StrEnum):
-    """What a proof is for, whether a code or another factor proves it. A proof for one purpose serves no other."""
+    """What a proof is for, whichever factor it comes from. A proof for one purpose serves no other."""
 
     SIGN_IN = "login"
     PHONE_VERIFICATION = "phone_verification"

@@ -69,7 +69,7 @@ def keyring() -> Keyring:
 
 
 def new_token(prefix: str) -> str:
-    """Return a random token of 256 bits. Its prefix tells people and secret scanners what kind it is."""
+    """Return a random token of 256 bits. Its prefix shows people and secret scanners what kind it is."""
     return f"{prefix}_{secrets.token_urlsafe(TOKEN_BYTES)}"
 
 

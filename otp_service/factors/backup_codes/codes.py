@@ -66,7 +66,7 @@ def matches(code: Code | None, stored: str | None) -> bool:
     """Return whether the code is the stored one. Raises SlotsBusy."""
     cost = hash_cost()
     secret = code.secret if code else ""
-    # One hash in any case: the time must not tell an unknown selector, or a text that is no code, from a wrong secret.
+    # One hash in any case: the time must not distinguish an unknown selector or a malformed code from a wrong secret.
     found = password_hashing.bounded(lambda: hashing.verify_password(secret, stored, cost=cost))
     return found.matches and code is not None
 

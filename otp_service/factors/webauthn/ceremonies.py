@@ -54,7 +54,7 @@ class Assertion:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class VerifiedAttestation:
-    """A new credential. `synced` tells that it is copied to other devices of its owner."""
+    """A new credential. `synced` means that it is copied to other devices of its owner."""
 
     credential_id: bytes
     public_key: bytes
@@ -65,7 +65,7 @@ class VerifiedAttestation:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class VerifiedAssertion:
-    """A right signature. `user_verified` tells that the authenticator checked PIN or biometrics."""
+    """A right signature. `user_verified` means that the authenticator checked PIN or biometrics."""
 
     sign_count: int
     user_verified: bool
@@ -195,7 +195,7 @@ def verify_assertion(
             expected_rp_id=get_rp_id(),
             expected_origin=list(settings().of(WebAuthnSettings).origins),
             credential_public_key=public_key,
-            credential_current_sign_count=0,  # compared by the caller, who tells a clone from a wrong signature
+            credential_current_sign_count=0,  # compared by the caller, who distinguishes a clone from a wrong signature
             require_user_verification=needs_verification,
         )
     except Exception as error:  # as above
