@@ -17,7 +17,7 @@ from otp_service.verifications.errors import OtpInvalid, TooManyAttempts
 from otp_service.verifications.models import Verification, VerificationAttempt
 from otp_service.verifications.owners import Owner
 from otp_service.verifications.records import Snapshot
-from otp_service.verifications.states import ATTEMPTS_PER_CODE, Asker, AttemptOutcome, State
+from otp_service.verifications.states import ATTEMPTS_PER_CODE, Asker, AttemptOutcome, State, origins_of
 
 _add = prepared_insert(VerificationAttempt)
 
@@ -208,7 +208,7 @@ def _close_if_used_up(verification_id: uuid.UUID, now: datetime) -> None:
     with transaction():
         execute(
             update(Verification)
-            .where(is_used_up, Verification.state == State.SENT, ~has_open)
+            .where(is_used_up, Verification.state.in_(origins_of(State.FAILED)), ~has_open)
             .values(state=State.FAILED, settled_at=now)
         )
 
