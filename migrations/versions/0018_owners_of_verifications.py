@@ -18,6 +18,7 @@ OF_A_USER = "owner LIKE 'user:%'"
 
 
 def upgrade() -> None:
+    _lock_as_a_send_does()
     with op.batch_alter_table("verifications", schema=None) as batch_op:
         batch_op.add_column(sa.Column("owner", sa.String(length=80), nullable=True))
         batch_op.add_column(sa.Column("asker", sa.String(length=7), server_default="holder", nullable=False))
@@ -45,6 +46,7 @@ def upgrade() -> None:
 
 def downgrade() -> None:
     """The older schema knows users alone: what belongs to any other owner is deleted."""
+    _lock_as_a_send_does()
     op.execute(f"DELETE FROM counters WHERE {COOLDOWN} AND subject NOT LIKE 'user:%'")
     op.execute(f"UPDATE counters SET subject = substr(subject, 6) WHERE {COOLDOWN}")
 
@@ -75,6 +77,12 @@ def downgrade() -> None:
             batch_op.f("fk_verifications_user_id"), "users", ["user_id"], ["id"], ondelete="CASCADE"
         )
         batch_op.create_index("ix_verifications_user_id_created_at", ["user_id", "created_at"], unique=False)
+
+
+def _lock_as_a_send_does() -> None:
+    """A send takes its counters and then adds a verification: in another order this migration would deadlock with it."""
+    if op.get_context().dialect.name == "postgresql":
+        op.execute("LOCK TABLE counters, verifications, verification_attempts IN ACCESS EXCLUSIVE MODE")
 
 
 def _true() -> str:

@@ -160,7 +160,7 @@ def _verify(token: str, keys: SigningKeys) -> _Verified:
         issuer, audience = settings().tokens.issuer, settings().tokens.audience
         claims = jwt.decode(token, key, [algorithm], _OPTIONS, issuer=issuer, audience=audience)
         return _Verified(_caller(claims), kid, _seconds(claims["nbf"]), _seconds(claims["exp"]))
-    except (jwt.PyJWTError, KeyError, TypeError, ValueError, OverflowError) as error:
+    except (jwt.PyJWTError, KeyError, TypeError, ValueError, OverflowError, RecursionError) as error:
         raise InvalidToken from error
 
 

@@ -65,15 +65,19 @@ class SinchClient:
         parsing.check_same("reference", reference, found.reference or reference)  # Sinch may leave it out
         return found
 
-    def find_started(self, reference: str) -> Status | None:
-        """Return the state of a start whose outcome is unknown, or None if Sinch never saw it.
+    def find_started(self, reference: str, *, expected_id: str | None = None) -> Status | None:
+        """Return the state of a start, or None if Sinch never saw it. `expected_id` is Sinch's id, once it is known.
 
         A start that was cut off may still arrive: None is final only once `deadline_seconds` have passed (ADR 4).
+        Raises OutcomeUnknown for a response about another verification.
         """
         try:
-            return self.status_by_reference(reference)
+            found = self.status_by_reference(reference)
         except VerificationNotFound:
             return None
+        # Sinch may leave the reference out, and a code may be granted by this response: its id must be ours then.
+        parsing.check_same("id", expected_id or found.id, found.id)
+        return found
 
     def within(self, seconds: float) -> AbstractContextManager[None]:
         """Share one deadline: all calls inside `with client.within(7):` end within 7 seconds in total."""

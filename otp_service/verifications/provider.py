@@ -77,8 +77,9 @@ def find_standing(verification: Snapshot) -> Finding:
 
     By our reference: it exists before the call to start, and so also when the response with the provider's id was lost.
     """
+    expected_id = verification.opened_provider_id() if verification.provider_id else None
     try:
-        status = sinch.get_client().find_started(verification.reference)
+        status = sinch.get_client().find_started(verification.reference, expected_id=expected_id)
     except SinchError as error:
         return Finding(Standing.UNKNOWN, error=error)
     if status is None:

@@ -1,6 +1,8 @@
 """What is taken for an access token, and what is not."""
 
+import base64
 import json
+import string
 import uuid
 from typing import Any
 
@@ -65,6 +67,21 @@ def test_another_scheme_or_an_empty_token_counts_as_none(api: Api, alice: Signed
 )
 def test_a_token_with_anything_around_it_is_refused(api: Api, alice: SignedIn, spelling: str) -> None:
     assert refusal(ask(api, "Bearer " + spelling.format(alice.token, alice.token))) == INVALID
+
+
+def test_of_all_last_letters_one_makes_the_token(api: Api, alice: SignedIn) -> None:
+    letters = string.ascii_letters + string.digits + "-_"
+
+    taken = [letter for letter in letters if ask(api, f"Bearer {alice.token[:-1]}{letter}").status_code == 200]
+
+    assert taken == [alice.token[-1]]
+
+
+def test_a_header_that_is_nested_deeply_is_refused(api: Api, alice: SignedIn) -> None:
+    header = base64.urlsafe_b64encode(b"[" * 2_000).decode().rstrip("=")
+    _, rest = alice.token.split(".", 1)
+
+    assert refusal(ask(api, f"Bearer {header}.{rest}")) == INVALID
 
 
 @pytest.mark.parametrize("part", [0, 1, 2])

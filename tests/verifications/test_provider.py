@@ -1,11 +1,13 @@
 """What asking the provider about a verification finds, and what a report of a code becomes."""
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
 from flask import Flask
 from sqlalchemy import select
 
+from otp_service.core.crypto.secrets import keyring
 from otp_service.core.database.transactions import fetch_all
 from otp_service.simulator import Simulator
 from otp_service.verifications import owner_of_user, provider, records
@@ -89,6 +91,17 @@ def test_a_provider_that_does_not_say_leaves_it_unknown(app: Flask, sinch: Simul
     assert finding(app, person) == (Standing.UNKNOWN, None)
     with app.app_context(), pytest.raises(ProviderUnavailable):
         provider.get_standing(sent_to(person))
+
+
+def test_a_response_about_another_verification_grants_nothing(app: Flask, sinch: Simulator, person: Person) -> None:
+    verdict(app, person, code_on_phone(sinch, person))
+    with app.app_context():
+        ours = sent_to(person)
+        other = keyring().seal("another-verification", context=f"verifications.provider_id:{ours.id}")
+
+        found = provider.find_standing(replace(ours, provider_id=other))
+
+    assert found.standing is Standing.UNKNOWN
 
 
 @pytest.mark.parametrize(
