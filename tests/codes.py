@@ -2,10 +2,8 @@
 
 from typing import Any, NamedTuple
 
-from werkzeug.test import TestResponse
-
 from otp_service.simulator import Simulator
-from tests.api import Api
+from tests.api import Answer, Api
 from tests.factories import Person, code_on_phone
 
 
@@ -16,7 +14,7 @@ class Outcome(NamedTuple):
     error: str
 
 
-def request_code(api: Api, person: Person, **more: str) -> TestResponse:
+def request_code(api: Api, person: Person, **more: str) -> Answer:
     """Ask for a code; `more` goes into the body."""
     return api.post("/auth/request-otp", {"email": person.email, **more})
 

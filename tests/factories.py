@@ -54,7 +54,7 @@ def make_person(app: Flask, *, is_verified: bool = False, phone_number: str | No
             client=COMMAND_LINE,
             is_verified=is_verified,
         )
-    return Person(account.id, account.email, account.phone_number)
+    return Person(account.id, account.email, details["phoneNumber"])
 
 
 def log_in(api: Api, person: Person) -> dict[str, Any]:

@@ -17,7 +17,8 @@ ROUNDS = int(os.environ.get("RACE_ROUNDS", "5"))
 
 def race(test: Test) -> Test:
     """Run a test once per round; it takes a `round_number`."""
-    return pytest.mark.race(pytest.mark.parametrize("round_number", range(ROUNDS))(test))
+    in_rounds: Test = pytest.mark.race(pytest.mark.parametrize("round_number", range(ROUNDS))(test))
+    return in_rounds
 
 
 def at_once(count: int, act: Callable[[int], T]) -> list[T]:

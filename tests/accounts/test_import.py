@@ -6,6 +6,7 @@ import pty
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import bcrypt
 import pytest
@@ -32,7 +33,7 @@ SHAPES = pytest.mark.parametrize("shape", [csv_of, json_of])
 
 
 @SHAPES
-def test_users_come_in_with_all_that_is_known_of_them(app: Flask, shape) -> None:
+def test_users_come_in_with_all_that_is_known_of_them(app: Flask, shape: Any) -> None:
     details = {
         "createdAt": "2021-03-04T05:06:07.089Z",
         "displayName": "Ann",
@@ -51,7 +52,7 @@ def test_users_come_in_with_all_that_is_known_of_them(app: Flask, shape) -> None
 
 
 @SHAPES
-def test_only_address_number_and_hash_are_needed(app: Flask, shape) -> None:
+def test_only_address_number_and_hash_are_needed(app: Flask, shape: Any) -> None:
     assert report_of(app, shape(row(1)))[0] == 0
     (user,) = stored(app)
     assert user.created_at == user.password_changed_at
@@ -108,7 +109,7 @@ def test_a_locked_user_stays_locked(app: Flask, api: Api) -> None:
 
 
 @SHAPES
-def test_one_bad_line_and_nothing_is_imported(app: Flask, shape) -> None:
+def test_one_bad_line_and_nothing_is_imported(app: Flask, shape: Any) -> None:
     code, report = report_of(app, shape(row(1), row(2, email="nobody"), row(3)))
     line = 3 if shape is csv_of else 2
     assert code == 1
@@ -118,7 +119,7 @@ def test_one_bad_line_and_nothing_is_imported(app: Flask, shape) -> None:
 
 
 @SHAPES
-def test_with_skip_bad_the_good_ones_are_imported(app: Flask, shape) -> None:
+def test_with_skip_bad_the_good_ones_are_imported(app: Flask, shape: Any) -> None:
     code, report = report_of(app, shape(row(1), row(2, email="nobody"), row(3)), "--skip-bad")
     assert (code, report["bad"], report["imported"]) == (0, 1, 2)
     assert emails(app) == ["p1@example.com", "p3@example.com"]
@@ -206,7 +207,7 @@ def test_no_address_number_or_hash_is_printed(app: Flask) -> None:
 
 
 @pytest.mark.parametrize(("name", "shape"), [("u.csv", csv_of), ("u.jsonl", json_of), ("u.txt", json_of)])
-def test_a_file_tells_its_format_by_itself(app: Flask, tmp_path: Path, name: str, shape) -> None:
+def test_a_file_tells_its_format_by_itself(app: Flask, tmp_path: Path, name: str, shape: Any) -> None:
     path = tmp_path / name
     path.write_text(shape(row(1)))
     assert flask_users(app, "import", path).exit_code == 0

@@ -2,6 +2,7 @@
 
 import io
 import json
+from typing import Any
 
 import pytest
 
@@ -12,7 +13,7 @@ from tests.accounts.moving import HASH, HEADER
 BROKEN = "has broken quotes (a value with a comma, a quote or a line break needs quotes, quotes in it doubled)"
 
 
-def read(text: str | bytes, kind: str | None = "csv") -> list[tuple[int, object]]:
+def read(text: str | bytes, kind: str | None = "csv") -> list[tuple[int | str, Any]]:
     """Line and values, or line and reasons."""
     stream = io.BytesIO(text.encode() if isinstance(text, str) else text)
     return [

@@ -5,6 +5,7 @@ import signal
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 from flask import Flask
@@ -33,7 +34,7 @@ with app.app_context():
 class Interrupter:
     """Does something once the users are written and before they are committed."""
 
-    def __init__(self, act) -> None:
+    def __init__(self, act: Any) -> None:
         self._act = act
 
     def found_bad(self, fault: Fault) -> None:

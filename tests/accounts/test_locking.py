@@ -2,6 +2,7 @@
 
 import threading
 from collections.abc import Callable
+from typing import Any
 
 from flask import Flask
 
@@ -51,11 +52,11 @@ def test_of_a_lock_and_a_sign_in_at_once_no_session_outlives_the_lock(app: Flask
     api = Api(make_app(MFA_POLICY="enrolment"))
     for _ in range(20):
         person = make_person(app, is_verified=True)
-        acts: list[Callable[[], object]] = [
-            lambda person=person: api.post("/auth/login", {"email": person.email, "password": PASSWORD}),
-            lambda person=person: lock(app, person),
+        acts: list[Callable[[], Any]] = [
+            lambda: api.post("/auth/login", {"email": person.email, "password": PASSWORD}),
+            lambda: lock(app, person),
         ]
-        answer, _ = at_once(2, lambda number, acts=acts: acts[number]())
+        answer, _ = at_once(2, lambda number: acts[number]())
         assert answer.status_code in {200, 401}
         if answer.status_code == 200:
             assert api.get("/profile", token=answer.json["token"]).status_code == 401

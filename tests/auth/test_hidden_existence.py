@@ -272,7 +272,7 @@ def interleaved(api: Api, known: Callable[[int], object], unknown: Callable[[int
     times: list[list[float]] = [[], []]
     for number in range(3 + PAIRS):
         for kept, act in zip(times, (known, unknown), strict=True):
-            kept.append(elapsed(lambda act=act, number=number: act(number)))
+            kept.append(elapsed(lambda: act(number)))
             finish(api.app)
     return distinguishability(times[0][3:], times[1][3:])
 

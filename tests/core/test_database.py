@@ -206,10 +206,12 @@ def test_eight_threads_of_fifty_transactions_never_find_the_database_locked(app:
         with app.app_context():
             for step in range(50):
                 with transaction():
-                    row = fetch_one(select(Counter.count).where(Counter.subject == "shared").with_for_update())
+                    row = fetch_one(
+                        select(Counter.count.label("found")).where(Counter.subject == "shared").with_for_update()
+                    )
                     add(f"{number}-{step}")
                     assert row is not None
-                    execute(update(Counter).where(Counter.subject == "shared").values(count=row.count + 1))
+                    execute(update(Counter).where(Counter.subject == "shared").values(count=row.found + 1))
 
     at_once(8, count_up)
     assert fetch_one(select(Counter.count).where(Counter.subject == "shared")) == (400,)
@@ -244,7 +246,8 @@ def stored(at: datetime) -> datetime:
         add("time", at=at)
     row = fetch_one(select(Counter.window_started_at).where(Counter.subject == "time"))
     assert row is not None
-    return row[0]
+    found: datetime = row[0]
+    return found
 
 
 @pytest.mark.parametrize(

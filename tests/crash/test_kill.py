@@ -60,7 +60,7 @@ def test_killed_while_sending(app: Flask, service: Service, sinch: Simulator, ph
         people = [make_person(app) for _ in range(PEOPLE)]
         held_then_killed(service, sinch, people, act, phase)
         for person in people:
-            wait_until(lambda person=person: sinch.inbox(person.phone_number))
+            wait_until(lambda: sinch.inbox(person.phone_number))
             code = code_on_phone(sinch, person)
             assert [service.verify(person, code) for _ in range(2)] == [200, 401]
         everybody += people

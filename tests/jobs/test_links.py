@@ -18,7 +18,7 @@ def token_in(mailbox: Mailbox, to: str) -> str:
     """The token that the newest message to an address shows by itself."""
     body = [message for message in mailbox.messages if message["To"] == to][-1].get_body(("plain",))
     assert body is not None
-    return next(line for line in body.get_content().splitlines() if line.startswith("lk_"))
+    return next(str(line) for line in body.get_content().splitlines() if line.startswith("lk_"))
 
 
 def test_the_link_of_every_registration_arrives_though_the_worker_is_killed_again_and_again(

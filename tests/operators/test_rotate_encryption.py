@@ -3,8 +3,9 @@
 import ast
 import base64
 import re
+from collections.abc import Generator
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import pytest
 from click.testing import Result
@@ -136,7 +137,7 @@ def test_a_run_that_was_stopped_is_finished_by_the_next(old: Flask, both: Flask)
     with both.app_context():
         batches = sealed_columns.reseal(place)
         assert next(batches).resealed == sealed_columns.BATCH
-        batches.close()  # here it is killed
+        cast(Generator[Any], batches).close()  # here it is killed
         assert sealed_columns.count_outdated(place) == sealed_columns.BATCH + 50
         assert [batch.seen for batch in sealed_columns.reseal(place)] == [sealed_columns.BATCH, 50]
         assert sealed_columns.count_outdated(place) == 0

@@ -2,6 +2,9 @@
 
 from pathlib import Path
 
+from flask import Flask
+
+from otp_service.core.services import services_of
 from tests.servers import free_port
 
 
@@ -17,3 +20,10 @@ def forsaken(instance: Path) -> dict[str, str]:
         "LOG_FORMAT": "json",
         "WEB_CONCURRENCY": "1",
     }
+
+
+def leave_redis(app: Flask) -> None:
+    """Close the connections of an application that counts in Redis."""
+    shared = services_of(app).limit_store.shared
+    assert shared is not None
+    shared.storage.close()

@@ -10,6 +10,7 @@ from sqlalchemy import text
 
 from otp_service.extensions import db
 from otp_service.ops.doctor import Health, rate_hashing
+from otp_service.simulator import Simulator
 from tests.conftest import MakeApp, Time
 from tests.environments import give
 from tests.processes import FlaskCommand
@@ -131,12 +132,12 @@ def test_sinch_away_is_told(make_app: MakeApp) -> None:
 
 
 @pytest.mark.parametrize(("status", "health"), [(403, "FAILED"), (500, "FAILED"), (429, "FAILED"), (404, "ok")])
-def test_every_answer_of_sinch_has_a_meaning(app: Flask, sinch, status: int, health: str) -> None:
+def test_every_answer_of_sinch_has_a_meaning(app: Flask, sinch: Simulator, status: int, health: str) -> None:
     sinch.set_fault("status", "status", status_code=status, phase="before")
     assert Report(app).of("sinch") == health
 
 
-def test_nothing_is_sent_and_nothing_stays(app: Flask, sinch) -> None:
+def test_nothing_is_sent_and_nothing_stays(app: Flask, sinch: Simulator) -> None:
     Report(app)
     assert (sinch.count("start"), sinch.count("status")) == (0, 1)
 

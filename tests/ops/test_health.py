@@ -11,11 +11,10 @@ from sqlalchemy import event
 
 from config import Config
 from otp_service.application import create_app
-from otp_service.core.services import services_of
 from otp_service.extensions import db
 from tests.api import Api
 from tests.loopback import noticing
-from tests.ops.environment import forsaken
+from tests.ops.environment import forsaken, leave_redis
 from tests.parallel import at_once
 from tests.servers import ValkeyServer
 
@@ -33,7 +32,7 @@ def counting(tmp_path: Path, valkey: ValkeyServer) -> Iterator[Flask]:
     yield app
     with app.app_context():
         db.engine.dispose()
-    services_of(app).limit_store.shared.storage.close()
+    leave_redis(app)
 
 
 def test_the_answer_says_up_and_when(lonely: Flask) -> None:

@@ -14,11 +14,10 @@ from sqlalchemy import text
 from config import Config
 from otp_service import sinch
 from otp_service.application import create_app
-from otp_service.core.services import services_of
 from otp_service.extensions import db
 from otp_service.sinch import Channel, SinchError
 from tests.api import Api
-from tests.ops.environment import forsaken
+from tests.ops.environment import forsaken, leave_redis
 from tests.parallel import at_once
 from tests.servers import PostgresServer, ValkeyServer
 
@@ -167,7 +166,7 @@ def test_a_lost_redis_is_told_and_does_not_decide(build: Build, migrated_url: st
     assert limiter_state(app) == (200, "down: counting in memory")
     valkey.start()
     assert limiter_state(app) == (200, "up")
-    services_of(app).limit_store.shared.storage.close()
+    leave_redis(app)
 
 
 def test_a_stalled_redis_is_told(build: Build, migrated_url: str, valkey: ValkeyServer) -> None:
@@ -197,7 +196,7 @@ def stalled(app: Flask, valkey: ValkeyServer) -> Iterator[None]:
         yield
     finally:
         valkey.resume()
-        services_of(app).limit_store.shared.storage.close()
+        leave_redis(app)
 
 
 def limiter_state(app: Flask) -> tuple[int, str]:

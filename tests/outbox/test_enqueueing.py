@@ -1,5 +1,7 @@
 """A message is posted with the act that it tells of, or not at all."""
 
+from typing import Any
+
 import pytest
 from flask import Flask
 from sqlalchemy import select
@@ -22,7 +24,7 @@ def _in_context(app: Flask) -> object:
         db.session.remove()
 
 
-def post(**values: object) -> None:
+def post(**values: Any) -> None:
     given = {"link": LINK, "token": "lk_canary", "valid_minutes": 60, **values}
     outbox.enqueue("address_verification", to=TO, locale="de", user_id=7, now=clock.now(), **given)
 

@@ -3,17 +3,16 @@
 from typing import Any
 
 from flask import Flask
-from werkzeug.test import TestResponse
 
 from otp_service.simulator import Simulator
-from tests.api import Api
+from tests.api import Answer, Api
 from tests.conftest import finish
 from tests.factories import Person, code_on_phone
 
 NEW = "Another-Horse-8"
 
 
-def ask(api: Api, email: str) -> TestResponse:
+def ask(api: Api, email: str) -> Answer:
     """Ask for a code and wait until what was left for later is done."""
     response = api.post("/auth/password-reset", {"email": email})
     finish(api.app)
@@ -26,12 +25,12 @@ def reset_code(api: Api, sinch: Simulator, person: Person) -> str:
     return code_on_phone(sinch, person)
 
 
-def confirm(api: Api, email: str, code: str, password: str = NEW, **more: Any) -> TestResponse:
+def confirm(api: Api, email: str, code: str, password: str = NEW, **more: Any) -> Answer:
     """Set the password."""
     return api.post("/auth/password-reset/confirm", {"email": email, "otpCode": code, "newPassword": password, **more})
 
 
-def told(response: TestResponse) -> tuple[int, dict[str, Any]]:
+def told(response: Answer) -> tuple[int, dict[str, Any]]:
     """Status and body without what is new in every answer."""
     body = dict(response.json or {})
     body.pop("requestId", None)

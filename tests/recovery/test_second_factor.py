@@ -27,7 +27,7 @@ class Careful:
 
     def confirm(self, code_on_phone: str | None = None, **second: Any) -> tuple[int, str]:
         """Status and code of an answer."""
-        more = {"secondFactor": second} if second else {}
+        more: dict[str, Any] = {"secondFactor": second} if second else {}
         response = confirm(self.api, self.person.email, code_on_phone or self.code, **more)
         return response.status_code, (response.json or {}).get("code", "")
 

@@ -7,9 +7,8 @@ import uuid
 from typing import Any
 
 import pytest
-from werkzeug.test import TestResponse
 
-from tests.api import Api
+from tests.api import Answer, Api
 from tests.conftest import MakeApp, Time
 from tests.sessions.conftest import SignedIn
 from tests.sessions.forging import Forge, encode
@@ -22,13 +21,13 @@ INVALID = ("invalid_token", "Invalid or expired token.")
 YEAR_2100 = 4_102_444_800
 
 
-def refusal(response: TestResponse) -> tuple[str, str]:
+def refusal(response: Answer) -> tuple[str, str]:
     assert response.status_code == 401, response.json
     assert response.json is not None
     return response.json["code"], response.json["message"]
 
 
-def ask(api: Api, header: str) -> TestResponse:
+def ask(api: Api, header: str) -> Answer:
     return api.get("/profile", headers={"Authorization": header})
 
 

@@ -73,7 +73,7 @@ def test_a_logout_during_a_refresh_ends_the_session(app: Flask, api: Api, alice:
             lambda held=held: api.post("/auth/refresh", {"refreshToken": held["refreshToken"]}),
             lambda held=held: api.post("/auth/logout", token=held["token"]),
         )
-        refreshed, left = at_once(2, lambda number, acts=acts: acts[number]())
+        refreshed, left = at_once(2, lambda number: acts[number]())
         assert left.status_code == 204
         if refreshed.status_code == 200:
             assert not is_open(api, refreshed.json["token"])

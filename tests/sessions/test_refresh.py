@@ -84,7 +84,7 @@ def test_a_refresh_while_the_person_is_deleted_is_granted_or_401(app: Flask, api
         person = make_person(app)
         token = sign_in(api, sinch, person)["refreshToken"]
         acts = (lambda token=token: refresh(api, token)[0], lambda person=person: delete(app, person))
-        assert at_once(2, lambda number, acts=acts: acts[number]())[0] in {200, 401}
+        assert at_once(2, lambda number: acts[number]())[0] in {200, 401}
 
 
 def delete(app: Flask, person: Person) -> None:

@@ -40,7 +40,7 @@ def test_of_50_parallel_refreshes_all_get_one_successor_and_the_family_moves_one
 ) -> None:
     token = alice.refresh_token
     for round_number in range(1, ROUNDS + 1):
-        answers = at_once(TOGETHER, lambda _, token=token: refreshed(api, token)["refreshToken"])
+        answers = at_once(TOGETHER, lambda _: refreshed(api, token)["refreshToken"])
         assert len(set(answers)) == 1
         assert session_of(app, alice).generation == round_number
         token = answers[0]

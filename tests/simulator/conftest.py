@@ -10,10 +10,11 @@ from otp_service.simulator import Simulator, SimulatorSettings, running
 from tests.simulator.caller import KEY, SECRET, Caller, machine_now
 
 Place = tuple[Simulator, Caller]
+MakePlace = Callable[..., Place]
 
 
 @pytest.fixture
-def place() -> Iterator[Callable[..., Place]]:
+def place() -> Iterator[MakePlace]:
     """Makes simulators with settings of the test's own."""
     with ExitStack() as stack:
 
@@ -27,14 +28,14 @@ def place() -> Iterator[Callable[..., Place]]:
 
 
 @pytest.fixture
-def still(place: Callable[..., Place]) -> Callable[..., Place]:
+def still(place: MakePlace) -> Callable[..., Place]:
     """The same with a clock that stands still, so that time passes by `advance` alone."""
     now = machine_now()
     return lambda **settings: place(now=lambda: now, **settings)
 
 
 @pytest.fixture
-def both(place: Callable[..., Place]) -> Place:
+def both(place: MakePlace) -> Place:
     return place()
 
 

@@ -3,22 +3,25 @@
 import base64
 import json
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import pytest
 
-from otp_service.simulator import SimulatorSettings
+from otp_service.simulator import Simulator, SimulatorSettings
 from otp_service.simulator.http.authorization import SignedParts, content_md5, signature
 from tests.simulator.caller import (
     KEY,
     PATH,
     PHONE,
     SECRET,
+    Caller,
     assert_refused,
     authorization,
     report_body,
     stamp_now,
     start_body,
 )
+from tests.simulator.conftest import MakePlace
 
 CALLBACK_BODY = (
     b'{"event":"ace","callid":"822aa4b7-05b4-4d83-87c7-1f835ee0b6f6_257",'
@@ -91,7 +94,7 @@ def basic(key: str = KEY, secret: str = SECRET) -> dict[str, str]:
         (SignedParts("GET", STATUS_PATH, "", OLD_TIME), SECRET, "b8X9ejDqCcYO2rwaYgdyzv7PVMBYJeMaxs/DvLrF5bM="),
     ],
 )
-def test_signatures_are_those_of_the_published_examples(parts, secret, expected):
+def test_signatures_are_those_of_the_published_examples(parts: Any, secret: Any, expected: Any) -> None:
     assert signature(parts, SimulatorSettings("key", secret).secret_bytes()) == expected
 
 
@@ -106,18 +109,18 @@ def test_signatures_are_those_of_the_published_examples(parts, secret, expected)
         (b"", ""),
     ],
 )
-def test_content_md5_is_that_of_the_published_examples(body, expected):
+def test_content_md5_is_that_of_the_published_examples(body: Any, expected: Any) -> None:
     assert content_md5(body) == expected
 
 
-def test_a_request_signed_at_a_published_examples_time_is_accepted_at_that_time(place):
+def test_a_request_signed_at_a_published_examples_time_is_accepted_at_that_time(place: MakePlace) -> None:
     _, caller = place(now=lambda: datetime(2014, 6, 4, 13, 42, 30, tzinfo=UTC))
     signed = f"Application {KEY}:ji7t7et7XXkJaIH8awtu0SoWQSpZK0H6eHWLb3tXvXg="
     headers = {"Authorization": signed, "x-timestamp": OLD_TIME, "Content-Type": "application/json"}
     assert caller.send("POST", PATH, START, headers).status_code == 200
 
 
-def test_basic_authorization_works_for_start_report_and_status(sim, caller):
+def test_basic_authorization_works_for_start_report_and_status(sim: Simulator, caller: Caller) -> None:
     body = json.dumps(start_body(smsOptions={"code": "AB12"})).encode()
     identifier = caller.send("POST", PATH, body, basic()).json()["id"]
     assert sim.inbox()[0]["code"] == "AB12"
@@ -142,7 +145,9 @@ def test_basic_authorization_works_for_start_report_and_status(sim, caller):
         (f"Application {KEY}:ungültig", 40102),
     ],
 )
-def test_bad_authorization_is_refused_with_its_code_and_no_challenge(sim, caller, header, code):
+def test_bad_authorization_is_refused_with_its_code_and_no_challenge(
+    sim: Simulator, caller: Caller, header: Any, code: Any
+) -> None:
     stamp = stamp_now()
     headers = {"x-timestamp": stamp, "Content-Type": "application/json"}
     if header:
@@ -153,7 +158,7 @@ def test_bad_authorization_is_refused_with_its_code_and_no_challenge(sim, caller
     assert sim.inbox() == []
 
 
-def test_a_changed_body_no_longer_fits_its_signature(sim, caller):
+def test_a_changed_body_no_longer_fits_its_signature(sim: Simulator, caller: Caller) -> None:
     stamp = stamp_now()
     headers = {"x-timestamp": stamp, "Content-Type": "application/json"}
     headers["Authorization"] = authorization("POST", PATH, START, "application/json", stamp)
@@ -161,7 +166,7 @@ def test_a_changed_body_no_longer_fits_its_signature(sim, caller):
 
 
 @pytest.mark.parametrize("scheme", ["Application", "application", "APPLICATION"])
-def test_the_scheme_may_come_in_any_case(caller, scheme):
+def test_the_scheme_may_come_in_any_case(caller: Caller, scheme: Any) -> None:
     stamp = stamp_now()
     signed = authorization("GET", f"{PATH}/id/x", b"", "", stamp).replace("Application", scheme)
     answer = caller.send("GET", f"{PATH}/id/x", headers={"Authorization": signed, "x-timestamp": stamp})
@@ -169,7 +174,7 @@ def test_the_scheme_may_come_in_any_case(caller, scheme):
 
 
 @pytest.mark.parametrize("stamp", [None, "", "yesterday", "2014"])
-def test_a_missing_or_unreadable_timestamp_is_40101(caller, stamp):
+def test_a_missing_or_unreadable_timestamp_is_40101(caller: Caller, stamp: Any) -> None:
     headers = {"Authorization": f"Application {KEY}:AAAA"}
     if stamp is not None:
         headers["x-timestamp"] = stamp
@@ -177,7 +182,7 @@ def test_a_missing_or_unreadable_timestamp_is_40101(caller, stamp):
 
 
 @pytest.mark.parametrize(("off_seconds", "code"), [(-301, 40105), (301, 40105), (-300, 40400), (300, 40400)])
-def test_a_timestamp_may_be_off_by_the_tolerance_and_no_more(place, off_seconds, code):
+def test_a_timestamp_may_be_off_by_the_tolerance_and_no_more(place: MakePlace, off_seconds: Any, code: Any) -> None:
     now = datetime(2026, 5, 4, 3, 2, 1, 500000, tzinfo=UTC)
     _, caller = place(now=lambda: now)
     stamp = (now + timedelta(seconds=off_seconds)).isoformat().replace("+00:00", "0Z")
@@ -185,13 +190,13 @@ def test_a_timestamp_may_be_off_by_the_tolerance_and_no_more(place, off_seconds,
     assert_refused(caller.send("GET", f"{PATH}/id/x", headers=headers), code)
 
 
-def test_advancing_the_clock_makes_no_honest_signature_stale(sim, caller):
+def test_advancing_the_clock_makes_no_honest_signature_stale(sim: Simulator, caller: Caller) -> None:
     sim.advance(3600)
     assert caller.start().status_code == 200
 
 
 @pytest.mark.parametrize("path", ["/reference/py%20ref-1", "/reference/py ref-1"])
-def test_a_path_may_be_signed_as_sent_or_decoded(caller, path):
+def test_a_path_may_be_signed_as_sent_or_decoded(caller: Caller, path: Any) -> None:
     caller.started(reference="py ref-1")
     stamp = stamp_now()
     signed = authorization("GET", PATH + path, b"", "", stamp)
@@ -199,13 +204,13 @@ def test_a_path_may_be_signed_as_sent_or_decoded(caller, path):
     assert answer.status_code == 200
 
 
-def test_public_authorization_needs_a_callback_url(sim, caller):
+def test_public_authorization_needs_a_callback_url(sim: Simulator, caller: Caller) -> None:
     answer = caller.send("POST", PATH, START, {"Authorization": f"Application {KEY}"})
     document = assert_refused(answer, 40303)
     assert document["message"] == "Callback URL must be set when using public authorization method."
 
 
-def test_public_authorization_may_report_but_not_ask_for_the_status(sim, caller):
+def test_public_authorization_may_report_but_not_ask_for_the_status(sim: Simulator, caller: Caller) -> None:
     identifier = caller.started()
     public = {"Authorization": f"Application {KEY}"}
     assert_refused(caller.send("GET", f"{PATH}/id/{identifier}", headers=public), 40303)
@@ -214,7 +219,7 @@ def test_public_authorization_may_report_but_not_ask_for_the_status(sim, caller)
 
 
 @pytest.mark.parametrize(("minimum", "status"), [("public", 200), ("basic", 200), ("application", 403)])
-def test_the_weakest_accepted_authorization_is_a_setting(place, minimum, status):
+def test_the_weakest_accepted_authorization_is_a_setting(place: MakePlace, minimum: Any, status: Any) -> None:
     _, caller = place(minimum_auth=minimum)
     assert caller.send("POST", PATH, START, basic()).status_code == status
     assert caller.start().status_code == 200

@@ -3,13 +3,16 @@
 import re
 import uuid
 from concurrent.futures import ThreadPoolExecutor
+from typing import Any
 
 import pytest
 
+from otp_service.simulator import Simulator
 from tests.simulator.caller import PATH, PHONE, Caller, assert_refused, start_body
+from tests.simulator.conftest import MakePlace
 
 
-def test_an_sms_start_answers_the_documented_fields_and_no_status(sim, caller):
+def test_an_sms_start_answers_the_documented_fields_and_no_status(sim: Simulator, caller: Caller) -> None:
     answer = caller.start(reference="r-1")
     document = answer.json()
     href = f"{sim.base_url}{PATH}/id/{document['id']}"
@@ -30,7 +33,7 @@ def test_an_sms_start_answers_the_documented_fields_and_no_status(sim, caller):
     assert (answer.headers["Content-Language"], answer.headers["Expires"]) == ("en-US", "-1")
 
 
-def test_an_sms_start_puts_the_code_into_the_phones_inbox(sim, caller):
+def test_an_sms_start_puts_the_code_into_the_phones_inbox(sim: Simulator, caller: Caller) -> None:
     identifier = caller.started(reference="r-1")
     message = sim.inbox(PHONE)[0]
     assert re.fullmatch(r"\d{4}", message["code"])
@@ -39,7 +42,7 @@ def test_an_sms_start_puts_the_code_into_the_phones_inbox(sim, caller):
     assert (message["verificationId"], message["reference"]) == (identifier, "r-1")
 
 
-def test_a_callout_start_speaks_six_digits_and_answers_no_details(sim, caller):
+def test_a_callout_start_speaks_six_digits_and_answers_no_details(sim: Simulator, caller: Caller) -> None:
     document = caller.start("callout").json()
     assert set(document) == {"id", "method", "_links"}
     message = sim.inbox(PHONE)[0]
@@ -47,7 +50,7 @@ def test_a_callout_start_speaks_six_digits_and_answers_no_details(sim, caller):
     assert " ".join(message["code"]) in message["text"]
 
 
-def test_a_flashcall_start_names_a_filter_that_fits_the_calling_number(sim, caller):
+def test_a_flashcall_start_names_a_filter_that_fits_the_calling_number(sim: Simulator, caller: Caller) -> None:
     document = caller.start("flashCall").json()
     assert document["method"] == "flashcall"
     details = document["flashCall"]
@@ -57,24 +60,24 @@ def test_a_flashcall_start_names_a_filter_that_fits_the_calling_number(sim, call
     assert re.fullmatch(details["cliFilter"], message["cli"])
 
 
-def test_a_whatsapp_start_sends_four_digits(sim, caller):
+def test_a_whatsapp_start_sends_four_digits(sim: Simulator, caller: Caller) -> None:
     document = caller.start("whatsapp").json()
     assert document["whatsapp"] == {"codeType": "Numeric"}
     assert re.fullmatch(r"\d{4}", sim.inbox(PHONE)[0]["code"])
 
 
-def test_a_seamless_start_names_an_address_and_sends_nothing(sim, caller):
+def test_a_seamless_start_names_an_address_and_sends_nothing(sim: Simulator, caller: Caller) -> None:
     document = caller.start("seamless").json()
     assert document["seamless"]["targetUri"].startswith(sim.base_url)
     assert sim.inbox() == []
 
 
 @pytest.mark.parametrize("method", ["SMS", "FlashCall", "flashCall", "Callout", "WhatsApp", "SEAMLESS"])
-def test_a_method_may_come_in_any_case_and_is_answered_in_lower_case(caller, method):
+def test_a_method_may_come_in_any_case_and_is_answered_in_lower_case(caller: Caller, method: Any) -> None:
     assert caller.start(method).json()["method"] == method.lower()
 
 
-def test_ids_are_uuids_that_begin_with_the_milliseconds_of_the_start(still):
+def test_ids_are_uuids_that_begin_with_the_milliseconds_of_the_start(still: Any) -> None:
     sim, caller = still()
     identifier = caller.started()
     milliseconds = uuid.UUID(identifier).int >> 80
@@ -82,8 +85,8 @@ def test_ids_are_uuids_that_begin_with_the_milliseconds_of_the_start(still):
     assert milliseconds == int(sim.calls[0].at.timestamp() * 1000)
 
 
-def test_unknown_and_stray_fields_are_let_pass(caller):
-    stray = {"expiry": "nonsense", "template": "no code", "code_type": "x", "metadata": {"os": "a"}}
+def test_unknown_and_stray_fields_are_let_pass(caller: Caller) -> None:
+    stray: dict[str, Any] = {"expiry": "nonsense", "template": "no code", "code_type": "x", "metadata": {"os": "a"}}
     answer = caller.start(honourEarlyReject=True, smsOptions={"applicationHash": "x", "new": 1}, **stray)
     assert answer.status_code == 200
 
@@ -99,18 +102,20 @@ def test_unknown_and_stray_fields_are_let_pass(caller):
         ("de;q=zero,,;", "Your ver", "en-US"),
     ],
 )
-def test_accept_language_chooses_the_text(sim, caller, language, begin, chosen):
+def test_accept_language_chooses_the_text(
+    sim: Simulator, caller: Caller, language: Any, begin: Any, chosen: Any
+) -> None:
     answer = caller.call("POST", PATH, start_body(), Accept_Language=language)
     assert answer.headers["Content-Language"] == chosen
     assert sim.inbox()[0]["text"].startswith(begin)
 
 
-def test_a_callout_speaks_the_language_of_its_speech_option(sim, caller):
+def test_a_callout_speaks_the_language_of_its_speech_option(sim: Simulator, caller: Caller) -> None:
     caller.started("callout", calloutOptions={"speech": {"locale": "de-DE"}})
     assert sim.inbox()[0]["text"].startswith("Hallo.")
 
 
-def test_sms_options_choose_template_expiry_type_and_code(sim, caller):
+def test_sms_options_choose_template_expiry_type_and_code(sim: Simulator, caller: Caller) -> None:
     options = {"template": "{{CODE}} it is", "expiry": "00:10:00", "codeType": "alphanumeric", "code": "Ab-12"}
     details = caller.start(smsOptions=options).json()["sms"]
     assert details == {"template": "{{CODE}} it is", "interceptionTimeout": 598, "codeType": "Alphanumeric"}
@@ -120,12 +125,12 @@ def test_sms_options_choose_template_expiry_type_and_code(sim, caller):
 @pytest.mark.parametrize(
     ("code_type", "pattern"), [("Numeric", r"\d{4}"), ("Alpha", "[A-Z]{4}"), ("Alphanumeric", "[A-Z0-9]{4}")]
 )
-def test_a_code_is_of_the_type_that_was_asked_for(sim, caller, code_type, pattern):
+def test_a_code_is_of_the_type_that_was_asked_for(sim: Simulator, caller: Caller, code_type: Any, pattern: Any) -> None:
     caller.started(smsOptions={"codeType": code_type})
     assert re.fullmatch(pattern, sim.inbox()[0]["code"])
 
 
-def test_flashcall_options_choose_the_interception_time(caller):
+def test_flashcall_options_choose_the_interception_time(caller: Caller) -> None:
     answer = caller.start("flashcall", flashCallOptions={"dialTimeout": 17, "interceptionTimeout": 23})
     assert answer.json()["flashCall"]["interceptionTimeout"] == 23
 
@@ -156,22 +161,22 @@ def test_flashcall_options_choose_the_interception_time(caller):
         ["a", "list"],
     ],
 )
-def test_a_bad_parameter_is_refused_with_40001_and_sends_nothing(sim, caller, document):
+def test_a_bad_parameter_is_refused_with_40001_and_sends_nothing(sim: Simulator, caller: Caller, document: Any) -> None:
     assert_refused(caller.call("POST", PATH, document), 40001)
     assert sim.inbox() == []
 
 
-def test_a_too_short_number_is_named_in_the_documented_words(caller):
+def test_a_too_short_number_is_named_in_the_documented_words(caller: Caller) -> None:
     document = assert_refused(caller.start(number="+4813"), 40001)
     assert document["message"] == "Number +4813 is invalid.  Too short."
 
 
-def test_a_number_in_another_writing_is_read_as_e164(sim, caller):
+def test_a_number_in_another_writing_is_read_as_e164(sim: Simulator, caller: Caller) -> None:
     caller.started(number="+1 (202) 555-0134")
     assert sim.inbox()[0]["to"] == PHONE
 
 
-def test_a_reference_works_only_once(sim, caller):
+def test_a_reference_works_only_once(sim: Simulator, caller: Caller) -> None:
     caller.started(reference="r-1")
     document = assert_refused(caller.start(reference="r-1", number="+14155552671"), 40900)
     assert document["message"] == "Reference already defined."
@@ -179,7 +184,7 @@ def test_a_reference_works_only_once(sim, caller):
     assert sim.inbox("+14155552671") == []
 
 
-def test_a_new_start_aborts_the_numbers_older_verification(caller):
+def test_a_new_start_aborts_the_numbers_older_verification(caller: Caller) -> None:
     older = caller.started()
     newer = caller.started("callout")
     assert caller.status(older)["status"] == "ABORTED"
@@ -187,13 +192,13 @@ def test_a_new_start_aborts_the_numbers_older_verification(caller):
     assert "reason" not in caller.status(older)
 
 
-def test_verifications_of_other_numbers_are_left_alone(caller):
+def test_verifications_of_other_numbers_are_left_alone(caller: Caller) -> None:
     first = caller.started()
     caller.started(number="+14155552671")
     assert caller.status(first)["status"] == "PENDING"
 
 
-def test_a_second_start_within_the_velocity_window_is_refused(still):
+def test_a_second_start_within_the_velocity_window_is_refused(still: Any) -> None:
     sim, caller = still(velocity_window_seconds=30, retry_after_on_429=True)
     caller.started()
     answer = caller.start()
@@ -203,7 +208,7 @@ def test_a_second_start_within_the_velocity_window_is_refused(still):
     caller.started()
 
 
-def test_more_calls_a_second_than_allowed_are_refused_without_retry_after(still):
+def test_more_calls_a_second_than_allowed_are_refused_without_retry_after(still: Any) -> None:
     sim, caller = still(rate_limit_per_second=2)
     answers = [caller.start(number=f"+1202555013{digit}") for digit in range(3)]
     assert [answer.status_code for answer in answers] == [200, 200, 429]
@@ -212,7 +217,7 @@ def test_more_calls_a_second_than_allowed_are_refused_without_retry_after(still)
     caller.started()
 
 
-def test_the_oldest_verification_is_forgotten_when_memory_is_full(place):
+def test_the_oldest_verification_is_forgotten_when_memory_is_full(place: MakePlace) -> None:
     _, caller = place(max_verifications=2)
     oldest = caller.started(reference="r-0")
     for digit in range(2):
@@ -222,7 +227,7 @@ def test_the_oldest_verification_is_forgotten_when_memory_is_full(place):
     caller.started(reference="r-0")
 
 
-def test_a_seed_makes_codes_predictable(place):
+def test_a_seed_makes_codes_predictable(place: MakePlace) -> None:
     codes = []
     for _ in range(2):
         sim, caller = place(seed=7)
@@ -231,14 +236,14 @@ def test_a_seed_makes_codes_predictable(place):
     assert codes[0] == codes[1]
 
 
-def test_code_lengths_are_settings(place):
+def test_code_lengths_are_settings(place: MakePlace) -> None:
     sim, caller = place(sms_code_length=6, callout_code_length=4)
     caller.started()
     caller.started("callout")
     assert [len(message["code"]) for message in sim.inbox()] == [4, 6]
 
 
-def test_parallel_starts_of_one_reference_deliver_once(sim):
+def test_parallel_starts_of_one_reference_deliver_once(sim: Simulator) -> Any:
     def start(_: int) -> int:
         one = Caller(sim.base_url)
         try:
@@ -252,7 +257,7 @@ def test_parallel_starts_of_one_reference_deliver_once(sim):
     assert len(sim.inbox()) == 1
 
 
-def test_expiry_still_works_after_many_more_starts_than_memory_holds(place):
+def test_expiry_still_works_after_many_more_starts_than_memory_holds(place: MakePlace) -> None:
     sim, caller = place(max_verifications=2)
     for _ in range(8):
         identifier = caller.started()

@@ -170,7 +170,7 @@ def test_every_verification_ends_well_and_the_bill_is_ours(
     prices = {str(row.id): row.price_amount for row in ours if row.price_amount is not None}
     chaos.told["differences to the invoice"] = len(prices.items() ^ bill.items())
     with capsys.disabled():
-        sys.stdout.write(report(chaos, database_url.partition(":")[0], sum(bill.values())))
+        sys.stdout.write(report(chaos, database_url.partition(":")[0], sum(bill.values(), Decimal())))
     assert chaos.told["granted"] == len(grants) == COUNT, f"seed {chaos.seed}"
     assert [chaos.told[fault] for fault in NEVER] == [0] * len(NEVER), f"seed {chaos.seed}"
     assert {row.state for row in ours} <= {"verified", "undelivered", "superseded", "expired"}

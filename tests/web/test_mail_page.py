@@ -1,5 +1,7 @@
 """In development, without a mail server, messages are read on a page."""
 
+from typing import Any
+
 import pytest
 from flask import Flask
 from flask.testing import FlaskClient
@@ -7,6 +9,7 @@ from flask.testing import FlaskClient
 from otp_service import outbox
 from otp_service.core import clock
 from otp_service.core.database.transactions import transaction
+from tests.api import Api
 from tests.conftest import MakeApp
 from tests.environments import PRODUCTION
 
@@ -17,7 +20,7 @@ LINK = "https://app.example.com/verify?a=1&b=2#lk_token"
 
 def post(app: Flask, to: str = "ada@example.com", agent: str = "a browser") -> None:
     with app.app_context(), transaction():
-        values = {"link": LINK, "token": "lk_token", "valid_minutes": 9}
+        values: dict[str, Any] = {"link": LINK, "token": "lk_token", "valid_minutes": 9}
         outbox.enqueue("address_verification", to=to, locale="de", now=clock.now(), **values)
         outbox.enqueue("new_sign_in", to=to, locale=None, now=clock.now(), ip="192.0.2.1", agent=agent)
 
@@ -25,6 +28,10 @@ def post(app: Flask, to: str = "ada@example.com", agent: str = "a browser") -> N
 @pytest.fixture
 def page(app: Flask) -> FlaskClient:
     return app.test_client()
+
+
+def messages_on(page: FlaskClient, query: str = "") -> list[dict[str, Any]]:
+    return list((page.get(f"/mail.json{query}").json or {})["messages"])
 
 
 def test_the_page_shows_messages_with_links_to_follow(app: Flask, page: FlaskClient) -> None:
@@ -38,18 +45,18 @@ def test_the_page_shows_messages_with_links_to_follow(app: Flask, page: FlaskCli
 def test_the_json_has_what_a_program_needs(app: Flask, page: FlaskClient) -> None:
     post(app)
     post(app, to="other@example.com")
-    messages = page.get("/mail.json?to=ADA@example.com").json["messages"]
+    messages = messages_on(page, "?to=ADA@example.com")
     assert [message["to"] for message in messages] == ["ada@example.com"] * 2
     (verification,) = [message for message in messages if message["template"] == "address_verification"]
     assert (verification["link"], verification["locale"], verification["state"]) == (LINK, "de", "pending")
-    assert len(page.get("/mail.json").json["messages"]) == 4
+    assert len(messages_on(page)) == 4
 
 
 def test_delivered_messages_stay_to_be_read(app: Flask, page: FlaskClient) -> None:
     post(app)
     with app.app_context():
         outbox.deliver()
-    assert {message["state"] for message in page.get("/mail.json").json["messages"]} == {"sent"}
+    assert {message["state"] for message in messages_on(page)} == {"sent"}
 
 
 def test_what_strangers_chose_is_shown_as_text(app: Flask, page: FlaskClient) -> None:
@@ -59,7 +66,7 @@ def test_what_strangers_chose_is_shown_as_text(app: Flask, page: FlaskClient) ->
 
 def test_a_message_is_shown_as_it_looks_without_rights(app: Flask, page: FlaskClient) -> None:
     post(app)
-    key = page.get("/mail.json").json["messages"][0]["id"]
+    key = messages_on(page)[0]["id"]
     response = page.get(f"/mail/{key}.html")
     assert response.status_code == 200
     assert "sandbox" in response.headers["Content-Security-Policy"]
@@ -92,7 +99,7 @@ def test_from_outside_there_is_no_page(page: FlaskClient, outside: dict[str, dic
 def test_in_production_there_is_no_page(make_app: MakeApp, environment: dict[str, str]) -> None:
     production = {**PRODUCTION, "DATABASE_URL": environment["DATABASE_URL"], "SINCH_BASE_URL": "", "REDIS_URL": ""}
     for settings in (production, {**production, "SMTP_URL": ""}):
-        response = make_app(**settings).test_client().get("/mail.json")
+        response = Api(make_app(**settings)).get("//mail.json")
         assert (response.status_code, response.json["code"]) == (404, "endpoint_not_found")
 
 

@@ -8,11 +8,9 @@ from collections.abc import Mapping
 from datetime import datetime, timedelta
 from typing import Any
 
-from werkzeug.test import TestResponse
-
 from otp_service.core import clock
 from otp_service.simulator.settings import DEMO_KEY, DEMO_SECRET
-from tests.api import Api
+from tests.api import Answer, Api
 
 PATH = "/webhooks/sinch/verification"
 TYPE = "application/json; charset=utf-8"
@@ -34,12 +32,12 @@ def headers_of(
     return {"Authorization": f"Application {key}:{signature}", "x-timestamp": at, "Content-Type": kind}
 
 
-def post(api: Api, body: bytes, headers: Mapping[str, str]) -> TestResponse:
+def post(api: Api, body: bytes, headers: Mapping[str, str]) -> Answer:
     """Post what may be signed or not."""
     return api.send("POST", f"/{PATH}", data=body, headers=headers)
 
 
-def tell(api: Api, event: Mapping[str, Any], **options: Any) -> TestResponse:
+def tell(api: Api, event: Mapping[str, Any], **options: Any) -> Answer:
     """Post a signed event."""
     body = json.dumps(event).encode()
     return post(api, body, headers_of(body, **options))

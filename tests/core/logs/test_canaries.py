@@ -66,8 +66,8 @@ class Story:
         """Call, and remember every token in the answer."""
         answer = self.server.call(path, body, **options)
         found = answer.json if answer.body else {}
-        tokens = {found.get(name) for name in ("token", "refreshToken", "challengeToken")} - {None}
-        self.private |= tokens | {part for token in tokens for part in str(token).split(".") if len(part) > 40}
+        tokens = {str(found[name]) for name in ("token", "refreshToken", "challengeToken") if found.get(name)}
+        self.private |= tokens | {part for token in tokens for part in token.split(".") if len(part) > 40}
         return found
 
     def code(self) -> str:

@@ -20,7 +20,7 @@ from tests.factories import Person, code_on_phone, log_in, make_person, wrong_co
 
 pytestmark = pytest.mark.one_database
 
-FROM = {"environ_overrides": {"REMOTE_ADDR": "192.0.2.7"}, "headers": {"X-Request-ID": "told"}}
+FROM: dict[str, Any] = {"environ_overrides": {"REMOTE_ADDR": "192.0.2.7"}, "headers": {"X-Request-ID": "told"}}
 Refuse = Callable[[Api, Person, Simulator], Any]
 
 

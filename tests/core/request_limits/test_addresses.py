@@ -1,6 +1,7 @@
 """Whose requests are counted together: the socket's address, or what the trusted proxies vouch for."""
 
 import json
+from typing import Any
 
 import pytest
 from flask import Flask
@@ -136,7 +137,7 @@ def test_limits_logs_audit_and_sessions_know_one_spelling(
 ) -> None:
     person = make_person(app)
     api = Api(make_app(TRUSTED_PROXY_COUNT="1", LOG_LEVEL="INFO"))
-    behind = {"headers": {"X-Forwarded-For": "[2001:DB8::0:1]:5555"}}
+    behind: dict[str, Any] = {"headers": {"X-Forwarded-For": "[2001:DB8::0:1]:5555"}}
     challenge = api.post("/auth/login", person.credentials, **behind).json["challengeToken"]
     body = {"challengeToken": challenge, "otpCode": code_on_phone(sinch, person)}
     token = api.post("/auth/verify-otp", body, **behind).json["token"]

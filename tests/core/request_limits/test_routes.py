@@ -1,5 +1,7 @@
 """Routes that may be called less often than others."""
 
+from typing import Any
+
 import pytest
 from flask import Flask
 
@@ -28,7 +30,7 @@ def test_an_address_may_register_five_people_an_hour(make_app: MakeApp) -> None:
 
 
 @pytest.mark.parametrize("options", [{"json": {"email": 7}}, {"data": b"{"}, {"data": b"x" * 70_000}, {}])
-def test_bad_registrations_are_counted(make_app: MakeApp, options: dict[str, object]) -> None:
+def test_bad_registrations_are_counted(make_app: MakeApp, options: dict[str, Any]) -> None:
     api = limited(make_app, RATE_LIMIT_REGISTER_PER_HOUR="2")
     for _ in range(2):
         assert api.send("POST", "/auth/register", **options).status_code in {400, 413, 415}

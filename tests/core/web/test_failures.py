@@ -12,7 +12,6 @@ import pytest
 from flask import Flask
 from flask_migrate import upgrade
 from sqlalchemy import text
-from werkzeug.test import TestResponse
 
 from config import Config
 from otp_service.application import create_app
@@ -20,7 +19,7 @@ from otp_service.core.database.transactions import execute, fetch_all, transacti
 from otp_service.core.web.api import api as contract
 from otp_service.extensions import db
 from otp_service.simulator import Simulator
-from tests.api import Api
+from tests.api import Answer, Api
 from tests.conftest import MakeApp
 from tests.core.web.refusals import PROBLEM
 from tests.factories import QUICK_HASH_COST, make_person, sign_in
@@ -100,7 +99,7 @@ def stoppable(server: PostgresServer, sinch: Simulator, tmp_path: Path) -> Itera
         db.engine.dispose()
 
 
-def calls(stoppable: Flask, sinch: Simulator) -> list[Callable[[], TestResponse]]:
+def calls(stoppable: Flask, sinch: Simulator) -> list[Callable[[], Answer]]:
     """Requests of somebody who is signed in, each of which needs the database."""
     api, person = Api(stoppable), make_person(stoppable)
     tokens = sign_in(api, sinch, person)

@@ -180,6 +180,6 @@ def test_of_parallel_uses_of_one_code_one_signs_in(app: Flask, api: Api, sinch: 
             codes = make_codes(api, token)
         challenges = [log_in(api, person)["challengeToken"] for _ in range(2)]
         code = codes[number % 10]
-        answers = at_once(20, lambda one: use(api, person, code, challenges[one % 2]).status_code)  # noqa: B023
+        answers = at_once(20, lambda one: use(api, person, code, challenges[one % 2]).status_code)
         assert answers.count(200) == 1, answers
         assert set(answers) <= {200, 401, 429}

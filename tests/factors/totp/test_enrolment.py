@@ -149,7 +149,7 @@ def test_an_enrolment_can_be_confirmed_for_a_day(app: Flask, api: Api, sinch: Si
     ("method", "path"), [("POST", "/factors/totp"), ("POST", "/factors/totp/confirm"), ("DELETE", "/factors/totp")]
 )
 def test_changes_want_a_fresh_sign_in(api: Api, alice: SignedIn, time: Time, method: str, path: str) -> None:
-    body = {"json": {"code": "123456"}} if path.endswith("confirm") else {}
+    body: dict[str, Any] = {"json": {"code": "123456"}} if path.endswith("confirm") else {}
     assert api.send(method, path, **body).status_code == 401
     time.advance(ELEVEN_MINUTES)
     token = api.post("/auth/refresh", {"refreshToken": alice.refresh_token}).json["token"]

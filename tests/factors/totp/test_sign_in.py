@@ -202,7 +202,7 @@ def test_of_parallel_uses_of_one_code_one_signs_in(app: Flask, api: Api, sinch: 
         code = authenticator.code()
         answers = at_once(
             20,
-            lambda number: sign_in_with(api, person, code, challenge=challenges[number % 2]).status_code,  # noqa: B023
+            lambda number: sign_in_with(api, person, code, challenge=challenges[number % 2]).status_code,
         )
         assert sorted(answers).count(200) == 1, answers
         assert set(answers) <= {200, 401, 429}

@@ -5,7 +5,9 @@ import hashlib
 import json
 import secrets
 import struct
+from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import cache
 from typing import Any
 
 import cbor2
@@ -14,7 +16,7 @@ from cryptography.hazmat.primitives.asymmetric import ec, ed25519, padding, rsa
 
 ALGORITHMS = {"ES256": -7, "EdDSA": -8, "RS256": -257}
 PRESENT, VERIFIED, BACKUP_ELIGIBLE, BACKED_UP, ATTESTED = 0x01, 0x04, 0x08, 0x10, 0x40
-_RSA_KEY = rsa.generate_private_key(65537, 2048)  # one for all: making it takes a while
+PrivateKey = ec.EllipticCurvePrivateKey | ed25519.Ed25519PrivateKey | rsa.RSAPrivateKey
 
 
 def b64(raw: bytes) -> str:
@@ -25,6 +27,12 @@ def b64(raw: bytes) -> str:
 def unb64(text: str) -> bytes:
     """The bytes of base64url without padding."""
     return base64.urlsafe_b64decode(text + "=" * (-len(text) % 4))
+
+
+@cache
+def _rsa_key() -> rsa.RSAPrivateKey:
+    """One for all: making it takes a while."""
+    return rsa.generate_private_key(65537, 2048)
 
 
 @dataclass(kw_only=True)
@@ -62,11 +70,12 @@ class Authenticator:
     sign_count: int = 0
 
     def __post_init__(self) -> None:
-        self.key = {
+        make: dict[str, Callable[[], PrivateKey]] = {
             "ES256": lambda: ec.generate_private_key(ec.SECP256R1()),
             "EdDSA": ed25519.Ed25519PrivateKey.generate,
-            "RS256": lambda: _RSA_KEY,
-        }[self.algorithm]()
+            "RS256": _rsa_key,
+        }
+        self.key = make[self.algorithm]()
 
     def create(self, options: dict[str, Any], lies: Lies = HONEST) -> dict[str, Any]:
         """RegistrationResponseJSON for creation options."""

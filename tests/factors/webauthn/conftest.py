@@ -2,9 +2,7 @@
 
 from typing import Any
 
-from werkzeug.test import TestResponse
-
-from tests.api import Api
+from tests.api import Answer, Api
 from tests.factories import Person, log_in
 from tests.factors.webauthn.authenticator import HONEST, Authenticator, Lies
 from tests.sessions.conftest import SignedIn, alice, bob
@@ -20,9 +18,7 @@ def creation_options(api: Api, who: SignedIn) -> dict[str, Any]:
     return dict(response.json)
 
 
-def enrol(
-    api: Api, who: SignedIn, authenticator: Authenticator, *, name: str = "Key", lies: Lies = HONEST
-) -> TestResponse:
+def enrol(api: Api, who: SignedIn, authenticator: Authenticator, *, name: str = "Key", lies: Lies = HONEST) -> Answer:
     """Both steps of an enrolment."""
     credential = authenticator.create(creation_options(api, who), lies)
     return api.post("/factors/webauthn", {"credential": credential, "name": name}, token=who.token)
@@ -48,7 +44,7 @@ def begin(api: Api, person: Person) -> tuple[str, dict[str, Any]]:
     return token, sign_in_options(api, token)
 
 
-def answer(api: Api, challenge_token: str, credential: dict[str, Any]) -> TestResponse:
+def answer(api: Api, challenge_token: str, credential: dict[str, Any]) -> Answer:
     return api.post("/auth/mfa/webauthn", {"challengeToken": challenge_token, "credential": credential})
 
 
@@ -58,10 +54,10 @@ def passkey_options(api: Api) -> dict[str, Any]:
     return dict(response.json)
 
 
-def passkey(api: Api, credential: dict[str, Any]) -> TestResponse:
+def passkey(api: Api, credential: dict[str, Any]) -> Answer:
     return api.post("/auth/passkey", {"credential": credential})
 
 
-def refusal(response: TestResponse) -> tuple[int, str, str]:
+def refusal(response: Answer) -> tuple[int, str, str]:
     """What a client sees of a refusal."""
     return response.status_code, response.json["code"], response.json["message"]

@@ -166,7 +166,7 @@ def test_a_name_is_one_to_64_printable_characters(api: Api, alice: SignedIn, nam
 def test_a_malformed_credential_is_no_wrong_one(api: Api, alice: SignedIn) -> None:
     right = Authenticator().create(creation_options(api, alice))
     response = {**right["response"], "attestationObject": "not base64!"}
-    for wrong in (
+    several: tuple[Any, ...] = (
         None,
         [],
         "x",
@@ -174,7 +174,8 @@ def test_a_malformed_credential_is_no_wrong_one(api: Api, alice: SignedIn) -> No
         {**right, "rawId": 7},
         {**right, "response": None},
         {**right, "response": response},
-    ):
+    )
+    for wrong in several:
         assert post(api, alice, wrong).status_code == 400, wrong
 
 

@@ -204,7 +204,7 @@ def test_of_parallel_uses_of_one_signature_one_wins(make_app: MakeApp, alice: Si
     for _ in range(ROUNDS):
         token, options = begin(api, alice.person)
         credential = key.get(options)
-        answers = at_once(20, lambda _, token=token, credential=credential: answer(api, token, credential))
+        answers = at_once(20, lambda _: answer(api, token, credential))
         assert sorted(one.status_code for one in answers) == [200] + [401] * 19
 
 
