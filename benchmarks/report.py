@@ -6,8 +6,7 @@ from pathlib import Path
 
 import orjson
 
-from benchmarks.figures import Spread
-from benchmarks.results import Results
+from benchmarks.results import Results, Spread
 
 FOLDER = Path(__file__).resolve().parent / "results"
 FLOWS_OF_LIMIT = 0.85

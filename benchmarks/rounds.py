@@ -11,10 +11,9 @@ from itertools import pairwise
 from statistics import median
 
 from benchmarks import flood, flows, hash_limit, people, saturation
-from benchmarks.figures import Latency, latency, spread
 from benchmarks.flood import Flood, Manners
 from benchmarks.people import Person
-from benchmarks.results import FloodFigures, FlowFigures, Machine, Results, RouteFigures
+from benchmarks.results import FloodFigures, FlowFigures, Latency, Machine, Results, RouteFigures, latency, spread
 from benchmarks.saturation import Count, Crowd, Route
 from benchmarks.stack import Stack
 from benchmarks.wire import Connection, request
