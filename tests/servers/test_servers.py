@@ -125,9 +125,10 @@ def test_a_copy_of_the_binaries_runs(tmp_path: Path) -> None:
 
 
 HOLDER = """
-import sys, time
+import signal, sys, time
 from pathlib import Path
 from tests.servers import shared_postgres, ValkeyServer
+signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell ignores it for what it runs in the background
 valkey = ValkeyServer()
 valkey.start()
 print(shared_postgres(Path(sys.argv[1])), valkey.port, flush=True)
