@@ -13,9 +13,9 @@ from config import ROOT
 REGISTRY = "otp_service/factors/registry.py"
 FACTORS = ("totp", "webauthn", "backup_codes")
 TESTS_OF_OTHERS = {
-    "totp": ("tests/factors/backup_codes", "tests/factors/trusted_devices"),
-    "webauthn": ("tests/factors/totp", "tests/factors/test_overview.py"),
-    "backup_codes": ("tests/factors/totp", "tests/factors/webauthn/test_passkey_alone.py"),
+    "totp": ("tests/factors/backup_codes/test_making.py", "tests/factors/trusted_devices/test_sign_in.py"),
+    "webauthn": ("tests/factors/totp/test_sign_in.py", "tests/factors/test_overview.py"),
+    "backup_codes": ("tests/factors/totp/test_sign_in.py", "tests/factors/webauthn/test_passkey_alone.py"),
 }
 TESTS_OF_ALL = ("tests/selfservice/test_erasure.py", "tests/ops/test_openapi.py")
 """Of the places that iterate over the registry: exports and erasure, and the routes."""

@@ -15,10 +15,9 @@ from otp_service.extensions import db
 from otp_service.sessions.models import Session
 from tests.api import Api
 from tests.conftest import MakeApp, Time
-from tests.parallel import at_once
+from tests.parallel import ROUNDS, at_once
 from tests.sessions.conftest import SignedIn, refreshed
 
-ROUNDS = 10
 TOGETHER = 50
 REUSED = (401, "token_reused")
 INVALID = (401, "invalid_token")
@@ -35,6 +34,7 @@ def session_of(app: Flask, alice: SignedIn) -> Any:
         return fetch_one(select(*columns).where(Session.user_id == alice.person.id))
 
 
+@pytest.mark.race
 def test_of_50_parallel_refreshes_all_get_one_successor_and_the_family_moves_one_step(
     app: Flask, api: Api, alice: SignedIn
 ) -> None:
