@@ -23,6 +23,7 @@ from tests.conftest import MakeApp
 from tests.factories import PASSWORD, Person, make_person, new_details, new_number, sign_in
 from tests.processes import ROOT, FlaskCommand
 from tests.servers import free_port
+from tests.waiting import wait_until
 
 pytestmark = pytest.mark.one_database
 
@@ -360,7 +361,10 @@ def test_the_password_is_not_in_the_process_list(app: Flask, environment: dict[s
         stderr=pipe,
         text=True,
     )
-    seen = b"".join(Path(f"/proc/{process.pid}/{name}").read_bytes() for name in ("cmdline", "environ"))
+    arguments, variables = (Path(f"/proc/{process.pid}/{name}") for name in ("cmdline", "environ"))
+    wait_until(arguments.read_bytes)  # both are empty for a moment while the program takes its place
+    wait_until(variables.read_bytes)
+    seen = arguments.read_bytes() + variables.read_bytes()
     output, complaints = process.communicate(f"{PASSWORD}\n")
     assert (process.returncode, complaints) == (0, "")
     assert details["email"] in output
