@@ -35,8 +35,8 @@ test-browser: .installed-dev ## Make passkeys in a real browser (Debian's chromi
 	$(PYTHON) -m pytest tests/browser $(ARGS)
 
 .PHONY: chaos
-chaos: .installed-dev ## Every race 20 times, and 10,000 verifications with faults of every kind; before a release
-	RACE_ROUNDS=$${RACE_ROUNDS:-20} MODEL_EXAMPLES=$${MODEL_EXAMPLES:-200} LIFE_CYCLE_STEPS=$${LIFE_CYCLE_STEPS:-2500} \
+chaos: .installed-dev ## Every race 30 times, and 10,000 verifications with faults of every kind; before a release
+	RACE_ROUNDS=$${RACE_ROUNDS:-30} MODEL_EXAMPLES=$${MODEL_EXAMPLES:-200} LIFE_CYCLE_STEPS=$${LIFE_CYCLE_STEPS:-2500} \
 		CHAOS_VERIFICATIONS=$${CHAOS_VERIFICATIONS:-10000} \
 		$(PYTHON) -m pytest -m "race or chaos" $(ARGS)
 
