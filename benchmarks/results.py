@@ -1,4 +1,4 @@
-"""What a run found out, as plain values, and the few statistics that it is told in."""
+"""The results of a run as plain values, and the few statistics that the report shows."""
 
 import math
 from collections.abc import Sequence

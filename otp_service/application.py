@@ -95,9 +95,7 @@ def _configure(app: Flask, config: Config) -> None:
         JWT_COOKIE_CSRF_PROTECT=False,
         JWT_SECRET_KEY=tokens.secret,
         JWT_ENCODE_ISSUER=tokens.issuer,
-        JWT_DECODE_ISSUER=tokens.issuer,
         JWT_ENCODE_AUDIENCE=tokens.audience,
-        JWT_DECODE_AUDIENCE=tokens.audience,
     )
 
 
