@@ -68,6 +68,7 @@ class ScriptedServer:
         self._threads: list[threading.Thread] = []
         self._socks: list[socket.socket] = []
         self._listener = socket.create_server(("127.0.0.1", 0), backlog=64)
+        self._acceptor = threading.Thread(target=self._accept, daemon=True)
 
     @property
     def port(self) -> int:
@@ -94,7 +95,7 @@ class ScriptedServer:
             self._changed.notify_all()
 
     def __enter__(self) -> "ScriptedServer":
-        self._start(self._accept)
+        self._acceptor.start()
         return self
 
     def __exit__(
@@ -103,18 +104,13 @@ class ScriptedServer:
         self.stopping.set()
         with contextlib.suppress(OSError):
             self._listener.shutdown(socket.SHUT_RDWR)
+        self._acceptor.join(PATIENCE_SECONDS)  # first: a connection that it accepts now is one more to end
         self._listener.close()
         for sock in self._socks:
             with contextlib.suppress(OSError):
                 sock.shutdown(socket.SHUT_RDWR)
-            sock.close()
         for thread in self._threads:
-            thread.join(timeout=5)
-
-    def _start(self, target: Callable[..., None], *args: object) -> None:
-        thread = threading.Thread(target=target, args=args, daemon=True)
-        self._threads.append(thread)
-        thread.start()
+            thread.join(PATIENCE_SECONDS)
 
     def _accept(self) -> None:
         with contextlib.suppress(OSError):
@@ -122,13 +118,12 @@ class ScriptedServer:
                 sock, _ = self._listener.accept()
                 self.connections += 1
                 self._socks.append(sock)
-                self._start(self._serve, sock)
+                thread = threading.Thread(target=self._serve, args=(sock,), daemon=True)
+                self._threads.append(thread)
+                thread.start()
 
-    def _serve(self, sock: socket.socket) -> None:
-        with contextlib.suppress(OSError, ValueError):
-            if self._tls:
-                sock = self._tls.wrap_socket(sock, server_side=True)
-                self._socks.append(sock)
+    def _serve(self, accepted: socket.socket) -> None:
+        with contextlib.suppress(OSError, ValueError), self._secured(accepted) as sock:
             sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
             with sock.makefile("rb") as stream:
                 for heard in _requests(stream):
@@ -136,6 +131,15 @@ class ScriptedServer:
                         self.heard.append(heard)
                         self._changed.notify_all()
                     self._script(Line(sock, self), heard)
+
+    def _secured(self, sock: socket.socket) -> socket.socket:
+        if self._tls is None:
+            return sock
+        sock.settimeout(PATIENCE_SECONDS)  # a handshake cannot be woken from outside
+        secured = self._tls.wrap_socket(sock, server_side=True)
+        secured.settimeout(None)
+        self._socks.append(secured)
+        return secured
 
 
 def _requests(stream: BinaryIO) -> Iterator[Heard]:
