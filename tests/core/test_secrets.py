@@ -8,7 +8,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from otp_service.core.crypto.secrets import Keyring, Unreadable, new_token
+from otp_service.core.crypto.secrets import (
+    TYPED_LETTERS,
+    Keyring,
+    Unreadable,
+    new_token,
+    new_typed_code,
+    read_typed_code,
+)
 
 OLD, NEW, STRANGE = (bytes([number]) * 32 for number in (1, 2, 3))
 CONTEXT = "verifications.provider_id:1"
@@ -138,3 +145,25 @@ def test_a_new_token_names_its_kind_and_has_256_bits() -> None:
 def test_a_random_key_works_like_any_other() -> None:
     ring = Keyring((secrets.token_bytes(32),))
     assert ring.open(ring.seal("value", context=CONTEXT), context=CONTEXT) == "value"
+
+
+def test_a_typed_code_has_eight_letters_that_no_one_confuses() -> None:
+    codes = {new_typed_code() for _ in range(200)}
+
+    assert len(codes) == 200
+    assert all(re.fullmatch(r"[BCDFGHJKLMNPQRSTVWXZ]{8}", code) for code in codes)
+    assert not set(TYPED_LETTERS) & set("AEIOUY0123456789")
+
+
+@pytest.mark.parametrize(
+    "typed", ["WDJBMJHT", "wdjbmjht", "WDJB-MJHT", " wdjb mjht\n", "w d j b m j h t", "WDJB\u00a0MJHT"]
+)
+def test_a_typed_code_is_read_as_people_type_it(typed: str) -> None:
+    assert read_typed_code(typed) == "WDJBMJHT"
+
+
+@pytest.mark.parametrize(
+    "typed", ["", "WDJBMJH", "WDJBMJHTT", "WDJBMJHA", "WDJBMJH1", "wdjb_mjht", "ЅDJBMJHT", "WDJBMJHß"]
+)
+def test_what_cannot_be_a_typed_code_is_not_read(typed: str) -> None:
+    assert read_typed_code(typed) is None

@@ -15,6 +15,11 @@ from otp_service.core.text import base64url, decoded_base64
 NONCE_BYTES = 12
 TOKEN_BYTES = 32
 
+TYPED_LETTERS = "BCDFGHJKLMNPQRSTVWXZ"
+"""No vowels, so that no code spells a word; no digits, so that no letter looks like one (RFC 8628, section 6.1)."""
+
+TYPED_LENGTH = 8
+
 
 class Unreadable(Exception):
     """A sealed value cannot be decrypted: its key is gone, or it belongs to another row."""
@@ -71,6 +76,23 @@ def keyring() -> Keyring:
 def new_token(prefix: str) -> str:
     """Return a random token of 256 bits. Its prefix shows people and secret scanners what kind it is."""
     return f"{prefix}_{secrets.token_urlsafe(TOKEN_BYTES)}"
+
+
+def new_typed_code() -> str:
+    """Return a random code for a person to type, such as `WDJBMJHT`: 34 bits, so the caller must limit the tries.
+
+    Store its keyed hash, and compare that with the hash of what `read_typed_code` returns.
+    """
+    return "".join(secrets.choice(TYPED_LETTERS) for _ in range(TYPED_LENGTH))
+
+
+def read_typed_code(text: str) -> str | None:
+    """Return a typed code in the form of `new_typed_code`: in any case, with or without hyphens and blanks.
+
+    Return None for a text that cannot be a code. Such a text needs no count, as it reveals nothing of the code.
+    """
+    letters = "".join(text.upper().replace("-", "").split())
+    return letters if len(letters) == TYPED_LENGTH and set(letters) <= set(TYPED_LETTERS) else None
 
 
 def _key_id(key: bytes) -> str:
