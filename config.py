@@ -6,7 +6,8 @@ from typing import Self
 
 from otp_service import config
 from otp_service.accounts.settings import LinkSettings, read_existence, read_links
-from otp_service.config import ROOT, ConfigError, environment
+from otp_service.config import ROOT, ConfigError, env_file, environment
+from otp_service.config.env_file import READ_ELSEWHERE, unknown_names
 from otp_service.config.reader import SectionReader
 from otp_service.factors.registry import FACTORS
 from otp_service.factors.trusted_devices.devices import read_trusted_devices
@@ -35,7 +36,9 @@ class Config(config.Config):
     @classmethod
     def load(cls) -> Self:
         """Read `.env` in the folder of this file, then the environment, which wins. Raises ConfigError."""
-        return cls.from_env(environment())
+        found = cls.from_env(environment())
+        unknown = unknown_names(env_file(), found.asked | READ_ELSEWHERE)
+        return replace(found, warnings=(*found.warnings, *unknown))
 
     @classmethod
     def from_env(cls, env: Mapping[str, str]) -> Self:

@@ -1,21 +1,20 @@
 """How gunicorn serves `wsgi:app`: its settings come from the environment and `.env`, as the service's own do."""
 
-import os
 import sys
 from pathlib import Path
 from typing import Any
 
-from dotenv import dotenv_values
 from gunicorn.glogging import Logger
 from gunicorn.workers.gthread import TConn, ThreadWorker
 
-from config import ROOT, Config, ConfigError
+from config import Config, ConfigError
+from otp_service.config import environment
 from otp_service.config.reader import Reader
 from otp_service.core.logging import JsonFormatter, TextFormatter
 from otp_service.core.web.slow_requests import Watch
 
 _config = Config.load()
-_read = Reader({**{k: v or "" for k, v in dotenv_values(ROOT / ".env").items()}, **os.environ})
+_read = Reader(environment())
 _host = _read.text("HOST", default="127.0.0.1")
 _port = _read.integer("PORT", default=8000, low=1, high=65_535)
 

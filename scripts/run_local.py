@@ -49,12 +49,11 @@ def main() -> int:
     parser.add_argument("--reload", action="store_true", help="restart the service when its code changes")
     arguments = parser.parse_args()
     os.chdir(ROOT)
-    env = environment(reload=arguments.reload)
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, interrupt)
     children: list[Child] = []
     try:
-        return run(env, children)
+        return run(environment(reload=arguments.reload), children)
     except KeyboardInterrupt:
         print("\nStopping ...", flush=True)
         return 0
@@ -70,8 +69,12 @@ class StartError(Exception):
 
 
 def environment(*, reload: bool) -> dict[str, str]:
-    """Add the DEFAULTS that neither the environment nor `.env` sets."""
-    given = {name: value for name, value in dotenv_values(ROOT / ".env").items() if value} | os.environ
+    """Add the DEFAULTS that neither the environment nor `.env` sets. Raises StartError."""
+    try:
+        file = dotenv_values(ROOT / ".env", interpolate=False, encoding="utf-8-sig")
+    except (OSError, UnicodeDecodeError) as error:
+        raise StartError(f"{ROOT / '.env'} cannot be read ({type(error).__name__}); save it as UTF-8.") from error
+    given = {name: value for name, value in file.items() if value} | os.environ
     missing = {name: value for name, value in DEFAULTS.items() if not given.get(name)}
     return given | missing | ({"GUNICORN_RELOAD": "true"} if reload else {})
 

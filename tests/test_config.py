@@ -86,6 +86,7 @@ MADE = {
     "stores.database_url",
     "encryption_keys",
     "sections",
+    "asked",
     "warnings",
 }
 

@@ -5,15 +5,13 @@ as a frozen dataclass with a reader, and are found by their type: `settings().of
 lists the readers; factors bring theirs by the registry.
 """
 
-import os
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from types import MappingProxyType
 from typing import Self, TypeVar, cast
 
-from dotenv import dotenv_values
-
+from otp_service.config.env_file import EnvFileFault, merged, read_env_file
 from otp_service.config.keys import TokenSettings, read_encryption_keys, read_instance_dir, read_tokens
 from otp_service.config.passwords_and_codes import (
     CodeSettings,
@@ -29,6 +27,7 @@ from otp_service.config.sinch import SinchAccess, read_sinch
 from otp_service.config.stores import StoreSettings, read_stores
 
 ROOT = Path(__file__).resolve().parents[2]
+ENV_FILE = ROOT / ".env"
 S = TypeVar("S")
 
 
@@ -42,7 +41,10 @@ class ConfigError(SystemExit):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Config:
-    """All settings, in their own types and units. Names follow the environment variables."""
+    """All settings, in their own types and units. Names follow the environment variables.
+
+    `asked` has the name of every variable that was read.
+    """
 
     app_env: str
     security_profile: str
@@ -57,6 +59,7 @@ class Config:
     codes: CodeSettings
     sinch: SinchAccess
     sections: Mapping[type, object] = field(default_factory=dict)
+    asked: frozenset[str] = frozenset()
     warnings: tuple[str, ...] = ()
 
     @property
@@ -93,12 +96,20 @@ class Config:
             # The values may be stand-ins by now: they are used only if there was no fault.
             sections=MappingProxyType({type(section): section for section in (reader(read) for reader in readers)}),
         )
+        config = replace(config, asked=frozenset(read.asked))
         if read.faults:
             raise ConfigError(read.faults)
         return config
 
 
+def env_file() -> dict[str, str]:
+    """Return what `.env` in the root says. Raises ConfigError for a file that cannot be understood."""
+    try:
+        return read_env_file(ENV_FILE)
+    except EnvFileFault as error:
+        raise ConfigError(error.faults) from None
+
+
 def environment() -> dict[str, str]:
-    """Return what `.env` in the root says, and the environment, which wins."""
-    env_file = {name: value for name, value in dotenv_values(ROOT / ".env").items() if value is not None}
-    return {**env_file, **os.environ}
+    """Return what `.env` in the root says, and the environment, which wins. Raises ConfigError."""
+    return merged(env_file(), ENV_FILE)

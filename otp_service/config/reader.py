@@ -10,6 +10,7 @@ _UNITS = {"": 1, "s": 1, "m": 60, "h": 3_600, "d": 86_400}
 _TRUE = {"1", "true", "yes", "on"}
 _FALSE = {"0", "false", "no", "off"}
 
+NODE_ENVS = ("development", "production", "test")
 PLACEHOLDERS = (
     "changeme",
     "change-me",
@@ -47,8 +48,9 @@ class Reader:
     def __init__(self, env: Mapping[str, str]) -> None:
         self._env = env
         self.faults: list[str] = []
-        # NODE_ENV was the first version's name for APP_ENV; `test` and the like mean development here.
-        is_production = self.text("NODE_ENV", default="") == "production"
+        self.asked: set[str] = set()
+        # NODE_ENV was the first version's name for APP_ENV. A typing error must not turn production into development.
+        is_production = self.choice("NODE_ENV", NODE_ENVS, default="development") == "production"
         self.app_env = self.choice(
             "APP_ENV", ("development", "production"), default="production" if is_production else "development"
         )
@@ -65,6 +67,7 @@ class Reader:
 
     def text(self, name: str, *, default: str) -> str:
         """Return the setting as it stands; blank counts as not set."""
+        self.asked.add(name)
         return self._env.get(name, "").strip() or default
 
     def secret(self, name: str, *, default: str | None, minimum: int = 1) -> str | None:
