@@ -193,7 +193,7 @@ def test_a_decision_record_has_a_number_of_its_own() -> None:
     records = sorted((ROOT / "docs/adr").glob("*.md"))
     numbers = [int(path.name[:4]) for path in records]
 
-    assert numbers == list(range(1, len(records) + 1))
+    assert len(set(numbers)) == len(numbers)
     assert all(path.read_text(encoding="utf-8").startswith(f"# {int(path.name[:4])}. ") for path in records)
 
 
