@@ -70,7 +70,7 @@ def _production_warnings(found: Config) -> list[str]:
     if not found.codes.sms_countries:
         lines.append("SMS_COUNTRIES is not set: codes are sent to every country, at your cost")
     if found.of(LinkSettings).origin is None:
-        lines.append("FRONTEND_URL is not set: e-mails carry a code where they would carry a link")
+        lines.append("Neither FRONTEND_URL nor PUBLIC_URL is set: e-mails carry a code where they would carry a link")
     if found.of(MailSettings).server is None:
         lines.append("SMTP_URL is not set: no e-mail leaves, and people are not notified of changes to their accounts")
     return lines

@@ -63,7 +63,12 @@ def create_app(config: Config) -> Flask:
     services.install(app, _services(app, config))
     server = config.server
     # In this order: hooks that are registered first run last, so the access log sees the finished response.
-    headers.init_http(app, trusted_proxies=server.trusted_proxy_count, origins=server.frontend_origins)
+    headers.init_http(
+        app,
+        trusted_proxies=server.trusted_proxy_count,
+        origins=server.frontend_origins,
+        public_path=server.public_path,
+    )
     request_limits.init_limits(app, enabled=config.limits.enabled)
     db.init_app(app)
     transactions.init_engine(app)

@@ -27,6 +27,7 @@ DEFAULTS = {
     "stores.redis_url": None,
     "server.trusted_proxy_count": 0,
     "server.frontend_origins": (),
+    "server.public_url": None,
     "server.ops_token": None,
     "server.log_level": "INFO",
     "server.log_format": "text",
@@ -137,6 +138,11 @@ def test_blank_is_not_set(tmp_path: Path) -> None:
         ("TRUSTED_PROXY_COUNT", "2", "server.trusted_proxy_count", 2),
         ("FRONTEND_URL", "https://A.example.com/, http://[::1]:3000", "server.frontend_origins",
          ("https://a.example.com", "http://[::1]:3000")),
+        ("FRONTEND_URL", "https://a.example.com:443,http://b.example.com:80,https://c.example.com:80",
+         "server.frontend_origins", ("https://a.example.com", "http://b.example.com", "https://c.example.com:80")),
+        ("PUBLIC_URL", "https://ID.example.com:443/otp/", "server.public_url", "https://id.example.com/otp"),
+        ("PUBLIC_URL", "https://id.example.com/otp", "server.public_path", "/otp"),
+        ("PUBLIC_URL", "https://id.example.com/", "server.public_path", ""),
         ("OPS_TOKEN", "x" * 16, "server.ops_token", "x" * 16),
         ("LOG_LEVEL", "debug", "server.log_level", "DEBUG"),
         ("LOG_FORMAT", "JSON", "server.log_format", "json"),
@@ -207,6 +213,8 @@ def test_a_setting_is_read_into_its_type_and_unit(
         ("FRONTEND_URL", "https://a.example.com/app", "hold whole origins such as https://app.example.com"),
         ("FRONTEND_URL", "null", "hold whole origins such as https://app.example.com"),
         ("FRONTEND_URL", "http://[", "hold whole origins such as https://app.example.com"),
+        ("PUBLIC_URL", "id.example.com", "hold an address such as https://id.example.com/otp"),
+        ("PUBLIC_URL", "https://id.example.com/?a=b", "hold an address and a path alone"),
         ("LOG_LEVEL", "loud", "hold one of DEBUG, INFO, WARNING, ERROR"),
         ("LOG_FORMAT", "xml", "hold one of json, text"),
         ("WEB_CONCURRENCY", "0", "hold a whole number from 1 to 1024"),
@@ -316,3 +324,39 @@ def test_the_strict_profile_supplies_codes_of_its_own(tmp_path: Path) -> None:
     assert load(tmp_path, SECURITY_PROFILE="strict").of(DeliverySettings).supplies_code
     assert not load(tmp_path).of(DeliverySettings).supplies_code
     assert not load(tmp_path, SECURITY_PROFILE="strict", OTP_SUPPLY_CODE="false").of(DeliverySettings).supplies_code
+
+
+@pytest.mark.parametrize(
+    "name", ["SINCH_APP_KEY", "SINCH_APP_SECRET", "DB_PASSWORD", "SMTP_URL", "JWT_SECRET", "SMS_COUNTRIES"]
+)
+@pytest.mark.parametrize("text", ["...", "\u2026", "<your value>"])
+def test_a_placeholder_of_the_documentation_is_no_value(tmp_path: Path, name: str, text: str) -> None:
+    assert f"{name}: holds a placeholder; it must hold a value of your own." in refuse(
+        tmp_path, DB_HOST="db", **{name: text}
+    )
+
+
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [
+        ("SINCH_APP_KEY", "your-application-key"),
+        ("SINCH_BASE_URL", "https://[::ffff:127.0.0.1]"),
+        ("SINCH_BASE_URL", "https://127.1"),
+        ("OPS_TOKEN", "aaaaaaaaaaaaaaaa"),
+        ("OPS_TOKEN", "changeme-changeme-changeme"),
+        ("FRONTEND_URL", "http://app.example.com"),
+        ("FRONTEND_URL", "https://app.example.com,http://localhost:3000"),
+        ("PUBLIC_URL", "http://id.example.com"),
+    ],
+)
+def test_production_rejects_what_only_a_trial_can_use(tmp_path: Path, name: str, text: str) -> None:
+    (line,) = refuse(tmp_path, **{**PRODUCTION, name: text})
+
+    assert line.startswith(f"{name}: holds ")
+
+
+def test_links_lead_to_the_pages_of_the_frontend_else_to_our_own(tmp_path: Path) -> None:
+    own = {**PRODUCTION, "PUBLIC_URL": "https://id.example.com/otp"}
+
+    assert load(tmp_path, **own).of(LinkSettings).origin == "https://app.example.com"
+    assert load(tmp_path, **{**own, "FRONTEND_URL": ""}).of(LinkSettings).origin == "https://id.example.com/otp"

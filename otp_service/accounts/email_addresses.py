@@ -17,6 +17,7 @@ from otp_service.core.database.transactions import execute, fetch_one, transacti
 from otp_service.core.web.tracing import ClientInfo
 
 MAXIMUM_LENGTH = 254
+MAXIMUM_LOCAL_PART = 64  # octets before the @ (RFC 5321, 4.5.3.1.1); mail servers reject more
 _OWNER_NOTICE = "already-registered"
 
 
@@ -31,6 +32,8 @@ def canonical(text: str) -> str | None:
     try:
         address = validate_email(text, check_deliverability=False, globally_deliverable=False)
     except EmailNotValidError:
+        return None
+    if len(address.local_part.encode()) > MAXIMUM_LOCAL_PART:
         return None
     return address.normalized.lower()
 

@@ -3,21 +3,24 @@
 from dataclasses import dataclass
 
 from otp_service.config.reader import Reader
-from otp_service.config.server import read_origins
+from otp_service.config.server import read_origins, read_public_url
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LinkSettings:
-    """`origin` is where the pages are, such as https://app.example.com. Without it, e-mails have no links."""
+    """`origin` is where the pages are, such as https://app.example.com. Without it, e-mails have no links.
+
+    For the service's own pages it has the path of PUBLIC_URL.
+    """
 
     origin: str | None
 
 
 def read_links(read: Reader) -> LinkSettings:
-    """Take the first FRONTEND_URL; in development without one, the service's own address on this machine."""
-    origins = read_origins(read)
-    if origins or read.production:
-        return LinkSettings(origin=origins[0] if origins else None)
+    """Take the first FRONTEND_URL, else PUBLIC_URL; in development, else the service's address on this machine."""
+    origin = next(iter(read_origins(read)), None) or read_public_url(read)
+    if origin or read.production:
+        return LinkSettings(origin=origin)
     port = read.integer("PORT", default=8000, low=1, high=65535)
     return LinkSettings(origin=f"http://127.0.0.1:{port}")
 

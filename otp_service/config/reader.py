@@ -35,6 +35,8 @@ PLACEHOLDERS = (
     "password",
     "insecure",
 )
+UNFILLED = re.compile(r"\.{3,}|\u2026|<[^<>]*>")
+"""What examples write where a reader is to write a value."""
 WEAK_VARIETY = 8  # fewer different characters than this is no random secret
 
 
@@ -66,9 +68,13 @@ class Reader:
         return ""
 
     def text(self, name: str, *, default: str) -> str:
-        """Return the setting as it stands; blank counts as not set."""
+        """Return the setting as it stands; blank counts as not set, and a placeholder is a fault."""
         self.asked.add(name)
-        return self._env.get(name, "").strip() or default
+        text = self._env.get(name, "").strip()
+        if UNFILLED.fullmatch(text):
+            self.fault(name, "holds a placeholder", "hold a value of your own")
+            return default
+        return text or default
 
     def secret(self, name: str, *, default: str | None, minimum: int = 1) -> str | None:
         """Return a secret, given itself or as `NAME_FILE`, the path of a file. A fault never shows it."""
@@ -151,9 +157,14 @@ def split_address(text: str) -> SplitResult | None:
     return parts if has_place or (parts.scheme == "unix" and parts.path) else None
 
 
+def is_placeholder(text: str) -> bool:
+    """Whether a text is an example that was left in its place."""
+    return any(word in text.lower() for word in PLACEHOLDERS)
+
+
 def is_weak(secret: str | bytes) -> bool:
     """Whether a secret is surely not random: an example, of few characters, or mostly a run of neighbors."""
     codes = secret if isinstance(secret, bytes) else [ord(character) for character in secret]
     steps = sum(abs(right - left) <= 1 for left, right in pairwise(codes))
-    is_example = isinstance(secret, str) and any(word in secret.lower() for word in PLACEHOLDERS)
+    is_example = isinstance(secret, str) and is_placeholder(secret)
     return is_example or len(set(codes)) < WEAK_VARIETY or steps * 2 > len(codes)

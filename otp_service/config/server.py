@@ -3,23 +3,33 @@
 import os
 import re
 from dataclasses import dataclass, field
+from urllib.parse import urlsplit
 
-from otp_service.config.reader import Reader
+from otp_service.config.reader import Reader, is_weak, split_address
 
 ORIGIN = re.compile(r"https?://([a-z0-9_-]+(\.[a-z0-9_-]+)*|\[[0-9a-f:.]+\])(:[0-9]{1,5})?")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ServerSettings:
-    """`trusted_proxy_count` is the number of trusted reverse proxies in front of the service."""
+    """`trusted_proxy_count` is the number of trusted reverse proxies in front of the service.
+
+    `public_url` is the address at which clients reach it, without a slash at the end: https://id.example.com/otp.
+    """
 
     trusted_proxy_count: int
     frontend_origins: tuple[str, ...]
+    public_url: str | None
     ops_token: str | None = field(repr=False)
     log_level: str
     log_format: str
     workers: int
     threads: int
+
+    @property
+    def public_path(self) -> str:
+        """The path of `public_url`, under which a proxy publishes the service; "" for the root."""
+        return urlsplit(self.public_url or "").path
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -43,7 +53,8 @@ def read_server(read: Reader) -> ServerSettings:
     return ServerSettings(
         trusted_proxy_count=read.integer("TRUSTED_PROXY_COUNT", default=0, low=0, high=10),
         frontend_origins=read_origins(read),
-        ops_token=read.secret("OPS_TOKEN", default=None, minimum=16),
+        public_url=read_public_url(read),
+        ops_token=_read_ops_token(read),
         log_level=read.choice("LOG_LEVEL", ("DEBUG", "INFO", "WARNING", "ERROR"), default="INFO", fold=str.upper),
         log_format=read.choice("LOG_FORMAT", ("json", "text"), default="json" if read.production else "text"),
         workers=read.integer("WEB_CONCURRENCY", default=os.cpu_count() or 1, low=1, high=1024),
@@ -57,12 +68,46 @@ def read_threads(read: Reader) -> int:
 
 
 def read_origins(read: Reader) -> tuple[str, ...]:
-    """Read FRONTEND_URL: the origins of the pages that use the service."""
+    """Read FRONTEND_URL: the origins of the pages that use the service, as browsers spell them (RFC 6454)."""
     origins = tuple(word.rstrip("/").lower() for word in read.words("FRONTEND_URL"))
     for origin in origins:
         if not ORIGIN.fullmatch(origin):
             read.fault("FRONTEND_URL", f"holds {origin!r}", "hold whole origins such as https://app.example.com")
-    return origins
+        elif read.production:
+            _require_tls(read, "FRONTEND_URL", origin)
+    return tuple(map(_without_default_port, origins))
+
+
+def read_public_url(read: Reader) -> str | None:
+    """Read PUBLIC_URL: links in e-mails lead there, and Sinch signs its path."""
+    url = (read.web_address("PUBLIC_URL", example="https://id.example.com/otp") or "").rstrip("/")
+    parts = split_address(url) if url else None
+    if parts is None:
+        return None
+    if parts.query or parts.fragment or parts.username or "@" in parts.netloc:
+        read.fault("PUBLIC_URL", f"holds {url!r}", "hold an address and a path alone")
+    elif read.production:
+        _require_tls(read, "PUBLIC_URL", url)
+    return _without_default_port(f"{parts.scheme}://{parts.netloc.lower()}") + parts.path
+
+
+def _require_tls(read: Reader, name: str, url: str) -> None:
+    if not url.startswith("https://"):
+        read.fault(name, f"holds {url!r}", "begin with https:// in production")
+
+
+def _without_default_port(origin: str) -> str:
+    """Return the origin without :443 or :80, as browsers send it in the Origin header."""
+    return (
+        origin.removesuffix({"https": ":443", "http": ":80"}[origin.partition(":")[0]]) if "://" in origin else origin
+    )
+
+
+def _read_ops_token(read: Reader) -> str | None:
+    token = read.secret("OPS_TOKEN", default=None, minimum=16)
+    if token is not None and read.production and is_weak(token):
+        read.fault("OPS_TOKEN", "holds a weak or example value", "hold a random text (openssl rand -base64 24)")
+    return token
 
 
 def read_limits(read: Reader) -> LimitSettings:

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass, field
 
-from otp_service.config.reader import Reader, split_address
+from otp_service.config.reader import Reader, is_placeholder, split_address
 from otp_service.core.addresses import is_this_machine
 from otp_service.core.text import decoded_base64
 from otp_service.simulator.settings import DEMO_KEY, DEMO_SECRET
@@ -54,6 +54,8 @@ def _base_url(read: Reader, key: str) -> str:
 def _check_credentials(read: Reader, key: str, secret: str | None) -> None:
     if not key:
         read.fault("SINCH_APP_KEY", "is not set", "hold the application key of your Sinch dashboard")
+    elif is_placeholder(key):
+        read.fault("SINCH_APP_KEY", "holds a placeholder", "hold the application key of your Sinch dashboard")
     if not secret:
         read.fault("SINCH_APP_SECRET", "is not set", "hold the application secret of your Sinch dashboard")
         return

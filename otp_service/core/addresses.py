@@ -2,6 +2,7 @@
 
 import ipaddress
 import re
+import socket
 from functools import lru_cache
 
 IP_LENGTH = 45
@@ -50,8 +51,13 @@ def is_this_machine(host: str) -> bool:
 
     Use `is_loopback` to decide whether a secret may travel unencrypted.
     """
+    name = host.rstrip(".").lower()
     try:
-        address = ipaddress.ip_address(host)
+        address = ipaddress.ip_address(name)
     except ValueError:
-        return host.rstrip(".").lower() in {"localhost", "host.docker.internal"}
-    return address.is_loopback or address.is_unspecified
+        try:
+            address = ipaddress.ip_address(socket.inet_aton(name))  # 127.1 and 0x7f000001, which resolvers take too
+        except (OSError, UnicodeError):
+            return name in {"localhost", "host.docker.internal"} or name.endswith(".localhost")
+    mapped = getattr(address, "ipv4_mapped", None) or address  # ::ffff:127.0.0.1 connects to 127.0.0.1
+    return bool(mapped.is_loopback or mapped.is_unspecified)

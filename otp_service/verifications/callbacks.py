@@ -9,6 +9,7 @@ import hashlib
 import logging
 import secrets
 import uuid
+from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
@@ -52,6 +53,8 @@ def receive(signed: SignedRequest, *, authorization: str, client: ClientInfo) ->
     One transaction remembers the event and makes its change, so that an event that failed may come again.
     """
     now = clock.now()
+    # Sinch signs the path that it calls; a proxy may have stripped the part of PUBLIC_URL.
+    signed = replace(signed, path=settings().server.public_path + signed.path)
     _require_authentic(signed, authorization, now)
     event = parse_event(parse_object(signed.body))
     with transaction():

@@ -158,3 +158,15 @@ def test_sinch_is_not_throttled_but_strangers_are(make_app: MakeApp) -> None:
     assert 1 <= int(refused[-1].headers["Retry-After"]) == refused[-1].json["retryAfter"] <= 61
     assert api.get("/profile").status_code == 429, "what was refused counts as any other request"
     assert tell(api, question()).status_code == 200
+
+
+@pytest.mark.parametrize("arrives_at", [PATH, f"/otp{PATH}"], ids=["a proxy strips the path", "a proxy keeps the path"])
+def test_under_a_public_path_an_event_is_signed_for_that_path(make_app: MakeApp, arrives_at: str) -> None:
+    api = Api(make_app(PUBLIC_URL="https://id.example.com/otp"))
+    body = json.dumps(question()).encode()
+
+    of_the_root = api.send("POST", f"/{arrives_at}", data=body, headers=headers_of(body))
+    of_the_path = api.send("POST", f"/{arrives_at}", data=body, headers=headers_of(body, path=f"/otp{PATH}"))
+
+    assert is_refused(of_the_root)
+    assert (of_the_path.status_code, of_the_path.json) == (200, {"action": "deny"})

@@ -41,11 +41,16 @@ class SynchronousFlask(Flask):
         return func
 
 
-def init_http(app: Flask, *, trusted_proxies: int, origins: tuple[str, ...]) -> None:
-    """Limit the body, trust this many reverse proxies, and let pages of these origins read responses."""
+def init_http(app: Flask, *, trusted_proxies: int, origins: tuple[str, ...], public_path: str = "") -> None:
+    """Limit the body, trust this many reverse proxies, and let pages of these origins read responses.
+
+    `public_path` may stand before each path of a request.
+    """
     app.config["MAX_CONTENT_LENGTH"] = BODY_LIMIT_BYTES + 1  # werkzeug cuts a chunked body off there without an error
     app.url_map.merge_slashes = False  # werkzeug builds the redirect to a path without `//` from the Host header
     app.wsgi_app = with_security_headers(use_plain_addresses(app.wsgi_app))  # type: ignore[method-assign, assignment]
+    if public_path:
+        app.wsgi_app = under(public_path, app.wsgi_app)  # type: ignore[method-assign, assignment]
     if trusted_proxies:
         app.wsgi_app = ProxyFix(app.wsgi_app, x_for=trusted_proxies, x_proto=trusted_proxies)  # type: ignore[method-assign]
     if origins:
@@ -70,6 +75,19 @@ def with_security_headers(app: "WSGIApplication") -> "WSGIApplication":
         return app(environ, start)
 
     return guarded
+
+
+def under(path: str, app: "WSGIApplication") -> "WSGIApplication":
+    """Serve `app` under a path. Requests without it are served too: many proxies strip it."""
+
+    def mounted(environ: "WSGIEnvironment", start_response: "StartResponse") -> Iterable[bytes]:
+        rest = environ.get("PATH_INFO", "").removeprefix(path)
+        if rest != environ.get("PATH_INFO", "") and (not rest or rest.startswith("/")):
+            environ["SCRIPT_NAME"] = environ.get("SCRIPT_NAME", "") + path
+            environ["PATH_INFO"] = rest
+        return app(environ, start_response)
+
+    return mounted
 
 
 def _allow_origins(app: Flask, origins: tuple[str, ...]) -> None:
