@@ -153,6 +153,8 @@ def _sinch_settings(config: Config) -> SinchSettings:
             read_timeout_seconds=access.read_timeout_seconds,
             code_ttl_seconds=config.codes.ttl_seconds,
             failure_threshold=access.breaker_failures,
+            proxy=access.proxy,
+            ca_bundle=access.ca_file,
         )
     except ValueError as error:
         raise ConfigError([f"SINCH_APP_KEY, SINCH_APP_SECRET, SINCH_AUTH or SINCH_BASE_URL: {error}."]) from error

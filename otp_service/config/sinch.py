@@ -1,5 +1,6 @@
 """Reads how the service reaches Sinch: in production Sinch itself, in development the simulator without any setting."""
 
+import ssl
 from dataclasses import dataclass, field
 
 from otp_service.config.reader import Reader, is_placeholder, split_address
@@ -18,6 +19,8 @@ class SinchAccess:
     app_secret: str = field(repr=False)
     base_url: str
     auth: str
+    proxy: str | None = field(repr=False)
+    ca_file: str | None
     read_timeout_seconds: float
     breaker_failures: int
 
@@ -35,9 +38,29 @@ def read_sinch(read: Reader) -> SinchAccess:
         app_secret=secret or DEMO_SECRET,
         base_url=_base_url(read, key),
         auth=read.choice("SINCH_AUTH", ("signed", "basic"), default="signed"),
+        proxy=_read_proxy(read),
+        ca_file=_read_ca_file(read),
         breaker_failures=read.integer("SINCH_BREAKER_FAILURES", default=5, low=1, high=1_000_000),
         read_timeout_seconds=read.integer("SINCH_TIMEOUT_MS", default=5_000, low=100, high=7_000) / 1000,
     )
+
+
+def _read_proxy(read: Reader) -> str | None:
+    proxy = read.secret("SINCH_PROXY", default=None)
+    parts = split_address(proxy) if proxy else None
+    if proxy and (parts is None or parts.scheme not in {"http", "https"} or "@" in (parts.password or "")):
+        read.fault("SINCH_PROXY", "is no address of a proxy", "hold http://user:password@host:port (encode @ as %40)")
+    return proxy
+
+
+def _read_ca_file(read: Reader) -> str | None:
+    path = read.text("SINCH_CA_FILE", default="")
+    try:
+        if path:
+            ssl.create_default_context(cafile=path)
+    except (OSError, ssl.SSLError) as error:
+        read.fault("SINCH_CA_FILE", f"holds {path!r} ({type(error).__name__})", "name a file of certificates (PEM)")
+    return path or None
 
 
 def _base_url(read: Reader, key: str) -> str:

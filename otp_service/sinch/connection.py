@@ -30,6 +30,10 @@ class ConnectFailed(Exception):
     """No connection was made, so no byte of the request was sent. The text is the reason in one word."""
 
 
+class ResolverTooSlow(TimeoutError):
+    """The resolver gave no address in time."""
+
+
 class ResponseTooLarge(Exception):
     """The response is longer than any that Sinch has reason to send."""
 
@@ -82,10 +86,8 @@ class BoundedConnection(HTTPConnection):
         reason = None
         try:
             super().connect()
-        except ssl.SSLCertVerificationError:
-            reason = "certificate"
         except Exception as error:  # noqa: BLE001 - whatever failed, no byte of the request was sent
-            reason = type(error).__name__
+            reason = _reason(error)
         if reason:
             raise ConnectFailed(reason)  # outside the handler: the errors of urllib3 quote the URL
 
@@ -137,7 +139,30 @@ class BoundedAdapter(HTTPAdapter):
 
     def init_poolmanager(self, *args: Any, **kwargs: Any) -> None:
         super().init_poolmanager(*args, **kwargs)
-        self.poolmanager.pool_classes_by_scheme = {"http": _PlainPool, "https": _TlsPool}
+        self.poolmanager.pool_classes_by_scheme = _BOUNDED_POOLS
+
+    def proxy_manager_for(self, proxy: str, **kwargs: Any) -> Any:
+        manager = super().proxy_manager_for(proxy, **kwargs)
+        manager.pool_classes_by_scheme = _BOUNDED_POOLS
+        return manager
+
+
+_BOUNDED_POOLS = {"http": _PlainPool, "https": _TlsPool}
+_REASONS: tuple[tuple[type[Exception], str], ...] = (
+    (ssl.SSLCertVerificationError, "certificate"),
+    (ssl.SSLError, "TLS"),
+    (socket.gaierror, "DNS"),
+    (ResolverTooSlow, "DNS time-out"),
+    (TimeoutError, "time-out"),
+    (ConnectionRefusedError, "refused"),
+)
+
+
+def _reason(error: Exception) -> str:
+    """Return why there is no connection, in a word: each sends an operator to another place."""
+    if "Tunnel connection failed" in str(error):  # http.client has no class for it
+        return "proxy refused"
+    return next((word for kind, word in _REASONS if isinstance(error, kind)), type(error).__name__)
 
 
 def _resolve(host: str, port: int, ends_at: float) -> list[_Address]:
@@ -158,7 +183,7 @@ def _resolve(host: str, port: int, ends_at: float) -> list[_Address]:
     try:
         result = found.get(timeout=max(ends_at - time.monotonic(), 0.001))
     except queue.Empty:
-        raise TimeoutError("the resolver took too long") from None
+        raise ResolverTooSlow("the resolver took too long") from None
     if isinstance(result, Exception):
         raise result
     return result

@@ -119,6 +119,7 @@ def _log(call: Call, error: SinchError | None, attempt: int, milliseconds: float
     fields = {
         "operation": call.operation.value,
         "outcome": type(error).__name__ if error else "ok",
+        "reason": error.detail if isinstance(error, Unavailable) else None,
         "milliseconds": round(milliseconds, 1),
         "attempt": attempt,
         "http_status": error.http_status if error else None,

@@ -16,7 +16,8 @@ class SinchSettings:
     """How to call Sinch. Raises ValueError for values that cannot work; its text never holds the secret.
 
     `base_url` is a host, with or without `/verification/v1`; without a scheme it is https. `ca_bundle` is the path
-    of a PEM file that replaces the public authorities. `code_ttl_seconds` is the lifetime of SMS codes that we ask
+    of a PEM file that replaces the public authorities. `proxy` is the URL of an HTTP proxy, which may have a user and a
+    password. `code_ttl_seconds` is the lifetime of SMS codes that we ask
     Sinch for (None: Sinch's own 5 minutes).
     """
 
@@ -35,6 +36,7 @@ class SinchSettings:
     retry_pause_seconds: float = 0.1
     code_ttl_seconds: int | None = None
     ca_bundle: str | None = None
+    proxy: str | None = field(default=None, repr=False)
 
     def __post_init__(self) -> None:
         if not self.key or ":" in self.key or not self.key.isprintable():

@@ -73,6 +73,8 @@ class Transport:
         self._settings = settings
         self._adapter = BoundedAdapter(pool_connections=1, pool_maxsize=settings.pool_size)
         self._auth = _auth(settings)
+        # Only the setting counts: the environment's proxies are other programs' (HTTPS_PROXY, NO_PROXY).
+        self._proxies = {"http": settings.proxy, "https": settings.proxy} if settings.proxy else {}
 
     def exchange(self, call: Call, within_seconds: float) -> Response:
         """Send `call` and read the response within `within_seconds`. Raises NotSent and OutcomeUnknown."""
@@ -115,6 +117,7 @@ class Transport:
             stream=True,
             timeout=timeout,  # type: ignore[arg-type] # the stubs know numbers only; requests passes it through
             verify=verify,
+            proxies=self._proxies,
         )
         body = bytearray()
         with contextlib.closing(response):
