@@ -9,12 +9,12 @@ import pytest
 from config import ROOT, Config
 from tests.environments import PRODUCTION, load
 
-ROW = re.compile(r"^\| `(?P<name>[A-Z_]+)` \| (?P<type>[^|]+) \| (?P<default>[^|]+) \| (?P<means>[^|]+) \|$", re.M)
-ASSIGNMENT = re.compile(r"^#(?P<name>[A-Z_]+)=(?P<value>.*)$", re.M)
+ROW = re.compile(r"^\| `(?P<name>[A-Z0-9_]+)` \| (?P<type>[^|]+) \| (?P<default>[^|]+) \| (?P<means>[^|]+) \|$", re.M)
+ASSIGNMENT = re.compile(r"^#(?P<name>[A-Z0-9_]+)=(?P<value>.*)$", re.M)
 OTHER_READERS = {
-    "gunicorn.conf.py": re.compile(r"_read\.\w+\(\s*\"([A-Z_]+)\""),
-    "scripts/run_local.py": re.compile(r"env(?:\.get\(|\[)\"([A-Z_]+)\"|^    \"([A-Z_]+)\": ", re.M),
-    "otp_service/simulator/cli.py": re.compile(r"envvar=\"([A-Z_]+)\""),
+    "gunicorn.conf.py": re.compile(r"_read\.\w+\(\s*\"([A-Z0-9_]+)\""),
+    "scripts/run_local.py": re.compile(r"env(?:\.get\(|\[)\"([A-Z0-9_]+)\"|^    \"([A-Z0-9_]+)\": ", re.M),
+    "otp_service/simulator/cli.py": re.compile(r"envvar=\"([A-Z0-9_]+)\""),
 }
 OF_THE_MACHINE = {"instance_dir", "jwt_keys_dir", "jwt_secret", "encryption_keys", "database_url"}
 

@@ -14,7 +14,10 @@ from otp_service.accounts.users import Account
 from otp_service.core import allowances
 from otp_service.core.allowances import DAY, Allowance
 from otp_service.core.database.transactions import execute, fetch_one, transaction, violated_constraint
+from otp_service.core.services import settings
 from otp_service.core.web.tracing import ClientInfo
+from otp_service.mail.settings import MailSettings
+from otp_service.mail.wire_addresses import needs_smtputf8
 
 MAXIMUM_LENGTH = 254
 MAXIMUM_LOCAL_PART = 64  # octets before the @ (RFC 5321, 4.5.3.1.1); mail servers reject more
@@ -27,15 +30,22 @@ def canonical(text: str) -> str | None:
     No other spelling of the address can open a second account or another limit. The local part is folded too:
     RFC 5321 lets a host distinguish `A@` from `a@`, but no host in common use does.
     """
-    if len(text) > MAXIMUM_LENGTH or "." not in text.rpartition("@")[2]:
+    if len(text) > MAXIMUM_LENGTH:
         return None
     try:
         address = validate_email(text, check_deliverability=False, globally_deliverable=False)
     except EmailNotValidError:
         return None
-    if len(address.local_part.encode()) > MAXIMUM_LOCAL_PART:
-        return None
-    return address.normalized.lower()
+    is_address = "." in address.domain and len(address.local_part.encode()) <= MAXIMUM_LOCAL_PART
+    return address.normalized.lower() if is_address else None
+
+
+def can_be_given(address: str) -> bool:
+    """Whether an account may get the canonical address: messages to it must be able to leave (ADR 26).
+
+    Accounts that have another one keep it and sign in with it.
+    """
+    return not needs_smtputf8(address) or settings().of(MailSettings).has_smtputf8
 
 
 def is_taken(email: str, *, now: datetime) -> bool:

@@ -8,8 +8,10 @@ from otp_service.accounts import email_addresses
 from otp_service.core import phone
 from otp_service.core.services import settings
 from otp_service.core.web.schema import one_fault
+from otp_service.mail.wire_addresses import UNSENDABLE
 
 EMAIL_FAULT = "Provide a valid email address."
+UNSENDABLE_FAULT = f"Provide another email address: {UNSENDABLE}."
 PHONE_FAULT = "Provide a valid phone number with its country code, such as +14155552671."
 LONGEST_INPUT = 4_096
 
@@ -28,6 +30,16 @@ class EmailField(fields.String):
         address = email_addresses.canonical(super()._deserialize(value, attr, data, **kwargs))
         if address is None:
             raise ValidationError(EMAIL_FAULT)
+        return address
+
+
+class NewEmailField(EmailField):
+    """Loads the canonical address that an account is to get. Messages to it must be able to leave (ADR 26)."""
+
+    def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> str:
+        address = super()._deserialize(value, attr, data, **kwargs)
+        if not email_addresses.can_be_given(address):
+            raise ValidationError(UNSENDABLE_FAULT)
         return address
 
 

@@ -5,7 +5,7 @@ from typing import Any
 from marshmallow import ValidationError, fields, post_load, validates_schema
 
 from otp_service.accounts import password_policy
-from otp_service.accounts.fields import EmailField, PhoneField, password
+from otp_service.accounts.fields import EmailField, NewEmailField, PhoneField, password
 from otp_service.auth.step_up import PASSWORD
 from otp_service.core.web.schema import Flag, OpenOut, Schema, text
 from otp_service.factors import registry
@@ -28,7 +28,7 @@ def remember_device() -> Flag:
 class RegisterIn(Schema):
     """A new account."""
 
-    email = EmailField(required=True)
+    email = NewEmailField(required=True)
     password = password("Provide a password.")
     phone_number = PhoneField(required=True)
 

@@ -4,7 +4,9 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from email.headerregistry import Address
 from email.message import EmailMessage
-from email.policy import SMTP
+from email.policy import SMTP, SMTPUTF8
+
+from otp_service.mail import wire_addresses
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -23,9 +25,9 @@ class Message:
 
     def as_email(self, *, sender: Address, at: datetime) -> EmailMessage:
         """Build the message with a text and an HTML part. Raises ValueError if an address or a header is malformed."""
-        email = EmailMessage(policy=SMTP)
+        email = EmailMessage(policy=SMTPUTF8 if wire_addresses.needs_smtputf8(self.to) else SMTP)
         email["From"] = sender
-        email["To"] = Address(addr_spec=self.to)
+        email["To"] = wire_addresses.on_the_wire(self.to)
         email["Subject"] = self.subject
         email["Date"] = at
         email["Message-ID"] = self.message_id

@@ -2,7 +2,6 @@
 
 import re
 from dataclasses import dataclass, field
-from email.errors import MessageError
 from email.headerregistry import Address
 from email.utils import parseaddr
 from pathlib import Path
@@ -10,6 +9,7 @@ from urllib.parse import parse_qs, unquote
 
 from otp_service.config.reader import Reader, split_address
 from otp_service.core.addresses import is_this_machine
+from otp_service.mail.wire_addresses import ascii_domain, on_the_wire
 
 TLS = ("starttls", "tls", "none")
 PORTS = {"starttls": 587, "tls": 465, "none": 25}
@@ -31,9 +31,13 @@ class SmtpServer:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MailSettings:
-    """Without a `server` no message is sent: development shows messages at /mail, production retries and gives up."""
+    """Without a `server` no message is sent: development shows messages at /mail, production retries and gives up.
+
+    `has_smtputf8` says whether people may register addresses that only a mail server with SMTPUTF8 can send to.
+    """
 
     sender: Address
+    has_smtputf8: bool = False
     server: SmtpServer | None = None
 
     @property
@@ -52,7 +56,11 @@ def read_mail(read: Reader) -> MailSettings:
     text = read.text("MAIL_FROM", default="")
     if server and read.production and not text:
         read.fault("MAIL_FROM", "is not set", "hold the sender, such as Example <no-reply@example.com>")
-    return MailSettings(sender=_sender(read, text or SENDER), server=server)
+    return MailSettings(
+        sender=_sender(read, text or SENDER),
+        server=server,
+        has_smtputf8=read.flag("SMTP_UTF8", default=False),
+    )
 
 
 def _server(read: Reader) -> SmtpServer | None:
@@ -70,13 +78,20 @@ def _server(read: Reader) -> SmtpServer | None:
     if bool(user) != bool(password):
         read.fault("SMTP_USER" if password else "SMTP_PASSWORD", "is not set", "be set together with the other one")
     return SmtpServer(
-        host=host,
+        host=_ascii_host(read, host),
         port=read.integer("SMTP_PORT", default=int(parts.get("port") or PORTS[tls]), low=1, high=65535),
         user=user,
         password=password,
         tls=tls,
         ca_file=_ca_file(read),
     )
+
+
+def _ascii_host(read: Reader, host: str) -> str:
+    try:
+        return ascii_domain(host)
+    except ValueError:
+        return read.fault("SMTP_HOST", f"holds {host!r}", "hold a host name or an address")
 
 
 def _url_parts(read: Reader, url: str) -> dict[str, str]:
@@ -102,11 +117,15 @@ def _ca_file(read: Reader) -> Path | None:
 
 
 def _sender(read: Reader, text: str) -> Address:
-    """Parse a name and an address as in RFC 5322. Line breaks and non-ASCII addresses are rejected."""
+    """Parse a name and an address as in RFC 5322, with the domain in A-labels.
+
+    Line breaks and a local part beyond ASCII are rejected: not every mail server takes the latter.
+    """
     name, address = parseaddr(text)
     try:
+        address = on_the_wire(address).addr_spec
         sender = Address(display_name=name, addr_spec=address)
-    except (MessageError, ValueError, IndexError):
+    except ValueError:
         sender = Address()
     is_plain = address.isascii() and not re.search(r"[\x00-\x1f\x7f]", text)
     if not (sender.username and sender.domain and is_plain):

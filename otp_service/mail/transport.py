@@ -7,6 +7,8 @@ from datetime import datetime
 from email.headerregistry import Address
 from enum import Enum
 
+from otp_service.mail import wire_addresses
+from otp_service.mail.login import Connection, TlsConnection
 from otp_service.mail.message import Message
 from otp_service.mail.settings import SmtpServer
 
@@ -20,6 +22,7 @@ class Failure(Enum):
     PERMANENT = "the server will never accept this message"
     TRANSIENT = "the server may accept this message later"
     SERVER_UNAVAILABLE = "the server accepts no message now"
+    REJECTED = "the server accepts no message from this service until a setting is changed"
 
 
 class NotSent(Exception):
@@ -38,11 +41,14 @@ def send(message: Message, *, server: SmtpServer, sender: Address, at: datetime)
     """
     try:
         email = message.as_email(sender=sender, at=at)
+        to = wire_addresses.on_the_wire(message.to).addr_spec
     except ValueError as error:
         raise NotSent(type(error).__name__, Failure.PERMANENT) from None
     connection = _connect(server, sender.domain)
     try:
-        connection.send_message(email, from_addr=sender.addr_spec, to_addrs=[message.to])
+        if wire_addresses.needs_smtputf8(to) and not connection.has_extn("smtputf8"):
+            raise NotSent("NoSmtpUtf8", Failure.PERMANENT)
+        connection.send_message(email, from_addr=sender.addr_spec, to_addrs=[to])
     except (smtplib.SMTPException, OSError, ValueError) as error:  # ValueError: an address that cannot be encoded
         raise _not_sent(error) from None  # the server's reply may repeat the address
     finally:
@@ -54,12 +60,13 @@ def _connect(server: SmtpServer, own_name: str) -> smtplib.SMTP:
     connection: smtplib.SMTP | None = None
     try:
         connection = _open(server, own_name)
+        connection.ehlo_or_helo_if_needed()
         if server.user and server.password:
             connection.login(server.user, server.password)
     except (smtplib.SMTPException, OSError, ValueError) as error:
         if connection is not None:
             connection.close()
-        raise NotSent(_reason(error), Failure.SERVER_UNAVAILABLE) from None
+        raise NotSent(_reason(error), _failure_of_server(error)) from None
     return connection
 
 
@@ -67,8 +74,8 @@ def _open(server: SmtpServer, own_name: str) -> smtplib.SMTP:
     """Connect with the encryption that the settings ask for. There is no fallback to less."""
     if server.tls == "tls":
         context = _ssl_context(server)
-        return smtplib.SMTP_SSL(server.host, server.port, own_name, timeout=TIMEOUT_SECONDS, context=context)
-    connection = smtplib.SMTP(server.host, server.port, own_name, timeout=TIMEOUT_SECONDS)
+        return TlsConnection(server.host, server.port, own_name, timeout=TIMEOUT_SECONDS, context=context)
+    connection = Connection(server.host, server.port, own_name, timeout=TIMEOUT_SECONDS)
     if server.tls == "starttls":
         try:
             connection.starttls(context=_ssl_context(server))  # raises if the server does not offer it
@@ -93,11 +100,25 @@ def _not_sent(error: Exception) -> NotSent:
     is_about_message = isinstance(error, smtplib.SMTPRecipientsRefused | smtplib.SMTPDataError)
     if isinstance(error, ValueError) or (is_about_message and min(codes) >= _PERMANENT):
         failure = Failure.PERMANENT
-    elif is_about_message or isinstance(error, smtplib.SMTPNotSupportedError):
+    elif is_about_message:
         failure = Failure.TRANSIENT
     else:
-        failure = Failure.SERVER_UNAVAILABLE
+        failure = _failure_of_server(error)
     return NotSent(_reason(error, codes[0]), failure)
+
+
+def _failure_of_server(error: Exception) -> Failure:
+    """Tell a server that is away or busy from one that will not take mail with these settings.
+
+    The latter gives up no message: all of them leave once the operator has fixed the setting.
+    """
+    if isinstance(error, smtplib.SMTPResponseException):
+        is_rejected = error.smtp_code >= _PERMANENT
+    elif isinstance(error, smtplib.SMTPServerDisconnected):
+        is_rejected = False
+    else:  # a feature that the server lacks, or a ValueError: a certificate that is not trusted, a malformed name
+        is_rejected = isinstance(error, smtplib.SMTPException | ValueError)
+    return Failure.REJECTED if is_rejected else Failure.SERVER_UNAVAILABLE
 
 
 def _reason(error: Exception, code: int = 0) -> str:

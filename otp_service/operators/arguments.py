@@ -9,6 +9,7 @@ from otp_service.accounts import email_addresses, users
 from otp_service.accounts.users import Account
 from otp_service.core import phone
 from otp_service.core.services import settings
+from otp_service.mail.wire_addresses import UNSENDABLE
 
 
 def find_user(who: str) -> Account:
@@ -28,11 +29,13 @@ def find_user(who: str) -> Account:
     return account
 
 
-def read_email(text: str) -> str:
-    """Return the canonical e-mail address. Raises click.BadParameter."""
+def read_new_email(text: str) -> str:
+    """Return the canonical e-mail address that a user is to get. Raises click.BadParameter."""
     address = email_addresses.canonical(text)
     if address is None:
         raise click.BadParameter(f"{text!r} is not an e-mail address", param_hint="EMAIL")
+    if not email_addresses.can_be_given(address):
+        raise click.BadParameter(f"{text!r} is rejected: {UNSENDABLE} (see SMTP_UTF8)", param_hint="EMAIL")
     return address
 
 

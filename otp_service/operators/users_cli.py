@@ -10,7 +10,7 @@ from otp_service.accounts import numbers, password_hashing, password_policy, reg
 from otp_service.accounts.users import Account
 from otp_service.audit import COMMAND_LINE
 from otp_service.operators import interventions
-from otp_service.operators.arguments import find_user, read_email, read_number, read_password
+from otp_service.operators.arguments import find_user, read_new_email, read_number, read_password
 from otp_service.operators.output import (
     CommandGroup,
     as_json,
@@ -53,7 +53,7 @@ def create(email: str, phone_number: str, password_stdin: bool, verified: bool, 
     The command asks for the password twice, or reads it from standard input. The password never appears in the process
     list or in a log.
     """
-    canonical, number = read_email(email), read_number(phone_number)
+    canonical, number = read_new_email(email), read_number(phone_number)
     password = read_password(from_stdin=password_stdin)
     faults = password_policy.faults_of(password, email=canonical, phone_number=number)
     if faults:

@@ -50,7 +50,7 @@ def deliver(*, limit: int = 100) -> Delivered:
         if claimed is None:
             continue
         failure = _deliver(claimed, done)
-        if failure is Failure.SERVER_UNAVAILABLE:
+        if failure in {Failure.SERVER_UNAVAILABLE, Failure.REJECTED}:
             break  # an outage costs one message a try, not every message in the outbox
     return done
 
@@ -143,4 +143,6 @@ def _record_failure(claimed: Row[Any], error: NotSent, done: Delivered) -> None:
     done.given_up += is_over
     done.deferred += not is_over
     facts = {"messageId": claimed.message_id, "template": claimed.template, "reason": error.reason}
-    log.log(logging.ERROR if is_over else logging.WARNING, "mail.dead" if is_over else "mail.put_off", extra=facts)
+    needs_operator = is_over or error.failure is Failure.REJECTED
+    event = "mail.dead" if is_over else "mail.rejected" if error.failure is Failure.REJECTED else "mail.put_off"
+    log.log(logging.ERROR if needs_operator else logging.WARNING, event, extra=facts)

@@ -2,7 +2,7 @@
 
 from marshmallow import ValidationError, fields, validate
 
-from otp_service.accounts.fields import EmailField, PhoneField, password
+from otp_service.accounts.fields import NewEmailField, PhoneField, password
 from otp_service.auth.schemas import TOKEN_LENGTH, TokensOut
 from otp_service.core.text import LANGUAGE_TAG, steers
 from otp_service.core.web.schema import OpenOut, Schema, text
@@ -93,7 +93,7 @@ class PasswordChangedOut(TokensOut):
 class EmailIn(Schema):
     """An address to change to."""
 
-    email = EmailField(required=True)
+    email = NewEmailField(required=True)
 
 
 class PhoneChangeIn(Schema):

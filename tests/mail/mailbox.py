@@ -1,5 +1,6 @@
 """A real mail server on loopback that keeps what it takes, and refuses when told to."""
 
+import hmac
 import socket
 import ssl
 from dataclasses import dataclass, field
@@ -16,6 +17,7 @@ from tests.servers import free_port
 from tests.waiting import PATIENCE_SECONDS, wait_until
 
 USER, PASSWORD = "otp", "Canary-Mail-Pw-7"
+MECHANISMS = ("PLAIN", "LOGIN", "CRAM-MD5")
 
 
 @dataclass
@@ -25,9 +27,14 @@ class Mailbox:
     tls: str = "none"
     context: ssl.SSLContext | None = None
     needs_login: bool = False
+    mechanisms: tuple[str, ...] = ("PLAIN", "LOGIN")
+    password: str = PASSWORD
+    smtputf8: bool = True
     messages: list[EmailMessage] = field(default_factory=list)
+    recipients: list[str] = field(default_factory=list)
     recipient_reply: str = ""
     data_reply: str = ""
+    sender_reply: str = ""
     data_seconds: float = 0.0
     port: int = 0
 
@@ -45,7 +52,13 @@ class Mailbox:
         if self.tls == "starttls":
             options = {"tls_context": self.context, "require_starttls": True}
         if self.needs_login:
-            options |= {"authenticator": self._authenticate, "auth_require_tls": False}
+            others = [name for name in MECHANISMS if name not in self.mechanisms]
+            options |= {
+                "authenticator": self._authenticate,
+                "auth_require_tls": False,
+                "auth_exclude_mechanism": others,
+            }
+        options["enable_SMTPUTF8"] = self.smtputf8
         self._controller = Listener(self, hostname="127.0.0.1", port=self.port, **options)
         self._controller.start()
 
@@ -56,8 +69,15 @@ class Mailbox:
     def _authenticate(self, *arguments: Any) -> AuthResult:
         given = arguments[-1]
         assert isinstance(given, LoginPassword)
-        is_right = (given.login, given.password) == (USER.encode(), PASSWORD.encode())
+        is_right = (given.login, given.password) == (USER.encode(), self.password.encode())
         return AuthResult(success=is_right, handled=False)
+
+    async def auth_CRAM__MD5(self, server: Any, _: Any) -> AuthResult:  # noqa: N802
+        """Check a response to a challenge (RFC 2195)."""
+        challenge = b"<1.2@mail.test>"
+        response = await server.challenge_auth(challenge)
+        right = hmac.new(self.password.encode(), challenge, "md5").hexdigest()
+        return AuthResult(success=response == f"{USER} {right}".encode(), handled=False)
 
     @property
     def settings(self) -> dict[str, str]:
@@ -80,7 +100,14 @@ class Mailbox:
             return "530 sign in first"
         if not self.recipient_reply:
             envelope.rcpt_tos.append(address)
+            self.recipients.append(address)
         return self.recipient_reply or "250 OK"
+
+    async def handle_MAIL(self, _: Any, __: Any, envelope: Any, address: str, options: Any) -> str:  # noqa: N802
+        """Take every sender, or none."""
+        envelope.mail_from = address
+        envelope.mail_options.extend(options)
+        return self.sender_reply or "250 OK"
 
     async def handle_DATA(self, _: Any, __: Any, envelope: Any) -> str:  # noqa: N802
         """Keep the message, and take one's time to say so."""

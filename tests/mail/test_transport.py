@@ -10,7 +10,7 @@ import pytest
 from otp_service.core import clock
 from otp_service.mail import Failure, Message, NotSent, send
 from otp_service.mail.settings import SmtpServer
-from tests.mail.mailbox import PASSWORD, USER, Mailbox
+from tests.mail.mailbox import MECHANISMS, PASSWORD, USER, Mailbox
 from tests.servers import free_port
 from tests.sinch.certificates import server_context
 
@@ -59,7 +59,7 @@ def test_a_trusted_server_gets_the_message_with_the_right_password(encrypted: tu
 def test_a_wrong_password_is_the_servers_trouble_and_not_the_messages(encrypted: tuple[Mailbox, Path]) -> None:
     mailbox, bundle = encrypted
     error = refusal(server_of(mailbox, ca_file=bundle, user=USER, password="wrong"))
-    assert (error.reason, error.failure) == ("SMTPAuthenticationError 535", Failure.SERVER_UNAVAILABLE)
+    assert (error.reason, error.failure) == ("SMTPAuthenticationError 535", Failure.REJECTED)
     assert mailbox.messages == []
 
 
@@ -79,8 +79,66 @@ def test_a_certificate_for_another_host_gets_nothing(tmp_path: Path, tls: str) -
 
 def test_a_server_without_starttls_gets_nothing_when_it_is_wanted(mailbox: Mailbox) -> None:
     error = refusal(server_of(mailbox, tls="starttls", user=USER, password=PASSWORD))
-    assert (error.reason, error.failure) == ("SMTPNotSupportedError", Failure.SERVER_UNAVAILABLE)
+    assert (error.reason, error.failure) == ("SMTPNotSupportedError", Failure.REJECTED)
     assert mailbox.messages == []
+
+
+@pytest.mark.parametrize("mechanism", MECHANISMS)
+@pytest.mark.parametrize("password", [PASSWORD, "Grüße-Zürich-7", "пароль-日本-🔑"])
+def test_a_password_of_any_letters_signs_in_by_each_mechanism(mechanism: str, password: str) -> None:
+    with Mailbox(needs_login=True, mechanisms=(mechanism,), password=password) as mailbox:
+        deliver(server_of(mailbox, user=USER, password=password))
+        assert len(mailbox.messages) == 1
+
+        error = refusal(server_of(mailbox, user=USER, password=f"{password}x"))
+
+    assert (error.reason, error.failure) == ("SMTPAuthenticationError 535", Failure.REJECTED)
+
+
+@pytest.mark.parametrize("domain", ["bücher.example", "xn--bcher-kva.example"])
+@pytest.mark.parametrize("smtputf8", [True, False])
+def test_the_domain_of_an_address_travels_in_ascii(domain: str, smtputf8: bool) -> None:
+    with Mailbox(smtputf8=smtputf8) as mailbox:
+        deliver(server_of(mailbox), replace(MESSAGE, to=f"ada@{domain}"))
+
+    assert mailbox.recipients == ["ada@xn--bcher-kva.example"]
+    assert mailbox.messages[0]["To"] == "ada@xn--bcher-kva.example"
+
+
+def test_a_local_part_beyond_ascii_travels_by_smtputf8() -> None:
+    with Mailbox() as mailbox:
+        deliver(server_of(mailbox), replace(MESSAGE, to="jürgen@bücher.example"))
+
+    assert mailbox.recipients == ["jürgen@xn--bcher-kva.example"]
+    assert mailbox.messages[0]["To"] == "jürgen@xn--bcher-kva.example"
+    assert mailbox.messages[0]["Subject"] == "Prüfung ✓"
+
+
+def test_a_server_without_smtputf8_never_gets_a_local_part_beyond_ascii() -> None:
+    with Mailbox(smtputf8=False) as mailbox, pytest.raises(NotSent) as refused:
+        deliver(server_of(mailbox), replace(MESSAGE, to="jürgen@example.com"))
+
+    assert (refused.value.reason, refused.value.failure) == ("NoSmtpUtf8", Failure.PERMANENT)
+    assert mailbox.messages == []
+
+
+@pytest.mark.parametrize(
+    ("reply", "failure"), [("550 who are you?", Failure.REJECTED), ("451 later", Failure.SERVER_UNAVAILABLE)]
+)
+def test_a_refused_sender_is_the_settings_trouble_unless_it_passes(
+    mailbox: Mailbox, reply: str, failure: Failure
+) -> None:
+    mailbox.sender_reply = reply
+
+    error = refusal(server_of(mailbox))
+
+    assert (error.reason, error.failure) == (f"SMTPSenderRefused {reply[:3]}", failure)
+
+
+def test_a_host_name_beyond_ascii_is_no_reason_to_give_a_message_up() -> None:
+    error = refusal(SmtpServer(host="a" * 64 + ".example", port=free_port(), tls="none"))
+
+    assert error.failure is Failure.REJECTED
 
 
 def test_nobody_there_is_the_servers_trouble() -> None:

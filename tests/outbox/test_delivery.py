@@ -113,6 +113,34 @@ def test_what_is_refused_for_good_is_dead_at_once(mailing: Flask, mailbox: Mailb
     assert the_record(mailing).last_error == "SMTPRecipientsRefused 550"
 
 
+@pytest.mark.parametrize("reply", ["550 no such sender", "530 sign in first"])
+def test_a_server_that_rejects_this_service_gives_up_no_message_and_says_so(
+    mailing: Flask, mailbox: Mailbox, post: Post, time: Time, caplog: pytest.LogCaptureFixture, reply: str
+) -> None:
+    post(mailing, count=3)
+    mailbox.sender_reply = reply
+
+    assert deliver(mailing) == Delivered(deferred=1)
+
+    (line,) = [line for line in caplog.records if line.name == "otp_service.outbox.delivery"]
+    assert (line.getMessage(), line.levelno) == ("mail.rejected", logging.ERROR)
+    mailbox.sender_reply = ""
+    time.advance(pause_after(1).total_seconds())
+    assert deliver(mailing) == Delivered(sent=3)
+
+
+def test_an_address_that_the_server_cannot_take_is_dead_and_named_at_once(make_app: MakeApp, post: Post) -> None:
+    with Mailbox(smtputf8=False) as mailbox:
+        app = make_app(**mailbox.settings)
+        post(app, to="usér@example.com")
+        post(app, to="ada@bücher.example")
+
+        assert deliver(app) == Delivered(sent=1, given_up=1)
+
+    listed = app.test_cli_runner().invoke(args=["outbox", "list", "--state", "dead"])
+    assert "NoSmtpUtf8" in listed.output
+
+
 def test_a_message_that_cannot_be_sent_does_not_hold_up_the_others(
     mailing: Flask, mailbox: Mailbox, post: Post
 ) -> None:

@@ -24,6 +24,7 @@ from otp_service.core import phone
 from otp_service.core.crypto.hashing import HIGHEST_COST, LOWEST_COST, cost_of
 from otp_service.core.database.transactions import fetch_all
 from otp_service.core.text import LANGUAGE_TAG, camel_case
+from otp_service.mail.wire_addresses import UNSENDABLE
 
 BATCH = 1_000
 LONGEST_DISPLAY_NAME = 100
@@ -141,6 +142,8 @@ def _email(value: Any) -> str:
     address = email_addresses.canonical(text) if text else ""
     if address is None or len(address) > email_addresses.MAXIMUM_LENGTH:
         raise Invalid("is not an e-mail address")
+    if not email_addresses.can_be_given(address):
+        raise Invalid(f"is rejected: {UNSENDABLE} (see SMTP_UTF8)")
     return address
 
 
