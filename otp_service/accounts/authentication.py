@@ -6,7 +6,7 @@ from typing import Any
 from sqlalchemy import Select, select, update
 
 from otp_service import audit
-from otp_service.accounts import notices, password_hashing, throttle, users
+from otp_service.accounts import earned, notices, password_hashing, throttle, users
 from otp_service.accounts.errors import InvalidCredentials
 from otp_service.accounts.models import User
 from otp_service.accounts.users import Account
@@ -61,7 +61,7 @@ def _record_failure(user_id: int | None, failures: int, client: ClientInfo, now:
             audit.record("login.wait_started", user_id=user_id, client=client, at=now, inARow=failures)
             if user_id is not None:
                 # A guessed password must not have earned a challenge that outlives the wait.
-                users.void_challenges(user_id, now=now)
+                earned.void_challenges(user_id, now=now)
                 _notify_of_first_wait(user_id, failures, client, now)
 
 

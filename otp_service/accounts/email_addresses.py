@@ -7,7 +7,7 @@ from sqlalchemy import ColumnElement, or_, select, update
 from sqlalchemy.exc import IntegrityError
 
 from otp_service import audit
-from otp_service.accounts import notices, registrations, throttle, users
+from otp_service.accounts import earned, notices, registrations, throttle, users
 from otp_service.accounts.errors import EmailTaken
 from otp_service.accounts.models import User
 from otp_service.accounts.users import Account
@@ -74,12 +74,12 @@ def mark_verified(user_id: int, *, email: str, now: datetime) -> bool:
 
 
 def change(account: Account, *, email: str, now: datetime) -> None:
-    """Give the user a verified address, in the open transaction. Challenges issued before are void.
+    """Give the user a verified address, in the open transaction. What was earned before is void.
 
     Deletes a registration that holds the address without having verified it. Raises EmailTaken.
     """
     registrations.release(User.email == email, _gives_way(now), now=now)
-    values = {"email": email, "email_verified_at": now, "challenges_void_before": now}
+    values = {"email": email, "email_verified_at": now}
     try:
         execute(update(User).where(User.id == account.id).values(**values))
     except IntegrityError as error:
@@ -87,6 +87,7 @@ def change(account: Account, *, email: str, now: datetime) -> None:
         if violated_constraint(error) != "uq_users_email":
             raise
         raise EmailTaken from error
+    earned.void(account.id, now=now)
     # Failed sign-ins follow the account: a change of address must not end a wait.
     throttle.move(throttle.subject_of(account.email), throttle.subject_of(email))
 

@@ -98,6 +98,16 @@ def spend(token: str, purpose: LinkPurpose, *, now: datetime) -> None:
         raise InvalidToken
 
 
+def void_earned(user_id: int, *, now: datetime, by_operator: bool = False) -> None:
+    """Void the user's pending change of address and, unless an operator makes the change, links that set a password.
+
+    Runs in the open transaction.
+    """
+    purposes = (LinkPurpose.EMAIL_CHANGE, *(() if by_operator else (LinkPurpose.SET_PASSWORD,)))
+    for purpose in purposes:
+        execute(*_unspent(user_id, purpose, spent_at=now))
+
+
 def void_sent(user_id: int, *, now: datetime) -> None:
     """Void the user's links that verify an address, in the open transaction."""
     is_sent = (AccountLink.user_id == user_id) & AccountLink.email.is_not(None)

@@ -10,7 +10,7 @@ from typing import Any
 from sqlalchemy import Row, Select, Update, select, update
 
 from otp_service import audit
-from otp_service.accounts import earlier_numbers, notices, registrations, users
+from otp_service.accounts import earlier_numbers, earned, notices, registrations, users
 from otp_service.accounts.errors import PhoneNumberTaken, UserNotFound
 from otp_service.accounts.models import User
 from otp_service.accounts.users import Account
@@ -58,8 +58,8 @@ def restore(user_id: int, *, phone_number: str, now: datetime) -> None:
         raise PhoneNumberTaken
     for other in others:
         _dispossess(other, phone_number, now)
-    verified = {"phone_verified_at": now, "held_until": None, "challenges_void_before": now}
-    _give(user_id, phone_number=phone_number, **verified)
+    _give(user_id, phone_number=phone_number, phone_verified_at=now, held_until=None)
+    earned.void(user_id, now=now)
 
 
 def queue(account: Account) -> None:
@@ -76,7 +76,7 @@ def queue(account: Account) -> None:
 def set_by_operator(user_id: int, phone_number: str, *, is_verified: bool) -> Account:
     """Give the user another number. Raises PhoneNumberTaken, UserNotFound.
 
-    The caller ends the codes on their way to the earlier number.
+    The caller voids what was earned before.
     """
     now = clock.now()
     with transaction():
@@ -84,7 +84,7 @@ def set_by_operator(user_id: int, phone_number: str, *, is_verified: bool) -> Ac
         registrations.release_held(User.phone_number == phone_number, now=now)
         _refuse_held(user_id, phone_number)
         verified = {"phone_verified_at": now, "held_until": None} if is_verified else {"phone_verified_at": None}
-        _give(user_id, phone_number=phone_number, challenges_void_before=now, **verified)
+        _give(user_id, phone_number=phone_number, **verified)
         earlier_numbers.close_all(user_id)
         facts = {"verified": is_verified}
         audit.record("phone.set_by_operator", user_id=user_id, client=audit.COMMAND_LINE, at=now, **facts)

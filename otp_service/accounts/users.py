@@ -8,7 +8,7 @@ from typing import Any
 from sqlalchemy import ColumnElement, Select, bindparam, delete, select, update
 
 from otp_service import audit, sessions, verifications
-from otp_service.accounts import throttle
+from otp_service.accounts import earned, throttle
 from otp_service.accounts.errors import PhoneNumberMissing, UserNotFound
 from otp_service.accounts.models import User
 from otp_service.core import clock
@@ -171,10 +171,11 @@ def unverify_by_operator(user_id: int) -> Account:
 
 
 def lock(user_id: int) -> Account:
-    """Reject every sign-in, void the open challenges and end all sessions, immediately. Raises UserNotFound."""
+    """Reject every sign-in, void what was earned before and end all sessions, immediately. Raises UserNotFound."""
     now = clock.now()
     with transaction():
-        account = _change(user_id, "user.locked_by_operator", locked_at=now, challenges_void_before=now)
+        account = _change(user_id, "user.locked_by_operator", locked_at=now)
+        earned.void(user_id, now=now)
         # After the lock: a sign-in that held the user until now has committed its session, which ends here too.
         sessions.end_all(user_id, now=now)
         return account
@@ -194,20 +195,16 @@ def edit(user_id: int, **values: str | None) -> None:
 
 
 def set_password_hash(user_id: int, password_hash: str, *, now: datetime) -> None:
-    """Replace the password in the open transaction, void the open challenges and forget failed sign-ins.
+    """Replace the password in the open transaction, void what was earned before and forget failed sign-ins.
 
     Raises UserNotFound.
     """
-    # What the old password led to must not outlive it: a challenge that waits for its second factor is void.
-    values = {"password_hash": password_hash, "password_changed_at": now, "challenges_void_before": now}
+    values = {"password_hash": password_hash, "password_changed_at": now}
     if execute(update(User).where(User.id == user_id).values(**values)).rowcount != 1:
         raise UserNotFound
+    # What the old password led to must not outlive it: a challenge that waits for its second factor, a code on its way.
+    earned.void(user_id, now=now)
     throttle.clear(throttle.subject_of(get(user_id).email))
-
-
-def void_challenges(user_id: int, *, now: datetime) -> None:
-    """Void every challenge issued until `now`, in the open transaction."""
-    execute(update(User).where(User.id == user_id).values(challenges_void_before=now))
 
 
 def remove(user_id: int) -> None:

@@ -17,6 +17,7 @@ from otp_service.auth import (
     schemas,
     session_opening,
     sign_in,
+    sign_out,
     step_up,
 )
 from otp_service.auth.phone_verification import Named
@@ -120,7 +121,7 @@ def logout(caller: Caller) -> None:
 @api(errors=(401,))
 def logout_all(caller: Caller) -> None:
     """End all sessions of the signed-in person, including this one."""
-    sessions.log_out_everywhere(caller.user_id, client=client_info())
+    sign_out.everywhere(caller.user_id, client=client_info())
 
 
 @bp.post("/step-up/request")

@@ -129,6 +129,9 @@ class Factor:
     alone: AloneSignIn | None = None
     """How it signs people in without a password, if it can."""
 
+    void_offers: Callable[[int], object] | None = None
+    """Void what a user was offered or began to enrol, in the open transaction of a change (ADR 33)."""
+
     make_first_codes: MakeFirstCodes | None = None
     """Make the backup codes that come with a user's first authenticator; None if the user has some. Raises SlotsBusy.
 

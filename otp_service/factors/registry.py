@@ -3,6 +3,7 @@
 from datetime import datetime
 from typing import Any
 
+from otp_service.accounts import earned
 from otp_service.core.services import settings
 from otp_service.factors import changes, trusted_devices
 from otp_service.factors.backup_codes import BACKUP_CODES
@@ -25,6 +26,8 @@ METHOD_NAMES = tuple(name for factor in FACTORS for name in factor.method_names)
 for _factor in FACTORS:
     if _factor.make_first_codes is not None:
         changes.make_first_codes_by(_factor.make_first_codes)
+    if _factor.void_offers is not None:
+        earned.voided_by(_factor.kind, _factor.void_offers)
 
 
 def get(method: str) -> Factor:

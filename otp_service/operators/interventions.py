@@ -1,7 +1,7 @@
 """What operators alone do to an account, across features."""
 
-from otp_service import audit, sessions, verifications
-from otp_service.accounts import numbers, users
+from otp_service import audit, sessions
+from otp_service.accounts import earned, numbers, users
 from otp_service.accounts.notices import notify
 from otp_service.accounts.users import Account
 from otp_service.core import clock
@@ -22,7 +22,7 @@ def set_phone_number(user_id: int, phone_number: str, *, is_verified: bool) -> A
     with transaction():
         account = numbers.set_by_operator(user_id, phone_number, is_verified=is_verified)
         # A code on its way to the old number must not verify the new one.
-        verifications.end_codes(verifications.owner_of_user(user_id))
+        earned.void(user_id, now=clock.now(), by_operator=True)
         return account
 
 
@@ -37,7 +37,7 @@ def reset_factors(user_id: int) -> dict[str, int]:
         removed = registry.remove_all(user_id, now=now)
         throttle.enable(user_id)
         # A sign-in that has begun would still accept a factor that it offered.
-        users.void_challenges(user_id, now=now)
+        earned.void(user_id, now=now, by_operator=True)
         sessions.end_all(user_id, now=now)
         audit.record("factor.all_reset", user_id=user_id, client=audit.COMMAND_LINE, at=now, removed=removed)
         for kind in (kind for kind, count in removed.items() if count):

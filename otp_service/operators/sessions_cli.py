@@ -4,6 +4,7 @@ import click
 
 from otp_service import sessions
 from otp_service.audit import COMMAND_LINE
+from otp_service.auth import sign_out
 from otp_service.operators.arguments import find_user
 from otp_service.operators.output import CommandGroup, as_json, at_most, print_json, print_table
 
@@ -40,7 +41,7 @@ def revoke(who: str | None, is_for_all: bool, yes: bool) -> None:
     if (who is None) != is_for_all:
         raise click.UsageError("Say either --user WHO or --all.")
     if who is not None:
-        ended = sessions.log_out_everywhere(find_user(who).id, client=COMMAND_LINE)
+        ended = sign_out.everywhere(find_user(who).id, client=COMMAND_LINE)
     else:
         if not yes:
             click.confirm("Sign all users out?", abort=True)

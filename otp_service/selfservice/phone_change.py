@@ -3,7 +3,7 @@
 from datetime import datetime
 
 from otp_service import audit, sessions, verifications
-from otp_service.accounts import earlier_numbers, links, notices, numbers, users
+from otp_service.accounts import earlier_numbers, earned, links, notices, numbers, users
 from otp_service.accounts.errors import PhoneUnchanged
 from otp_service.accounts.users import Account
 from otp_service.core import clock
@@ -50,7 +50,7 @@ def confirm(caller: Caller, *, code: str, client: ClientInfo) -> str:
             raise InvalidToken  # the session ended while the provider checked the code
         proof.redeem(client=client, now=now)
         # An intruder may have signed in before this change: only the session that verified the number goes on.
-        users.void_challenges(before.id, now=now)
+        earned.void(before.id, now=now)
         trusted_devices.end_all(before.id, now=now)
         ended = sessions.end_all(before.id, now=now, keep=caller.session_id)
         audit.record("phone.changed", user_id=before.id, client=client, at=now, sessionsEnded=ended)

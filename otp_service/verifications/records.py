@@ -257,7 +257,16 @@ def hand_on(verification: Snapshot, channel: Channel, *, now: datetime) -> Snaps
 
 def end_codes(owner: str) -> None:
     """Supersede every code on its way to the owner, in the open transaction."""
+    # Newest first, as `mark_sent` locks them: this avoids a deadlock with a send that ends at this moment.
+    fetch_all(*_live_locked(owner))
     execute(*_live_of(owner, state=State.SUPERSEDED, settled_at=clock.now()))
+
+
+@prepared
+def _live_locked(owner: Given) -> Select[Any]:
+    is_live = (Verification.owner == owner) & _CAN_BE_SUPERSEDED
+    newest_first = (Verification.created_at.desc(), Verification.id)
+    return select(Verification.id).where(is_live).order_by(*newest_first).with_for_update()
 
 
 @prepared

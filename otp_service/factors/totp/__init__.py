@@ -14,6 +14,7 @@ TOTP = Factor(
     verify=factor.verify,
     describe=factor.describe,
     remove_all=factor.remove_all,
+    void_offers=factor.void_enrolment,
     mfa_path="totp",
     blueprint=bp,
     personal_data=(ExportPart("authenticators", "totp_authenticators", factor.personal_data),),

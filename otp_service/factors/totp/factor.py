@@ -100,7 +100,7 @@ def begin(user_id: int) -> Enrolment:
         account = users.hold_bearer(user_id)
         if find(user_id):
             raise FactorExists
-        execute(delete(TotpAuthenticator).where(TotpAuthenticator.user_id == user_id, ~_IS_CONFIRMED))
+        void_enrolment(user_id)
         sealed = keyring().seal(secret, context=_context(id))
         execute(insert(TotpAuthenticator).values(id=id, user_id=user_id, secret=sealed, created_at=now))
     uri = codes.key_uri(secret, issuer=settings().of(MailSettings).service_name, account=account.email)
@@ -171,6 +171,11 @@ def remove_all(user_id: int) -> int:
     throttle.clear(user_id, KIND)
     statement = delete(TotpAuthenticator).where(TotpAuthenticator.user_id == user_id)
     return sum(row.confirmed_at is not None for row in execute(statement.returning(TotpAuthenticator.confirmed_at)))
+
+
+def void_enrolment(user_id: int) -> None:
+    """Delete an unconfirmed enrolment, in the open transaction: an intruder may have seen its secret."""
+    execute(delete(TotpAuthenticator).where(TotpAuthenticator.user_id == user_id, ~_IS_CONFIRMED))
 
 
 def forget(before: datetime) -> int:

@@ -21,6 +21,7 @@ WEBAUTHN = Factor(
     mfa_path="webauthn",
     needs_password=False,  # for a step-up the passkey must check PIN or biometrics itself
     offer=factor.offer,
+    void_offers=challenges.void,
     alone=AloneSignIn(
         name="passkey",
         options=RequestOptionsOut,

@@ -73,6 +73,11 @@ def spend(challenge_id: uuid.UUID, *, now: datetime) -> None:
         raise PasskeyInvalid
 
 
+def void(user_id: int) -> None:
+    """Delete the challenges that were offered to a user, in the open transaction."""
+    execute(delete(WebAuthnChallenge).where(WebAuthnChallenge.user_id == user_id))
+
+
 def forget(before: datetime) -> int:
     """Delete the challenges that expired before a time. Return how many."""
     with transaction():

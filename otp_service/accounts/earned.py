@@ -1,0 +1,45 @@
+"""What a user earned or asked for before a change of credentials, and how the change voids it (ADR 33).
+
+An intruder may have earned it. So a new password or number, a lock and the like leave none of it.
+"""
+
+from collections.abc import Callable
+from datetime import datetime
+
+from sqlalchemy import update
+
+from otp_service import verifications
+from otp_service.accounts import links
+from otp_service.accounts.models import User
+from otp_service.core.database.transactions import execute
+
+Voider = Callable[[int], object]
+"""Takes the user's id, and runs in the open transaction of the change."""
+
+_voiders: dict[str, Voider] = {}
+
+
+def voided_by(kind: str, voider: Voider) -> None:
+    """Have `void` call `voider` too: it voids what a package above this one keeps for a user.
+
+    That package calls this when it is imported: the accounts know none of the packages above them (ADR 33).
+    """
+    _voiders[kind] = voider
+
+
+def void(user_id: int, *, now: datetime, by_operator: bool = False) -> None:
+    """Void challenges, codes on their way, pending changes and offers, in the open transaction.
+
+    Call it after the proof that the change itself needs was redeemed. An operator's links that set a password are void
+    as well, unless the change is the operator's own. The link that verifies the present address stays.
+    """
+    void_challenges(user_id, now=now)
+    verifications.end_codes(verifications.owner_of_user(user_id))
+    links.void_earned(user_id, now=now, by_operator=by_operator)
+    for voider in _voiders.values():
+        voider(user_id)
+
+
+def void_challenges(user_id: int, *, now: datetime) -> None:
+    """Void every challenge issued until `now`, in the open transaction."""
+    execute(update(User).where(User.id == user_id).values(challenges_void_before=now))
