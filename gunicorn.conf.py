@@ -10,12 +10,13 @@ from gunicorn.workers.gthread import TConn, ThreadWorker
 from config import Config, ConfigError
 from otp_service.config import environment
 from otp_service.config.reader import Reader
+from otp_service.config.server import read_host
 from otp_service.core.logging import JsonFormatter, TextFormatter
 from otp_service.core.web.slow_requests import Watch
 
 _config = Config.load()
 _read = Reader(environment())
-_host = _read.text("HOST", default="127.0.0.1")
+_host = read_host(_read)
 _port = _read.integer("PORT", default=8000, low=1, high=65_535)
 
 

@@ -10,6 +10,7 @@ from otp_service.accounts.settings import ExistenceSettings
 from otp_service.auth import views as auth_views
 from otp_service.auth.step_up import requirement_of
 from otp_service.config import Config, ConfigError
+from otp_service.config.server import DEVELOPMENT_IS_OPEN, may_not_listen
 from otp_service.core import logging as logs
 from otp_service.core import services
 from otp_service.core.background import Background
@@ -83,6 +84,8 @@ def create_app(config: Config) -> Flask:
     commands.register_commands(app)
     if command is None or command.info_name == "run":
         _require_signing_key(app)  # other commands do not sign; one of them makes the key
+    if command is not None and command.info_name == "run":
+        _require_loopback(str(command.params.get("host", "")), config)
     if command is None:
         _log_start(config)
     return app
@@ -165,6 +168,12 @@ def _require_signing_key(app: Flask) -> None:
         services.services_of(app).signing_keys.prepare()
     except KeyFault as fault:
         raise ConfigError([f"JWT_ALGORITHM: {fault}."]) from fault
+
+
+def _require_loopback(host: str, config: Config) -> None:
+    """Check the address of `flask run --host`; gunicorn's is a setting."""
+    if may_not_listen(host, config.is_production, config.server.is_open_development):
+        raise ConfigError([f"--host: holds {host!r}; it must be 127.0.0.1 in development: {DEVELOPMENT_IS_OPEN}."])
 
 
 def _log_start(config: Config) -> None:

@@ -12,6 +12,8 @@ import pytest
 
 from config import Config
 from otp_service.accounts.settings import ExistenceSettings, LinkSettings
+from otp_service.config.reader import Reader
+from otp_service.config.server import read_host
 from otp_service.factors.trusted_devices.devices import TrustedDeviceSettings
 from otp_service.factors.webauthn.settings import WebAuthnSettings
 from otp_service.mail.settings import MailSettings
@@ -28,6 +30,7 @@ DEFAULTS = {
     "server.trusted_proxy_count": 0,
     "server.frontend_origins": (),
     "server.public_url": None,
+    "server.is_open_development": False,
     "server.ops_token": None,
     "server.log_level": "INFO",
     "server.log_format": "text",
@@ -199,6 +202,7 @@ def test_a_setting_is_read_into_its_type_and_unit(
     ("name", "text", "may"),
     [
         ("APP_ENV", "prod", "hold one of development, production"),
+        ("NODE_ENV", "prod", "hold one of development, production, test"),
         ("SECURITY_PROFILE", "lax", "hold one of standard, strict"),
         ("MFA_POLICY", "never", "hold one of always, enrolment"),
         ("BREACH_LOOKUP_URL", "pwned", "hold an address such as https://api.pwnedpasswords.com"),
@@ -366,3 +370,32 @@ def test_links_lead_to_the_pages_of_the_frontend_else_to_our_own(tmp_path: Path)
 
     assert load(tmp_path, **own).of(LinkSettings).origin == "https://app.example.com"
     assert load(tmp_path, **{**own, "FRONTEND_URL": ""}).of(LinkSettings).origin == "https://id.example.com/otp"
+
+
+def test_any_letter_case_of_production_is_production(tmp_path: Path) -> None:
+    assert "JWT_SECRET: is not set" in "".join(refuse(tmp_path, NODE_ENV="Production"))
+
+
+@pytest.mark.parametrize("host", ["0.0.0.0", "::", "10.0.0.7", "dev.example.com", "localhost.example.com"])
+def test_a_development_server_listens_to_this_machine_alone(host: str) -> None:
+    read = Reader({"HOST": host})
+
+    assert read_host(read) == host
+    (fault,) = read.faults
+    assert fault.startswith(f"HOST: holds '{host}'; it must be 127.0.0.1 in development: its pages show all e-mails")
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [
+        {"HOST": "127.0.0.1"},
+        {"HOST": "::1"},
+        {"HOST": "localhost"},
+        {"HOST": "0.0.0.0", "APP_ENV": "production"},
+        {"HOST": "0.0.0.0", "ALLOW_INSECURE_DEVELOPMENT": "true"},
+    ],
+)
+def test_production_and_an_operator_who_consents_listen_anywhere(settings: dict[str, str]) -> None:
+    read = Reader(settings)
+
+    assert (read_host(read), read.faults) == (settings["HOST"], [])

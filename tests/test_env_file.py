@@ -153,6 +153,22 @@ def test_the_start_lists_an_unknown_name(project: Path) -> None:
     assert "did you mean SMS_COUNTRIES?" in done.stderr + done.stdout
 
 
+@pytest.mark.parametrize(
+    ("env", "arguments"),
+    [
+        ({"HOST": "0.0.0.0"}, ("-m", "gunicorn", "wsgi:app", "--check-config")),
+        ({}, ("-m", "flask", "run", "--host", "0.0.0.0", "--port", "0")),
+    ],
+)
+def test_a_development_server_does_not_start_on_a_network(
+    project: Path, env: dict[str, str], arguments: tuple[str, ...]
+) -> None:
+    done = run(project, "", *arguments, **env)
+
+    assert done.returncode != 0
+    assert "holds '0.0.0.0'; it must be 127.0.0.1 in development" in done.stderr + done.stdout
+
+
 @pytest.mark.parametrize("arguments", PROGRAMS)
 def test_every_program_takes_a_value_literally(project: Path, arguments: tuple[str, ...]) -> None:
     done = run(project, "JWT_SECRET='${HOME}'\n", *arguments, HOME="/" + 40 * "x")

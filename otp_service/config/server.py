@@ -6,7 +6,12 @@ from dataclasses import dataclass, field
 from urllib.parse import urlsplit
 
 from otp_service.config.reader import Reader, is_weak, split_address
+from otp_service.core.addresses import is_loopback
 
+DEVELOPMENT_IS_OPEN = (
+    "its pages show all e-mails with their links. Set APP_ENV=production, or ALLOW_INSECURE_DEVELOPMENT=true if every "
+    "machine that can reach this one may read them"
+)
 ORIGIN = re.compile(r"https?://([a-z0-9_-]+(\.[a-z0-9_-]+)*|\[[0-9a-f:.]+\])(:[0-9]{1,5})?")
 
 
@@ -14,6 +19,7 @@ ORIGIN = re.compile(r"https?://([a-z0-9_-]+(\.[a-z0-9_-]+)*|\[[0-9a-f:.]+\])(:[0
 class ServerSettings:
     """`trusted_proxy_count` is the number of trusted reverse proxies in front of the service.
 
+    `is_open_development`: other machines may reach a development server, whose pages show every secret in the e-mails.
     `public_url` is the address at which clients reach it, without a slash at the end: https://id.example.com/otp.
     """
 
@@ -21,6 +27,7 @@ class ServerSettings:
     frontend_origins: tuple[str, ...]
     public_url: str | None
     ops_token: str | None = field(repr=False)
+    is_open_development: bool
     log_level: str
     log_format: str
     workers: int
@@ -55,11 +62,30 @@ def read_server(read: Reader) -> ServerSettings:
         frontend_origins=read_origins(read),
         public_url=read_public_url(read),
         ops_token=_read_ops_token(read),
+        is_open_development=read_open_development(read),
         log_level=read.choice("LOG_LEVEL", ("DEBUG", "INFO", "WARNING", "ERROR"), default="INFO", fold=str.upper),
         log_format=read.choice("LOG_FORMAT", ("json", "text"), default="json" if read.production else "text"),
         workers=read.integer("WEB_CONCURRENCY", default=os.cpu_count() or 1, low=1, high=1024),
         threads=read_threads(read),
     )
+
+
+def read_open_development(read: Reader) -> bool:
+    """Read ALLOW_INSECURE_DEVELOPMENT; production has no such pages."""
+    return read.flag("ALLOW_INSECURE_DEVELOPMENT", default=False) and not read.production
+
+
+def read_host(read: Reader) -> str:
+    """Read HOST, the address to listen on: in development, loopback alone."""
+    host = read.text("HOST", default="127.0.0.1")
+    if may_not_listen(host, read.production, read_open_development(read)):
+        read.fault("HOST", f"holds {host!r}", f"be 127.0.0.1 in development: {DEVELOPMENT_IS_OPEN}")
+    return host
+
+
+def may_not_listen(host: str, is_production: bool, is_open_development: bool) -> bool:
+    """Whether other machines could reach a development server at an address without the operator's consent."""
+    return not (is_production or is_open_development or is_loopback(host))
 
 
 def read_threads(read: Reader) -> int:

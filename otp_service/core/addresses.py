@@ -41,9 +41,17 @@ def network_of(ip: str) -> str:
 def is_loopback(host: str) -> bool:
     """Whether data for a host name or address never leaves this machine."""
     try:
-        return ipaddress.ip_address(host).is_loopback
+        return ipaddress.ip_address(host.strip("[]")).is_loopback
     except ValueError:
         return host == "localhost"
+
+
+def is_private(address: str) -> bool:
+    """Whether an address is of this machine or of a private network."""
+    try:
+        return ipaddress.ip_address(address).is_private
+    except ValueError:
+        return False
 
 
 def is_this_machine(host: str) -> bool:

@@ -3,11 +3,11 @@
 `/mail` is for people, `/mail.json` for programs, `/mail/<id>.html` shows a message as its recipient would see it.
 """
 
-import ipaddress
 import re
 from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
 
 import orjson
 from flask import Flask
@@ -17,6 +17,8 @@ from werkzeug.wrappers import Request, Response
 
 from otp_service import outbox
 from otp_service.config import Config
+from otp_service.config.server import ServerSettings
+from otp_service.core.addresses import is_loopback, is_private
 from otp_service.mail.settings import MailSettings
 from otp_service.outbox import Opened
 
@@ -46,27 +48,40 @@ def init_mail_page(app: Flask, config: Config) -> None:
     if config.is_production or config.of(MailSettings).server is not None:
         return
     # Mounted as WSGI, not as a blueprint: it is no part of the API (ADR 12).
-    page = MailPage(app)
+    page = MailPage(app, config.server)
     app.wsgi_app = DispatcherMiddleware(app.wsgi_app, {"/mail": page, "/mail.json": page})  # type: ignore[method-assign]
 
 
 class MailPage:
     """A WSGI application of its own."""
 
-    def __init__(self, app: Flask) -> None:
+    def __init__(self, app: Flask, server: ServerSettings) -> None:
         self._app = app
+        self._server = server
         self._templates = Environment(
             loader=FileSystemLoader(_FOLDER), undefined=StrictUndefined, autoescape=select_autoescape(["html"])
         )
 
     def __call__(self, environ: "WSGIEnvironment", start_response: "StartResponse") -> Iterable[bytes]:
-        """Respond to requests from this machine and its private network."""
+        """Respond to requests from this machine, and with ALLOW_INSECURE_DEVELOPMENT from its private network."""
         request = Request(environ)
         with self._app.app_context():
-            response = self._respond(request) if _is_private(request) else Response("Not found.\n", 404)
+            response = self._respond(request) if self._may_see(request) else Response("Not found.\n", 404)
         for name, value in _HEADERS.items():
             response.headers.setdefault(name, value)
         return response(environ, start_response)
+
+    def _may_see(self, request: Request) -> bool:
+        """Whether the client is on this machine. The messages hold links that sign in and reset passwords."""
+        # Behind a proxy the socket's address is the proxy's, so a request from anywhere would look local.
+        if "X-Forwarded-For" in request.headers or "Forwarded" in request.headers:
+            return False
+        address = (request.remote_addr or "").partition("%")[0]
+        if self._server.is_open_development:
+            return is_private(address)
+        # The name too: a page of another origin whose name an attacker points at this machine must not read them.
+        host = urlsplit(f"//{request.host}").hostname or ""
+        return is_loopback(address) and (is_loopback(host) or host == urlsplit(self._server.public_url or "").hostname)
 
     def _respond(self, request: Request) -> Response:
         if request.method not in {"GET", "HEAD"}:
@@ -87,17 +102,6 @@ class MailPage:
             messages=shown, to=to, at_most=MESSAGES_SHOWN, is_link=_LINK.fullmatch
         )
         return Response(text, mimetype="text/html")
-
-
-def _is_private(request: Request) -> bool:
-    """Whether the client is in a private network. The messages hold links that sign in and reset passwords."""
-    try:
-        address = ipaddress.ip_address((request.remote_addr or "").partition("%")[0])
-    except ValueError:
-        return False
-    # Behind a proxy the socket's address is the proxy's, so a request from anywhere would look private.
-    is_forwarded = "X-Forwarded-For" in request.headers or "Forwarded" in request.headers
-    return address.is_private and not is_forwarded  # loopback counts as private
 
 
 def _shown(request: Request) -> list[Opened]:

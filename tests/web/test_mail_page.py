@@ -87,6 +87,11 @@ def test_every_part_is_guarded_and_never_stored(page: FlaskClient, path: str) ->
     [
         {"environ_overrides": {"REMOTE_ADDR": "8.8.8.8"}},
         {"environ_overrides": {"REMOTE_ADDR": ""}},
+        {"environ_overrides": {"REMOTE_ADDR": "10.0.0.7"}},
+        {"environ_overrides": {"REMOTE_ADDR": "172.17.0.1"}},
+        {"headers": {"Host": "rebound.example.com"}},
+        {"headers": {"Host": "localhost.example.com:8000"}},
+        {"headers": {"Host": "10.0.0.7:8000"}},
         {"headers": {"X-Forwarded-For": "127.0.0.1"}},
         {"headers": {"Forwarded": "for=127.0.0.1"}},
     ],
@@ -94,6 +99,24 @@ def test_every_part_is_guarded_and_never_stored(page: FlaskClient, path: str) ->
 def test_from_outside_there_is_no_page(page: FlaskClient, outside: dict[str, dict[str, str]]) -> None:
     for path in ("/mail", "/mail.json", "/mail/page.css"):
         assert page.get(path, **outside).status_code == 404
+
+
+@pytest.mark.parametrize("host", ["localhost:8000", "127.0.0.1", "[::1]:8000", "dev.example.com"])
+def test_on_this_machine_a_name_of_its_own_opens_the_page(make_app: MakeApp, host: str) -> None:
+    page = make_app(PUBLIC_URL="https://dev.example.com/otp").test_client()
+
+    assert page.get("/mail.json", headers={"Host": host}).status_code == 200
+
+
+def test_an_open_development_shows_the_page_to_private_networks_alone(make_app: MakeApp) -> None:
+    page = make_app(ALLOW_INSECURE_DEVELOPMENT="true").test_client()
+
+    statuses = [
+        page.get("/mail.json", environ_overrides={"REMOTE_ADDR": address}).status_code
+        for address in ("127.0.0.1", "172.17.0.1", "8.8.8.8")
+    ]
+
+    assert statuses == [200, 200, 404]
 
 
 def test_in_production_there_is_no_page(make_app: MakeApp, environment: dict[str, str]) -> None:
