@@ -34,7 +34,7 @@ from otp_service.sessions import signing_keys
 from otp_service.sessions import views as session_views
 from otp_service.sessions.key_folder import KeyFault
 from otp_service.sinch import SinchClient, SinchSettings
-from otp_service.web import mail_page
+from otp_service.web import mail_page, pages
 from otp_service.webhooks import views as webhook_views
 
 log = logging.getLogger(__name__)
@@ -63,6 +63,7 @@ def create_app(config: Config) -> Flask:
     _configure(app, config)
     services.install(app, _services(app, config))
     server = config.server
+    pages.init_pages(app, config)
     # In this order: hooks that are registered first run last, so the access log sees the finished response.
     headers.init_http(
         app,

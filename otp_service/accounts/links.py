@@ -77,7 +77,7 @@ def _unspent(user_id: Given, purpose: Given) -> Update:
 
 
 def web_address(page: str, token: str) -> str | None:
-    """Return the URL of a page of the first FRONTEND_URL with the token in its fragment; None without that setting.
+    """Return the URL of a page with the token in its fragment; None without FRONTEND_URL and PUBLIC_URL.
 
     Browsers do not send the fragment, so no server or proxy log contains the token. The `Host` header of a request is
     never used: an attacker could have links sent that lead to their own server.

@@ -11,6 +11,7 @@ from otp_service.core.web.tracing import ClientInfo
 from otp_service.sessions.errors import InvalidToken
 
 LIFETIME = timedelta(hours=24)
+PAGE = "set-password"
 
 
 def issue(user_id: int) -> str:

@@ -3,9 +3,8 @@
 import click
 from flask.cli import with_appcontext
 
-from otp_service.accounts import users
+from otp_service.accounts import links, users
 from otp_service.auth import password_links
-from otp_service.core.services import settings
 from otp_service.operators import interventions
 from otp_service.operators.arguments import find_user
 from otp_service.operators.output import as_json, print_json
@@ -43,13 +42,12 @@ def unlock(who: str, wants_json: bool) -> None:
 def set_password_link(who: str, wants_json: bool) -> None:
     """Print a link with which the user sets a password. It works once, within 24 hours. Hand it over securely.
 
-    The link leads to /set-password at the first FRONTEND_URL. That page posts the token behind the # and the new
-    password to /api/v1/auth/set-password.
+    The link leads to /set-password at the first FRONTEND_URL, or else at PUBLIC_URL, where this service has the page.
+    That page posts the token behind the # and the new password to /api/v1/auth/set-password.
     """
     account = find_user(who)
     token = password_links.issue(account.id)
-    origins = settings().server.frontend_origins
-    link = f"{origins[0]}/set-password#token={token}" if origins else None
+    link = links.web_address(password_links.PAGE, token)
     if wants_json:
         print_json({"userId": account.id, "token": token, "link": link})
     elif link is not None:

@@ -19,15 +19,19 @@ if TYPE_CHECKING:
     from _typeshed import OptExcInfo
     from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
 
+POLICY = "Content-Security-Policy"
 ALWAYS = [
     ("X-Content-Type-Options", "nosniff"),
     ("X-Frame-Options", "DENY"),
     ("Referrer-Policy", "no-referrer"),
     ("Permissions-Policy", "geolocation=(), microphone=(), camera=()"),
     ("Cross-Origin-Resource-Policy", "same-site"),
-    ("Content-Security-Policy", "default-src 'none'; frame-ancestors 'none'; base-uri 'none'; form-action 'none'"),
+    (POLICY, "default-src 'none'; frame-ancestors 'none'; base-uri 'none'; form-action 'none'"),
 ]
-"""No response is a page, a frame, a script, or a type other than the one that it names."""
+"""No response is a page, a frame, a script, or a type other than the one that it names, except the pages for people."""
+
+PAGE_POLICY = "otp_service.page_policy"
+"""Set in the WSGI environment of a page that brings a policy of its own."""
 
 HSTS = ("Strict-Transport-Security", "max-age=31536000; includeSubDomains")
 log = logging.getLogger("otp_service.access")
@@ -70,7 +74,8 @@ def with_security_headers(app: "WSGIApplication") -> "WSGIApplication":
         def start(
             status: str, headers: list[tuple[str, str]], exc_info: "OptExcInfo | None" = None, /
         ) -> Callable[[bytes], object]:
-            return start_response(status, headers + added, exc_info)
+            more = [pair for pair in added if pair[0] != POLICY] if PAGE_POLICY in environ else added
+            return start_response(status, headers + more, exc_info)
 
         return app(environ, start)
 

@@ -1,0 +1,117 @@
+// Sends the forms of a page to the JSON API and shows what came of it.
+// The token of a link stays in this browser until a person presses the button: opening the page spends nothing.
+const PATIENCE_MS = 30000;
+const working = document.getElementById("working");
+const title = document.title;
+let busy = false;
+
+// Older links have the token in the query. It moves behind the #, which no browser sends to a server.
+const query = new URLSearchParams(location.search).get("token");
+if (query) history.replaceState(null, "", `${location.pathname}#${new URLSearchParams({token: query})}`);
+const token = (new URLSearchParams(location.hash.slice(1)).get("token") ?? "").trim();
+addEventListener("hashchange", () => location.reload());
+
+for (const part of document.querySelectorAll("[data-part=token]")) {
+  part.hidden = Boolean(token);
+  part.querySelector("input").value = token;
+}
+for (const button of document.querySelectorAll("[data-shows]")) {
+  const input = document.getElementById(button.dataset.shows);
+  const show = button.textContent;
+  button.addEventListener("click", () => {
+    input.type = input.type === "password" ? "text" : "password";
+    button.textContent = input.type === "password" ? show : button.dataset.hide;
+  });
+}
+for (const form of document.forms) form.addEventListener("submit", (event) => {
+  event.preventDefault();
+  if (!busy) send(form);
+});
+
+async function send(form) {
+  busy = true;
+  clear(form);
+  working.textContent = working.dataset.says;
+  for (const button of form.querySelectorAll("[type=submit]")) button.setAttribute("aria-disabled", "true");
+  const {status, body} = await call(form.dataset.call, bodyOf(form));
+  for (const button of form.querySelectorAll("[type=submit]")) button.removeAttribute("aria-disabled");
+  working.textContent = "";
+  busy = false;
+  if (status >= 200 && status < 300) succeed(form);
+  else fail(form, status, body);
+}
+
+// Return the status and the body of a response; status 0 if there was none.
+async function call(path, body) {
+  try {
+    const response = await fetch(path, {
+      method: "POST", headers: {"Content-Type": "application/json", "Accept": "application/json"}, cache: "no-store",
+      credentials: "omit", referrerPolicy: "no-referrer", body: JSON.stringify(body),
+      signal: AbortSignal.timeout(PATIENCE_MS),
+    });
+    return {status: response.status, body: await response.json().catch(() => ({}))};
+  } catch {
+    return {status: 0, body: {}};
+  }
+}
+
+function bodyOf(form) {
+  const body = {};
+  for (const input of form.querySelectorAll("input[name]")) {
+    // A password is sent as it was typed; a code may have been copied with a space around it.
+    const isSecret = input.autocomplete.endsWith("password");
+    if (input.value) body[input.name] = isSecret ? input.value : input.value.trim();
+  }
+  return body;
+}
+
+function succeed(form) {
+  form.hidden = true;
+  for (const input of form.querySelectorAll("input")) input.value = "";
+  history.replaceState(null, "", location.pathname);
+  show("done");
+}
+
+function fail(form, status, body) {
+  for (const {field, message} of body.errors ?? []) say(form, field, message);
+  if (body.code === "invalid_token" && token) form.hidden = true; // another try of this link would fail as well
+  show(outcomeOf(status, body), body);
+  form.querySelector("[aria-invalid=true]")?.focus();
+}
+
+function outcomeOf(status, body) {
+  if (status === 0) return "unreachable";
+  if (document.querySelector(`[data-outcome="${CSS.escape(body.code ?? "")}"]`)) return body.code;
+  return body.retryAfter ? "wait" : "other";
+}
+
+function show(code, body = {}) {
+  const outcome = document.querySelector(`[data-outcome="${CSS.escape(code)}"]`);
+  for (const place of outcome.querySelectorAll("[data-seconds]")) place.textContent = body.retryAfter ?? "";
+  for (const place of outcome.querySelectorAll("[data-request]")) place.textContent = body.requestId ?? "";
+  outcome.hidden = false;
+  outcome.focus();
+  document.title = `${outcome.querySelector("h2").textContent} – ${title}`;
+}
+
+// Show what is wrong with a field: in the language of the page, or as the API says it.
+function say(form, field, message) {
+  const place = form.querySelector(`[data-fault="${CSS.escape(field)}"]`);
+  const input = form.querySelector(`input[name="${CSS.escape(field)}"]`);
+  if (!place || !input) return;
+  const known = document.querySelector(`#translations [data-says="${CSS.escape(message)}"]`);
+  const line = document.createElement("span");
+  line.textContent = known ? known.textContent : message;
+  if (!known) line.lang = "en";
+  place.append(line, " ");
+  place.hidden = false;
+  input.setAttribute("aria-invalid", "true");
+  input.closest("[data-part]")?.removeAttribute("hidden");
+}
+
+function clear(form) {
+  for (const outcome of document.querySelectorAll("[data-outcome]")) outcome.hidden = true;
+  for (const place of form.querySelectorAll("[data-fault]")) { place.textContent = ""; place.hidden = true; }
+  for (const input of form.querySelectorAll("[aria-invalid]")) input.removeAttribute("aria-invalid");
+  document.title = title;
+}

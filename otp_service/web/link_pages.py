@@ -1,0 +1,45 @@
+"""The pages that links in e-mails lead to, in the languages of the e-mails."""
+
+import tomllib
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from otp_service.accounts import earlier_numbers, email_verification
+from otp_service.accounts.password_policy import PasswordPolicy
+from otp_service.auth import password_links
+from otp_service.config.passwords_and_codes import PasswordSettings
+
+NAMES = (email_verification.PAGE, password_links.PAGE, earlier_numbers.PAGE)
+_FOLDER = Path(__file__).parent / "texts"
+_LONGEST = PasswordPolicy().maximum_length
+
+
+def values(name: str, passwords: PasswordSettings, language: str) -> dict[str, Any]:
+    """Return the texts of a page, what may come of its form, and the rules for passwords under the settings."""
+    said = texts(language)
+    sentences = _sentences(said["password"], passwords)
+    return {
+        "page": said[name],
+        "shared": said["shared"],
+        "outcomes": said["outcomes"] | said[name]["outcomes"],
+        "rules": _rules(sentences, passwords),
+        "translations": sentences,
+    }
+
+
+@cache
+def texts(language: str) -> dict[str, Any]:
+    """Return everything that the pages say in a language."""
+    return tomllib.loads((_FOLDER / f"{language}.toml").read_text(encoding="utf-8"))
+
+
+def _sentences(said: dict[str, str], passwords: PasswordSettings) -> dict[str, str]:
+    """Return by each sentence of the password policy what it means in the language of the page."""
+    lengths = {"minimum": passwords.minimum_length, "maximum": _LONGEST}
+    return {says.format_map(lengths): means.format_map(lengths) for says, means in said.items()}
+
+
+def _rules(sentences: dict[str, str], passwords: PasswordSettings) -> list[str]:
+    at_least, _, *classes = list(sentences.values())[:5]  # the sentences about the form, in the order of the texts
+    return [at_least, *(classes if passwords.requires_classes else [])]
