@@ -21,4 +21,4 @@ def test_production_without_a_page_warns_in_one_line(tmp_path: Path) -> None:
     config = load(tmp_path, **{**PRODUCTION, "FRONTEND_URL": ""})
     assert config.of(LinkSettings).origin is None
     (warning,) = config.warnings
-    assert warning.startswith("FRONTEND_URL is not set: ")
+    assert warning.startswith("Neither FRONTEND_URL nor PUBLIC_URL is set: ")
