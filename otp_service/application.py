@@ -1,9 +1,12 @@
 """Builds the application: settings, services, extensions, error handlers, routes and commands."""
 
 import logging
+import os
+from contextlib import suppress
 
 import click
 from flask import Blueprint, Flask
+from sqlalchemy.engine import make_url
 
 from otp_service import __version__, jobs
 from otp_service.accounts.settings import ExistenceSettings
@@ -94,6 +97,7 @@ def create_app(config: Config) -> Flask:
 
 def _configure(app: Flask, config: Config) -> None:
     config.instance_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
+    _make_database_file(make_url(config.stores.database_url).database if config.stores.is_sqlite else None)
     tokens = config.tokens
     app.config.update(
         VERSION=__version__,
@@ -106,6 +110,16 @@ def _configure(app: Flask, config: Config) -> None:
         JWT_ENCODE_ISSUER=tokens.issuer,
         JWT_ENCODE_AUDIENCE=tokens.audience,
     )
+
+
+def _make_database_file(path: str | None) -> None:
+    """Make SQLite's file readable by its owner alone: SQLite would make it readable by all, in whatever folder it is.
+
+    SQLite gives its journal the mode of the database.
+    """
+    if path and path != ":memory:":
+        with suppress(OSError):  # the first connection meets the same error, and reports it
+            os.close(os.open(path, os.O_CREAT | os.O_WRONLY, 0o600))
 
 
 def _engine_options(config: Config) -> dict[str, object]:

@@ -6,7 +6,7 @@ from flask.cli import with_appcontext
 from otp_service.accounts import links, users
 from otp_service.auth import password_links
 from otp_service.operators import interventions
-from otp_service.operators.arguments import find_user
+from otp_service.operators.arguments import confirm, find_user
 from otp_service.operators.output import as_json, print_json
 from otp_service.operators.users_cli import print_account
 
@@ -69,7 +69,7 @@ def reset_mfa(who: str, yes: bool, wants_json: bool) -> None:
     """
     account = find_user(who)
     if not yes:
-        click.confirm(f"Remove all second factors of {account.email}?", abort=True)
+        confirm(f"Remove all second factors of {account.email}?")
     removed = interventions.reset_factors(account.id)
     if wants_json:
         print_json({"userId": account.id, "removed": removed})

@@ -2,6 +2,8 @@
 
 import re
 import sys
+import warnings
+from getpass import GetPassWarning
 
 import click
 
@@ -47,12 +49,33 @@ def read_number(text: str) -> str:
     return number.e164
 
 
+def confirm(question: str) -> None:
+    """Ask for a yes. Raises click.ClickException without one; nothing was changed."""
+    try:
+        if click.confirm(question):
+            return
+    except click.Abort:
+        raise click.ClickException("Nothing was changed. Without a terminal to confirm on, add --yes.") from None
+    raise click.ClickException("Nothing was changed.")
+
+
 def read_password(*, from_stdin: bool) -> str:
     """Read a password from the first line of standard input, or ask for it twice. Raises click.ClickException."""
     if not from_stdin:
-        return str(click.prompt("Password", hide_input=True, confirmation_prompt=True))
+        return _prompted_password()
     try:
         line = sys.stdin.buffer.readline().decode()
     except UnicodeDecodeError as error:
         raise click.ClickException("The password on standard input is not UTF-8.") from error
     return line.removesuffix("\n").removesuffix("\r")
+
+
+def _prompted_password() -> str:
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("error", GetPassWarning)  # getpass would show the password and write to the log
+            return str(click.prompt("Password", hide_input=True, confirmation_prompt=True))
+    except (GetPassWarning, click.Abort):
+        raise click.ClickException(
+            "No password was given. Without a terminal to ask on, pipe it in and add --password-stdin."
+        ) from None

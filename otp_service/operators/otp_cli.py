@@ -6,17 +6,16 @@ from typing import Any
 from uuid import UUID
 
 import click
-from flask.cli import AppGroup
 
 from otp_service.core import phone
 from otp_service.core.text import camel_case
 from otp_service.operators.arguments import find_user
-from otp_service.operators.output import as_json, print_json
+from otp_service.operators.output import CommandGroup, as_json, print_json
 from otp_service.verifications import find_user_id, owner_of_user, records, sweeping
 from otp_service.verifications.records import Record
 from otp_service.verifications.states import State
 
-otp_cli = AppGroup(
+otp_cli = CommandGroup(
     "otp",
     help="Show one-time codes on their way, and end the ones that no request came back for. No command shows a code.",
 )

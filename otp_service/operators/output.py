@@ -5,7 +5,7 @@ import logging
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict
 from datetime import datetime
-from typing import Any
+from typing import IO, Any
 
 import click
 import orjson
@@ -16,6 +16,7 @@ from otp_service.core.errors import ServiceError
 from otp_service.core.text import camel_case, shown
 
 LIST_LIMIT = 10_000
+_WANTS_JSON = "otp_service.wants_json"
 _JSON = orjson.OPT_INDENT_2 | orjson.OPT_UTC_Z | orjson.OPT_PASSTHROUGH_DATACLASS
 
 log = logging.getLogger(__name__)
@@ -37,8 +38,21 @@ class CommandGroup(AppGroup):
         super().__init__(name, **options)
         self._expected = expected
 
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        """Note whether the command is to print JSON: its own context is gone when an error arrives."""
+        ctx.meta[_WANTS_JSON] = "--json" in args
+        return super().parse_args(ctx, args)
+
     def invoke(self, ctx: click.Context) -> Any:
-        """Run the command. Raises click.ClickException."""
+        """Run the command. Raises click.ClickException, whose text is JSON for a command with --json."""
+        try:
+            return self._invoke(ctx)
+        except click.ClickException as error:
+            if ctx.meta[_WANTS_JSON]:
+                raise JsonError(error) from error
+            raise
+
+    def _invoke(self, ctx: click.Context) -> Any:
         try:
             return super().invoke(ctx)
         except ServiceError as error:
@@ -51,6 +65,19 @@ class CommandGroup(AppGroup):
             reason = str(error.orig).partition("\n")[0]
             remedy = "Is it running, is DATABASE_URL right, is it migrated (flask db upgrade)? Ask: flask doctor"
             raise click.ClickException(f"The database cannot be used: {reason}\n{remedy}") from error
+
+
+class JsonError(click.ClickException):
+    """An error of a command with --json: one JSON object on standard error, with the same exit code."""
+
+    def __init__(self, error: click.ClickException) -> None:
+        super().__init__(error.format_message())
+        self.exit_code = error.exit_code  # type: ignore[misc]
+
+    def show(self, file: IO[Any] | None = None) -> None:
+        """Print the error."""
+        line = orjson.dumps({"status": "error", "message": self.format_message()}).decode()
+        click.echo(line, file=file, err=file is None)
 
 
 def print_json(value: Any) -> None:

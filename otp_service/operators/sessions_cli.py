@@ -5,7 +5,7 @@ import click
 from otp_service import sessions
 from otp_service.audit import COMMAND_LINE
 from otp_service.auth import sign_out
-from otp_service.operators.arguments import find_user
+from otp_service.operators.arguments import confirm, find_user
 from otp_service.operators.output import CommandGroup, as_json, at_most, print_json, print_table
 
 _HELP = "List live sessions and end them. WHO is a user's id, e-mail address or phone number."
@@ -44,6 +44,6 @@ def revoke(who: str | None, is_for_all: bool, yes: bool) -> None:
         ended = sign_out.everywhere(find_user(who).id, client=COMMAND_LINE)
     else:
         if not yes:
-            click.confirm("Sign all users out?", abort=True)
+            confirm("Sign all users out?")
         ended = sessions.end_every_session(client=COMMAND_LINE)
     click.echo(f"Ended {ended} session{'' if ended == 1 else 's'}.")

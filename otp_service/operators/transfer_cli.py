@@ -53,10 +53,13 @@ def import_command(source: str, form: str | None, dry_run: bool, skip_bad: bool,
 
 @click.command("export")
 @_format
-@click.option("--output", type=click.Path(dir_okay=False, path_type=Path), help="A file, readable only by you.")
+@click.option("--output", type=click.Path(dir_okay=False, path_type=Path), help="A new file, readable only by you.")
+@click.option("--overwrite", is_flag=True, help="Replace the file if it exists.")
 @with_appcontext
-def export_command(form: str | None, output: Path | None) -> None:
+def export_command(form: str | None, output: Path | None, overwrite: bool) -> None:
     """Write all users, password hashes included, in the format of `import`: to standard output, or to --output."""
+    if output is not None and output.is_file() and not overwrite:
+        raise click.ClickException(f"{output} exists. Name another file, or add --overwrite.")
     with _one_line_errors(), _writable(output) as file:
         for chunk in export_users(form or "csv"):
             file.write(chunk)

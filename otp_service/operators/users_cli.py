@@ -10,7 +10,7 @@ from otp_service.accounts import numbers, password_hashing, password_policy, reg
 from otp_service.accounts.users import Account
 from otp_service.audit import COMMAND_LINE
 from otp_service.operators import interventions
-from otp_service.operators.arguments import find_user, read_new_email, read_number, read_password
+from otp_service.operators.arguments import confirm, find_user, read_new_email, read_number, read_password
 from otp_service.operators.output import (
     CommandGroup,
     as_json,
@@ -122,11 +122,12 @@ def unverify(who: str, wants_json: bool) -> None:
 
 @users_cli.command("set-phone")
 @click.argument("who")
-@click.argument("phone_number", metavar="NUMBER")
+@click.argument("phone_number")
 @verified
 @as_json
 def set_phone(who: str, phone_number: str, verified: bool, wants_json: bool) -> None:
-    """Give WHO (an id, e-mail address or phone number) another NUMBER (with its country code).
+    """Give WHO (an id, e-mail address or phone number) another PHONE_NUMBER (with its
+    country code).
 
     The user is notified by e-mail. Pending codes and sign-ins end; sessions stay. A number that another user has is
     rejected: only a verification by code takes a number from another account.
@@ -147,7 +148,7 @@ def delete(who: str, yes: bool) -> None:
     """
     account = find_user(who)
     if not yes:
-        click.confirm(f"Delete user {account.id} ({account.email}) for good?", abort=True)
+        confirm(f"Delete user {account.id} ({account.email}) for good?")
     personal_data.erase_by_operator(account)
     click.echo(f"Deleted user {account.id}.")
 

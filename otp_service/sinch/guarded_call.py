@@ -120,10 +120,10 @@ def _log(call: Call, error: SinchError | None, attempt: int, milliseconds: float
         "operation": call.operation.value,
         "outcome": type(error).__name__ if error else "ok",
         "reason": error.detail if isinstance(error, Unavailable) else None,
-        "milliseconds": round(milliseconds, 1),
+        "ms": round(milliseconds, 1),
         "attempt": attempt,
-        "http_status": error.http_status if error else None,
-        "error_code": error.error_code if error else None,
+        "httpStatus": error.http_status if error else None,
+        "errorCode": error.error_code if error else None,
     }
     logger.log(level, "sinch.call", extra=fields)
 

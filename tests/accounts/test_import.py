@@ -218,7 +218,7 @@ def test_the_format_can_be_told(app: Flask) -> None:
     assert report_of(app, "", "--format", "jsonl")[0] == 0
     wrong = flask_users(app, "import", "-", "--format", "csv", stdin=json_of(row(1)))
     assert wrong.exit_code == 1
-    assert "unknown column" in wrong.stderr
+    assert "column 1 is unknown" in wrong.stderr
 
 
 def test_on_a_terminal_progress_is_one_line_that_goes_away(app: Flask, environment: dict[str, str]) -> None:

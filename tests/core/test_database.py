@@ -310,3 +310,18 @@ def test_foreign_keys_hold_on_either_database(app: Flask) -> None:
         execute(insert(Challenge).values(values))
         execute(delete(User).where(User.id == person.id))
     assert fetch_all(select(Challenge)) == []
+
+
+@pytest.mark.one_database
+def test_the_file_of_a_new_sqlite_database_is_its_owners_alone(tmp_path: Path) -> None:
+    tmp_path.chmod(0o755)
+    app = create_app(Config.from_env({"INSTANCE_DIR": str(tmp_path), "LOG_LEVEL": "ERROR"}))
+
+    with app.app_context(), transaction():
+        execute(text("CREATE TABLE kept (id INTEGER)"))
+    with app.app_context():
+        db.engine.dispose()
+
+    modes = {file.name: oct(file.stat().st_mode & 0o777) for file in tmp_path.glob("otp_service.db*")}
+    assert modes
+    assert set(modes.values()) == {"0o600"}

@@ -96,12 +96,15 @@ def test_the_password_is_asked_for_twice_and_not_shown(run: Run, api: Api) -> No
     assert api.post("/auth/login", {"email": details["email"], "password": PASSWORD}).status_code == 200
 
 
-def test_two_different_passwords_are_asked_for_again_and_no_answer_aborts(run: Run) -> None:
+def test_two_different_passwords_are_asked_for_again_and_no_answer_creates_nobody(run: Run) -> None:
     details = new_details()
     result = run("create", details["email"], details["phoneNumber"], stdin=f"{PASSWORD}\nAnother-Horse-8\n")
     assert result.exit_code == 1
     assert "do not match" in result.output
-    assert "Aborted!" in result.output
+    assert (
+        "Error: No password was given. Without a terminal to ask on, pipe it in and add --password-stdin."
+        in result.output
+    )
 
 
 @pytest.mark.parametrize("ending", ["\n", "\r\n", "", "\nmore lines\n"])
@@ -292,9 +295,15 @@ def test_delete_asks_and_names_whom(app: Flask, run: Run) -> None:
 
 
 @pytest.mark.parametrize("answer", ["", "\n", "no\n", "maybe\n"])
-def test_delete_deletes_nobody_without_a_yes(app: Flask, run: Run, answer: str) -> None:
+@pytest.mark.parametrize("command", ["delete", "reset-mfa"])
+def test_nothing_changes_without_a_yes(app: Flask, run: Run, command: str, answer: str) -> None:
     person = make_person(app)
-    assert run("delete", person.email, stdin=answer).exit_code == 1
+
+    result = run(command, person.email, stdin=answer)
+
+    assert result.exit_code == 1
+    assert "Error: Nothing was changed." in result.stderr
+    assert ("add --yes" in result.stderr) == (answer in {"", "maybe\n"})
     assert exists(app, person)
 
 
@@ -380,3 +389,37 @@ def test_in_a_real_process_the_exit_codes_are_the_same(app: Flask, shell: FlaskC
     assert shell.run("users", *again, stdin=f"{PASSWORD}\n").code == 1
     assert shell.run("users", "show").code == 2
     assert shell.run("users", "delete", person.email).code == 1
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ("show", "nobody@example.com"),
+        ("create", "no address", "+14155552671"),
+        ("show",),
+        ("delete", "nobody@example.com", "--no-such-option"),
+        ("list", "--limit", "0"),
+    ],
+)
+def test_with_json_an_error_is_json_with_the_same_exit_code(run: Run, arguments: tuple[str, ...]) -> None:
+    in_words, as_json = run(*arguments), run(*arguments, "--json")
+
+    error = json.loads(as_json.stderr)
+    assert error["status"] == "error"
+    assert error["message"].splitlines()[0] in in_words.stderr
+    assert (as_json.stdout, as_json.exit_code) == ("", in_words.exit_code)
+
+
+def test_an_export_replaces_a_file_only_on_request(app: Flask, run: Run, tmp_path: Path) -> None:
+    make_person(app)
+    file = tmp_path / "users.csv"
+    file.write_text("precious")
+
+    refused = run("export", "--output", str(file))
+    kept = file.read_text()
+    replaced = run("export", "--output", str(file), "--overwrite")
+
+    assert (refused.exit_code, kept) == (1, "precious")
+    assert f"{file} exists. Name another file, or add --overwrite." in refused.stderr
+    assert replaced.exit_code == 0
+    assert file.read_text().startswith("email,")

@@ -49,8 +49,8 @@ def test_a_call_is_logged_with_its_outcome_and_time(
     assert record.getMessage() == "sinch.call"
     fields = record.__dict__
     assert (fields["operation"], fields["outcome"], fields["attempt"]) == ("start", "DuplicateReference", 1)
-    assert (fields["http_status"], fields["error_code"]) == (409, 40900)
-    assert fields["milliseconds"] >= 0
+    assert (fields["httpStatus"], fields["errorCode"]) == (409, 40900)
+    assert fields["ms"] >= 0
 
 
 def test_each_try_is_logged_and_so_is_the_breaker(

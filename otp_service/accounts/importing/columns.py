@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from datetime import datetime
+from difflib import get_close_matches
 from typing import Any
 
 from otp_service.core.text import camel_case
@@ -16,7 +17,6 @@ COLUMNS = REQUIRED_COLUMNS + OPTIONAL_COLUMNS
 HEADER = tuple(map(camel_case, COLUMNS))
 """The columns as an export spells them, in its order."""
 
-_SHOWN_CHARACTERS = 40
 _BY_SPELLING = {**dict(zip(COLUMNS, COLUMNS, strict=True)), **dict(zip(HEADER, COLUMNS, strict=True))}
 
 
@@ -69,11 +69,17 @@ class NewUser:
 def resolve_columns(spellings: list[str]) -> tuple[list[str], list[str]]:
     """Map names in camelCase or snake_case to columns. Returns the columns, and what is wrong with the names."""
     names = [_BY_SPELLING.get(spelling.strip(), "") for spelling in spellings]
-    faults = [_unknown(spelling) for spelling, name in zip(spellings, names, strict=True) if not name]
+    faults = [
+        _unknown(number, spelling)
+        for number, (spelling, name) in enumerate(zip(spellings, names, strict=True), start=1)
+        if not name
+    ]
     faults += [f"{camel_case(name)} appears twice" for name in COLUMNS if names.count(name) > 1]
     return names, faults
 
 
-def _unknown(spelling: str) -> str:
-    shown = ascii(spelling[:_SHOWN_CHARACTERS])  # escapes control characters: the text goes to a terminal
-    return f"unknown column {shown} (known columns: {', '.join(HEADER)})"
+def _unknown(number: int, spelling: str) -> str:
+    """Say which column is unknown, without its text: in a file without a header it is a number or a hash."""
+    meant = get_close_matches(spelling.strip(), _BY_SPELLING, n=1, cutoff=0.7)
+    hint = f"did you mean {camel_case(_BY_SPELLING[meant[0]])}?" if meant else f"known columns: {', '.join(HEADER)}"
+    return f"column {number} is unknown ({hint})"

@@ -137,7 +137,7 @@ def _header(remaining: _Lines) -> list[str]:
         missing = [name for name in REQUIRED_COLUMNS if name not in names]
         faults = [f"the column {HEADER[COLUMNS.index(name)]} is missing" for name in missing]
     if faults:
-        raise SourceError(f"line {line.number} must name the columns: {'; '.join(faults)}")
+        raise SourceError(f"line {line.number} must be a header that names the columns: {'; '.join(faults)}")
     return names
 
 
