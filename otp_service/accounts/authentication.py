@@ -49,6 +49,14 @@ def authenticate(*, email: str, password: str, client: ClientInfo) -> Account:
     return users.get(row.id)
 
 
+def confirm_password(account: Account, password: str, *, client: ClientInfo) -> None:
+    """Check the password of a signed-in person. Raises InvalidCredentials, AccountLocked, SlotsBusy."""
+    try:
+        authenticate(email=account.email, password=password, client=client)
+    except InvalidCredentials as error:
+        raise InvalidCredentials.of_signed_in() from error
+
+
 @prepared
 def _stored(email: Given) -> Select[Any]:
     return select(User.id, User.password_hash, User.locked_at).where(User.email == email)

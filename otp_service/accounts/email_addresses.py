@@ -15,6 +15,7 @@ from otp_service.core import allowances
 from otp_service.core.allowances import DAY, Allowance
 from otp_service.core.database.transactions import execute, fetch_one, transaction, violated_constraint
 from otp_service.core.services import settings
+from otp_service.core.text import trimmed
 from otp_service.core.web.tracing import ClientInfo
 from otp_service.mail.settings import MailSettings
 from otp_service.mail.wire_addresses import needs_smtputf8
@@ -27,9 +28,11 @@ _OWNER_NOTICE = "already-registered"
 def canonical(text: str) -> str | None:
     """Return the address in lower case, NFC, with an IDNA domain in Unicode; None if it is not an address.
 
-    No other spelling of the address can open a second account or another limit. The local part is folded too:
-    RFC 5321 lets a host distinguish `A@` from `a@`, but no host in common use does.
+    Blanks around it do not count: phone keyboards add one after a word. No other spelling of the address can open a
+    second account or another limit. The local part is folded too: RFC 5321 lets a host distinguish `A@` from `a@`, but
+    no host in common use does.
     """
+    text = trimmed(text)
     if len(text) > MAXIMUM_LENGTH:
         return None
     try:

@@ -51,6 +51,11 @@ class InvalidCredentials(NotAuthenticated):
     code = "invalid_credentials"
     title = "Invalid email or password."
 
+    @classmethod
+    def of_signed_in(cls) -> "InvalidCredentials":
+        """Return the error for a signed-in person. The account is known, so only the password can be wrong."""
+        return cls("Your current password is wrong.")
+
 
 class AccountLocked(TooMany):
     """Too many wrong passwords in a row. The wait ends automatically."""

@@ -13,7 +13,6 @@ from otp_service.mail.wire_addresses import UNSENDABLE
 EMAIL_FAULT = "Provide a valid email address."
 UNSENDABLE_FAULT = f"Provide another email address: {UNSENDABLE}."
 PHONE_FAULT = "Provide a valid phone number with its country code, such as +14155552671."
-LONGEST_INPUT = 4_096
 
 
 class EmailField(fields.String):
@@ -49,7 +48,10 @@ class PhoneField(fields.String):
     def __init__(self, **options: Any) -> None:
         super().__init__(
             error_messages=one_fault(PHONE_FAULT),
-            metadata={"description": "In any spelling, with its country code.", "examples": ["+14155552671"]},
+            metadata={
+                "description": "In any spelling, with digits of any script and with its country code.",
+                "examples": ["+14155552671"],
+            },
             **options,
         )
 
@@ -62,10 +64,13 @@ class PhoneField(fields.String):
 
 
 def password(fault: str = "Provide your password.", *, is_required: bool = True) -> fields.String:
-    """Make a field for a password as it was typed. The policy for new passwords is checked elsewhere."""
+    """Make a field for a password as it was typed, of any length.
+
+    The policy for new passwords is checked elsewhere. An existing password that is too long is a wrong one.
+    """
     return fields.String(
         required=is_required,
-        validate=validate.Length(min=1, max=LONGEST_INPUT, error=fault),
+        validate=validate.Length(min=1, error=fault),
         error_messages=one_fault(fault),
         metadata={"format": "password", "examples": ["Tram-To-Altstetten-7"]},
     )

@@ -14,7 +14,6 @@ from otp_service.factors.phone.schemas import CodeField, channel
 from otp_service.factors.schemas import ResponseIn, method, method_fault
 
 NAME_FAULT = "Provide exactly one of challengeToken, email and phoneNumber."
-TOKEN_LENGTH = 200
 METHODS = (*registry.METHOD_NAMES, PASSWORD)
 METHOD_FAULT = method_fault(METHODS)
 PASSWORD_FAULT = "Provide your password."  # noqa: S105 - a sentence
@@ -55,9 +54,7 @@ class LoginIn(Schema):
 
     email = EmailField(required=True)
     password = password()
-    device_token = text(
-        "Provide the deviceToken of an earlier sign-in, or leave it out.", maximum=TOKEN_LENGTH, required=False
-    )
+    device_token = text("Provide the deviceToken of an earlier sign-in, or leave it out.", required=False)
 
 
 class TokensOut(Schema):
@@ -88,7 +85,7 @@ class LoginOut(TokensOut):
 
 
 class _NamedIn(Schema):
-    challenge_token = text("Provide the challengeToken of your sign-in.", maximum=TOKEN_LENGTH, required=False)
+    challenge_token = text("Provide the challengeToken of your sign-in.", required=False)
     email = EmailField()
     phone_number = PhoneField()
 
@@ -139,7 +136,7 @@ class VerifiedOut(TokensOut):
 class ChallengeIn(Schema):
     """The sign-in to continue."""
 
-    challenge_token = text("Provide the challengeToken of your sign-in.", maximum=TOKEN_LENGTH)
+    challenge_token = text("Provide the challengeToken of your sign-in.")
 
 
 def challenge_response(factor: Factor) -> type[Schema]:
@@ -155,20 +152,20 @@ class OfferOut(OpenOut):
 class SetPasswordIn(Schema):
     """The token of a link, and the password to set."""
 
-    token = text("Provide the token of your link.", maximum=TOKEN_LENGTH)
+    token = text("Provide the token of your link.")
     new_password = password("Provide a password.")
 
 
 class RefreshIn(Schema):
     """A refresh token to exchange."""
 
-    refresh_token = text("Provide the refreshToken.", maximum=TOKEN_LENGTH)
+    refresh_token = text("Provide the refreshToken.")
 
 
 class EmailTokenIn(Schema):
     """The token of a link."""
 
-    token = text("Provide the token of your link.", maximum=TOKEN_LENGTH)
+    token = text("Provide the token of your link.")
 
 
 class EmailMessageOut(Schema):

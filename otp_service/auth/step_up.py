@@ -85,8 +85,8 @@ def _by_password(caller: Caller, account: Account, password: str | None, client:
 
 def _check_password(account: Account, password: str | None, client: ClientInfo) -> None:
     if password is None:
-        raise InvalidCredentials
-    authentication.authenticate(email=account.email, password=password, client=client)
+        raise InvalidCredentials.of_signed_in()
+    authentication.confirm_password(account, password, client=client)
 
 
 def _hold(account: Account) -> None:

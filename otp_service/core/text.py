@@ -1,6 +1,7 @@
 """Forms of text: base64, language tags, names on the wire, and characters that control a terminal or a line."""
 
 import base64
+import re
 import unicodedata
 
 STEERING = frozenset({"Cc", "Cf", "Cs", "Zl", "Zp"})
@@ -9,8 +10,19 @@ STEERING = frozenset({"Cc", "Cf", "Cs", "Zl", "Zp"})
 HARMLESS = frozenset("\u200c\u200d\u200e\u200f\u061c")
 """Format characters that are allowed: the joiners (Persian, Indian scripts, emoji), and direction marks."""
 
-LANGUAGE_TAG = r"[A-Za-z]{2,3}(-[A-Za-z0-9]{2,8}){0,3}"
-"""The form of a language tag (BCP 47) such as en or pt-BR, as far as this service accepts them."""
+_LANGUAGE = r"[A-Za-z]{2,3}(-[A-Za-z]{3}){0,3}(-[A-Za-z]{4})?(-([A-Za-z]{2}|[0-9]{3}))?"
+_VARIANTS = r"(-([A-Za-z0-9]{5,8}|[0-9][A-Za-z0-9]{3}))*"
+_EXTENSIONS = r"(-[0-9A-WY-Za-wy-z](-[A-Za-z0-9]{2,8})+)*(-[Xx](-[A-Za-z0-9]{1,8})+)?"
+
+LANGUAGE_TAG = rf"{_LANGUAGE}{_VARIANTS}{_EXTENSIONS}"
+"""The form of a language tag such as en, pt-BR or en-US-u-hc-h12 (RFC 5646, section 2.1)."""
+
+LONGEST_LANGUAGE_TAG = 35  # RFC 5646, section 4.4.1; columns are as long
+
+_REGION_TAG = re.compile(r"([A-Za-z]{2,3})(?:-[A-Za-z]{3})*(-[A-Za-z]{4})?(-(?:[A-Za-z]{2}|[0-9]{3}))?(?=-|\Z)")
+
+_FLAG = re.compile("\U0001f3f4[\U000e0030-\U000e0039\U000e0061-\U000e007a]{3,6}\U000e007f")
+"""The flag of a region such as England: the only emoji that is spelled with tag characters (UTS 51, ED-14a)."""
 
 
 def base64url(raw: bytes) -> str:
@@ -25,6 +37,12 @@ def decoded_base64(text: str, *, needs_padding: bool = True) -> bytes:
         return base64.b64decode(f"{text}{padding}".replace("-", "+").replace("_", "/"), validate=True)
     except ValueError:
         return b""
+
+
+def regional_tag(locale: str) -> str:
+    """Return language, script and region of a language tag: what other systems understand of it."""
+    found = _REGION_TAG.match(locale)
+    return "".join(part or "" for part in found.groups()) if found else locale
 
 
 def primary_language(locale: str | None) -> str:
@@ -42,7 +60,28 @@ def steers(text: str) -> bool:
     """Whether a text holds a character that controls the display instead of being shown."""
     if text.isascii():
         return not text.isprintable()
-    return any(unicodedata.category(letter) in STEERING and letter not in HARMLESS for letter in text)
+    # Tag characters are shown as nothing anywhere else, so they could smuggle a hidden text.
+    shown_otherwise = _FLAG.sub("", text)
+    return any(unicodedata.category(letter) in STEERING and letter not in HARMLESS for letter in shown_otherwise)
+
+
+def trimmed(text: str) -> str:
+    """Return a text without what phone keyboards and contacts put around it: blanks, and characters without a shape."""
+    start, end = 0, len(text)
+    while start < end and _is_unseen(text[start]):
+        start += 1
+    while start < end and _is_unseen(text[end - 1]):
+        end -= 1
+    return text[start:end]
+
+
+def without_blanks(text: str) -> str:
+    """Return a text without blanks, and without characters that have no shape, such as direction marks."""
+    return "".join(letter for letter in text if not _is_unseen(letter))
+
+
+def _is_unseen(letter: str) -> bool:
+    return letter.isspace() or unicodedata.category(letter) == "Cf"
 
 
 def shown(value: object) -> str:

@@ -12,7 +12,7 @@ from otp_service.core.database.transactions import execute, fetch_one, transacti
 from otp_service.core.services import settings
 from otp_service.core.web.tracing import ClientInfo
 from otp_service.factors import registry
-from otp_service.factors.errors import MethodNotEnrolled
+from otp_service.factors.errors import MethodIsForEmergencies
 from otp_service.factors.models import FactorDefault
 from otp_service.verifications.settings import DeliverySettings
 
@@ -34,9 +34,11 @@ def _chosen(user_id: Given) -> Select[Any]:
 
 
 def choose(user_id: int, method: str, *, client: ClientInfo) -> None:
-    """Make `method` the default. Raises MethodNotEnrolled, also for a method that is for emergencies."""
-    if registry.get_enrolled(user_id, method).is_backup:
-        raise MethodNotEnrolled
+    """Make `method` the default. Raises MethodIsForEmergencies, MethodNotEnrolled."""
+    # First: whether the user has such codes or not, setting them up would not help.
+    if registry.get(method).is_backup:
+        raise MethodIsForEmergencies
+    registry.get_enrolled(user_id, method)
     # An upsert: of parallel choices the last one stands, and none fails.
     with transaction():
         statement = upsert(FactorDefault).values(user_id=user_id, method=method)

@@ -10,6 +10,13 @@ class MethodNotEnrolled(Conflict):
     title = "This method is not set up for your account."
 
 
+class MethodIsForEmergencies(Conflict):
+    """A method that runs out, such as backup codes, cannot be the one that a sign-in asks for first."""
+
+    code = "method_is_for_emergencies"
+    title = "Backup codes are for emergencies and cannot be the default. Choose another method."
+
+
 class FactorExists(Conflict):
     """The user already has the one authenticator of this kind that a user can have."""
 

@@ -11,11 +11,13 @@ from otp_service.accounts import email_addresses, users
 from otp_service.accounts.users import Account
 from otp_service.core import phone
 from otp_service.core.services import settings
+from otp_service.core.text import trimmed
 from otp_service.mail.wire_addresses import UNSENDABLE
 
 
 def find_user(who: str) -> Account:
     """Find a user by id, e-mail address or phone number. Raises click.ClickException if there is none."""
+    who = trimmed(who)
     # Nine digits at most: PostgreSQL rejects a number that exceeds the column with an error.
     account = users.find_by_id(int(who)) if re.fullmatch(r"[0-9]{1,9}", who) else None
     address, number = (

@@ -23,7 +23,8 @@ _SECONDS = {"schema": {"type": "integer", "minimum": 1}, "description": "Seconds
 _CHALLENGE = {"schema": {"type": "string"}, "description": "RFC 6750, section 3."}
 _HEADERS = {401: {"WWW-Authenticate": _CHALLENGE}, 429: {"Retry-After": _SECONDS}, 503: {"Retry-After": _SECONDS}}
 _PATH_PARAMETER = re.compile(r"<(?:(\w+):)?(\w+)>")
-_PATH_TYPES = {"int": {"type": "integer"}, "uuid": {"type": "string", "format": "uuid"}}
+_ID = {"type": "string", "format": "uuid"}
+_PATH_TYPES = {"int": {"type": "integer"}, "id": _ID, "uuid": _ID}
 
 
 class FieldFault(Schema):

@@ -5,7 +5,7 @@ from otp_service.accounts import authentication, notices, password_hashing, pass
 from otp_service.accounts.errors import InvalidCredentials
 from otp_service.accounts.users import Account
 from otp_service.core import clock
-from otp_service.core.crypto.hashing import normalize
+from otp_service.core.crypto.hashing import LONGEST_PASSWORD, normalize
 from otp_service.core.database.transactions import transaction
 from otp_service.core.errors import InvalidInput
 from otp_service.core.web.tracing import ClientInfo
@@ -19,14 +19,14 @@ def change(caller: Caller, *, current_password: str, new_password: str, client: 
     """
     account = users.get_bearer(caller.user_id)
     _reject_unfit(account, current_password, new_password)
-    authentication.authenticate(email=account.email, password=current_password, client=client)
+    authentication.confirm_password(account, current_password, client=client)
     password_hash = password_hashing.hash_password(new_password, field="newPassword")
     now = clock.now()
     with transaction():
         # Under the lock: of parallel changes with the same old password, one wins (ADR 3).
         held = users.find_and_hold(account.id)
         if held is None or held.password_changed_at != account.password_changed_at:
-            raise InvalidCredentials
+            raise InvalidCredentials.of_signed_in()
         users.set_password_hash(account.id, password_hash, now=now)
         ended = sessions.end_all(account.id, now=now, keep=caller.session_id)
         tokens = sessions.renew(caller, is_verified=held.is_verified, now=now)
@@ -37,7 +37,8 @@ def change(caller: Caller, *, current_password: str, new_password: str, client: 
 
 def _reject_unfit(account: Account, current: str, new: str) -> None:
     faults = password_policy.faults_of(new, email=account.email, phone_number=account.phone_number)
-    if not faults and normalize(new) == normalize(current):
-        faults = ["Password must be another one than before."]
+    # A current password that is too long to be one is a wrong one: the comparison with the stored hash says so.
+    if not faults and len(current) <= LONGEST_PASSWORD and normalize(new) == normalize(current):
+        faults = ["Password must be different from your current password."]
     if faults:
         raise InvalidInput(fields={"newPassword": faults})

@@ -48,7 +48,7 @@ def export(user_id: int) -> dict[str, Any]:
 def erase_own(caller: Caller, *, password: str, client: ClientInfo) -> None:
     """Erase the caller's account. Raises InvalidCredentials, AccountLocked, SlotsBusy, InvalidToken."""
     account = users.get_bearer(caller.user_id)
-    authentication.authenticate(email=account.email, password=password, client=client)
+    authentication.confirm_password(account, password, client=client)
     _erase(account, "user.deleted", client)
 
 

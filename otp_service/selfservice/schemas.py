@@ -3,12 +3,12 @@
 from marshmallow import ValidationError, fields, validate
 
 from otp_service.accounts.fields import NewEmailField, PhoneField, password
-from otp_service.auth.schemas import TOKEN_LENGTH, TokensOut
-from otp_service.core.text import LANGUAGE_TAG, steers
+from otp_service.auth.schemas import TokensOut
+from otp_service.core.text import LANGUAGE_TAG, LONGEST_LANGUAGE_TAG, steers
 from otp_service.core.web.schema import OpenOut, Schema, text
 from otp_service.factors.phone.schemas import CodeField, channel
 
-LOCALE_FAULT = "Provide a language tag such as en or pt-BR (RFC 5646)."
+LOCALE_FAULT = "Provide a language tag such as en or pt-BR (RFC 5646), of at most 35 characters."
 CONTROL_FAULT = "Provide a name without control characters."
 
 
@@ -51,7 +51,13 @@ class ProfileIn(Schema):
             _reject_control_characters,
         ],
     )
-    locale = fields.String(allow_none=True, validate=validate.Regexp(rf"{LANGUAGE_TAG}\Z", error=LOCALE_FAULT))
+    locale = fields.String(
+        allow_none=True,
+        validate=[
+            validate.Length(max=LONGEST_LANGUAGE_TAG, error=LOCALE_FAULT),
+            validate.Regexp(rf"{LANGUAGE_TAG}\Z", error=LOCALE_FAULT),
+        ],
+    )
 
 
 class EventsIn(Schema):
@@ -120,7 +126,7 @@ class PhoneChangedOut(Schema):
 class UndoIn(Schema):
     """The token of a link that undoes a change of number."""
 
-    token = text("Provide the token of your link.", maximum=TOKEN_LENGTH)
+    token = text("Provide the token of your link.")
 
 
 class MessageOut(Schema):

@@ -29,7 +29,7 @@ def list_sessions(caller: Caller) -> dict[str, Any]:
     return {"sessions": [{**asdict(one), "current": one.id == caller.session_id} for one in live]}
 
 
-@bp.delete("/sessions/<uuid:id>")
+@bp.delete("/sessions/<id:id>")
 @signed_in
 @api(errors=(401, 404))
 def end_session(caller: Caller, id: uuid.UUID) -> None:

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from otp_service.core.phone import E164
-from otp_service.core.text import LANGUAGE_TAG
+from otp_service.core.text import LANGUAGE_TAG, regional_tag
 from otp_service.sinch.api_types import Channel
 from otp_service.sinch.transport import Call, Operation
 
@@ -33,11 +33,13 @@ def start_call(number: str, channel: Channel, reference: str, options: Options) 
     }
     if options.locale is not None and not _LOCALE.fullmatch(options.locale):
         raise ValueError("not a locale such as en-US")
+    # Sinch knows languages and regions; what an extension says (a calendar, a clock) concerns no code.
+    language = None if options.locale is None else regional_tag(options.locale)
     if channel is Channel.SMS and (sms := _sms_options(options)):
         body["smsOptions"] = sms
-    if channel is Channel.CALLOUT and options.locale is not None:
-        body["calloutOptions"] = {"speech": {"locale": options.locale}}
-    return Call(Operation.START, body=body, language=options.locale)
+    if channel is Channel.CALLOUT and language is not None:
+        body["calloutOptions"] = {"speech": {"locale": language}}
+    return Call(Operation.START, body=body, language=language)
 
 
 def _sms_options(options: Options) -> dict[str, str]:

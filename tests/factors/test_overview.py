@@ -37,6 +37,18 @@ def test_what_is_no_method_is_400(app: Flask, api: Api, sinch: Simulator, method
     assert api.send("PUT", "/factors/default", json={"method": method}, token=token).status_code == 400
 
 
+def test_backup_codes_cannot_be_the_default_and_the_reason_is_said(app: Flask, api: Api, sinch: Simulator) -> None:
+    token = sign_in(api, sinch, make_person(app))["token"]
+    without_codes = api.send("PUT", "/factors/default", json={"method": "backup_code"}, token=token)
+    api.post("/factors/backup-codes", token=token)
+
+    with_codes = api.send("PUT", "/factors/default", json={"method": "backup_code"}, token=token)
+
+    for answer in (without_codes, with_codes):
+        assert (answer.status_code, answer.json["code"]) == (409, "method_is_for_emergencies")
+        assert "cannot be the default" in answer.json["message"]
+
+
 def test_of_parallel_choices_one_stays(app: Flask, api: Api, sinch: Simulator) -> None:
     token = sign_in(api, sinch, make_person(app))["token"]
 

@@ -92,7 +92,7 @@ def test_a_wrong_password_erases_nothing_and_is_counted(api: Api, sinch: Simulat
     token = sign_in(api, sinch, ada)["token"]
     for _ in range(5):
         response = erase(api, token, "Wrong-Horse-7")
-        assert (response.status_code, response.json["message"]) == (401, "Invalid email or password.")
+        assert (response.status_code, response.json["message"]) == (401, "Your current password is wrong.")
     assert erase(api, token).status_code == 429
     assert api.get("/profile", token=token).status_code == 200
 

@@ -4,8 +4,30 @@ import pytest
 from flask import Flask
 
 from otp_service.simulator import Simulator
-from tests.api import Api
-from tests.factories import make_person, sign_in
+from tests.api import Answer, Api
+from tests.conftest import Time
+from tests.factories import Person, log_in, make_person, sign_in
+
+ENGLAND = "\U0001f3f4\U000e0067\U000e0062\U000e0065\U000e006e\U000e0067\U000e007f"
+
+
+def test_a_language_tag_with_an_extension_reaches_sinch_as_language_and_region(
+    app: Flask, api: Api, sinch: Simulator, time: Time
+) -> None:
+    person = make_person(app)
+    token = sign_in(api, sinch, person)["token"]
+
+    response = api.send("PATCH", "/profile", token=token, json={"locale": "en-US-u-hc-h12"})
+
+    assert response.json["user"]["locale"] == "en-US-u-hc-h12"
+    time.advance(121)
+    assert log_in(api, person)["message"] == "Login successful. OTP sent for verification."
+    assert log_in_by_call(api, sinch, person, time).status_code == 200
+
+
+def log_in_by_call(api: Api, sinch: Simulator, person: Person, time: Time) -> Answer:
+    time.advance(121)
+    return api.post("/auth/request-otp", {"email": person.email, "channel": "callout"})
 
 
 def test_a_person_edits_name_and_language(app: Flask, api: Api, sinch: Simulator) -> None:
@@ -38,7 +60,9 @@ def test_a_name_that_steers_a_terminal_or_turns_a_line_around_is_refused(
     )  # fmt: skip
 
 
-@pytest.mark.parametrize("name", ["Zoë O'Neil-Łącki", "\u0646\u200c\u0645", "👩\u200d🔬", "\u200fדנה", "名前 さん"])
+@pytest.mark.parametrize(
+    "name", ["Zoë O'Neil-Łącki", "\u0646\u200c\u0645", "👩\u200d🔬", "\u200fדנה", "名前 さん", ENGLAND]
+)
 def test_names_of_all_scripts_are_taken_as_they_are(app: Flask, api: Api, sinch: Simulator, name: str) -> None:
     token = sign_in(api, sinch, make_person(app))["token"]
     response = api.send("PATCH", "/profile", token=token, json={"displayName": name})

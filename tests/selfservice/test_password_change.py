@@ -74,7 +74,7 @@ def test_a_wrong_password_is_counted_with_failed_logins(api: Api, sinch: Simulat
     token = sign_in(api, sinch, ada)["token"]
     for _ in range(5):
         response = change(api, token, current="Wrong-Horse-7")
-        assert (response.status_code, response.json["message"]) == (401, "Invalid email or password.")
+        assert (response.status_code, response.json["message"]) == (401, "Your current password is wrong.")
     assert change(api, token).json["code"] == "account_locked"
     assert status_of_login(api, ada, PASSWORD) == 429
 

@@ -59,7 +59,7 @@ def links_of(app: Flask, api: Api, alice: SignedIn) -> dict[str, str]:
 def routes_for_signed_in_people(app: Flask) -> Iterator[tuple[str, str]]:
     for rule in app.url_map.iter_rules():
         if getattr(app.view_functions[rule.endpoint], "needs_token", False):
-            path = re.sub(r"<(\w+:)?\w+>", lambda found: UNKNOWN_ID if found[1] == "uuid:" else "1", rule.rule)
+            path = re.sub(r"<(\w+:)?\w+>", lambda found: UNKNOWN_ID if found[1] == "id:" else "1", rule.rule)
             yield from ((method, f"/{path}") for method in (rule.methods or set()) - {"HEAD", "OPTIONS"})
 
 
@@ -90,33 +90,33 @@ def test_profile_and_logout_take_access_tokens_only(api: Api, held: Held, kind: 
 @pytest.mark.parametrize("kind", KINDS)
 def test_refresh_takes_refresh_tokens_only(api: Api, held: Held, kind: str) -> None:
     response = api.post("/auth/refresh", {"refreshToken": held.tokens[kind]})
-    assert response.status_code == (200 if kind == "refresh" else 400 if len(held.tokens[kind]) > 200 else 401)
+    assert response.status_code == (200 if kind == "refresh" else 401)
 
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_verify_otp_takes_challenge_tokens_only(api: Api, held: Held, kind: str) -> None:
     body = {"challengeToken": held.tokens[kind], "otpCode": held.code}
     response = api.post("/auth/verify-otp", body)
-    assert response.status_code == (200 if kind == "challenge" else 400 if len(held.tokens[kind]) > 200 else 401)
+    assert response.status_code == (200 if kind == "challenge" else 401)
 
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_request_otp_takes_challenge_tokens_only(api: Api, held: Held, sinch: Simulator, kind: str) -> None:
     response = api.post("/auth/request-otp", {"challengeToken": held.tokens[kind]})
-    assert response.status_code == (429 if kind == "challenge" else 400 if len(held.tokens[kind]) > 200 else 401)
+    assert response.status_code == (429 if kind == "challenge" else 401)
 
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_verify_email_takes_links_to_addresses_only(api: Api, held: Held, kind: str) -> None:
     response = api.post("/auth/verify-email", {"token": held.tokens[kind]})
     is_good = kind in {"verification link", "change link"}
-    assert response.status_code == (200 if is_good else 400 if len(held.tokens[kind]) > 200 else 401)
+    assert response.status_code == (200 if is_good else 401)
 
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_set_password_takes_links_to_set_a_password_only(api: Api, held: Held, kind: str) -> None:
     response = api.post("/auth/set-password", {"token": held.tokens[kind], "newPassword": "Another-Horse-8"})
-    assert response.status_code == (204 if kind == "password link" else 400 if len(held.tokens[kind]) > 200 else 401)
+    assert response.status_code == (204 if kind == "password link" else 401)
 
 
 @pytest.mark.parametrize(

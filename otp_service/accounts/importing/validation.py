@@ -23,7 +23,7 @@ from otp_service.accounts.models import User
 from otp_service.core import phone
 from otp_service.core.crypto.hashing import HIGHEST_COST, LOWEST_COST, cost_of
 from otp_service.core.database.transactions import fetch_all
-from otp_service.core.text import LANGUAGE_TAG, camel_case
+from otp_service.core.text import LANGUAGE_TAG, LONGEST_LANGUAGE_TAG, camel_case
 from otp_service.mail.wire_addresses import UNSENDABLE
 
 BATCH = 1_000
@@ -171,7 +171,7 @@ def _password_hash(value: Any) -> str:
 
 def _locale(value: Any) -> str | None:
     """A BCP 47 tag such as `en-US`. The provider gets it with each send and would reject any other text."""
-    text = _text(value).replace("_", "-")
+    text = _text(value, longest=LONGEST_LANGUAGE_TAG).replace("_", "-")
     if text and not re.fullmatch(LANGUAGE_TAG, text):
         raise Invalid("is not a language tag such as en-US")
     return text or None

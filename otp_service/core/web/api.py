@@ -11,7 +11,7 @@ import orjson
 from flask import Response, request
 
 from otp_service.core.web.body import read_json_object
-from otp_service.core.web.schema import load
+from otp_service.core.web.schema import Schema, load
 
 View = Callable[..., Any]
 EMPTY = 204
@@ -51,7 +51,7 @@ def api(  # noqa: PLR0913 - a contract has as many parts as it has
     The schemas are made once, at import.
     """
     made = {other: schema() for other, schema in others.items()}
-    contract = Contract(_make(body), _make(query), _make(out), status, errors, made, personal, may_be_empty)
+    contract = Contract(_make_body(body), _make(query), _make(out), status, errors, made, personal, may_be_empty)
 
     def decorate(view: View) -> View:
         @wraps(view)
@@ -66,6 +66,13 @@ def api(  # noqa: PLR0913 - a contract has as many parts as it has
         return wrapped
 
     return decorate
+
+
+def _make_body(schema: type[marshmallow.Schema] | None) -> marshmallow.Schema | None:
+    made = _make(schema)
+    if isinstance(made, Schema):
+        made.document_nulls()
+    return made
 
 
 def _make(schema: type[marshmallow.Schema] | None) -> marshmallow.Schema | None:

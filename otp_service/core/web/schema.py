@@ -6,7 +6,7 @@ import marshmallow
 from marshmallow import fields, validate
 
 from otp_service.core.errors import InvalidInput
-from otp_service.core.text import camel_case
+from otp_service.core.text import camel_case, without_blanks
 
 
 class Schema(marshmallow.Schema):
@@ -16,6 +16,27 @@ class Schema(marshmallow.Schema):
         unknown = marshmallow.RAISE
 
     error_messages = {"unknown": "This field is not known here."}  # noqa: RUF012 - how marshmallow wants it
+
+    @marshmallow.pre_load
+    def _drop_nulls(self, data: Any, **_: Any) -> Any:
+        """Take null for an optional field as absent: many forms send it for what was left blank."""
+        if not isinstance(data, dict) or None not in data.values():
+            return data
+        names = {field.data_key for name, field in self.load_fields.items() if not self._knows_null(name)}
+        return {name: value for name, value in data.items() if value is not None or name not in names}
+
+    def _knows_null(self, name: str) -> bool:
+        """Whether null has a meaning of its own for a field, or the field is required."""
+        declared = self._declared_fields[name]  # as the class declares it: see document_nulls
+        return declared.required or declared.allow_none
+
+    def document_nulls(self) -> None:
+        """Let the OpenAPI document say that optional fields, of nested schemas too, may be null."""
+        for field in self.load_fields.values():
+            if not field.required:
+                field.allow_none = True
+            if isinstance(field, fields.Nested) and isinstance(field.schema, Schema):
+                field.schema.document_nulls()
 
     def on_bind_field(self, field_name: str, field_obj: fields.Field[Any]) -> None:
         """Name the field on the wire."""
@@ -32,6 +53,13 @@ class Flag(fields.Boolean):
         if not isinstance(value, bool):  # marshmallow takes "yes", 1 and "off", too
             raise self.make_error("invalid", input=value)
         return bool(super()._deserialize(value, attr, data, **kwargs))
+
+
+class CodeText(fields.String):
+    """Loads a code that a person typed, without the blanks that people and phone keyboards add."""
+
+    def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> str:
+        return without_blanks(super()._deserialize(value, attr, data, **kwargs))
 
 
 class OpenOut(Schema):
@@ -56,8 +84,11 @@ def one_fault(message: str) -> dict[str, Any]:
     return dict.fromkeys(("required", "null", "invalid", "type", "unknown", "validator_failed"), message)
 
 
-def text(message: str, *, maximum: int, **options: Any) -> fields.String:
-    """Return a required text of 1 to `maximum` characters, which reports every fault with one message."""
+def text(message: str, *, maximum: int | None = None, **options: Any) -> fields.String:
+    """Return a required text of 1 to `maximum` characters, which reports every fault with one message.
+
+    Tokens have no maximum: one that is too long is a wrong token, and gets the same response as any other.
+    """
     return fields.String(
         **{
             "required": True,

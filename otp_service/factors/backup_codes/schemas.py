@@ -2,7 +2,7 @@
 
 from marshmallow import fields, validate
 
-from otp_service.core.web.schema import Schema, one_fault
+from otp_service.core.web.schema import CodeText, Schema, one_fault
 
 CODE_FAULT = "Provide one of your backup codes."
 
@@ -10,7 +10,7 @@ CODE_FAULT = "Provide one of your backup codes."
 class BackupCodeResponse(Schema):
     """A code as the person typed it. A text that cannot be a code is no fault of form: it is a wrong code."""
 
-    code = fields.String(
+    code = CodeText(
         required=True,
         validate=validate.Regexp(r"[ -~]{1,64}\Z", error=CODE_FAULT),
         error_messages=one_fault(CODE_FAULT),

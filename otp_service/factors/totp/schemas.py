@@ -2,7 +2,7 @@
 
 from marshmallow import fields, validate
 
-from otp_service.core.web.schema import Schema, one_fault
+from otp_service.core.web.schema import CodeText, Schema, one_fault
 
 CODE_FAULT = "Provide the code as 6 digits."
 
@@ -10,7 +10,7 @@ CODE_FAULT = "Provide the code as 6 digits."
 class TotpResponse(Schema):
     """A code of the app: six ASCII digits."""
 
-    code = fields.String(
+    code = CodeText(
         required=True,
         validate=validate.Regexp(r"[0-9]{6}\Z", error=CODE_FAULT),
         error_messages=one_fault(CODE_FAULT),

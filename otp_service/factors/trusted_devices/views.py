@@ -22,7 +22,7 @@ def list_devices(caller: Caller) -> dict[str, Any]:
     return {"devices": devices.of_user(caller.user_id)}
 
 
-@bp.delete("/<uuid:id>")
+@bp.delete("/<id:id>")
 @signed_in
 @api(errors=(401, 404))
 def end_device(caller: Caller, id: uuid.UUID) -> None:

@@ -5,7 +5,7 @@ from typing import Any
 
 from marshmallow import EXCLUDE, ValidationError, fields, post_load, validate
 
-from otp_service.core.text import decoded_base64
+from otp_service.core.text import decoded_base64, steers, trimmed
 from otp_service.core.web.schema import OpenOut, Schema, one_fault, text
 from otp_service.factors.webauthn.ceremonies import Assertion, Attestation
 
@@ -103,6 +103,11 @@ class PasskeyIn(Schema):
     credential = fields.Nested(AuthenticationResponse, required=True, error_messages=_FAULTS)
 
 
+def _reject_what_is_not_shown(name: str) -> None:
+    if steers(name) or not trimmed(name):
+        raise ValidationError(NAME_FAULT)
+
+
 class NameIn(Schema):
     """The name of a passkey."""
 
@@ -110,8 +115,7 @@ class NameIn(Schema):
         required=True,
         validate=[
             validate.Length(min=1, max=64, error=NAME_FAULT),
-            validate.Predicate("isprintable", error=NAME_FAULT),
-            validate.Predicate("strip", error=NAME_FAULT),
+            _reject_what_is_not_shown,
         ],
         error_messages=one_fault(NAME_FAULT),
         metadata={"examples": ["Key on my ring"]},

@@ -32,7 +32,7 @@ def enrol(body: dict[str, Any], caller: Caller) -> dict[str, Any]:
     return enrolment.enrol(caller, body["credential"], name=body["name"], client=client_info())
 
 
-@bp.patch("/<uuid:id>")
+@bp.patch("/<id:id>")
 @fresh_sign_in
 @api(body=schemas.NameIn, out=schemas.PasskeyOut, errors=(401, 403, 404))
 def rename(body: dict[str, Any], caller: Caller, id: uuid.UUID) -> dict[str, Any]:
@@ -40,7 +40,7 @@ def rename(body: dict[str, Any], caller: Caller, id: uuid.UUID) -> dict[str, Any
     return enrolment.rename(id, user_id=caller.user_id, name=body["name"], client=client_info())
 
 
-@bp.delete("/<uuid:id>")
+@bp.delete("/<id:id>")
 @fresh_sign_in
 @api(errors=(401, 403, 404))
 def remove(caller: Caller, id: uuid.UUID) -> None:

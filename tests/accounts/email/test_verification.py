@@ -107,7 +107,7 @@ def test_a_token_has_one_spelling(api: Api, ada: Person, spelling: str) -> None:
     assert is_refused(open_link(api, token.swapcase()))
 
 
-@pytest.mark.parametrize("token", [None, True, 7, [], {}, "", "x" * 201])
+@pytest.mark.parametrize("token", [None, True, 7, [], {}, ""])
 def test_what_is_no_token_is_a_fault_of_the_field(api: Api, token: Any) -> None:
     response = open_link(api, token)
     assert (response.status_code, response.json["errors"][0]["field"]) == (400, "token")

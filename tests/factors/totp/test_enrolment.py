@@ -123,9 +123,7 @@ def test_fifteen_wrong_first_codes_in_an_hour_are_enough(api: Api, alice: Signed
     assert (refused.status_code, refused.json["code"]) == (429, "too_many_attempts")
 
 
-@pytest.mark.parametrize(
-    "code", ["", None, True, [], 123456, "12345", "1234567", " 123456", "123456\n", "12 3456", "１２３４５６", "12345a"]
-)
+@pytest.mark.parametrize("code", ["", None, True, [], 123456, "12345", "1234567", "１２３４５６", "12345a"])
 def test_what_is_no_code_is_400(api: Api, alice: SignedIn, code: Any) -> None:
     begin(api, alice.token)
     refused = confirm(api, alice.token, code)

@@ -75,17 +75,21 @@ def test_no_other_spelling_of_a_used_code_counts(
     assert sign_in_with(api, alice.person, code).status_code == 200
     challenge = log_in(api, alice.person)["challengeToken"]
     wide = code.translate({48 + n: 0xFF10 + n for n in range(10)})
-    for spelling in (
-        f" {code}",
-        f"{code} ",
-        f"{code[:3]} {code[3:]}",
-        f"0{code}",
-        f"{code}\n",
-        wide,
-        int(code),
-        [code],
-    ):
+    for blanks in (f" {code}", f"{code}\n", f"{code[:3]} {code[3:]}"):
+        assert sign_in_with(api, alice.person, blanks, challenge=challenge).status_code == 401
+    for spelling in (f"0{code}", f"{code[:3]}-{code[3:]}", wide, int(code), [code]):
         assert sign_in_with(api, alice.person, spelling, challenge=challenge).status_code == 400
+
+
+def test_blanks_in_the_code_of_an_app_do_not_count(
+    api: Api, alice: SignedIn, phone_app: AuthenticatorApp, time: Time
+) -> None:
+    time.advance(STEP)
+    code = phone_app.code()
+
+    response = sign_in_with(api, alice.person, f"{code[:3]}\u00a0{code[3:]} ")
+
+    assert response.status_code == 200, response.json
 
 
 def test_a_rejected_code_leaves_the_challenge_open(

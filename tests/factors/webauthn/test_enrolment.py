@@ -155,6 +155,17 @@ def test_an_account_has_ten_passkeys_at_most_however_many_come_at_once(api: Api,
     assert len(passkeys_of(api, alice)) == LIMIT
 
 
+def test_transports_may_be_null(api: Api, alice: SignedIn) -> None:
+    key = Authenticator()
+    credential = key.create(creation_options(api, alice))
+    credential["response"]["transports"] = None
+
+    response = post(api, alice, credential, "👩\u200d🔬 key")
+
+    assert response.status_code == 201, response.json
+    assert response.json["name"] == "👩\u200d🔬 key"
+
+
 @pytest.mark.parametrize("name", [None, "", " ", 7, "x" * 65, "two\nlines", "\u202ereversed", "tab\t"])
 def test_a_name_is_one_to_64_printable_characters(api: Api, alice: SignedIn, name: Any) -> None:
     credential = Authenticator().create(creation_options(api, alice))
