@@ -1,13 +1,16 @@
 """Checks the password of an account; an unknown address costs the same time and gives the same error."""
 
+import uuid
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Select, select, update
+from sqlalchemy import Row, Select, select, update
 
 from otp_service import audit
-from otp_service.accounts import earned, notices, password_hashing, throttle, users
+from otp_service.accounts import earned, known_clients, notices, password_hashing, throttle, users
 from otp_service.accounts.errors import InvalidCredentials
+from otp_service.accounts.known_clients import Lane
 from otp_service.accounts.models import User
 from otp_service.accounts.users import Account
 from otp_service.core import clock
@@ -17,7 +20,15 @@ from otp_service.core.database.transactions import execute, fetch_one, transacti
 from otp_service.core.web.tracing import ClientInfo, concerns
 
 
-def authenticate(*, email: str, password: str, client: ClientInfo) -> Account:
+@dataclass(frozen=True, slots=True)
+class Authenticated:
+    """An account whose password was right, and whether it knows the client (see `known_clients`)."""
+
+    account: Account
+    is_known: bool
+
+
+def authenticate(*, email: str, password: str, client: ClientInfo, device_token: str | None = None) -> Authenticated:
     """Return the account with this canonical address and password.
 
     Raises InvalidCredentials, alike for an unknown address, a wrong password and an account that an operator locked;
@@ -26,12 +37,34 @@ def authenticate(*, email: str, password: str, client: ClientInfo) -> Account:
     # First of all: under overload, rejected requests write nothing and cost no connection.
     password_hashing.refuse_when_full()
     now = clock.now()
-    subject = throttle.subject_of(email)
-    row = fetch_one(*_stored(email))
+    row = fetch_one(*_stored(email, *known_clients.values(client, now=now)))
+    lane = known_clients.lane_of(row, email=email, device_token=device_token, client=client, now=now)
+    return Authenticated(_check(row, password, lane, client, now), lane.is_known)
+
+
+def confirm_password(account: Account, password: str, *, session_id: uuid.UUID, client: ClientInfo) -> None:
+    """Check the password of a signed-in person. Raises InvalidCredentials, AccountLocked, SlotsBusy.
+
+    From a known network failures count with the sign-ins from there. Any other session has a count of its own:
+    strangers who guess elsewhere must not keep the person from an act that needs the password (ADR 36).
+    """
+    password_hashing.refuse_when_full()
+    now = clock.now()
+    row = fetch_one(*_stored(account.email, *known_clients.values(client, now=now)))
+    lane = known_clients.lane_of(row, email=account.email, device_token=None, client=client, now=now)
+    if not lane.is_known:
+        lane = Lane(throttle.subject_of_user(account.id, f"session {session_id}"))
+    try:
+        _check(row, password, lane, client, now)
+    except InvalidCredentials as error:
+        raise InvalidCredentials.of_signed_in() from error
+
+
+def _check(row: Row[Any] | None, password: str, lane: Lane, client: ClientInfo, now: datetime) -> Account:
     if row is not None:
         concerns(row.id)
     # Counted and committed before the hash, so that parallel guesses cannot all pass the same count (ADR 7).
-    failures = throttle.take(subject, now=now)
+    failures = throttle.take(lane.subject, now=now)
     is_locked = row is not None and row.locked_at is not None
     try:
         # No upgrade for a locked account: the time of a second hash would confirm the password.
@@ -40,36 +73,32 @@ def authenticate(*, email: str, password: str, client: ClientInfo) -> Account:
         )
     except SlotsBusy:
         with transaction():
-            throttle.give_back(subject, taken_at=now)
+            throttle.give_back(lane.subject, taken_at=now)
         raise
     if row is None or not matches or is_locked:
-        _record_failure(row.id if row else None, failures, client, now)
+        _record_failure(row.id if row else None, failures, lane, client, now)
         raise InvalidCredentials
-    _record_success(row.id, subject, row.password_hash, upgraded)
+    _record_success(row.id, lane.subject, row.password_hash, upgraded)
     return users.get(row.id)
 
 
-def confirm_password(account: Account, password: str, *, client: ClientInfo) -> None:
-    """Check the password of a signed-in person. Raises InvalidCredentials, AccountLocked, SlotsBusy."""
-    try:
-        authenticate(email=account.email, password=password, client=client)
-    except InvalidCredentials as error:
-        raise InvalidCredentials.of_signed_in() from error
-
-
 @prepared
-def _stored(email: Given) -> Select[Any]:
-    return select(User.id, User.password_hash, User.locked_at).where(User.email == email)
+def _stored(email: Given, network: Given, seen_after: Given, verified_after: Given) -> Select[Any]:
+    """Read the account and whether it knows the client in one statement: a sign-in has none to spend."""
+    known = known_clients.columns(network, seen_after, verified_after)
+    return select(User.id, User.password_hash, User.locked_at, *known).where(User.email == email)
 
 
-def _record_failure(user_id: int | None, failures: int, client: ClientInfo, now: datetime) -> None:
+def _record_failure(user_id: int | None, failures: int, lane: Lane, client: ClientInfo, now: datetime) -> None:
     with transaction():
         audit.record("login.failed", user_id=user_id, client=client, at=now, inARow=failures)
         if throttle.starts_a_wait(failures):
             audit.record("login.wait_started", user_id=user_id, client=client, at=now, inARow=failures)
             if user_id is not None:
-                # A guessed password must not have earned a challenge that outlives the wait.
-                earned.void_challenges(user_id, now=now)
+                # A guessed password must not have earned a challenge that outlives the wait. But a stranger's guesses
+                # must not end the sign-in of a client that the account knows.
+                void = earned.void_challenges if lane.is_known else earned.void_challenges_of_strangers
+                void(user_id, now=now)
                 _notify_of_first_wait(user_id, failures, client, now)
 
 

@@ -43,3 +43,8 @@ def void(user_id: int, *, now: datetime, by_operator: bool = False) -> None:
 def void_challenges(user_id: int, *, now: datetime) -> None:
     """Void every challenge issued until `now`, in the open transaction."""
     execute(update(User).where(User.id == user_id).values(challenges_void_before=now))
+
+
+def void_challenges_of_strangers(user_id: int, *, now: datetime) -> None:
+    """Void the challenges issued to unknown clients until `now`, in the open transaction."""
+    execute(update(User).where(User.id == user_id).values(strangers_void_before=now))

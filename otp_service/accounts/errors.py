@@ -58,10 +58,16 @@ class InvalidCredentials(NotAuthenticated):
 
 
 class AccountLocked(TooMany):
-    """Too many wrong passwords in a row. The wait ends automatically."""
+    """Too many wrong passwords in a row. The wait ends automatically.
+
+    `proveFirst` names what ends it at once for the client that verifies it (ADR 36): the same for every address.
+    """
 
     code = "account_locked"
     title = "Too many failed sign-ins. Wait before trying again."
+
+    def __init__(self, *, retry_after_seconds: float) -> None:
+        super().__init__(retry_after_seconds=retry_after_seconds, extra={"proveFirst": ["phone"]})
 
 
 class PhoneUnverified(Forbidden):

@@ -20,6 +20,9 @@ class User(Model):
     A registration reserves address and number until `held_until`. It is None once the number is verified, and for users
     that an operator made or imported.
 
+    `challenges_void_before` voids challenges, `strangers_void_before` those of strangers alone. Tokens and networks
+    from before `clients_known_since` make no client known.
+
     Ids are never reused, on SQLite either: events and counts of a deleted user must not become another user's.
     """
 
@@ -45,6 +48,8 @@ class User(Model):
     password_hash: Mapped[str] = mapped_column(String(100))
     password_changed_at: Mapped[datetime] = mapped_column(UtcDateTime)
     challenges_void_before: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    strangers_void_before: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    clients_known_since: Mapped[datetime | None] = mapped_column(UtcDateTime)
     locked_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
     held_until: Mapped[datetime | None] = mapped_column(UtcDateTime, index=True)
     display_name: Mapped[str | None] = mapped_column(String(100))
@@ -86,8 +91,22 @@ class PhoneChange(Model):
     expires_at: Mapped[datetime] = mapped_column(UtcDateTime)
 
 
+class VerifiedNetwork(Model):
+    """A network in which a person has just verified the phone or the e-mail of an account."""
+
+    __tablename__ = "verified_networks"
+
+    user_id: Mapped[int] = mapped_column(ForeignKey("users.id", ondelete="CASCADE"), primary_key=True)
+    network: Mapped[str] = mapped_column(String(50), primary_key=True)
+    verified_at: Mapped[datetime] = mapped_column(UtcDateTime, index=True)
+
+
 class LoginThrottle(Model):
-    """Failed passwords in a row for one address, known or not, and the time until which the next try waits."""
+    """Failed passwords in a row, and the time until which the next try waits.
+
+    `subject` is the hash of an address, known or not, for strangers. For a client that an account knows it is
+    `user:17:` and the hash of what made it known.
+    """
 
     __tablename__ = "login_throttles"
 

@@ -1,11 +1,12 @@
 """Makes failed passwords wait: 30 seconds after a few in a row, doubling to 15 minutes. Every wait ends automatically.
 
-Failures count by canonical address, known or unknown, so that a wait does not reveal whether an account exists.
+Strangers' failures count by canonical address, known or unknown, so that a wait does not reveal whether an account
+exists. Clients that an account knows count by themselves (see `known_clients`).
 """
 
 from datetime import datetime, timedelta
 
-from sqlalchemy import delete, literal, select
+from sqlalchemy import delete, literal, or_, select
 
 from otp_service.accounts.errors import AccountLocked
 from otp_service.accounts.models import LoginThrottle
@@ -27,6 +28,11 @@ _FAILURES = Tally(
 def subject_of(email: str) -> str:
     """Return the keyed hash under which an address is counted."""
     return keyring().digest(email, purpose="login throttle")
+
+
+def subject_of_user(user_id: int, name: str) -> str:
+    """Return what a known client of a user counts under: the keyed hash of its name."""
+    return f"{_prefix(user_id)}{keyring().digest(f'{user_id} {name}', purpose='login throttle')}"
 
 
 def take(subject: str, *, now: datetime) -> int:
@@ -56,6 +62,12 @@ def give_back(subject: str, *, taken_at: datetime) -> None:
 def clear(subject: str) -> None:
     """Forget the failures, in the open transaction: the password was right."""
     _FAILURES.clear(_key(subject))
+
+
+def clear_account(user_id: int, email: str) -> None:
+    """Forget the failures of strangers and of every known client, in the open transaction."""
+    is_theirs = LoginThrottle.subject.startswith(_prefix(user_id), autoescape=True)
+    execute(delete(LoginThrottle).where(or_(is_theirs, LoginThrottle.subject == subject_of(email))))
 
 
 def move(old: str, new: str) -> None:
@@ -88,6 +100,10 @@ def forget(before: datetime) -> int:
     """Delete the failures of addresses that last failed before a time; return how many."""
     with transaction():
         return int(execute(delete(LoginThrottle).where(LoginThrottle.last_failed_at < before)).rowcount)
+
+
+def _prefix(user_id: int) -> str:
+    return f"user:{user_id}:"
 
 
 def _key(subject: str) -> dict[str, str]:

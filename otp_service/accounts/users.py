@@ -30,6 +30,7 @@ class Account:
     phone_verified_at: datetime | None
     password_changed_at: datetime
     challenges_void_before: datetime | None
+    strangers_void_before: datetime | None
     locked_at: datetime | None
     display_name: str | None
     locale: str | None
@@ -45,9 +46,13 @@ class Account:
         """Whether the address is verified."""
         return self.email_verified_at is not None
 
-    def has_voided(self, issued_at: datetime) -> bool:
-        """Whether a lock, a new password or the like has voided what was issued or requested at that moment."""
-        return self.challenges_void_before is not None and issued_at <= self.challenges_void_before
+    def has_voided(self, issued_at: datetime, *, to_stranger: bool = False) -> bool:
+        """Whether a lock, a new password or the like has voided what was issued or requested at that moment.
+
+        What was issued `to_stranger` is void after a stranger's wrong passwords as well.
+        """
+        times = (self.challenges_void_before, self.strangers_void_before if to_stranger else None)
+        return any(time is not None and issued_at <= time for time in times)
 
     def reachable_number(self) -> str:
         """Return the number that codes go to. Raises PhoneNumberMissing if another account verified it."""
@@ -185,7 +190,7 @@ def unlock(user_id: int) -> Account:
     """Undo `lock`, and end the wait after wrong passwords. Raises UserNotFound."""
     with transaction():
         account = _change(user_id, "user.unlocked_by_operator", locked_at=None)
-        throttle.clear(throttle.subject_of(account.email))
+        throttle.clear_account(user_id, account.email)
         return account
 
 
@@ -204,7 +209,7 @@ def set_password_hash(user_id: int, password_hash: str, *, now: datetime) -> Non
         raise UserNotFound
     # What the old password led to must not outlive it: a challenge that waits for its second factor, a code on its way.
     earned.void(user_id, now=now)
-    throttle.clear(throttle.subject_of(get(user_id).email))
+    throttle.clear_account(user_id, get(user_id).email)
 
 
 def remove(user_id: int) -> None:
@@ -221,8 +226,8 @@ def personal_data(user_id: int) -> dict[str, Any]:
     """Return the user's own row, without the password's hash."""
     columns = (
         User.id, User.email, User.email_verified_at, User.phone_number, User.holds_number, User.phone_verified_at,
-        User.password_changed_at, User.challenges_void_before, User.locked_at, User.held_until, User.display_name,
-        User.locale, User.created_at,
+        User.password_changed_at, User.challenges_void_before, User.strangers_void_before, User.clients_known_since,
+        User.locked_at, User.held_until, User.display_name, User.locale, User.created_at,
     )  # fmt: skip
     return next(iter(rows_about(User.id == user_id, *columns)), {})
 

@@ -38,10 +38,15 @@ class OpenChallenge:
     id: uuid.UUID
     account: Account
     created_at: datetime
+    is_known: bool
+
+    def is_void(self, account: Account) -> bool:
+        """Whether an act since has voided it, from the account as it stands now."""
+        return account.has_voided(self.created_at, to_stranger=not self.is_known)
 
 
-def issue(user_id: int, *, now: datetime) -> IssuedChallenge:
-    """Issue a challenge to a user whose password was right."""
+def issue(user_id: int, *, is_known: bool, now: datetime) -> IssuedChallenge:
+    """Issue a challenge to a user whose password was right, from a client that the account knows or does not."""
     issued = IssuedChallenge(uuid.uuid4(), new_token("ch"), settings().sign_in.challenge_ttl_seconds)
     with transaction():
         execute(
@@ -49,6 +54,7 @@ def issue(user_id: int, *, now: datetime) -> IssuedChallenge:
                 id=issued.id,
                 user_id=user_id,
                 token_hash=keyring().digest(issued.token, purpose=_PURPOSE),
+                is_known=is_known,
                 created_at=now,
                 expires_at=now + timedelta(seconds=issued.expires_in),
             )
@@ -63,9 +69,10 @@ def find_open(token: str, *, now: datetime) -> OpenChallenge:
         raise InvalidToken
     concerns(row.user_id)
     account = users.get_bearer(row.user_id)
-    if account.locked_at is not None or account.has_voided(row.created_at):
+    challenge = OpenChallenge(row.id, account, row.created_at, row.is_known)
+    if account.locked_at is not None or challenge.is_void(account):
         raise InvalidToken
-    return OpenChallenge(row.id, account, row.created_at)
+    return challenge
 
 
 def spend(challenge: OpenChallenge, *, now: datetime) -> None:
@@ -78,7 +85,7 @@ def spend(challenge: OpenChallenge, *, now: datetime) -> None:
         numbers.queue(challenge.account)
         account = users.find_and_hold(challenge.account.id)
         # Checked again under the lock: an operator or a new password may have come in between.
-        if account is None or account.has_voided(challenge.created_at):
+        if account is None or challenge.is_void(account):
             raise InvalidToken
         # A challenge opens one session: of parallel requests, the conditional update lets one win (ADR 3, ADR 4).
         if execute(*_unspent(challenge.id, spent_at=now)).rowcount != 1:
@@ -88,7 +95,7 @@ def spend(challenge: OpenChallenge, *, now: datetime) -> None:
 @prepared
 def _open(token_hashes: Given, now: Given) -> Select[Any]:
     is_open = Challenge.spent_at.is_(None) & (Challenge.expires_at > now)
-    columns = (Challenge.id, Challenge.user_id, Challenge.created_at)
+    columns = (Challenge.id, Challenge.user_id, Challenge.created_at, Challenge.is_known)
     return select(*columns).where(Challenge.token_hash.in_(token_hashes), is_open)
 
 

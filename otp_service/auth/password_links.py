@@ -3,7 +3,7 @@
 from datetime import timedelta
 
 from otp_service import audit, sessions
-from otp_service.accounts import links, notices, password_hashing, users
+from otp_service.accounts import known_clients, links, notices, password_hashing, users
 from otp_service.accounts.links import LinkPurpose
 from otp_service.core import clock
 from otp_service.core.database.transactions import transaction
@@ -41,5 +41,7 @@ def set_password(*, token: str, new_password: str, client: ClientInfo) -> None:
             raise InvalidToken  # an old link must not replace a password that the user has set since
         users.set_password_hash(user_id, password_hash, now=now)
         sessions.end_all(user_id, now=now)
+        known_clients.forget_all(user_id, now=now)
+        known_clients.remember_verified(user_id, client=client, now=now)
         audit.record("password.set_by_link", user_id=user_id, client=client, at=now)
         notices.notify(user_id, "password_changed", now=now, client=client)

@@ -3,12 +3,13 @@
 from dataclasses import dataclass
 
 from otp_service import verifications
-from otp_service.accounts import users
+from otp_service.accounts import known_clients, users
 from otp_service.accounts.settings import ExistenceSettings
 from otp_service.accounts.users import Account
 from otp_service.auth import challenges, sign_in
 from otp_service.auth.sign_in import Verified
 from otp_service.core import background, clock
+from otp_service.core.database.transactions import transaction
 from otp_service.core.services import settings
 from otp_service.core.web.tracing import ClientInfo, concerns
 from otp_service.factors import registry
@@ -98,8 +99,12 @@ def _verify(named: Named, code: str, client: ClientInfo) -> Verified:
     # A stranger's wrong codes must not use up the tries of an owner who has verified the phone (ADR 13).
     asker = Asker.BY_NAME if account.is_verified else Asker.HOLDER
     proof = codes.prove(account.id, code=code, purpose=Purpose.PHONE_VERIFICATION, client=client, asker=asker)
-    proof.redeem(client=client, now=clock.now())
-    return Verified(account.id)
+    now = clock.now()
+    with transaction():
+        proof.redeem(client=client, now=now)
+        # While strangers make the account wait, this is the way in for a new device: possession first (ADR 36).
+        known_clients.remember_verified(account.id, client=client, now=now)
+    return Verified(account.id, known_device_token=known_clients.issue(account.id, kind=known_clients.PROOF, now=now))
 
 
 def _account_of(named: Named) -> Account:

@@ -75,6 +75,7 @@ def present_signed_in(result: Verified) -> dict[str, Any]:
 
 
 def _opened(result: Verified) -> dict[str, Any]:
-    device = {"device_token": result.device_token} if result.device_token else {}
+    given = {"device_token": result.device_token, "known_device_token": result.known_device_token}
+    device = {name: token for name, token in given.items() if token}
     due = {"enrolment_required": True} if result.enrolment_required else {}
     return {"user_id": result.user_id, **(asdict(result.tokens) if result.tokens else {}), **device, **due}

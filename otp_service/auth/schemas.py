@@ -54,7 +54,9 @@ class LoginIn(Schema):
 
     email = EmailField(required=True)
     password = password()
-    device_token = text("Provide the deviceToken of an earlier sign-in, or leave it out.", required=False)
+    device_token = text(
+        "Provide the deviceToken or knownDeviceToken of an earlier sign-in, or leave it out.", required=False
+    )
 
 
 class TokensOut(Schema):
@@ -66,6 +68,9 @@ class TokensOut(Schema):
     refresh_token = fields.String()
     session_id = fields.UUID()
     device_token = fields.String(metadata={"description": "Where `rememberDevice` was asked for; shown once."})
+    known_device_token = fields.String(
+        metadata={"description": "Send it as `deviceToken` with the next sign-in: strangers cannot make it wait."}
+    )
 
 
 class LoginOut(TokensOut):

@@ -6,10 +6,11 @@ network (/24 of IPv4, /48 of IPv6) and the same kind of program (browser and sys
 
 import ipaddress
 import re
+from dataclasses import asdict, dataclass
 from datetime import datetime
 
 from otp_service import audit, sessions
-from otp_service.accounts import notices, users
+from otp_service.accounts import known_clients, notices, users
 from otp_service.core.web.tracing import ClientInfo
 from otp_service.sessions import Caller, Device, Tokens
 
@@ -20,13 +21,21 @@ _SYSTEMS = ("Android", "iPhone", "iPad", "Windows", "Macintosh", "CrOS", "Linux"
 _PREFIXES = {4: 24, 6: 48}
 
 
-def open_session(user_id: int, *, amr: tuple[str, ...], acr: str, client: ClientInfo, now: datetime) -> Tokens:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Opened(Tokens):
+    """The tokens of a sign-in, and the one that makes this device known from now on (see `known_clients`)."""
+
+    known_device_token: str
+
+
+def open_session(user_id: int, *, amr: tuple[str, ...], acr: str, client: ClientInfo, now: datetime) -> Opened:
     """Start a session in the open transaction; notify the person if the device is unknown. Raises UserNotFound."""
     # Before the start: the new session would make its own device known.
     _notify_if_new(user_id, client, now)
     # Read now: the proof just redeemed may have verified the number.
     is_verified = users.get(user_id).is_verified
-    return sessions.start(Caller(user_id, amr, acr, now, is_verified), client=client)
+    tokens = sessions.start(Caller(user_id, amr, acr, now, is_verified), client=client)
+    return Opened(**asdict(tokens), known_device_token=known_clients.issue(user_id, now=now))
 
 
 def refresh(refresh_token: str, *, client: ClientInfo) -> Tokens:

@@ -12,7 +12,7 @@ from otp_service.accounts.settings import ExistenceSettings
 from otp_service.accounts.users import Account
 from otp_service.auth import challenges
 from otp_service.auth.challenges import IssuedChallenge, OpenChallenge
-from otp_service.auth.session_opening import open_session
+from otp_service.auth.session_opening import Opened, open_session
 from otp_service.core import clock
 from otp_service.core.database.transactions import transaction
 from otp_service.core.errors import ServiceError
@@ -22,7 +22,6 @@ from otp_service.factors import defaults, registry, trusted_devices
 from otp_service.factors.contract import AloneSignIn, Factor, ProofRequest
 from otp_service.factors.errors import MethodNotEnrolled
 from otp_service.factors.phone.codes import PhoneOwner
-from otp_service.sessions import Tokens
 from otp_service.sinch import Channel
 from otp_service.verifications import Asker, Purpose, Recipient
 
@@ -36,7 +35,7 @@ class SignIn:
     """
 
     user_id: int
-    tokens: Tokens | None = None
+    tokens: Opened | None = None
     challenge: IssuedChallenge | None = None
     methods: tuple[str, ...] = ()
     default_method: str | None = None
@@ -47,11 +46,15 @@ class SignIn:
 
 @dataclass(frozen=True, slots=True)
 class Verified:
-    """A person who proved a factor. The holder of a challenge gets tokens, and a device token if it was requested."""
+    """A person who proved a factor. The holder of a challenge gets tokens, and a device token if it was requested.
+
+    Other callers get a `known_device_token`: their next password is looked at, whatever strangers did.
+    """
 
     user_id: int
-    tokens: Tokens | None = None
+    tokens: Opened | None = None
     device_token: str | None = None
+    known_device_token: str | None = None
     enrolment_required: bool = False
 
 
@@ -63,8 +66,8 @@ def login(*, email: str, password: str, client: ClientInfo, device_token: str | 
     """
     # Read before the password is compared: a lock or a new password meanwhile voids the challenge of this sign-in too.
     started = clock.now()
-    account = authentication.authenticate(email=email, password=password, client=client)
-    now = clock.now()
+    checked = authentication.authenticate(email=email, password=password, client=client, device_token=device_token)
+    account, now = checked.account, clock.now()
     if settings().sign_in.mfa_policy == "enrolment" and account.is_verified and not registry.second_steps(account.id):
         return SignIn(account.id, tokens=_start_without_factor(account.id, client, started, now))
     if device_token is not None:
@@ -72,12 +75,12 @@ def login(*, email: str, password: str, client: ClientInfo, device_token: str | 
         if tokens is not None:
             return SignIn(account.id, tokens=tokens)
     with transaction():
-        challenge = challenges.issue(account.id, now=started)
+        challenge = challenges.issue(account.id, is_known=checked.is_known, now=started)
         audit.record("login.password_accepted", user_id=account.id, client=client, at=now)
     return _with_methods(account, challenge, client)
 
 
-def _start_without_factor(user_id: int, client: ClientInfo, started: datetime, now: datetime) -> Tokens:
+def _start_without_factor(user_id: int, client: ClientInfo, started: datetime, now: datetime) -> Opened:
     with transaction():
         held = users.find_and_hold(user_id)
         # What `challenges.spend` checks for a sign-in with a challenge: a lock or a new password since the start.
@@ -88,7 +91,7 @@ def _start_without_factor(user_id: int, client: ClientInfo, started: datetime, n
 
 def _start_on_device(
     user_id: int, device_token: str, client: ClientInfo, started: datetime, now: datetime
-) -> Tokens | None:
+) -> Opened | None:
     """Return tokens for a trusted device; None for any other, which goes on to the second step."""
     with transaction():
         if not trusted_devices.recognize(user_id, device_token, client=client, now=now):

@@ -50,7 +50,7 @@ def step_up(
 ) -> SteppedUp:
     """Check the password if the method needs it, then the factor, and mark the session as freshly signed in.
 
-    Raises InvalidCredentials, AccountLocked (failures count with those of sign-ins), SlotsBusy, MethodNotEnrolled,
+    Raises InvalidCredentials, AccountLocked (see `authenticate_again`), SlotsBusy, MethodNotEnrolled,
     what Factor.verify raises, InvalidToken.
     """
     account = users.get_bearer(caller.user_id)
@@ -59,7 +59,7 @@ def step_up(
     factor = registry.get_enrolled(account.id, method)
     knows_password = factor.needs_password or password is not None
     if knows_password:
-        _check_password(account, password, client)
+        _check_password(caller, account, password, client)
     proof = factor.verify(_proof_request(caller, client), response)
     now = clock.now()
     with transaction():
@@ -75,7 +75,7 @@ def step_up(
 def _by_password(caller: Caller, account: Account, password: str | None, client: ClientInfo) -> SteppedUp:
     if registry.methods(account.id):
         raise MethodNotEnrolled  # an account with a second factor must use it
-    _check_password(account, password, client)
+    _check_password(caller, account, password, client)
     now = clock.now()
     with transaction():
         _hold(account)
@@ -83,10 +83,10 @@ def _by_password(caller: Caller, account: Account, password: str | None, client:
         return sessions.strengthen(renewed, client=client)
 
 
-def _check_password(account: Account, password: str | None, client: ClientInfo) -> None:
+def _check_password(caller: Caller, account: Account, password: str | None, client: ClientInfo) -> None:
     if password is None:
         raise InvalidCredentials.of_signed_in()
-    authentication.confirm_password(account, password, client=client)
+    authentication.confirm_password(account, password, session_id=caller.session_id, client=client)
 
 
 def _hold(account: Account) -> None:

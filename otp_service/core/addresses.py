@@ -6,6 +6,7 @@ import socket
 from functools import lru_cache
 
 IP_LENGTH = 45
+_SITE_BITS = {4: 24, 6: 56}
 _IN_BRACKETS = re.compile(r"\[(?P<address>[^\]]*)\](:[0-9]*)?")
 _WITH_PORT = re.compile(r"(?P<address>[0-9.]+):[0-9]*")
 
@@ -36,6 +37,21 @@ def network_of(ip: str) -> str:
     if isinstance(address, ipaddress.IPv4Address):
         return str(address)
     return str(address.ipv4_mapped or ipaddress.ip_network((address, 64), strict=False))
+
+
+@lru_cache(maxsize=4_096)
+def site_of(ip: str) -> str:
+    """Return the network that a home or an office keeps while addresses in it change: /24 of IPv4, /56 of IPv6.
+
+    RFC 6177 has providers give each site a /48 to a /56. A /24 is the smallest part of IPv4 that is routed by itself.
+    """
+    try:
+        address = ipaddress.ip_address(ip.partition("%")[0])
+    except ValueError:
+        return ip[:IP_LENGTH]
+    if isinstance(address, ipaddress.IPv6Address) and address.ipv4_mapped:
+        address = address.ipv4_mapped
+    return str(ipaddress.ip_network((str(address), _SITE_BITS[address.version]), strict=False))
 
 
 def is_loopback(host: str) -> bool:

@@ -17,7 +17,7 @@ _STANDARD = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime", 
 _NUMBER = re.compile(r"(?:\+|%2[Bb])([1-9](?:[ ().-]{0,2}[0-9]){6,})")
 _SECRETS = re.compile(
     r"(?<![A-Za-z0-9_-])eyJ[A-Za-z0-9_-]+\.[A-Za-z0-9_.-]+"  # JWTs
-    r"|\b(?:ch|rt|dt|lk)_[A-Za-z0-9_-]{20,}"  # our own tokens, even if cut
+    r"|\b(?:ch|rt|dt|kd|kp|lk)_[A-Za-z0-9_-]{20,}"  # our own tokens, even if cut
     r"|\b[a-z]{2}_[A-Za-z0-9_-]{43}(?![A-Za-z0-9_-])"  # and tokens of kinds to come
     r"|\$(?:bcrypt-sha256\$|2[aby]\$)[^\s\"']+"  # password hashes
 )

@@ -3,7 +3,7 @@
 from datetime import timedelta
 
 from otp_service import outbox, sessions
-from otp_service.accounts import earlier_numbers, links, registrations, throttle
+from otp_service.accounts import earlier_numbers, known_clients, links, registrations, throttle
 from otp_service.auth import challenges
 from otp_service.core import allowances, clock
 from otp_service.core.database.rows import RetentionRule
@@ -18,6 +18,7 @@ RULES = (
     RetentionRule("links", timedelta(days=7), links.forget),
     RetentionRule("undos of changes of number", timedelta(0), earlier_numbers.forget),
     RetentionRule("verifications", timedelta(days=90), records.forget),
+    RetentionRule("verified networks", timedelta(days=1), known_clients.forget),
     RetentionRule("sessions", timedelta(days=30), sessions.forget),
     RetentionRule("trusted devices", timedelta(days=7), trusted_devices.forget),
     RetentionRule("messages", timedelta(days=30), outbox.forget),

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from otp_service import audit, sessions, verifications
-from otp_service.accounts import notices, password_hashing, users
+from otp_service.accounts import known_clients, notices, password_hashing, users
 from otp_service.accounts.errors import UserNotFound
 from otp_service.accounts.users import Account
 from otp_service.core import background, clock
@@ -139,6 +139,9 @@ def _set(user_id: int, password_hash: str, proofs: tuple[PhoneProof, Proof | Non
         users.set_password_hash(user_id, password_hash, now=now)
         sessions.end_all(user_id, now=now)
         trusted_devices.end_all(user_id, now=now)
+        # What an intruder's sign-ins made known is unknown again; this client has just shown the phone (ADR 36).
+        known_clients.forget_all(user_id, now=now)
+        known_clients.remember_verified(user_id, client=client, now=now)
         throttle.enable(user_id)
         amr = list(second_proof.amr) if second_proof is not None else []
         audit.record("password.reset", user_id=user_id, client=client, at=now, secondFactor=amr)

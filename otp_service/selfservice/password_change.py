@@ -19,7 +19,7 @@ def change(caller: Caller, *, current_password: str, new_password: str, client: 
     """
     account = users.get_bearer(caller.user_id)
     _reject_unfit(account, current_password, new_password)
-    authentication.confirm_password(account, current_password, client=client)
+    authentication.confirm_password(account, current_password, session_id=caller.session_id, client=client)
     password_hash = password_hashing.hash_password(new_password, field="newPassword")
     now = clock.now()
     with transaction():

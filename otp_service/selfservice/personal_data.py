@@ -3,7 +3,7 @@
 from typing import Any
 
 from otp_service import audit, outbox, sessions
-from otp_service.accounts import authentication, earlier_numbers, links, throttle, users
+from otp_service.accounts import authentication, earlier_numbers, known_clients, links, throttle, users
 from otp_service.accounts.users import Account
 from otp_service.auth import challenges
 from otp_service.core import allowances, clock
@@ -23,6 +23,7 @@ PARTS = (
     ExportPart("phoneChanges", "phone_changes", earlier_numbers.personal_data),
     ExportPart("challenges", "challenges", challenges.personal_data),
     ExportPart("sessions", "sessions", sessions.personal_data),
+    ExportPart("verifiedNetworks", "verified_networks", known_clients.personal_data),
     *(part for factor in FACTORS for part in factor.personal_data),
     ExportPart("defaultMethods", "factor_defaults", defaults.personal_data),
     ExportPart("failedProofs", "factor_throttles", factor_throttle.personal_data),
@@ -48,7 +49,7 @@ def export(user_id: int) -> dict[str, Any]:
 def erase_own(caller: Caller, *, password: str, client: ClientInfo) -> None:
     """Erase the caller's account. Raises InvalidCredentials, AccountLocked, SlotsBusy, InvalidToken."""
     account = users.get_bearer(caller.user_id)
-    authentication.confirm_password(account, password, client=client)
+    authentication.confirm_password(account, password, session_id=caller.session_id, client=client)
     _erase(account, "user.deleted", client)
 
 
@@ -63,7 +64,7 @@ def _erase(account: Account, event: str, client: ClientInfo) -> None:
     with transaction():
         users.remove(account.id)
         outbox.forget_user(account.id)
-        throttle.clear(throttle.subject_of(account.email))
+        throttle.clear_account(account.id, account.email)
         # Only what counts by account. What counts by number stays: else each deletion would allow the next account as
         # many messages to that number again (ADR 13).
         allowances.clear_subject(str(account.id))

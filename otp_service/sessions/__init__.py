@@ -20,6 +20,7 @@ from otp_service.sessions.records import (
     of_user,
     personal_data,
     was_ended,
+    were_opened_from,
 )
 from otp_service.sessions.refresh_tokens import OWNER, rotate
 from otp_service.sessions.tokens import Caller, SteppedUp, Tokens
@@ -51,4 +52,5 @@ __all__ = [
     "strengthen",
     "token_bearer",
     "was_ended",
+    "were_opened_from",
 ]

@@ -7,6 +7,7 @@ from sqlalchemy import ColumnElement, update
 
 from otp_service import audit
 from otp_service.core import clock
+from otp_service.core.addresses import site_of
 from otp_service.core.database.statements import prepared_insert
 from otp_service.core.database.transactions import execute, transaction
 from otp_service.core.services import settings
@@ -36,6 +37,7 @@ def start(caller: Caller, *, client: ClientInfo) -> Tokens:
                 authenticated_at=now,
                 created_at=now,
                 last_used_at=now,
+                network=site_of(client.ip),
                 ip=client.ip,
                 agent=client.agent,
             )

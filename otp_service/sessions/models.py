@@ -15,6 +15,7 @@ class Session(Model):
 
     `refresh_hash` is the keyed hash of the family's first token. `generation` is the live one, since `rotated_at`.
     `minute_generation` was the live one at `minute_started_at`; the difference counts the refreshes in this minute.
+    `network` is that of the sign-in; `ip` changes with each refresh.
     """
 
     __tablename__ = "sessions"
@@ -34,5 +35,6 @@ class Session(Model):
     authenticated_at: Mapped[datetime] = mapped_column(UtcDateTime)
     created_at: Mapped[datetime] = mapped_column(UtcDateTime)
     last_used_at: Mapped[datetime] = mapped_column(UtcDateTime)
+    network: Mapped[str | None] = mapped_column(String(50))
     ip: Mapped[str] = mapped_column(String(45))
     agent: Mapped[str] = mapped_column(String(200))

@@ -5,7 +5,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Select, delete, or_, select
+from sqlalchemy import ColumnElement, Select, delete, exists, or_, select
+from sqlalchemy.orm import InstrumentedAttribute
 
 from otp_service.core import clock
 from otp_service.core.database.rows import Projection, rows_about
@@ -70,11 +71,19 @@ def _devices(user_id: Given) -> Select[Any]:
     return _DEVICES.select().where(Session.user_id == user_id).distinct()
 
 
+def were_opened_from(
+    network: Given, *, user_id: InstrumentedAttribute[int], after: Given, since: InstrumentedAttribute[Any]
+) -> ColumnElement[bool]:
+    """Return, for a statement about users, whether one of the user's sessions began in a network after both times."""
+    is_there = (Session.user_id == user_id) & (Session.network == network)
+    return exists().where(is_there, Session.created_at > after, or_(since.is_(None), Session.created_at > since))
+
+
 def personal_data(user_id: int) -> list[dict[str, Any]]:
     """Return what sessions store about the user, without the hash of the refresh token."""
     columns = (
         Session.created_at, Session.id, Session.last_used_at, Session.authenticated_at, Session.expires_at,
-        Session.ended_at, Session.amr, Session.acr, Session.ip, Session.agent,
+        Session.ended_at, Session.amr, Session.acr, Session.network, Session.ip, Session.agent,
     )  # fmt: skip
     return rows_about(Session.user_id == user_id, *columns)
 

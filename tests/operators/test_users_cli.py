@@ -209,6 +209,7 @@ def test_json_is_the_only_thing_on_standard_output(app: Flask, run: Run) -> None
         assert set(shown) - {"sessions", "events"} == {
             "id", "email", "emailVerifiedAt", "phoneNumber", "phoneVerifiedAt", "challengesVoidBefore", "lockedAt",
             "displayName", "locale", "createdAt", "isVerified", "passwordChangedAt", "holdsNumber",
+            "strangersVoidBefore",
         }  # fmt: skip
     assert [user["id"] for user in json.loads(run("list", "--json").stdout)] == [person.id]
 

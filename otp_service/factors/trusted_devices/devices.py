@@ -12,11 +12,11 @@ from typing import Any
 from sqlalchemy import ColumnElement, delete, false, insert, update
 
 from otp_service import audit
-from otp_service.accounts import notices, users
+from otp_service.accounts import known_clients, notices, users
 from otp_service.accounts.users import Account
 from otp_service.config.reader import Reader
 from otp_service.core import clock
-from otp_service.core.crypto.secrets import keyring, new_token
+from otp_service.core.crypto.secrets import keyring
 from otp_service.core.database.rows import Projection, rows_about
 from otp_service.core.database.transactions import execute, fetch_all, transaction
 from otp_service.core.errors import NotFound
@@ -26,7 +26,6 @@ from otp_service.factors.trusted_devices.models import TrustedDevice
 
 log = logging.getLogger(__name__)
 LONGEST_TRUST_DAYS = 30
-PREFIX = "dt"
 _TOKEN = "device token"  # noqa: S105 - a purpose of the keyring
 _CREDENTIALS = "credential version"
 
@@ -75,7 +74,8 @@ def remember(user_id: int, *, client: ClientInfo, now: datetime) -> str | None:
     days = settings().of(TrustedDeviceSettings).days
     if not days:
         return None
-    device_id, token = uuid.uuid4(), new_token(PREFIX)
+    # Also a known client's token: strangers must not make a trusted device wait (ADR 36).
+    device_id, token = uuid.uuid4(), known_clients.issue(user_id, kind=known_clients.TRUSTED_DEVICE, now=now)
     execute(
         insert(TrustedDevice).values(
             id=device_id,
