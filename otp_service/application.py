@@ -20,6 +20,7 @@ from otp_service.core.background import Background
 from otp_service.core.crypto.hash_slots import HashSlots, LowPriorityThreads
 from otp_service.core.crypto.secrets import Keyring
 from otp_service.core.database import transactions
+from otp_service.core.database.bounded import Waits
 from otp_service.core.services import Services
 from otp_service.core.web import headers, problems, request_limits
 from otp_service.core.web.even_timing import EvenTiming
@@ -41,6 +42,9 @@ from otp_service.web import mail_page, pages
 from otp_service.webhooks import views as webhook_views
 
 log = logging.getLogger(__name__)
+
+COMMAND_STATEMENT_SECONDS = 60.0
+COMMAND_LOCK_SECONDS = 10.0
 
 AT_THE_ROOT: tuple[Blueprint, ...] = (ops_views.bp, session_views.keys_bp, webhook_views.bp)
 UNDER_THE_API: tuple[Blueprint, ...] = (
@@ -76,7 +80,8 @@ def create_app(config: Config) -> Flask:
     )
     request_limits.init_limits(app, enabled=config.limits.enabled)
     db.init_app(app)
-    transactions.init_engine(app)
+    is_serving = command is None or command.info_name == "run"
+    transactions.init_engine(app, _waits(config, is_serving=is_serving))
     migrate.init_app(app, db, directory=str(MIGRATIONS), render_as_batch=True)
     jwt.init_app(app)
     problems.register_error_handlers(app)
@@ -86,7 +91,7 @@ def create_app(config: Config) -> Flask:
         app.register_blueprint(blueprint, url_prefix=f"{API_PREFIX}{blueprint.url_prefix or ''}")
     mail_page.init_mail_page(app, config)
     commands.register_commands(app)
-    if command is None or command.info_name == "run":
+    if is_serving:
         _require_signing_key(app)  # other commands do not sign; one of them makes the key
     if command is not None and command.info_name == "run":
         _require_loopback(str(command.params.get("host", "")), config)
@@ -126,13 +131,26 @@ def _engine_options(config: Config) -> dict[str, object]:
     options: dict[str, object] = {
         "pool_size": config.stores.pool_size,
         "max_overflow": 0,
-        "pool_timeout": 2,  # seconds; then the client gets 503 and may try again
+        "pool_timeout": 1,  # seconds; then the client gets 503 and may try again
         "hide_parameters": True,  # a statement in an error must not show its values
     }
     if not config.stores.is_sqlite:
-        options["connect_args"] = {"connect_timeout": 2, "application_name": "otp_service"}
+        options["connect_args"] = config.stores.connection_options
         options["pool_recycle"] = 1_800
+        options["use_native_hstore"] = False  # to look for that type is a query for each connection
     return options
+
+
+def _waits(config: Config, *, is_serving: bool) -> Waits:
+    """Return how long to wait for the database. A command and the worker keep nobody waiting, so they have longer."""
+    stores = config.stores
+    if is_serving:
+        return Waits(connect=stores.connect_seconds, statement=stores.statement_seconds, lock=stores.lock_seconds)
+    return Waits(
+        connect=stores.connect_seconds,
+        statement=max(stores.statement_seconds, COMMAND_STATEMENT_SECONDS),
+        lock=max(stores.lock_seconds, COMMAND_LOCK_SECONDS),
+    )
 
 
 def _services(app: Flask, config: Config) -> Services:

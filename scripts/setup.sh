@@ -67,6 +67,9 @@ case $what in
     dev) lock=requirements-dev.txt ;;
     *) fail "usage: setup.sh run|dev" ;;
 esac
+if [ "$what" = dev ] && ! PATH=$PATH:/usr/sbin:/usr/local/sbin command -v pgbouncer >/dev/null; then
+    install_system_packages pgbouncer || say "could not install pgbouncer, which some tests need"
+fi
 is_installed $lock && exit 0
 
 if ! [ -x $python ] || [ "$(cat $done_dir/path 2>/dev/null)" != "$PWD" ]; then

@@ -79,6 +79,9 @@ def environment(
         "INSTANCE_DIR": str(tmp_path_factory.mktemp("instance")),
         "DATABASE_URL": database_url,
         "DATABASE_POOL_SIZE": "60",  # races have 50 threads, and a slow machine must not make them wait for one
+        "DATABASE_CONNECT_TIMEOUT_MS": "30000",  # nor end what only takes long on it
+        "DATABASE_STATEMENT_TIMEOUT_MS": "60000",
+        "DATABASE_LOCK_TIMEOUT_MS": "30000",
         "SINCH_BASE_URL": session_sinch.base_url,
         "RATE_LIMITS_ENABLED": "false",
         "OTP_SENDS_PER_NUMBER_HOUR": "1000",

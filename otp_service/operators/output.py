@@ -10,8 +10,9 @@ from typing import IO, Any
 import click
 import orjson
 from flask.cli import AppGroup
-from sqlalchemy.exc import OperationalError, ProgrammingError
+from sqlalchemy.exc import OperationalError, ProgrammingError, SQLAlchemyError
 
+from otp_service.core.database.outages import is_unavailable
 from otp_service.core.errors import ServiceError
 from otp_service.core.text import camel_case, shown
 
@@ -59,10 +60,12 @@ class CommandGroup(AppGroup):
             raise click.ClickException(error.detail) from error
         except self._expected as error:
             raise click.ClickException(str(error)) from error
-        except (OperationalError, ProgrammingError) as error:
+        except SQLAlchemyError as error:
+            if not (is_unavailable(error) or isinstance(error, OperationalError | ProgrammingError)):
+                raise
             # The first line only: the rest quotes the statement. The log has all of it at level DEBUG.
             log.debug("command.failed", exc_info=error)
-            reason = str(error.orig).partition("\n")[0]
+            reason = str(getattr(error, "orig", error)).partition("\n")[0]
             remedy = "Is it running, is DATABASE_URL right, is it migrated (flask db upgrade)? Ask: flask doctor"
             raise click.ClickException(f"The database cannot be used: {reason}\n{remedy}") from error
 

@@ -17,9 +17,10 @@ from sqlalchemy.exc import SQLAlchemyError
 from otp_service import sinch
 from otp_service.core import clock
 from otp_service.core.crypto import hashing
-from otp_service.core.database.transactions import fetch_all, fetch_one, transaction
+from otp_service.core.database.transactions import fetch_all, fetch_one
 from otp_service.core.services import settings
 from otp_service.extensions import db
+from otp_service.ops import database_state
 from otp_service.ops.readiness import heads, known
 
 SLOW_HASH_SECONDS = 1.0
@@ -29,16 +30,23 @@ REDIS_TIMEOUT_SECONDS = 2
 
 _SET_CLOCK = "Synchronize the clocks of this machine and of the database (NTP)."
 
-# Queries for the version, whether the database can be written, and its time.
+_WAIT = "Look into the log of the database server."
+_REMEDIES = {
+    "read-only": "Point DATABASE_URL at the primary server, or free its disk (docs/operations.md, Failover).",
+    "locked": "End the session that holds the lock: SELECT pg_blocking_pids(pid), query FROM pg_stat_activity.",
+    "wrong encoding": "Create a new database with ENCODING 'UTF8' TEMPLATE template0, and load a dump into it.",
+    "disk full": "Free or enlarge the disk of the database.",
+    "too many connections": "Lower DATABASE_POOL_SIZE or WEB_CONCURRENCY, or raise max_connections.",
+}
+
+# Queries for the version and the time.
 _QUERIES = {
     "postgresql": (
         "SELECT 'PostgreSQL ' || current_setting('server_version')",
-        "SELECT current_setting('transaction_read_only') = 'off'",
         "SELECT clock_timestamp()",
     ),
     "sqlite": (
         "SELECT 'SQLite ' || sqlite_version()",
-        "SELECT 1",  # the transaction holds the write lock already
         "SELECT strftime('%Y-%m-%dT%H:%M:%f+00:00', 'now')",
     ),
 }
@@ -113,24 +121,24 @@ def _check_instance() -> Iterator[Finding]:
 
 def _check_database() -> Iterator[Finding]:
     """Check that the database responds and can be written, then its clock and its schema."""
-    place = db.engine.url.render_as_string(hide_password=True)
-    version, is_writable, time_there = _QUERIES[db.engine.dialect.name]
+    place = settings().stores.place
+    version, time_there = _QUERIES[db.engine.dialect.name]
     try:
-        with transaction():
-            server, can_write = _scalar(version), _scalar(is_writable)
-            before = clock.now()
-            theirs = _scalar(time_there)
-            after = clock.now()
+        server = _scalar(version)
+        before = clock.now()
+        theirs = _scalar(time_there)
+        after = clock.now()
     except SQLAlchemyError as error:
         remedy = "Start it, or fix DATABASE_URL, the permissions or the network."
         yield _failed("database", f"{place}: {_reason(error)}", remedy)
         for name in ("clock", "migrations"):
             yield _warning(name, "not checked: the database is unavailable", "Run this again when it is back.")
         return
-    if can_write:
+    if (state := database_state.find()) == database_state.UP:
         yield _ok("database", f"{server} at {place}")
     else:
-        yield _failed("database", f"{server} at {place} is read-only", "Point DATABASE_URL at the primary server.")
+        remedy = next((remedy for start, remedy in _REMEDIES.items() if state.startswith(start)), _WAIT)
+        yield _failed("database", f"{server} at {place} is {state}", remedy)
     moment = theirs if isinstance(theirs, datetime) else datetime.fromisoformat(str(theirs))
     yield _compare_clocks(moment, before, after)
     yield _compare_schemas()

@@ -6,15 +6,17 @@ from typing import Any
 from alembic.config import Config as AlembicConfig
 from alembic.script import ScriptDirectory
 from sqlalchemy import text
-from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.exc import ProgrammingError, SQLAlchemyError
 
 from otp_service import sinch
+from otp_service.core.database import outages
 from otp_service.core.database.transactions import fetch_all
 from otp_service.core.web import request_limits
 from otp_service.extensions import MIGRATIONS
+from otp_service.ops import database_state
 
 _AHEAD = "ahead: a newer version migrated"
-_GOOD = {"database": {"up"}, "migrations": {"at head", _AHEAD}}
+_GOOD = {"database": {database_state.UP}, "migrations": {"at head", _AHEAD}}
 RETRY_AFTER_SECONDS = 5
 
 
@@ -36,18 +38,21 @@ def check() -> dict[str, Any]:
 
 
 def _database() -> tuple[str, str]:
-    try:
-        fetch_all(text("SELECT 1"))
-    except SQLAlchemyError:
-        return "down", "unknown"
+    """Return the states of the database and of its schema."""
+    state = database_state.find()
+    if state.startswith(outages.DOWN):
+        return state, "unknown"
     try:
         found = {str(row[0]) for row in fetch_all(text("SELECT version_num FROM alembic_version"))}
-    except SQLAlchemyError:
-        return "up", "missing: run flask db upgrade"
+    except ProgrammingError:
+        return state, "missing: run flask db upgrade"
+    except SQLAlchemyError as error:
+        is_missing = not outages.is_unavailable(error)  # SQLite's driver has one class for both
+        return state, "missing: run flask db upgrade" if is_missing else "unknown"
     if found == heads():
-        return "up", "at head"
+        return state, "at head"
     # During a rolling upgrade, the old version serves on the schema of the new one: it stays ready.
-    return "up", "behind: run flask db upgrade" if found <= known() else _AHEAD
+    return state, "behind: run flask db upgrade" if found <= known() else _AHEAD
 
 
 @cache  # the migrations are part of the code: they do not change while it runs

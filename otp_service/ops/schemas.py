@@ -15,7 +15,10 @@ class HealthOut(Schema):
 class ChecksOut(Schema):
     """The state of each dependency in one word."""
 
-    database = fields.String(required=True, metadata={"examples": ["up", "down"]})
+    database = fields.String(
+        required=True,
+        metadata={"examples": ["up", "down", "down: does not respond", "read-only", "locked: users", "disk full"]},
+    )
     migrations = fields.String(required=True, metadata={"examples": ["at head", "behind: run flask db upgrade"]})
     limiter_store = fields.String(required=True, metadata={"examples": ["up", "memory", "down: counting in memory"]})
     provider_breaker = fields.String(required=True, metadata={"enum": ["closed", "open", "half_open"]})

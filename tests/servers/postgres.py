@@ -86,9 +86,19 @@ class PostgresServer:
         for left in (self._folder.pid_file, *self.folder.glob(".s.PGSQL.*")):
             left.unlink()
 
-    def create_database(self, name: str) -> str:
+    def pause(self) -> None:
+        """Freeze all its processes: the system goes on accepting connections, and nothing is answered."""
+        for pid in keeper.pids_in(self.folder):
+            os.kill(pid, signal.SIGSTOP)
+
+    def resume(self) -> None:
+        """Answer again."""
+        for pid in keeper.pids_in(self.folder):
+            os.kill(pid, signal.SIGCONT)
+
+    def create_database(self, name: str, *, encoding: str = "UTF8") -> str:
         """The address of a new, empty database."""
-        return create_database(self.url, name)
+        return create_database(self.url, name, encoding=encoding)
 
     def remove(self) -> None:
         """End the server and delete its data."""
@@ -136,13 +146,14 @@ class PostgresServer:
         return log.read_text() if log.exists() else (self.folder / "output").read_text()
 
 
-def create_database(url: str, name: str) -> str:
+def create_database(url: str, name: str, *, encoding: str = "UTF8") -> str:
     """Create an empty database on the server at `url`; returns the new database's address."""
     connection = psycopg2.connect(url)
     try:
         connection.autocommit = True
         with connection.cursor() as cursor:
-            cursor.execute(sql.SQL("CREATE DATABASE {}").format(sql.Identifier(name)))
+            statement = sql.SQL("CREATE DATABASE {} ENCODING {} TEMPLATE template0")
+            cursor.execute(statement.format(sql.Identifier(name), sql.Literal(encoding)))
     finally:
         connection.close()
     return f"{url.rpartition('/')[0]}/{name}"

@@ -4,7 +4,7 @@ import hashlib
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
-from functools import lru_cache
+from functools import lru_cache, partial
 from typing import Any
 
 from flask import Flask
@@ -16,11 +16,12 @@ from sqlalchemy.orm import Session
 from sqlalchemy.pool import ConnectionPoolEntry, Pool, PoolResetState
 from sqlalchemy.types import TypeDecorator
 
+from otp_service.core.database import outages
+from otp_service.core.database.bounded import Connector, Waits
 from otp_service.extensions import Base, db
 
 _OPEN = "transaction is open"
 _SINGLE = "one_statement_alone"
-SQLITE_WAIT_MILLISECONDS = 10_000
 
 
 class UtcDateTime(TypeDecorator[datetime]):
@@ -161,12 +162,11 @@ def _for_single_statements(engine: Engine) -> Engine:
 
 @event.listens_for(Engine, "connect")
 def _prepare_sqlite(connection: Any, _: ConnectionPoolEntry) -> None:
-    """Leave transactions to us (the driver's are half automatic), wait for locks, enforce foreign keys, use a WAL."""
+    """Leave transactions to us (the driver's are half automatic), enforce foreign keys, use a WAL."""
     if type(connection).__module__.split(".")[0] != "sqlite3":
         return
     connection.isolation_level = None
     for pragma in (
-        f"busy_timeout = {SQLITE_WAIT_MILLISECONDS}",
         "journal_mode = WAL",
         "synchronous = FULL",  # a code that was sent must be remembered after a power cut
         "foreign_keys = ON",
@@ -174,11 +174,22 @@ def _prepare_sqlite(connection: Any, _: ConnectionPoolEntry) -> None:
         connection.execute(f"PRAGMA {pragma}")
 
 
-def init_engine(app: Flask) -> None:
-    """Begin the transactions of SQLite. PostgreSQL's driver does so, and a listener would slow its statements down."""
+def init_engine(app: Flask, waits: Waits) -> None:
+    """Begin the transactions of SQLite, and bound all waits. Listeners of PostgreSQL's statements would cost time."""
     with app.app_context():
-        if db.engine.dialect.name == "sqlite":
-            event.listen(db.engine, "begin", _begin_on_sqlite)
+        engine = db.engine
+    if engine.dialect.name == "sqlite":
+        event.listen(engine, "begin", _begin_on_sqlite)
+        event.listen(engine, "connect", partial(_wait_for_locks_of_sqlite, waits.lock))
+    else:
+        connector = Connector(waits)
+        event.listen(engine, "do_connect", lambda _, __, arguments, options: connector(arguments, options))
+        event.listen(engine, "handle_error", outages.reconnect_where_it_helps)
+    event.listen(engine, "handle_error", outages.note)
+
+
+def _wait_for_locks_of_sqlite(seconds: float, connection: Any, _: ConnectionPoolEntry) -> None:
+    connection.execute(f"PRAGMA busy_timeout = {seconds * 1000:.0f}")
 
 
 def _begin_on_sqlite(connection: Connection) -> None:

@@ -7,10 +7,11 @@ from typing import Any
 import orjson
 from flask import Flask, Response, request
 from flask_limiter import RateLimitExceeded
-from sqlalchemy.exc import DBAPIError, IntegrityError, InterfaceError, OperationalError
+from sqlalchemy.exc import DBAPIError, IntegrityError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from werkzeug.exceptions import HTTPException
 
+from otp_service.core.database.outages import is_unavailable, state_of
 from otp_service.core.errors import NotFound, ServiceError, TooMany, Unavailable
 from otp_service.core.web.request_limits import seconds_until_reset
 from otp_service.core.web.tracing import client_address, request_id
@@ -50,7 +51,7 @@ class HttpError(ServiceError):
 
 
 class DatabaseUnavailable(Unavailable):
-    """503: the database is away or too busy. The transaction was rolled back."""
+    """503: the database is away, read-only, locked, full or too busy. The transaction was rolled back."""
 
     code = "database_unavailable"
 
@@ -122,13 +123,14 @@ def _render_http(error: HTTPException) -> Response:
 
 
 def _render_database(error: Exception) -> Response:
-    """Render a faulty statement as 500, and a database that is away, restarting or too busy as 503.
+    """Render a faulty statement as 500, and a database that cannot do its work for now as 503.
 
     A row that another request deleted or inserted between two statements is 503, too: the next try sees what is so.
     """
-    if not (_is_overtaken(error) if isinstance(error, IntegrityError) else _is_away(error)):
+    if not (_is_overtaken(error) if isinstance(error, IntegrityError) else is_unavailable(error)):
         return _render_unexpected(error)
-    log.error("database.unavailable", extra={"error": type(error).__name__, "reason": _reason(error)})
+    facts = {"error": type(error).__name__, "state": state_of(error), "reason": _reason(error)}
+    log.error("database.unavailable", extra=facts)
     return render(DatabaseUnavailable(retry_after_seconds=2))
 
 
@@ -141,15 +143,6 @@ def _is_overtaken(error: IntegrityError) -> bool:
         sqlite3.SQLITE_CONSTRAINT_UNIQUE,
         sqlite3.SQLITE_CONSTRAINT_PRIMARYKEY,
     }
-
-
-def _is_away(error: Exception) -> bool:
-    """SQLite's driver has one class for a faulty statement and for a locked file; only the codes differ."""
-    if getattr(getattr(error, "orig", None), "sqlite_errorcode", None) == sqlite3.SQLITE_ERROR:
-        return False
-    # A pooled connection that the server closed says so; the next checkout makes a new one, without a restart.
-    lost = isinstance(error, DBAPIError) and error.connection_invalidated
-    return lost or isinstance(error, PoolTimeout | OperationalError | InterfaceError)
 
 
 def _reason(error: Exception) -> str:

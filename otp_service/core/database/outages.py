@@ -1,0 +1,96 @@
+"""What an error says about the database: whether it is unavailable for now, in which state, and if to reconnect."""
+
+import sqlite3
+import time
+from typing import Any
+
+from sqlalchemy.engine import ExceptionContext
+from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
+from sqlalchemy.exc import TimeoutError as PoolTimeout
+
+from otp_service.core.database.bounded import NoResponse
+
+DOWN = "down"
+SILENT = "down: does not respond"
+READ_ONLY = "read-only"
+LOCKED = "locked"
+DISK_FULL = "disk full"
+BUSY = "busy: no connection is free"
+
+REMEMBERED_SECONDS = 5.0
+
+# SQLSTATE codes and classes of PostgreSQL, appendix A of its manual; SQLite's primary result codes.
+_STATES: dict[str | int, str] = {
+    "25006": READ_ONLY,
+    "42501": "read-only: the user of the service may not write",
+    "53100": DISK_FULL,
+    "53200": "out of memory",
+    "53300": "too many connections",
+    "55P03": LOCKED,
+    "57014": "too slow",
+    "57P01": "down: shutting down",
+    "57P02": "down: it crashed",
+    "57P03": "down: starting or stopping",
+    sqlite3.SQLITE_BUSY: LOCKED,
+    sqlite3.SQLITE_LOCKED: LOCKED,
+    sqlite3.SQLITE_READONLY: READ_ONLY,
+    sqlite3.SQLITE_FULL: DISK_FULL,
+    sqlite3.SQLITE_CORRUPT: "damaged",
+    sqlite3.SQLITE_NOTADB: "damaged",
+}
+# The server is the wrong one, or about to end: its address may lead to another server by now.
+_OF_THE_WRONG_SERVER = {"25006", "57P01", "57P02", "57P03", "57P04", "57P05"}
+
+
+def is_unavailable(error: BaseException) -> bool:
+    """Whether the database is away, read-only, locked, full or too busy: the statement is right, and may work later."""
+    if isinstance(error, PoolTimeout):
+        return True
+    if not isinstance(error, DBAPIError):
+        return False
+    # SQLite's driver has one class for a faulty statement and for a locked file; only the codes differ.
+    if (code := _code(error)) == sqlite3.SQLITE_ERROR:
+        return False
+    return code in _STATES or error.connection_invalidated or isinstance(error, OperationalError | InterfaceError)
+
+
+def state_of(error: BaseException) -> str:
+    """Return the state of the database that such an error shows."""
+    if isinstance(error, PoolTimeout):
+        return BUSY
+    if isinstance(getattr(error, "orig", error), NoResponse):
+        return SILENT
+    return _STATES.get(_code(error) or "", DOWN)
+
+
+class _LastFullDisk:
+    """When a write last found the disk full. No check but a real write notices that."""
+
+    at = float("-inf")
+
+
+def recent_state() -> str | None:
+    """Return the state that a write found in the last seconds and that no check can find, or None."""
+    return DISK_FULL if time.monotonic() - _LastFullDisk.at < REMEMBERED_SECONDS else None
+
+
+def note(context: ExceptionContext) -> None:
+    """Remember that a write found the disk full."""
+    if state_of(context.original_exception) == DISK_FULL:
+        _LastFullDisk.at = time.monotonic()
+
+
+def reconnect_where_it_helps(context: ExceptionContext) -> None:
+    """Have SQLAlchemy drop the connection and all others of the pool, if the address may lead to another server.
+
+    After a failover, the old server may live on as a replica. Its connections work, but take no writes.
+    """
+    if getattr(context.original_exception, "pgcode", None) in _OF_THE_WRONG_SERVER:
+        context.is_disconnect = True
+
+
+def _code(error: BaseException) -> str | int | None:
+    cause: Any = getattr(error, "orig", error)
+    number = getattr(cause, "sqlite_errorcode", None)
+    # The low byte of an extended code of SQLite is the primary one.
+    return getattr(cause, "pgcode", None) if number is None else int(number) & 0xFF
