@@ -29,7 +29,7 @@ test-timing: .installed-dev ## Compare response times that must not differ; on a
 	$(PYTHON) -m pytest -m timing $(ARGS)
 
 .PHONY: test-browser
-test-browser: .installed-dev ## Make passkeys in a real browser (Debian's chromium; root installs it when it is absent)
+test-browser: .installed-dev ## Use the pages and make passkeys in a real browser (Debian's chromium; root installs it when it is absent)
 	@command -v chromium >/dev/null || { [ "$$(id -u)" = 0 ] && apt-get update && apt-get install -y chromium; } || \
 		{ echo "make test-browser needs chromium: apt-get install chromium" >&2; exit 1; }
 	$(PYTHON) -m pytest tests/browser $(ARGS)

@@ -186,7 +186,7 @@ def introduce(env: dict[str, str], *, simulated: bool) -> None:
     lines = (
         "",
         f"  The service    {service}",
-        f"  OpenAPI        {service}/api/v1/openapi.json",
+        f"  The API        {service}/docs",
         f"  Phone inbox    {inbox if simulated else 'the phones themselves'}",
         f"  Mail inbox     {'your mail server' if is_mailing else f'{service}/mail'}",
         "",

@@ -80,6 +80,8 @@ DEFAULTS = {
     "limits.otp_per_minute": 60,
     "server.workers": os.cpu_count(),
     "server.threads": 32,
+    "server.port": 8000,
+    "server.has_docs": True,
 }
 SECTIONS = [
     DeliverySettings(fallbacks=(), supplies_code=False, webotp_domain=None, sms_template=None),
@@ -153,6 +155,8 @@ def test_blank_is_not_set(tmp_path: Path) -> None:
         ("PUBLIC_URL", "https://ID.example.com:443/otp/", "server.public_url", "https://id.example.com/otp"),
         ("PUBLIC_URL", "https://id.example.com/otp", "server.public_path", "/otp"),
         ("PUBLIC_URL", "https://id.example.com/", "server.public_path", ""),
+        ("API_DOCS", "off", "server.has_docs", False),
+        ("PORT", "8123", "server.port", 8123),
         ("OPS_TOKEN", "x" * 16, "server.ops_token", "x" * 16),
         ("LOG_LEVEL", "debug", "server.log_level", "DEBUG"),
         ("LOG_FORMAT", "JSON", "server.log_format", "json"),

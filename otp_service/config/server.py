@@ -32,6 +32,8 @@ class ServerSettings:
     log_format: str
     workers: int
     threads: int
+    port: int
+    has_docs: bool
 
     @property
     def public_path(self) -> str:
@@ -67,6 +69,8 @@ def read_server(read: Reader) -> ServerSettings:
         log_format=read.choice("LOG_FORMAT", ("json", "text"), default="json" if read.production else "text"),
         workers=read.integer("WEB_CONCURRENCY", default=os.cpu_count() or 1, low=1, high=1024),
         threads=read_threads(read),
+        port=read.integer("PORT", default=8000, low=1, high=65535),
+        has_docs=read.flag("API_DOCS", default=True),
     )
 
 

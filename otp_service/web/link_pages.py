@@ -1,4 +1,4 @@
-"""The pages that links in e-mails lead to, in the languages of the e-mails."""
+"""The pages that links in e-mails lead to, and the reset of a password, in the languages of the e-mails."""
 
 import tomllib
 from functools import cache
@@ -9,8 +9,9 @@ from otp_service.accounts import earlier_numbers, email_verification
 from otp_service.accounts.password_policy import PasswordPolicy
 from otp_service.auth import password_links
 from otp_service.config.passwords_and_codes import PasswordSettings
+from otp_service.mail.catalogue import LOCALES
 
-NAMES = (email_verification.PAGE, password_links.PAGE, earlier_numbers.PAGE)
+NAMES = (email_verification.PAGE, password_links.PAGE, earlier_numbers.PAGE, "reset-password")
 _FOLDER = Path(__file__).parent / "texts"
 _LONGEST = PasswordPolicy().maximum_length
 
@@ -23,9 +24,15 @@ def values(name: str, passwords: PasswordSettings, language: str) -> dict[str, A
         "page": said[name],
         "shared": said["shared"],
         "outcomes": said["outcomes"] | said[name]["outcomes"],
+        "methods": said["methods"],
         "rules": _rules(sentences, passwords),
-        "translations": sentences,
+        "translations": sentences | said["kinds"],
     }
+
+
+def titles() -> list[tuple[str, str]]:
+    """Return the name and the English title of each page."""
+    return [(name, texts(LOCALES[0])[name]["title"]) for name in NAMES]
 
 
 @cache

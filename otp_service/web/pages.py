@@ -24,7 +24,7 @@ from otp_service.core.web.problems import HttpError, render
 from otp_service.core.web.tracing import client_address, request_id
 from otp_service.mail.catalogue import LOCALES
 from otp_service.mail.settings import MailSettings
-from otp_service.web import link_pages
+from otp_service.web import link_pages, start_page
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
@@ -35,7 +35,15 @@ STRICT = (
 )
 """Everything comes from this origin, and no text becomes markup. A form without its script sends nothing."""
 
+DOCS = (
+    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self'; "
+    "base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+)
+"""What Swagger UI needs: icons in its style sheet, and markup from text."""
+
 _FOLDER = Path(__file__).parent
+_ASSETS = _FOLDER / "assets"
+_SHARED = ("page.css", "page.js", "second_factor.js", "icon.svg")
 _READ = ("GET", "HEAD")
 _KINDS = {".css": "text/css", ".js": "text/javascript", ".svg": "image/svg+xml"}
 _PLACES = {"{seconds}": Markup("<span data-seconds></span>"), "{request}": Markup("<code data-request></code>")}
@@ -64,8 +72,13 @@ def _pages(config: Config) -> dict[str, Page | Path]:
     if not config.is_production or config.server.public_url or not config.server.frontend_origins:
         for name in link_pages.NAMES:
             found[f"/{name}"] = Page(f"{name}.html", partial(link_pages.values, name, config.passwords), LOCALES)
-    assets = ("page.css", "page.js", "icon.svg") if found else ()
-    return found | {f"/pages/{name}": _FOLDER / "assets" / name for name in assets}
+    if not config.is_production:
+        found["/"] = Page("start.html", lambda _: start_page.values(config))
+    if config.server.has_docs:
+        found["/docs"] = Page("docs.html", lambda _: {}, policy=DOCS)
+        files = {name: _FOLDER / "swagger_ui" / name for name in ("swagger-ui.css", "swagger-ui-bundle.js")}
+        found |= {f"/docs/{name}": file for name, file in (files | {"docs.js": _ASSETS / "docs.js"}).items()}
+    return found | {f"/pages/{name}": _ASSETS / name for name in _SHARED}
 
 
 class Pages:

@@ -1,1 +1,1 @@
-"""Passkeys in a real browser; `make test-browser` runs these, `make test` does not."""
+"""Passkeys and pages in a real browser; `make test-browser` runs these, `make test` does not."""

@@ -18,12 +18,14 @@ from tests.api import Api
 from tests.conftest import MakeApp
 from tests.environments import PRODUCTION
 from tests.factories import make_person, new_details
+from tests.web.conftest import InProduction
 
 pytestmark = pytest.mark.one_database
 
 FIRST_WORDS = {
     "verify-email": {"en": "Verify your", "de": "E-Mail-Adresse", "es": "Verificar su"},
     "set-password": {"en": "Set a new", "de": "Neues Passwort", "es": "Establecer una"},
+    "reset-password": {"en": "Reset your", "de": "Passwort", "es": "Restablecer su"},
     "undo-phone-change": {"en": "Restore your", "de": "Telefonnummer", "es": "Restaurar su"},
 }
 ELSEWHERE = "https://app.example.com"
@@ -32,19 +34,6 @@ ELSEWHERE = "https://app.example.com"
 @pytest.fixture
 def browser(app: Flask) -> FlaskClient:
     return app.test_client()
-
-
-@pytest.fixture
-def in_production(make_app: MakeApp, environment: dict[str, str]) -> Any:
-    """Make an application of production on the test's own database, with some settings of the test's own."""
-    own = {name: environment[name] for name in ("DATABASE_URL", "INSTANCE_DIR")}
-
-    def make(**settings: str) -> Api:
-        return Api(
-            make_app(**{**PRODUCTION, **own, "SINCH_BASE_URL": "", "REDIS_URL": "", "FRONTEND_URL": "", **settings})
-        )
-
-    return make
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -71,6 +60,8 @@ def test_a_page_loads_nothing_from_elsewhere_and_has_no_script_or_style_of_its_o
     loaded = re.findall(r'(?:href|src)="([^"]+)"', response.text)
 
     assert [browser.get(f"/{path}").status_code for path in loaded] == [200] * 3
+    imported = re.findall(r'from "\./([^"]+)"', browser.get("/pages/page.js").text)
+    assert [browser.get(f"/pages/{path}").status_code for path in imported] == [200]
     assert not re.search(r"<script[^>]*>[^<]|<style|\sstyle=|\son[a-z]+=", response.text)
     (policy,) = response.headers.getlist("Content-Security-Policy")
     assert policy.startswith("default-src 'none'; script-src 'self'; style-src 'self'; ")
@@ -94,7 +85,7 @@ def test_opening_the_link_spends_nothing_and_the_button_of_the_page_does(app: Fl
     assert (response.status_code, response.json["message"]) == (200, "Email address verified.")
 
 
-@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("name", [name for name in NAMES if name != "reset-password"])
 def test_the_form_of_a_page_calls_a_route_with_fields_that_it_takes(api: Api, name: str) -> None:
     page = api.get(f"//{name}").text
     (called,) = re.findall(r'data-call="api/v1([^"]+)"', page)
@@ -140,7 +131,7 @@ def test_over_tls_the_browser_is_told_to_stay_there(make_app: MakeApp) -> None:
     assert response.headers["Strict-Transport-Security"].startswith("max-age=")
 
 
-def test_production_has_the_pages_unless_the_frontend_has_them(in_production: Any) -> None:
+def test_production_has_the_pages_unless_the_frontend_has_them(in_production: InProduction) -> None:
     own = in_production()
     for name in NAMES:
         assert own.get(f"//{name}").status_code == 200
@@ -149,13 +140,9 @@ def test_production_has_the_pages_unless_the_frontend_has_them(in_production: An
     assert in_production(FRONTEND_URL=ELSEWHERE, PUBLIC_URL="https://auth.example.com").get("//verify-email").text
 
 
-def test_production_has_no_start_page(in_production: Any) -> None:
-    response = in_production().get("//")
-
-    assert (response.status_code, response.json["code"]) == (404, "endpoint_not_found")
-
-
-def test_with_a_public_url_links_of_production_lead_to_these_pages(in_production: Any, make_app: MakeApp) -> None:
+def test_with_a_public_url_links_of_production_lead_to_these_pages(
+    in_production: InProduction, make_app: MakeApp
+) -> None:
     production = in_production(PUBLIC_URL="https://Auth.example.com/otp/")
     details = new_details()
     assert production.post("/auth/register", details).status_code == 201

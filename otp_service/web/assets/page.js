@@ -1,5 +1,7 @@
 // Sends the forms of a page to the JSON API and shows what came of it.
-// The token of a link stays in this browser until a person presses the button: opening the page spends nothing.
+// The token of a link stays in this browser until a person presses a button: opening the page spends nothing.
+import {addCredential, askSecondFactor} from "./second_factor.js";
+
 const PATIENCE_MS = 30000;
 const working = document.getElementById("working");
 const title = document.title;
@@ -23,6 +25,7 @@ for (const button of document.querySelectorAll("[data-shows]")) {
     button.textContent = input.type === "password" ? show : button.dataset.hide;
   });
 }
+for (const button of document.querySelectorAll("[data-restarts]")) button.addEventListener("click", () => location.reload());
 for (const form of document.forms) form.addEventListener("submit", (event) => {
   event.preventDefault();
   if (!busy) send(form);
@@ -33,7 +36,7 @@ async function send(form) {
   clear(form);
   working.textContent = working.dataset.says;
   for (const button of form.querySelectorAll("[type=submit]")) button.setAttribute("aria-disabled", "true");
-  const {status, body} = await call(form.dataset.call, bodyOf(form));
+  const {status, body} = await answerTo(form);
   for (const button of form.querySelectorAll("[type=submit]")) button.removeAttribute("aria-disabled");
   working.textContent = "";
   busy = false;
@@ -41,46 +44,63 @@ async function send(form) {
   else fail(form, status, body);
 }
 
-// Return the status and the body of a response; status 0 if there was none.
-async function call(path, body) {
+// Return the status and the body of the response; status 0 and a code of the page's own if there was none.
+async function answerTo(form) {
+  const body = bodyOf(form);
   try {
-    const response = await fetch(path, {
+    await addCredential(form, body);
+  } catch {
+    return {status: 0, body: {code: "no_passkey"}};
+  }
+  try {
+    const response = await fetch(form.dataset.call, {
       method: "POST", headers: {"Content-Type": "application/json", "Accept": "application/json"}, cache: "no-store",
       credentials: "omit", referrerPolicy: "no-referrer", body: JSON.stringify(body),
       signal: AbortSignal.timeout(PATIENCE_MS),
     });
     return {status: response.status, body: await response.json().catch(() => ({}))};
   } catch {
-    return {status: 0, body: {}};
+    return {status: 0, body: {code: "unreachable"}};
   }
 }
 
 function bodyOf(form) {
   const body = {};
-  for (const input of form.querySelectorAll("input[name]")) {
+  for (const input of form.querySelectorAll("input[name]:enabled")) {
+    const isChoice = ["radio", "checkbox"].includes(input.type);
+    if (isChoice ? !input.checked : !input.value) continue;
+    const names = input.name.split(".");
+    const place = names.slice(0, -1).reduce((inner, name) => (inner[name] ??= {}), body);
     // A password is sent as it was typed; a code may have been copied with a space around it.
     const isSecret = input.autocomplete.endsWith("password");
-    if (input.value) body[input.name] = isSecret ? input.value : input.value.trim();
+    place[names.at(-1)] = input.type === "checkbox" ? true : isSecret ? input.value : input.value.trim();
   }
   return body;
 }
 
 function succeed(form) {
+  const next = document.getElementById(form.dataset.next);
+  if (next) for (const input of form.querySelectorAll("input")) {
+    const same = next.querySelector(`input[name="${CSS.escape(input.name)}"]`);
+    if (same) same.value = input.value;
+  }
   form.hidden = true;
-  for (const input of form.querySelectorAll("input")) input.value = "";
+  form.reset();
   history.replaceState(null, "", location.pathname);
-  show("done");
+  if (!next) return show("done");
+  next.hidden = false;
+  next.querySelector("[tabindex='-1']").focus();
 }
 
 function fail(form, status, body) {
   for (const {field, message} of body.errors ?? []) say(form, field, message);
   if (body.code === "invalid_token" && token) form.hidden = true; // another try of this link would fail as well
-  show(outcomeOf(status, body), body);
+  if (body.code === "second_factor_required") askSecondFactor(form, body);
+  show(outcomeOf(body), body);
   form.querySelector("[aria-invalid=true]")?.focus();
 }
 
-function outcomeOf(status, body) {
-  if (status === 0) return "unreachable";
+function outcomeOf(body) {
   if (document.querySelector(`[data-outcome="${CSS.escape(body.code ?? "")}"]`)) return body.code;
   return body.retryAfter ? "wait" : "other";
 }
