@@ -8,7 +8,7 @@ import click
 from flask import Blueprint, Flask
 from sqlalchemy.engine import make_url
 
-from otp_service import __version__, jobs
+from otp_service import __version__
 from otp_service.accounts.settings import ExistenceSettings
 from otp_service.auth import views as auth_views
 from otp_service.auth.step_up import requirement_of
@@ -174,7 +174,6 @@ def _services(app: Flask, config: Config) -> Services:
         background=Background(app),
         limit_store=LimitStore(config.stores.redis_url),
         sinch=SinchClient(_sinch_settings(config), before_call=transactions.assert_no_transaction),
-        wake_delivery=jobs.WorkerWakeup(app),
     )
 
 

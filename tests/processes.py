@@ -23,7 +23,6 @@ ALSO_IMPORTED = (
     "flask.cli",
     "gunicorn.app.wsgiapp",
     "gunicorn.workers.gthread",
-    "huey.consumer",
     "alembic.command",
     "pytest",
     "tests.processes",

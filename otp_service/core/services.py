@@ -4,7 +4,6 @@ The features make these values and stand above the core, so this module imports 
 The import contract names these imports one by one. Protocols would repeat the interfaces that they stand for.
 """
 
-from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -38,7 +37,6 @@ class Services:
     background: "Background"
     limit_store: "LimitStore"
     sinch: "SinchClient"
-    wake_delivery: Callable[[], None]
     documents: dict[str, bytes] = field(default_factory=dict)
     """Documents that are rendered at the first request, by their names."""
 

@@ -1,6 +1,5 @@
-"""Background jobs, run by Huey. Huey's queue only says when to run a job; the database says what there is to do."""
+"""Background jobs: what runs, when each ran last, and the process that runs them. The database decides (ADR 12)."""
 
 from otp_service.jobs.schedule import JOBS, Job
-from otp_service.jobs.wakeup import WorkerWakeup
 
-__all__ = ["JOBS", "Job", "WorkerWakeup"]
+__all__ = ["JOBS", "Job"]

@@ -9,6 +9,7 @@ from otp_service.core import allowances, clock
 from otp_service.core.database.rows import RetentionRule
 from otp_service.factors.registry import FACTORS
 from otp_service.factors.trusted_devices import devices as trusted_devices
+from otp_service.jobs import records as records_of_workers
 from otp_service.verifications import records
 
 RULES = (
@@ -23,6 +24,7 @@ RULES = (
     RetentionRule("trusted devices", timedelta(days=7), trusted_devices.forget),
     RetentionRule("messages", timedelta(days=30), outbox.forget),
     RetentionRule("counters", timedelta(days=2), allowances.forget),
+    RetentionRule("workers", timedelta(days=1), records_of_workers.forget),
     RetentionRule("failed sign-ins", throttle.FORGOTTEN_AFTER, throttle.forget),
 )
 

@@ -7,20 +7,30 @@ from otp_service import outbox
 from otp_service.jobs import retention
 from otp_service.verifications import sweeping
 
+BATCH = 20
+"""Messages in one run: a worker that is asked to stop finishes its run."""
+
 
 @dataclass(frozen=True, slots=True)
 class Job:
-    """`act` runs in an application context, at the start of a worker and then every `every_seconds`.
+    """`act` runs in an application context, every `every_seconds`, and again at once if it returns True.
 
-    It must be safe to run in several workers at once and to be killed at any point: the database holds the truth.
+    It must be safe to kill at any point: the database holds the truth. One worker at a time runs it. A shared job runs
+    in every worker, because it claims each unit of its work by itself.
     """
 
     name: str
     every_seconds: int
     act: Callable[[], object]
+    is_shared: bool = False
 
 
-DELIVER = Job("deliver", 5, outbox.deliver)
+def _deliver() -> bool:
+    """Send a batch; True if there may be more."""
+    return outbox.deliver(limit=BATCH).count == BATCH
+
+
+DELIVER = Job("deliver", 1, _deliver, is_shared=True)
 SWEEP = Job("sweep", 60, sweeping.sweep)
 RETENTION = Job("retention", 86_400, retention.run)
 JOBS = (DELIVER, SWEEP, RETENTION)

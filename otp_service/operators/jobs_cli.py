@@ -9,7 +9,7 @@ from flask.cli import with_appcontext
 from otp_service.core.database.rows import RetentionRule
 from otp_service.core.logging import configure_logging
 from otp_service.core.services import settings
-from otp_service.jobs import JOBS, retention
+from otp_service.jobs import JOBS, retention, worker
 from otp_service.operators.output import CommandGroup, as_json, print_json, print_table
 
 log = logging.getLogger(__name__)
@@ -19,8 +19,6 @@ log = logging.getLogger(__name__)
 @with_appcontext
 def worker_command() -> None:
     """Run the background jobs: send e-mail, sweep codes, delete old rows. SIGTERM stops it in order. Run any number."""
-    from otp_service.jobs import worker  # here, because Huey takes a third of a second to import
-
     configure_logging(
         level=settings().server.log_level, form=settings().server.log_format
     )  # other commands log warnings only

@@ -6,7 +6,7 @@ import time
 import uuid
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from enum import StrEnum
 from urllib.parse import urlsplit
 
@@ -20,6 +20,7 @@ from otp_service.core.crypto import hashing
 from otp_service.core.database.transactions import fetch_all, fetch_one
 from otp_service.core.services import settings
 from otp_service.extensions import db
+from otp_service.jobs import JOBS, records
 from otp_service.ops import database_state
 from otp_service.ops.readiness import heads, known
 
@@ -27,6 +28,7 @@ SLOW_HASH_SECONDS = 1.0
 CLOCK_SKEW_WARNING_SECONDS = 2
 CLOCK_SKEW_FAILED_SECONDS = 30  # the time step of an authenticator app
 REDIS_TIMEOUT_SECONDS = 2
+GRACE = timedelta(minutes=10)  # for a job that takes long, or failed once
 
 _SET_CLOCK = "Synchronize the clocks of this machine and of the database (NTP)."
 
@@ -192,6 +194,29 @@ def _check_redis() -> Iterator[Finding]:
     yield _ok("redis", f"{name} {facts.get('valkey_version') or facts.get('redis_version')} at {place}")
 
 
+def _check_worker() -> Iterator[Finding]:
+    """Check that a worker lives, and that the jobs which one worker runs at a time do run."""
+    try:
+        living, newest, ended = records.living_workers(), records.newest_worker(), records.last_runs()
+    except SQLAlchemyError:
+        yield _warning("worker", "not checked: the database is unavailable", "Run this again when it is back.")
+        return
+    if not living:
+        seen = f"none since {newest.seen_at:%Y-%m-%d %H:%M:%S} UTC" if newest else "none was ever seen"
+        remedy = "Run `flask worker` next to the service. Until then no e-mail leaves, and no old row is deleted."
+        yield _warning("worker", seen, remedy)
+        return
+    detail = ", ".join(f"{worker.host} (process {worker.pid})" for worker in living)
+    late = [
+        job.name for job in JOBS
+        if (last := ended.get(job.name)) and clock.now() - last > timedelta(seconds=job.every_seconds) + GRACE
+    ]  # fmt: skip
+    if late:
+        yield _warning("worker", f"{detail}; late: {', '.join(late)}", "Look for job.failed in the worker's log.")
+        return
+    yield _ok("worker", detail)
+
+
 def _check_sinch() -> Iterator[Finding]:
     """Ask for a verification that cannot exist. "Not found" shows that the credentials are valid, and costs nothing."""
     place = urlsplit(settings().sinch.base_url).netloc or settings().sinch.base_url
@@ -250,6 +275,7 @@ _CHECKS: dict[str, Callable[[], Iterator[Finding]]] = {
     "instance folder": _check_instance,
     "database": _check_database,
     "redis": _check_redis,
+    "worker": _check_worker,
     "sinch": _check_sinch,
     "hashing": _check_hashing,
 }

@@ -9,10 +9,12 @@ from sqlalchemy import text
 from sqlalchemy.exc import ProgrammingError, SQLAlchemyError
 
 from otp_service import sinch
+from otp_service.core import clock
 from otp_service.core.database import outages
 from otp_service.core.database.transactions import fetch_all
 from otp_service.core.web import request_limits
 from otp_service.extensions import MIGRATIONS
+from otp_service.jobs import records
 from otp_service.ops import database_state
 
 _AHEAD = "ahead: a newer version migrated"
@@ -27,6 +29,7 @@ def check() -> dict[str, Any]:
         "database": database,
         "migrations": migrations,
         "limiter_store": request_limits.store_state(),
+        "worker": _worker() if database == database_state.UP else "unknown",
         "provider_breaker": sinch.get_client().state().value,
     }
     is_ready = all(checks[name] in good for name, good in _GOOD.items())
@@ -53,6 +56,18 @@ def _database() -> tuple[str, str]:
         return state, "at head"
     # During a rolling upgrade, the old version serves on the schema of the new one: it stays ready.
     return state, "behind: run flask db upgrade" if found <= known() else _AHEAD
+
+
+def _worker() -> str:
+    """Return whether a worker lives. Without one the service answers as ever, but no e-mail leaves."""
+    try:
+        newest = records.newest_worker()
+    except SQLAlchemyError:
+        return "unknown"  # the table is missing: the migrations say so
+    if newest is None:
+        return "never seen: run flask worker"
+    now = clock.now()
+    return "up" if newest.is_alive(now) else f"away since {newest.seen_at:%Y-%m-%d %H:%M:%S} UTC: run flask worker"
 
 
 @cache  # the migrations are part of the code: they do not change while it runs

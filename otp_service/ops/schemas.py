@@ -21,6 +21,7 @@ class ChecksOut(Schema):
     )
     migrations = fields.String(required=True, metadata={"examples": ["at head", "behind: run flask db upgrade"]})
     limiter_store = fields.String(required=True, metadata={"examples": ["up", "memory", "down: counting in memory"]})
+    worker = fields.String(required=True, metadata={"examples": ["up", "never seen: run flask worker"]})
     provider_breaker = fields.String(required=True, metadata={"enum": ["closed", "open", "half_open"]})
 
 

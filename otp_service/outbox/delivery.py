@@ -41,6 +41,11 @@ class Delivered:
     deferred: int = 0
     given_up: int = 0
 
+    @property
+    def count(self) -> int:
+        """How many were tried."""
+        return self.sent + self.deferred + self.given_up
+
 
 def deliver(*, limit: int = 100) -> Delivered:
     """Try up to `limit` messages that are due, the longest due first."""

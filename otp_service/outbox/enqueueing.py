@@ -6,21 +6,16 @@ A rollback removes the message along with the act, and an outage of the mail ser
 import uuid
 from datetime import datetime
 
-from sqlalchemy import event
-from sqlalchemy.orm import Session
-
 from otp_service import mail
 from otp_service.core.database.statements import prepared_insert
 from otp_service.core.database.transactions import execute
-from otp_service.core.services import services, settings
-from otp_service.extensions import db
+from otp_service.core.services import settings
 from otp_service.mail.settings import MailSettings
 from otp_service.outbox import content
 from otp_service.outbox.models import OutboxMessage, State
 
 Value = str | int | datetime | None
 
-_HAS_ENQUEUED = "a message was enqueued"
 _insert = prepared_insert(OutboxMessage)
 
 
@@ -50,17 +45,4 @@ def enqueue(
             next_try_at=now,
         )
     )
-    db.session().info[_HAS_ENQUEUED] = True
     return key
-
-
-# Only after the commit can a worker see the row: woken earlier, it would look too soon and sleep again.
-@event.listens_for(Session, "after_commit")
-def _wake_worker(session: Session) -> None:
-    if session.info.pop(_HAS_ENQUEUED, False):
-        services().wake_delivery()
-
-
-@event.listens_for(Session, "after_rollback")
-def _forget_enqueued(session: Session) -> None:
-    session.info.pop(_HAS_ENQUEUED, None)

@@ -30,7 +30,7 @@ def mailbox() -> Iterator[Mailbox]:
 
 @pytest.fixture
 def worker_settings(environment: Settings, mailbox: Mailbox, tmp_path: Path) -> Settings:
-    """An instance of its own, so that no other test's queue is read; the same keys for service and worker."""
+    """An instance of its own, the same keys for service and worker."""
     key = "qL4fQXq0k1a6n6c1P7pYwqk0i2m8m3T1xJ9Qh2v5b3c="
     return {**environment, **mailbox.settings, "INSTANCE_DIR": str(tmp_path), "ENCRYPTION_KEY": key}
 

@@ -2,6 +2,8 @@
 
 import json
 import shutil
+import uuid
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
@@ -9,6 +11,8 @@ from flask import Flask
 from sqlalchemy import text
 
 from otp_service.extensions import db
+from otp_service.jobs import records
+from otp_service.jobs.records import Claim
 from otp_service.ops.doctor import Health, rate_hashing
 from otp_service.simulator import Simulator
 from tests.conftest import MakeApp, Time
@@ -16,7 +20,7 @@ from tests.environments import give
 from tests.processes import FlaskCommand
 from tests.servers import ValkeyServer, free_port
 
-NAMES = ["settings", "instance folder", "database", "clock", "migrations", "redis", "sinch", "hashing"]
+NAMES = ["settings", "instance folder", "database", "clock", "migrations", "redis", "worker", "sinch", "hashing"]
 
 
 class Report:
@@ -35,7 +39,13 @@ class Report:
         return str(self.findings[name]["health"])
 
 
+def let_a_worker_live(app: Flask) -> None:
+    with app.app_context():
+        records.beat(uuid.uuid4())
+
+
 def test_a_good_installation_is_healthy(app: Flask) -> None:
+    let_a_worker_live(app)
     report = Report(app)
     assert report.exit_code == 0
     assert list(report.findings) == NAMES
@@ -45,6 +55,7 @@ def test_a_good_installation_is_healthy(app: Flask) -> None:
 
 
 def test_people_read_a_line_for_each_finding(app: Flask) -> None:
+    let_a_worker_live(app)
     result = app.test_cli_runner().invoke(args=["doctor"])
     lines = result.output.splitlines()
     assert [line[9:25].strip() for line in lines] == NAMES
@@ -52,7 +63,9 @@ def test_people_read_a_line_for_each_finding(app: Flask) -> None:
 
 
 def test_people_read_what_to_do(make_app: MakeApp) -> None:
-    result = make_app(SINCH_APP_KEY="wrong", SINCH_APP_SECRET="d3Jvbmc=").test_cli_runner().invoke(args=["doctor"])
+    app = make_app(SINCH_APP_KEY="wrong", SINCH_APP_SECRET="d3Jvbmc=")
+    let_a_worker_live(app)
+    result = app.test_cli_runner().invoke(args=["doctor"])
     found, remedy = [line for line in result.output.splitlines() if "sinch" in line or "->" in line]
     assert found.startswith("FAILED   sinch ")
     assert remedy.lstrip().startswith("-> Copy SINCH_APP_KEY and SINCH_APP_SECRET")
@@ -174,3 +187,26 @@ def test_unusable_settings_are_named_before_anything_else(environment: dict[str,
     assert told.code == 1
     assert "PASSWORD_SALT_ROUNDS: holds '99'" in told.complaints
     assert "Traceback" not in told.complaints
+
+
+def test_a_missing_worker_is_found_with_what_to_do(app: Flask, time: Time) -> None:
+    never = Report(app).findings["worker"]
+    let_a_worker_live(app)
+    time.advance(records.ALIVE.total_seconds() + 1)
+
+    gone = Report(app).findings["worker"]
+
+    assert (never["health"], never["detail"]) == ("warning", "none was ever seen")
+    assert (gone["health"], gone["detail"][:10]) == ("warning", "none since")
+    assert "flask worker" in never["remedy"]
+
+
+def test_a_job_that_is_late_is_found(app: Flask, time: Time) -> None:
+    with app.app_context():
+        held = Claim("sweep", uuid.uuid4(), timedelta(seconds=60))
+        assert records.claim(held)
+        records.release(held, error=None)
+    time.advance(3_600)
+    let_a_worker_live(app)
+
+    assert Report(app).findings["worker"]["detail"].endswith("; late: sweep")

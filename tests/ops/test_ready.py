@@ -80,6 +80,7 @@ def test_with_database_and_schema_it_is_ready(build: Build, migrated_url: str) -
             "database": "up",
             "migrations": "at head",
             "limiterStore": "memory",
+            "worker": "never seen: run flask worker",
             "providerBreaker": "closed",
         },
     }

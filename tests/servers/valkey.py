@@ -58,6 +58,24 @@ class ValkeyServer:
         """Answer again, what was sent meanwhile too."""
         os.kill(self._pid(), signal.SIGCONT)
 
+    def fill(self) -> None:
+        """Have no memory left: every command that writes is refused until `restart()`."""
+        self.ask("CONFIG", "SET", "maxmemory", "1")
+
+    def follow(self) -> None:
+        """Be a read-only replica, as after a failover, until `restart()`."""
+        self.ask("REPLICAOF", HOST, "1")
+
+    def lock(self) -> None:
+        """Want a password, which no address of the tests has, until `restart()`."""
+        self.ask("CONFIG", "SET", "requirepass", "another")
+
+    def ask(self, *words: str) -> bytes:
+        """Send one command; return the start of the answer."""
+        with socket.create_connection((HOST, self.port), timeout=5) as connection:
+            connection.sendall((" ".join(words) + "\r\n").encode())
+            return connection.recv(4096)
+
     def remove(self) -> None:
         """End the server and delete its folder."""
         self._folder.remove()

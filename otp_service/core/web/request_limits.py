@@ -30,6 +30,7 @@ SIGNED = frozenset({"webhooks.verification_event"})
 
 NOT_AUTHENTICATED = 401
 KEY_PREFIX = "otp_service:fixed-window"  # another strategy cannot read the keys of this one
+PROBE_KEY, PROBE_SECONDS = f"{KEY_PREFIX}:probe", 5
 TIMEOUT_SECONDS = 0.25
 RETRY_SECONDS = 1.0
 
@@ -49,9 +50,13 @@ class LimitStore:
         self._is_down = False
         self._retry_at = 0.0
 
-    def call(self, ask: Callable[[Storage], T]) -> T:
-        """Return the result from the shared store, or from memory while that is away. Raises no error."""
-        if self.shared is None or not self._may_try():
+    def call(self, ask: Callable[[Storage], T], *, counts: bool = False) -> T:
+        """Return the result from the shared store, or from memory while that is away. Raises no error.
+
+        `counts` says that `ask` writes. Only such a call finds out whether a lost store is back: one that is full, or
+        a read-only replica, answers all the others.
+        """
+        if self.shared is None or not self._may_try(counts=counts):
             return self._ask_memory(ask)
         try:
             result = ask(self.shared)
@@ -66,10 +71,10 @@ class LimitStore:
         with self._memory_lock:
             return ask(self.memory)
 
-    def _may_try(self) -> bool:
+    def _may_try(self, *, counts: bool) -> bool:
         """Let one request a second find out whether the store is back; the others do not wait for that."""
-        if not self._is_down:
-            return True
+        if not self._is_down or not counts:
+            return not self._is_down
         with self._lock:
             now = time.monotonic()
             is_due = now >= self._retry_at
@@ -103,7 +108,7 @@ class CurrentStore(Storage):
 
     def incr(self, key: str, expiry: int, amount: int = 1) -> int:
         """Count; returns the new count."""
-        return services().limit_store.call(lambda storage: storage.incr(key, expiry, amount))
+        return services().limit_store.call(lambda storage: storage.incr(key, expiry, amount), counts=True)
 
     def get(self, key: str) -> int:
         """Return the count."""
@@ -114,9 +119,12 @@ class CurrentStore(Storage):
         return services().limit_store.call(lambda storage: storage.get_expiry(key))
 
     def check(self) -> bool:
-        """Whether the shared store, if there is one, responds now."""
+        """Whether the shared store, if there is one, counts now. One that is full or read-only still responds."""
         shared = services().limit_store.shared
-        return shared is None or shared.check()
+        try:
+            return shared is None or shared.incr(PROBE_KEY, PROBE_SECONDS) > 0
+        except Exception:  # noqa: BLE001 - whatever a client of Redis may raise, the store does not count
+            return False
 
     def reset(self) -> int | None:
         """Forget all counts."""

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 from flask import Flask
 
+from otp_service.core.web.request_limits import RETRY_SECONDS
 from tests.api import Api
 from tests.conftest import MakeApp
 from tests.factories import make_person, new_details
@@ -157,6 +158,34 @@ def test_the_log_tells_once_when_counts_are_lost_and_found(
     remaining(shared)
     told = [record.getMessage() for record in caplog.records if record.getMessage().startswith("limit.")]
     assert told == ["limit.store_lost", "limit.store_found"]
+
+
+@pytest.mark.parametrize("trouble", ["fill", "follow"])
+def test_a_valkey_that_answers_but_does_not_count_is_lost_once_and_found_once(
+    awake: ValkeyServer, shared: Api, caplog: pytest.LogCaptureFixture, trouble: str
+) -> None:
+    remaining(shared)
+    getattr(awake, trouble)()
+
+    counts = []
+    for _ in range(3):
+        counts.append(remaining(shared))
+        time.sleep(RETRY_SECONDS + 0.1)  # it is asked again
+
+    assert counts == [MAXIMUM - 1, MAXIMUM - 2, MAXIMUM - 3]
+    assert store_state(shared) == "down: counting in memory"
+    awake.ask("REPLICAOF", "NO", "ONE") if trouble == "follow" else awake.ask("CONFIG", "SET", "maxmemory", "0")
+    wait_until(lambda: remaining(shared) > MAXIMUM - 3)
+    told = [record.getMessage() for record in caplog.records if record.getMessage().startswith("limit.")]
+    assert told == ["limit.store_lost", "limit.store_found"]
+
+
+def test_a_valkey_with_another_password_stops_no_request(make_app: MakeApp, awake: ValkeyServer) -> None:
+    awake.lock()
+    api = counting_in(awake, make_app, REDIS_URL=awake.url.replace("//", "//:wrong@"))
+
+    assert [remaining(api), remaining(api)] == [MAXIMUM - 1, MAXIMUM - 2]
+    assert store_state(api) == "down: counting in memory"
 
 
 def test_an_emptied_valkey_breaks_nothing(awake: ValkeyServer, shared: Api) -> None:
