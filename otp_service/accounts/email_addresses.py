@@ -1,28 +1,23 @@
-"""E-mail addresses: one canonical form, who holds one, and which registrations give way to its owner."""
+"""E-mail addresses: one canonical form, and who holds one."""
 
 from datetime import datetime
 
 from email_validator import EmailNotValidError, validate_email
-from sqlalchemy import ColumnElement, or_, select, update
+from sqlalchemy import select, update
 from sqlalchemy.exc import IntegrityError
 
-from otp_service import audit
-from otp_service.accounts import earned, notices, registrations, throttle, users
+from otp_service.accounts import earned, registrations, throttle
 from otp_service.accounts.errors import EmailTaken
 from otp_service.accounts.models import User
-from otp_service.accounts.users import Account
-from otp_service.core import allowances
-from otp_service.core.allowances import DAY, Allowance
-from otp_service.core.database.transactions import execute, fetch_one, transaction, violated_constraint
+from otp_service.accounts.users import RELEASED, Account
+from otp_service.core.database.transactions import execute, fetch_one, violated_constraint
 from otp_service.core.services import settings
 from otp_service.core.text import trimmed
-from otp_service.core.web.tracing import ClientInfo
 from otp_service.mail.settings import MailSettings
 from otp_service.mail.wire_addresses import needs_smtputf8
 
 MAXIMUM_LENGTH = 254
 MAXIMUM_LOCAL_PART = 64  # octets before the @ (RFC 5321, 4.5.3.1.1); mail servers reject more
-_OWNER_NOTICE = "already-registered"
 
 
 def canonical(text: str) -> str | None:
@@ -52,22 +47,8 @@ def can_be_given(address: str) -> bool:
 
 
 def is_taken(email: str, *, now: datetime) -> bool:
-    """Whether an account has the address, other than a registration that gives way."""
-    return fetch_one(select(User.id).where(User.email == email, ~_gives_way(now))) is not None
-
-
-def notify_owner(email: str, event: str, *, client: ClientInfo, now: datetime) -> None:
-    """Notify the owner of an address that another person tried to use it; the caller learns neither way.
-
-    Sends at most one message a day, so that strangers cannot fill the owner's mailbox.
-    """
-    with transaction():
-        account = users.find_by_email(email)
-        if account is None:
-            return  # deleted after the address was found taken: the next try finds it free
-        audit.record(event, user_id=account.id, client=client, at=now)
-        if allowances.take_if_left(Allowance(_OWNER_NOTICE, str(account.id), 1, DAY), now=now):
-            notices.notify(account.id, "already_registered", now=now, client=client)
+    """Whether an account has the address, other than a registration whose time to verify is over."""
+    return fetch_one(select(User.id).where(User.email == email, registrations.stands(now))) is not None
 
 
 def mark_verified(user_id: int, *, email: str, now: datetime) -> bool:
@@ -79,9 +60,9 @@ def mark_verified(user_id: int, *, email: str, now: datetime) -> bool:
 def change(account: Account, *, email: str, now: datetime) -> None:
     """Give the user a verified address, in the open transaction. What was earned before is void.
 
-    Deletes a registration that holds the address without having verified it. Raises EmailTaken.
+    Raises EmailTaken, also for a registration that still has time to verify the address: a change never deletes one.
     """
-    registrations.release(User.email == email, _gives_way(now), now=now)
+    registrations.release_held(User.email == email, now=now)
     values = {"email": email, "email_verified_at": now}
     try:
         execute(update(User).where(User.id == account.id).values(**values))
@@ -95,6 +76,12 @@ def change(account: Account, *, email: str, now: datetime) -> None:
     throttle.move(throttle.subject_of(account.email), throttle.subject_of(email))
 
 
-def _gives_way(now: datetime) -> ColumnElement[bool]:
-    """Whether a user is a registration that verified neither number nor address, or whose time for that is over."""
-    return User.held_until.is_not(None) & or_(User.email_verified_at.is_(None), User.held_until <= now)
+def take_from(account: Account) -> bool:
+    """Take an unverified address from the account, in the open transaction; False if it is verified by now."""
+    name = f"{RELEASED}{account.id}"
+    # The condition decides: a verification that commits first keeps the address (ADR 34).
+    is_unverified = (User.id == account.id) & (User.email == account.email) & User.email_verified_at.is_(None)
+    if execute(update(User).where(is_unverified).values(email=name)).rowcount != 1:
+        return False
+    throttle.move(throttle.subject_of(account.email), throttle.subject_of(name))
+    return True

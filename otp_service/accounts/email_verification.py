@@ -1,16 +1,28 @@
-"""Verifies e-mail addresses by links: the address of a registration, and one that an account changes to."""
+"""Verifies e-mail addresses by links: the address of a registration, and one that an account changes to.
+
+The link of a registration works by itself. A change must also be confirmed by the account that requested it: else the
+owner of the new address, who expects another message, would give it away by one click (ADR 34).
+"""
 
 from datetime import datetime, timedelta
 from enum import Enum
 from uuid import UUID
 
 from otp_service import audit, outbox, sessions
-from otp_service.accounts import email_addresses, links, notices, users
-from otp_service.accounts.errors import EmailAlreadyVerified, EmailLinkLimit, EmailTaken, EmailUnchanged
+from otp_service.accounts import authentication, email_addresses, email_release, links, notices, registrations, users
+from otp_service.accounts.errors import (
+    EmailAlreadyVerified,
+    EmailChangeUnconfirmed,
+    EmailLinkLimit,
+    EmailMissing,
+    EmailTaken,
+    EmailUnchanged,
+)
 from otp_service.accounts.links import Link, LinkPurpose
 from otp_service.accounts.settings import ExistenceSettings
 from otp_service.accounts.users import Account
 from otp_service.core import allowances, clock
+from otp_service.core.addresses import site_of
 from otp_service.core.allowances import HOUR, Allowance
 from otp_service.core.crypto.secrets import keyring
 from otp_service.core.database.transactions import transaction
@@ -36,39 +48,43 @@ class Outcome(Enum):
 
 def send_first(account: Account, *, client: ClientInfo) -> None:
     """Send a link to a registered address, in the registration's transaction."""
-    _send(account, LinkPurpose.EMAIL_VERIFICATION, to=account.email, client=client, now=clock.now())
+    _send_verification(account, client, clock.now())
 
 
 def resend(caller: Caller, *, client: ClientInfo) -> None:
     """Send another link to the account's address; earlier links stop working.
 
-    Raises EmailAlreadyVerified, EmailLinkLimit, InvalidToken.
+    Raises EmailAlreadyVerified, EmailMissing, EmailLinkLimit, InvalidToken.
     """
     now = clock.now()
     with transaction():
         account = users.hold_bearer(caller.user_id)
         if account.email_verified:
             raise EmailAlreadyVerified
+        if account.address is None:
+            raise EmailMissing
         for allowance in _resends(account.id):
             allowances.take(allowance, now=now)
-        _send(account, LinkPurpose.EMAIL_VERIFICATION, to=account.email, client=client, now=now)
+        _send_verification(account, client, now)
         audit.record("email.link_sent", user_id=account.id, client=client, at=now)
 
 
 def request_change(caller: Caller, *, email: str, client: ClientInfo) -> None:
     """Send a link to a new address. The account changes when the link is used; only the newest link counts.
 
-    Raises EmailUnchanged, EmailTaken, EmailLinkLimit, InvalidToken. While existence is hidden, a taken address gets
-    the same response as a free one, after the same time, and its owner is notified.
+    Raises EmailUnchanged, EmailTaken, EmailLinkLimit, InvalidToken. The owner of a taken address is notified. While
+    existence is hidden, it gets the same response as a free one, after the same time.
     """
     if not settings().of(ExistenceSettings).hidden:
-        if not _request_change(caller, email, client, clock.now()):
+        now = clock.now()
+        if not _request_change(caller, email, client, now):
+            email_release.notify_owner(email, "email.claimed", client=client, now=now)
             raise EmailTaken
         return
     with even_timing().even():
         now = clock.now()
         if not _request_change(caller, email, client, now):
-            email_addresses.notify_owner(email, "email.claimed", client=client, now=now)
+            email_release.notify_owner(email, "email.claimed", client=client, now=now)
 
 
 def _request_change(caller: Caller, email: str, client: ClientInfo, now: datetime) -> bool:
@@ -81,17 +97,17 @@ def _request_change(caller: Caller, email: str, client: ClientInfo, now: datetim
             allowances.take(allowance, now=now)
         is_taken = email_addresses.is_taken(email, now=now)
         if not is_taken:
-            purpose, session_id = LinkPurpose.EMAIL_CHANGE, caller.session_id
-            _send(account, purpose, to=email, client=client, now=now, session_id=session_id)
+            _send_change(account, email, caller.session_id, client, now)
             audit.record("email.change_requested", user_id=account.id, client=client, at=now)
     # Returned, not raised: the counts must be committed, or asking which addresses are taken would cost nothing.
     return not is_taken
 
 
-def verify(token: str, *, client: ClientInfo) -> Outcome:
+def verify(token: str, *, caller: Caller | None, password: str | None, client: ClientInfo) -> Outcome:
     """Redeem the token of a link, once. No session starts.
 
-    Raises InvalidToken, and EmailTaken if another account verified the address first.
+    A change needs `caller`, the session that requested it, or the account's `password`. Raises InvalidToken, EmailTaken
+    if another account has the address, and what `_confirm` raises; after these two the token still works.
     """
     now = clock.now()
     verification = links.find(token, LinkPurpose.EMAIL_VERIFICATION, now=now)
@@ -101,8 +117,23 @@ def verify(token: str, *, client: ClientInfo) -> Outcome:
     change = links.find(token, LinkPurpose.EMAIL_CHANGE, now=now)
     if change is None:
         raise InvalidToken
-    _change(token, change, client, now)
+    _require_open(change, users.get_bearer(change.user_id))
+    _confirm(change, caller, password, client)
+    _change(token, change, client, clock.now())
     return Outcome.CHANGED
+
+
+def _confirm(change: Link, caller: Caller | None, password: str | None, client: ClientInfo) -> None:
+    """Check that the account which requested a change confirms it. Call it outside transactions: it may hash.
+
+    Raises EmailChangeUnconfirmed, InvalidCredentials, AccountLocked, SlotsBusy.
+    """
+    if caller is not None and (caller.user_id, caller.session_id) == (change.user_id, change.session_id):
+        return
+    if password is None:
+        raise EmailChangeUnconfirmed
+    account = users.get_bearer(change.user_id)
+    authentication.authenticate(email=account.email, password=password, client=client)
 
 
 def _verify(token: str, link: Link, client: ClientInfo, now: datetime) -> None:
@@ -111,17 +142,27 @@ def _verify(token: str, link: Link, client: ClientInfo, now: datetime) -> None:
         links.spend(token, LinkPurpose.EMAIL_VERIFICATION, now=now)
         if link.email is None or not email_addresses.mark_verified(account.id, email=link.email, now=now):
             raise InvalidToken  # the account changed its address since the link was sent
+        if account.held_until is not None:
+            registrations.void_prepared(account, now=now)
         audit.record("email.verified", user_id=account.id, client=client, at=now)
+
+
+def _require_open(change: Link, account: Account) -> None:
+    """Raise InvalidToken if the request was voided: by a new password, a lock or a sign-out since.
+
+    That may have been the owner, getting rid of an intruder who requested this change.
+    """
+    was_ended = change.session_id is not None and sessions.was_ended(change.session_id)
+    if account.locked_at is not None or was_ended or account.has_voided(change.created_at):
+        raise InvalidToken
 
 
 def _change(token: str, link: Link, client: ClientInfo, now: datetime) -> None:
     """Give the account its new address, and end every session but the one that requested the change."""
     with transaction():
         account = users.hold_bearer(link.user_id)
-        was_ended = link.session_id is not None and sessions.was_ended(link.session_id)
-        # Checked under the lock on the user: a new password, a lock or a sign-out since the request may be the owner
-        # getting rid of an intruder who requested this change.
-        if link.email is None or was_ended or account.has_voided(link.created_at):
+        _require_open(link, account)  # again under the lock on the user
+        if link.email is None:
             raise InvalidToken
         links.spend(token, LinkPurpose.EMAIL_CHANGE, now=now)
         email_addresses.change(account, email=link.email, now=now)
@@ -148,18 +189,26 @@ def _changes(user_id: int, email: str) -> tuple[Allowance, ...]:
     )
 
 
+def _send_verification(account: Account, client: ClientInfo, now: datetime) -> None:
+    """Send a link that verifies the account's address, and one with which a stranger to the account releases it."""
+    purpose, email = LinkPurpose.EMAIL_VERIFICATION, account.email
+    token = links.issue(account.id, purpose, lifetime=LIFETIME, now=now, email=email)
+    release = {} if account.email_verified else email_release.issue(account, now=now)
+    _send("address_verification", email, account, token, client, now, **release)
+
+
+def _send_change(account: Account, email: str, session_id: UUID, client: ClientInfo, now: datetime) -> None:
+    purpose = LinkPurpose.EMAIL_CHANGE
+    token = links.issue(account.id, purpose, lifetime=LIFETIME, now=now, email=email, session_id=session_id)
+    _send("address_change", email, account, token, client, now)
+
+
 def _send(
-    account: Account,
-    purpose: LinkPurpose,
-    *,
-    to: str,
-    client: ClientInfo,
-    now: datetime,
-    session_id: UUID | None = None,
+    template: str, to: str, account: Account, token: str, client: ClientInfo, now: datetime, **more: str | None
 ) -> None:
-    token = links.issue(account.id, purpose, lifetime=LIFETIME, now=now, email=to, session_id=session_id)
+    """Send a link, and say which account asks for it: by number, time and network, without a text of a stranger's."""
     outbox.enqueue(
-        "address_verification",
+        template,
         to=to,
         locale=account.locale,
         now=now,
@@ -167,6 +216,7 @@ def _send(
         link=links.web_address(PAGE, token),
         token=token,
         valid_minutes=int(LIFETIME.total_seconds()) // 60,
-        ip=client.ip or None,
-        agent=client.agent or None,
+        phone_number=account.phone_number,
+        network=site_of(client.ip) or None,
+        **more,
     )

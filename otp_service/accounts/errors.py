@@ -31,6 +31,23 @@ class EmailAlreadyVerified(Conflict):
     title = "Your email address is verified already."
 
 
+class EmailMissing(Conflict):
+    """The owner of the mailbox took the account's address back, and no other was set since."""
+
+    code = "email_missing"
+    title = "This account has no email address. Add one first."
+
+
+class EmailChangeUnconfirmed(Forbidden):
+    """The link to a new address was opened outside the session that requested the change, and without the password."""
+
+    code = "email_change_unconfirmed"
+    title = (
+        "Confirm this change where you requested it, or with the password of the account that requested it. "
+        "If you did not request it, ignore the e-mail."
+    )
+
+
 class EmailLinkLimit(TooMany):
     """Links were requested too often."""
 

@@ -10,6 +10,7 @@ from sqlalchemy import Row, select
 from otp_service import audit
 from otp_service.accounts.importing.columns import COLUMNS, HEADER
 from otp_service.accounts.models import User
+from otp_service.accounts.users import RELEASED
 from otp_service.core import clock
 from otp_service.core.database.transactions import fetch_all, transaction
 
@@ -53,6 +54,7 @@ _STORED = (
 def _values(row: Row[Any]) -> dict[str, Any]:
     values = {
         **row._mapping,
+        "email": None if row.email.startswith(RELEASED) else row.email,
         "phone_number": row.phone_number if row.holds_number else None,
         "is_verified": row.phone_verified_at is not None,
         "created_at": _time(row.created_at),

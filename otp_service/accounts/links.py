@@ -26,6 +26,7 @@ class LinkPurpose(StrEnum):
     SET_PASSWORD = "set_password"  # noqa: S105 - a purpose, no password
     EMAIL_VERIFICATION = "email_verification"
     EMAIL_CHANGE = "email_change"
+    EMAIL_RELEASE = "email_release"
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,13 +12,16 @@ from otp_service.extensions import Model
 
 
 class User(Model):
-    """A person. `email` is canonical (see `email_addresses`).
+    """A person. `email` is canonical (see `email_addresses`), or `released:<id>` after its owner took it back (ADR 34).
 
     `phone_number` is E.164, or None after another account verified it. At most one of the users with a number holds it
     (`holds_number`); the others only registered with it (ADR 17).
 
     A registration reserves address and number until `held_until`. It is None once the number is verified, and for users
     that an operator made or imported.
+
+    `password_verified_at` is when the password was last verified together with a possession: only then may it open a
+    session without a second step (ADR 34).
 
     `challenges_void_before` voids challenges, `strangers_void_before` those of strangers alone. Tokens and networks
     from before `clients_known_since` make no client known.
@@ -47,6 +50,7 @@ class User(Model):
     phone_verified_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
     password_hash: Mapped[str] = mapped_column(String(100))
     password_changed_at: Mapped[datetime] = mapped_column(UtcDateTime)
+    password_verified_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
     challenges_void_before: Mapped[datetime | None] = mapped_column(UtcDateTime)
     strangers_void_before: Mapped[datetime | None] = mapped_column(UtcDateTime)
     clients_known_since: Mapped[datetime | None] = mapped_column(UtcDateTime)

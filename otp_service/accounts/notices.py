@@ -20,10 +20,11 @@ def notify(
     """Send a notice in the user's language to the user's address, or to an earlier address of the user (`to`).
 
     Runs in the open transaction, so a rollback takes the notice back. `template` and `values` are those of
-    `mail.catalogue`. Raises UserNotFound.
+    `mail.catalogue`. An account whose address was released gets none. Raises UserNotFound.
     """
     account = users.get(user_id)
+    address = to or account.address
+    if address is None:
+        return
     seen_from = {"ip": client.ip or None, "agent": client.agent or None} if client else {}
-    outbox.enqueue(
-        template, to=to or account.email, locale=account.locale, now=now, user_id=user_id, **{**seen_from, **values}
-    )
+    outbox.enqueue(template, to=address, locale=account.locale, now=now, user_id=user_id, **{**seen_from, **values})

@@ -22,7 +22,7 @@ class Profile:
     """A user, as shown to that user."""
 
     id: int
-    email: str
+    email: str | None
     email_verified: bool
     phone_number: str | None
     is_verified: bool
@@ -34,6 +34,7 @@ class Profile:
 _PROFILES = Projection(
     Profile,
     User,
+    email=users.shown_address(),
     email_verified=User.email_verified_at.is_not(None),
     is_verified=User.phone_verified_at.is_not(None),
 )

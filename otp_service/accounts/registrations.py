@@ -4,12 +4,12 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import ColumnElement, Row, Select, delete, or_, select
+from sqlalchemy import ColumnElement, Row, Select, delete, or_, select, update
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.sql.dml import ReturningDelete
 
-from otp_service import audit, outbox, verifications
-from otp_service.accounts import users
+from otp_service import audit, outbox, sessions, verifications
+from otp_service.accounts import earned, links, users
 from otp_service.accounts.errors import EmailTaken, PhoneNumberTaken
 from otp_service.accounts.models import User
 from otp_service.accounts.users import Account
@@ -33,7 +33,7 @@ def refuse_taken(*, email: str, phone_number: str) -> None:
 
 @prepared
 def _standing(email: Given, phone_number: Given, now: Given) -> Select[Any]:
-    return select(User.email).where((User.email == email) | users.holds(phone_number), _stands(now))
+    return select(User.email).where((User.email == email) | users.holds(phone_number), stands(now))
 
 
 def create(  # noqa: PLR0913 - what a user has at the start
@@ -48,17 +48,17 @@ def create(  # noqa: PLR0913 - what a user has at the start
 ) -> Account:
     """Add a user who holds the number. Raises EmailTaken, PhoneNumberTaken.
 
-    With `hold`, the user is a registration that is deleted unless the number is verified in that time. With
-    `may_share`, the user is added even if another user holds the number, and gets it by verifying it.
+    With `is_verified`, an operator vouches for the number and for the password that came with it (ADR 34). With `hold`,
+    the user is a registration that is deleted unless the number is verified in that time. With `may_share`, the user is
+    added even if another user holds the number, and gets it by verifying it.
     """
     now = clock.now()
     values = {
         "email": email,
         "phone_number": phone_number,
         "password_hash": password_hash,
-        "password_changed_at": now,
-        "created_at": now,
-        "phone_verified_at": now if is_verified else None,
+        **dict.fromkeys(("password_changed_at", "created_at"), now),
+        **dict.fromkeys(("phone_verified_at", "password_verified_at"), now if is_verified else None),
         "held_until": now + hold if hold else None,
     }
     try:
@@ -80,7 +80,7 @@ def create(  # noqa: PLR0913 - what a user has at the start
 
 def release_held(*conditions: ColumnElement[bool], now: datetime) -> int:
     """Delete registrations whose number was not verified in time, with their rows; return how many."""
-    return release(~_stands(now), *conditions, now=now)
+    return release(~stands(now), *conditions, now=now)
 
 
 def release(*conditions: ColumnElement[bool], now: datetime) -> int:
@@ -90,6 +90,20 @@ def release(*conditions: ColumnElement[bool], now: datetime) -> int:
         released = execute(delete(User).where(is_unverified, *conditions).returning(User.id)).all()
         _forget(released, now)
     return len(released)
+
+
+def void_prepared(account: Account, *, now: datetime) -> None:
+    """Void what the registrant may have prepared, in the transaction in which the owner verifies number or address.
+
+    Whoever registered may not be the owner. Challenges, sessions and all links end, but those that only the owner of
+    the mailbox can open; of a registration, display name and language go as well. The password stays, but opens no
+    session without a second step (ADR 34).
+    """
+    earned.void_challenges(account.id, now=now)
+    links.void_earned(account.id, now=now)
+    sessions.end_all(account.id, now=now)
+    if account.held_until is not None:
+        execute(update(User).where(User.id == account.id).values(display_name=None, locale=None))
 
 
 def _forget(released: Sequence[Row[Any]], now: datetime) -> None:
@@ -102,9 +116,9 @@ def _forget(released: Sequence[Row[Any]], now: datetime) -> None:
 @prepared
 def _outlived(email: Given, phone_number: Given, now: Given) -> ReturningDelete[Any]:
     is_in_the_way = (User.email == email) | (User.phone_number == phone_number)
-    return delete(User).where(User.held_until.is_not(None), ~_stands(now), is_in_the_way).returning(User.id)
+    return delete(User).where(User.held_until.is_not(None), ~stands(now), is_in_the_way).returning(User.id)
 
 
-def _stands(now: datetime | Given) -> ColumnElement[bool]:
+def stands(now: datetime | Given) -> ColumnElement[bool]:
     """Whether a user keeps address and number: verified, made by an operator, or still in the time to verify."""
     return or_(User.held_until.is_(None), User.held_until > now)

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, Select, bindparam, delete, select, update
+from sqlalchemy import ColumnElement, Select, bindparam, case, delete, select, update
 
 from otp_service import audit, sessions, verifications
 from otp_service.accounts import earned, throttle
@@ -17,10 +17,16 @@ from otp_service.core.database.statements import Given, prepared
 from otp_service.core.database.transactions import execute, fetch_all, fetch_one, transaction
 from otp_service.sessions.errors import InvalidToken
 
+RELEASED = "released:"
+"""Starts the stand-in for the address of an account whose address was released. No address can look like it."""
+
 
 @dataclass(frozen=True, slots=True)
 class Account:
-    """A user as other features see one: values, not a row."""
+    """A user as other features see one: values, not a row.
+
+    `email` names the account in every case. Show and write to `address`.
+    """
 
     id: int
     email: str
@@ -29,9 +35,11 @@ class Account:
     holds_number: bool
     phone_verified_at: datetime | None
     password_changed_at: datetime
+    password_verified_at: datetime | None
     challenges_void_before: datetime | None
     strangers_void_before: datetime | None
     locked_at: datetime | None
+    held_until: datetime | None
     display_name: str | None
     locale: str | None
     created_at: datetime
@@ -45,6 +53,21 @@ class Account:
     def email_verified(self) -> bool:
         """Whether the address is verified."""
         return self.email_verified_at is not None
+
+    @property
+    def address(self) -> str | None:
+        """The e-mail address; None after the owner of the mailbox took it back (ADR 34)."""
+        return None if self.email.startswith(RELEASED) else self.email
+
+    @property
+    def label(self) -> str:
+        """What an authenticator shows of the account: the address, else the number."""
+        return self.address or self.phone_number or ""
+
+    @property
+    def password_verified(self) -> bool:
+        """Whether the password was ever verified together with a possession, or set by someone who had one."""
+        return self.password_verified_at is not None
 
     def has_voided(self, issued_at: datetime, *, to_stranger: bool = False) -> bool:
         """Whether a lock, a new password or the like has voided what was issued or requested at that moment.
@@ -160,6 +183,16 @@ def get_by_recipient(*, email: str | None, phone_number: str | None) -> Account:
     return _present(_find(condition, User.locked_at.is_(None)))
 
 
+def name_for_number(phone_number: str) -> str:
+    """Return the name under which a sign-in by number checks the password.
+
+    Only an account without an address signs in by its number, so that every account has one name and one count of
+    failed sign-ins. For any other number, the number itself: no account has that name.
+    """
+    account = find_by_phone_number(phone_number)
+    return phone_number if account is None or account.address is not None else account.email
+
+
 def list_all(*, limit: int) -> list[Account]:
     """Return the newest users."""
     return ACCOUNTS.values(fetch_all(ACCOUNTS.select().order_by(User.id.desc()).limit(limit)))
@@ -204,12 +237,19 @@ def set_password_hash(user_id: int, password_hash: str, *, now: datetime) -> Non
 
     Raises UserNotFound.
     """
-    values = {"password_hash": password_hash, "password_changed_at": now}
+    # Verified at once: a reset, a link or a session with a fresh sign-in led here, never a registration (ADR 34).
+    values = {"password_hash": password_hash, "password_changed_at": now, "password_verified_at": now}
     if execute(update(User).where(User.id == user_id).values(**values)).rowcount != 1:
         raise UserNotFound
     # What the old password led to must not outlive it: a challenge that waits for its second factor, a code on its way.
     earned.void(user_id, now=now)
     throttle.clear_account(user_id, get(user_id).email)
+
+
+def mark_password_verified(account: Account, *, now: datetime) -> None:
+    """Record in the open transaction that the password was verified together with a possession."""
+    if not account.password_verified:  # once in the life of a password: later sign-ins have no statement to spend
+        execute(update(User).where(User.id == account.id).values(password_verified_at=now))
 
 
 def remove(user_id: int) -> None:
@@ -226,10 +266,16 @@ def personal_data(user_id: int) -> dict[str, Any]:
     """Return the user's own row, without the password's hash."""
     columns = (
         User.id, User.email, User.email_verified_at, User.phone_number, User.holds_number, User.phone_verified_at,
-        User.password_changed_at, User.challenges_void_before, User.strangers_void_before, User.clients_known_since,
-        User.locked_at, User.held_until, User.display_name, User.locale, User.created_at,
+        User.password_changed_at, User.password_verified_at, User.challenges_void_before, User.strangers_void_before,
+        User.clients_known_since, User.locked_at, User.held_until, User.display_name, User.locale, User.created_at,
     )  # fmt: skip
-    return next(iter(rows_about(User.id == user_id, *columns)), {})
+    row = next(iter(rows_about(User.id == user_id, *columns)), {})
+    return {**row, "email": None} if str(row.get("email", "")).startswith(RELEASED) else row
+
+
+def shown_address() -> ColumnElement[str | None]:
+    """Return, for a statement, the address as people see it: NULL after it was released."""
+    return case((User.email.startswith(RELEASED, autoescape=True), None), else_=User.email).label("email")
 
 
 def _change(user_id: int, event: str, **values: Any) -> Account:

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from otp_service import verifications
-from otp_service.accounts import known_clients, users
+from otp_service.accounts import known_clients, registrations, users
 from otp_service.accounts.settings import ExistenceSettings
 from otp_service.accounts.users import Account
 from otp_service.auth import challenges, sign_in
@@ -102,6 +102,9 @@ def _verify(named: Named, code: str, client: ClientInfo) -> Verified:
     now = clock.now()
     with transaction():
         proof.redeem(client=client, now=now)
+        if not account.is_verified:
+            # The password was not asked for, so the registrant may be a stranger to the number (ADR 34).
+            registrations.void_prepared(account, now=now)
         # While strangers make the account wait, this is the way in for a new device: possession first (ADR 36).
         known_clients.remember_verified(account.id, client=client, now=now)
     return Verified(account.id, known_device_token=known_clients.issue(account.id, kind=known_clients.PROOF, now=now))

@@ -2,7 +2,7 @@
 
 from datetime import timedelta
 
-from otp_service.accounts import email_addresses, email_verification, password_hashing, registrations
+from otp_service.accounts import email_release, email_verification, password_hashing, registrations
 from otp_service.accounts.errors import EmailTaken
 from otp_service.accounts.settings import ExistenceSettings
 from otp_service.core import clock
@@ -26,9 +26,18 @@ def register(*, email: str, password: str, phone_number: str, client: ClientInfo
             _register_hidden(email, password, phone_number, client)
         return None
     # Before the hash: a taken address costs no slot. The constraints decide in the end.
-    registrations.refuse_taken(email=email, phone_number=phone_number)
+    _refuse_taken(email, phone_number, client)
     password_hash = password_hashing.hash_password(password)
     return _add(email, password_hash, phone_number, client)
+
+
+def _refuse_taken(email: str, phone_number: str, client: ClientInfo) -> None:
+    """Raise EmailTaken or PhoneNumberTaken; in the first case notify the mailbox, whose owner may want the address."""
+    try:
+        registrations.refuse_taken(email=email, phone_number=phone_number)
+    except EmailTaken:
+        email_release.notify_owner(email, "registration.repeated", client=client, now=clock.now())
+        raise
 
 
 def _register_hidden(email: str, password: str, phone_number: str, client: ClientInfo) -> None:
@@ -37,7 +46,7 @@ def _register_hidden(email: str, password: str, phone_number: str, client: Clien
     try:
         _add(email, password_hash, phone_number, client, may_share=True)
     except EmailTaken:
-        email_addresses.notify_owner(email, "registration.repeated", client=client, now=clock.now())
+        email_release.notify_owner(email, "registration.repeated", client=client, now=clock.now())
 
 
 def _add(email: str, password_hash: str, phone_number: str, client: ClientInfo, *, may_share: bool = False) -> int:

@@ -49,14 +49,23 @@ class RegisteredOut(Schema):
     notice = fields.String(required=True, metadata={"description": "For people: the risk of codes on the phone."})
 
 
-class LoginIn(Schema):
-    """A password to check."""
-
-    email = EmailField(required=True)
+class _PasswordIn(Schema):
     password = password()
     device_token = text(
         "Provide the deviceToken or knownDeviceToken of an earlier sign-in, or leave it out.", required=False
     )
+
+
+class LoginIn(_PasswordIn):
+    """A password to check."""
+
+    email = EmailField(required=True)
+
+
+class NumberLoginIn(_PasswordIn):
+    """A password to check, for an account without an address."""
+
+    phone_number = PhoneField(required=True)
 
 
 class TokensOut(Schema):
@@ -168,7 +177,14 @@ class RefreshIn(Schema):
 
 
 class EmailTokenIn(Schema):
-    """The token of a link."""
+    """The token of a link; for a change outside the session that requested it, the account's password as well."""
+
+    token = text("Provide the token of your link.")
+    password = password(PASSWORD_FAULT, is_required=False)
+
+
+class EmailReleaseIn(Schema):
+    """The token of a link that releases an address."""
 
     token = text("Provide the token of your link.")
 

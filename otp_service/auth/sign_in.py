@@ -61,23 +61,43 @@ class Verified:
 def login(*, email: str, password: str, client: ClientInfo, device_token: str | None = None) -> SignIn:
     """Check the password, then issue a challenge and send a code.
 
-    Where the policy or a trusted device makes the second step unnecessary, it opens a session instead.
+    Where the policy or a trusted device makes the second step unnecessary, it opens a session instead; but never by a
+    password that was not verified together with a possession: a stranger may have registered with it (ADR 34).
     Raises InvalidCredentials, AccountLocked, SlotsBusy.
     """
     # Read before the password is compared: a lock or a new password meanwhile voids the challenge of this sign-in too.
     started = clock.now()
     checked = authentication.authenticate(email=email, password=password, client=client, device_token=device_token)
     account, now = checked.account, clock.now()
-    if settings().sign_in.mfa_policy == "enrolment" and account.is_verified and not registry.second_steps(account.id):
-        return SignIn(account.id, tokens=_start_without_factor(account.id, client, started, now))
-    if device_token is not None:
-        tokens = _start_on_device(account.id, device_token, client, started, now)
+    if account.password_verified:
+        tokens = _start_by_password(account, device_token, client, started, now)
         if tokens is not None:
             return SignIn(account.id, tokens=tokens)
     with transaction():
         challenge = challenges.issue(account.id, is_known=checked.is_known, now=started)
         audit.record("login.password_accepted", user_id=account.id, client=client, at=now)
     return _with_methods(account, challenge, client)
+
+
+def login_by_number(*, phone_number: str, password: str, client: ClientInfo, device_token: str | None = None) -> SignIn:
+    """Sign in the holder of a number whose account has no address. Does and raises what `login` does.
+
+    For every other number the response is that of a wrong password: an account has one name, and so one count of
+    failed sign-ins (ADR 34).
+    """
+    name = users.name_for_number(phone_number)
+    return login(email=name, password=password, client=client, device_token=device_token)
+
+
+def _start_by_password(
+    account: Account, device_token: str | None, client: ClientInfo, started: datetime, now: datetime
+) -> Opened | None:
+    """Return tokens if neither policy nor device wants a second step; None otherwise."""
+    if settings().sign_in.mfa_policy == "enrolment" and account.is_verified and not registry.second_steps(account.id):
+        return _start_without_factor(account.id, client, started, now)
+    if device_token is None:
+        return None
+    return _start_on_device(account.id, device_token, client, started, now)
 
 
 def _start_without_factor(user_id: int, client: ClientInfo, started: datetime, now: datetime) -> Opened:
@@ -160,6 +180,7 @@ def complete(
         # The challenge first: it locks the account, and of parallel requests with one challenge lets one win.
         challenges.spend(challenge, now=now)
         proof.redeem(client=client, now=now)
+        users.mark_password_verified(challenge.account, now=now)
         tokens = open_session(user_id, amr=("pwd", *proof.amr), acr=acr, client=client, now=now)
         device_token = trusted_devices.remember(user_id, client=client, now=now) if remember else None
         return Verified(user_id, tokens, device_token, enrolment_required=acr != "aal2")

@@ -66,6 +66,8 @@ def step_up(
         # The account before the code, as in a sign-in: two requests that redeem one code cannot deadlock.
         _hold(account)
         proof.redeem(client=client, now=now)
+        if knows_password:
+            users.mark_password_verified(account, now=now)
         is_verified = users.get(account.id).is_verified
         amr = (*(("pwd",) if knows_password else ()), *proof.amr)
         renewed = Caller(account.id, amr, registry.level_of(factor), now, is_verified, caller.session_id)

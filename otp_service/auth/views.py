@@ -9,7 +9,7 @@ from typing import Any
 from flask import Blueprint
 
 from otp_service import sessions
-from otp_service.accounts import email_verification
+from otp_service.accounts import email_release, email_verification
 from otp_service.auth import (
     password_links,
     phone_verification,
@@ -56,6 +56,17 @@ def login(body: dict[str, Any]) -> dict[str, Any]:
     return present_sign_in(sign_in.login(**body, client=client_info()))
 
 
+@bp.post("/login/number")
+@request_limits.failed_login
+@api(body=schemas.NumberLoginIn, out=schemas.LoginOut, errors=(400, 401, 503))
+def login_by_number(body: dict[str, Any]) -> dict[str, Any]:
+    """Check the password of an account without an e-mail address, named by its phone number.
+
+    An account loses its address when the owner of the mailbox takes it back. Any other account signs in by its address.
+    """
+    return present_sign_in(sign_in.login_by_number(**body, client=client_info()))
+
+
 @bp.post("/request-otp")
 @request_limits.otp
 @api(body=schemas.RequestOtpIn, out=schemas.OtpSentOut, errors=(400, 401, 403, 404, 409, 422, 502, 503))
@@ -84,10 +95,16 @@ def set_password(body: dict[str, Any]) -> None:
 
 @email.post("")
 @request_limits.otp
-@api(body=schemas.EmailTokenIn, out=schemas.EmailMessageOut, errors=(401, 409))
+@api(body=schemas.EmailTokenIn, out=schemas.EmailMessageOut, errors=(401, 403, 409, 503))
 def verify_email(body: dict[str, Any]) -> dict[str, Any]:
-    """Verify an e-mail address with the token of a link; a link to a new address changes it. No session starts."""
-    return {"message": email_verification.verify(body["token"], client=client_info()).value}
+    """Verify an e-mail address with the token of a link. No session starts.
+
+    A link to a new address changes it. That needs the access token of the session that requested the change, or the
+    account's password.
+    """
+    token, password = body["token"], body.get("password")
+    outcome = email_verification.verify(token, caller=sessions.find_caller(), password=password, client=client_info())
+    return {"message": outcome.value}
 
 
 @email.post("/resend")
@@ -98,6 +115,15 @@ def resend_link(caller: Caller) -> dict[str, Any]:
     """Send another link to the account's address. Earlier links stop working."""
     email_verification.resend(caller, client=client_info())
     return {"message": "A link is on its way to your email address."}
+
+
+@bp.post("/release-email")
+@request_limits.otp
+@api(body=schemas.EmailReleaseIn, out=schemas.EmailMessageOut, errors=(401, 409))
+def release_email(body: dict[str, Any]) -> dict[str, Any]:
+    """Take an e-mail address from an account that never verified it, with the token of a link to that address."""
+    email_release.release(body["token"])
+    return {"message": "The address was released. You can register with it now."}
 
 
 @bp.post("/refresh")

@@ -9,6 +9,10 @@ LOCALES = ("en", "de", "es")
 """Every template exists in each of these languages. The first one serves all other locales."""
 
 _CLIENT = frozenset({"ip", "agent"})
+_ASKER = ("phone_number", "network")
+"""Which account asks, or has the address, and from which network: no text that a stranger chose."""
+_RELEASE = ("release_token", "release_link")
+LINKS, TOKENS = ("link", "release_link"), ("token", "release_token")
 _TOKEN = re.compile(r"[A-Za-z0-9_-]{1,200}")
 _LINK = re.compile(r"https?://[!#-;=?-~]+")  # printable ASCII without space, quote and angle brackets
 
@@ -26,8 +30,10 @@ def _template(*needs: str, takes: Iterable[str] = ()) -> Template:
 
 
 TEMPLATES = {
-    "address_verification": _template("token", "valid_minutes", takes=["link"]),
-    "already_registered": _template(),
+    "address_verification": _template("token", "valid_minutes", takes=["link", *_RELEASE, *_ASKER]),
+    "address_change": _template("token", "valid_minutes", takes=["link", *_ASKER]),
+    "address_held": _template("release_token", takes=["release_link", *_ASKER]),
+    "already_registered": _template(takes=_ASKER),
     "new_sign_in": _template(),
     "password_changed": _template(),
     "phone_changed": _template("phone_number"),
@@ -55,7 +61,7 @@ def require_values(template: str, given: Mapping[str, Any]) -> None:
         raise ValueError(f"{template} needs {', '.join(sorted(missing))}")
     if unknown := given.keys() - known.needs - known.takes:
         raise ValueError(f"{template} does not take {', '.join(sorted(unknown))}")
-    if "link" in given and not _LINK.fullmatch(str(given["link"])):
+    if not all(_LINK.fullmatch(str(given[name])) for name in LINKS if name in given):
         raise ValueError(f"{template}: the link is not an http or https address")
-    if "token" in given and not _TOKEN.fullmatch(str(given["token"])):
+    if not all(_TOKEN.fullmatch(str(given[name])) for name in TOKENS if name in given):
         raise ValueError(f"{template}: the token is malformed")

@@ -15,7 +15,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined, select_autoes
 
 from otp_service.core import phone
 from otp_service.core.text import primary_language
-from otp_service.mail.catalogue import LOCALES, TEMPLATES, require_values
+from otp_service.mail.catalogue import LINKS, LOCALES, TEMPLATES, TOKENS, require_values
 from otp_service.mail.message import Message
 
 LONGEST_VALUE = 120
@@ -58,15 +58,15 @@ def render(
     subject, _, body = lines.strip().partition("\n")
     paragraphs = [" ".join(part.split()) for part in body.split("\n\n") if part.strip()]
     page = _environment().get_template("layout.html")
-    link = shown.get("link")
-    html = page.render(language=spoken, subject=subject, paragraphs=paragraphs, link=link, service=shown["service"])
+    links = [shown[name] for name in LINKS if shown.get(name)]
+    html = page.render(language=spoken, subject=subject, paragraphs=paragraphs, links=links, service=shown["service"])
     text = "\n\n".join(paragraphs) + "\n"
     return Message(to=to, subject=subject.strip(), text=text, html=html, message_id=message_id, locale=spoken)
 
 
 def _shown(name: str, value: Any) -> str:
     """Return the value as the message shows it. Everything that this service did not make itself is neutralized."""
-    if name in {"link", "token"}:
+    if name in {*LINKS, *TOKENS}:
         return _one_line(value)
     if name == "phone_number":
         return phone.mask(_one_line(value))  # mail is stored and read by third parties

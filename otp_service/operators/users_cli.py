@@ -79,7 +79,7 @@ def list_users(limit: int, wants_json: bool) -> None:
         return
     print_table(
         ("ID", "E-MAIL", "PHONE", "STATE"),
-        [(account.id, account.email, account.phone_number, _state(account)) for account in found],
+        [(account.id, account.address, account.phone_number, _state(account)) for account in found],
         if_empty="No users yet. Add one with: flask users create EMAIL PHONE_NUMBER",
     )
 
@@ -159,12 +159,13 @@ def print_account(account: Account, wants_json: bool) -> None:
         print_json(_shown(account))
     else:
         print_fields(
-            {name.replace("_", " "): value for name, value in asdict(account).items()} | {"state": _state(account)}
+            {name.replace("_", " "): value for name, value in asdict(account).items()}
+            | {"email": account.address, "state": _state(account)}
         )
 
 
 def _shown(account: Account) -> dict[str, Any]:
-    return {**named(account), "isVerified": account.is_verified}
+    return {**named(account), "email": account.address, "isVerified": account.is_verified}
 
 
 def _state(account: Account) -> str:

@@ -70,5 +70,6 @@ def _erase(account: Account, event: str, client: ClientInfo) -> None:
         allowances.clear_subject(str(account.id))
         audit.record(event, user_id=account.id, client=client, at=now)
         audit.redact(account.id)
-        ip, agent = client.ip or None, client.agent or None
-        outbox.enqueue("account_deleted", to=account.email, locale=account.locale, now=now, ip=ip, agent=agent)
+        if account.address is not None:
+            ip, agent = client.ip or None, client.agent or None
+            outbox.enqueue("account_deleted", to=account.address, locale=account.locale, now=now, ip=ip, agent=agent)

@@ -16,7 +16,11 @@ class UserOut(Schema):
     """A user, as shown to that user."""
 
     user_id = fields.Integer(attribute="id", required=True)
-    email = fields.String(required=True)
+    email = fields.String(
+        required=True,
+        allow_none=True,
+        metadata={"description": "Null after the owner of the mailbox took the address back."},
+    )
     email_verified = fields.Boolean(required=True)
     phone_number = fields.String(
         required=True,

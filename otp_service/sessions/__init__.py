@@ -1,6 +1,6 @@
 """Sessions: sign-ins on devices, with their access and refresh tokens. They know a user only by id."""
 
-from otp_service.sessions.access import Requirement, fresh_sign_in, signed_in, token_bearer
+from otp_service.sessions.access import Requirement, find_caller, fresh_sign_in, signed_in, token_bearer
 from otp_service.sessions.lifecycle import (
     end,
     end_all,
@@ -38,6 +38,7 @@ __all__ = [
     "end",
     "end_all",
     "end_every_session",
+    "find_caller",
     "forget",
     "fresh_sign_in",
     "live_parameters",

@@ -84,6 +84,14 @@ def require_fresh(caller: Caller) -> None:
         raise StepUpRequired(extra={"methods": list(requirement.methods), "maxAgeSeconds": max_age_seconds})
 
 
+def find_caller() -> Caller | None:
+    """Return who calls a route that works without a sign-in as well; None without a token of a live session."""
+    try:
+        return _caller()
+    except (AccessTokenRequired, InvalidToken):
+        return None
+
+
 def _caller() -> Caller:
     caller = _bearer()
     if not lifetime.is_live(caller.session_id, user_id=caller.user_id, now=clock.now()):

@@ -221,10 +221,10 @@ def test_the_owner_of_the_address_is_told_once_a_day_and_keeps_the_account(app: 
     person = make_person(app)
     for _ in range(3):
         register(hiding, email=person.email, password="Another-Horse-8")
-    assert messages_to(app, person.email) == ["already_registered"]
+    assert messages_to(app, person.email) == ["address_held"]
     time.advance(86_400)
     register(hiding, email=person.email)
-    assert messages_to(app, person.email) == ["already_registered"] * 2
+    assert messages_to(app, person.email) == ["address_held"] * 2
     assert hiding.post("/auth/login", person.credentials).status_code == 200
     assert events_of(app, person).count("registration.repeated") == 4
 
@@ -235,7 +235,7 @@ def test_of_20_parallel_registrations_of_one_address_one_is_made_and_all_are_ans
     email = new_details()["email"]
     answers = at_once(20, lambda _: register(hiding, email=email))
     assert [status for status, _ in answers] == [201] * 20
-    assert sorted(messages_to(app, email)) == ["address_verification", "already_registered"]
+    assert sorted(messages_to(app, email)) == ["address_held", "address_verification"]
 
 
 def test_faults_of_form_are_told_as_ever(app: Flask, hiding: Api) -> None:

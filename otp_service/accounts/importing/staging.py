@@ -83,6 +83,7 @@ def _row(user: NewUser, now: datetime) -> dict[str, Any]:
         "phone_verified_at": now if user.is_verified else None,
         "password_hash": user.password_hash,
         "password_changed_at": now,
+        "password_verified_at": now if user.is_verified else None,
         "locked_at": now if user.is_locked else None,
         "display_name": user.display_name,
         "locale": user.locale,

@@ -103,7 +103,7 @@ def begin(user_id: int) -> Enrolment:
         void_enrolment(user_id)
         sealed = keyring().seal(secret, context=_context(id))
         execute(insert(TotpAuthenticator).values(id=id, user_id=user_id, secret=sealed, created_at=now))
-    uri = codes.key_uri(secret, issuer=settings().of(MailSettings).service_name, account=account.email)
+    uri = codes.key_uri(secret, issuer=settings().of(MailSettings).service_name, account=account.label)
     return Enrolment(secret, uri, codes.qr_code(uri))
 
 

@@ -29,8 +29,8 @@ def offer(caller: Caller) -> Any:
     account = users.get_bearer(caller.user_id)
     return ceremonies.creation_options(
         handle=credentials.get_handle(account.id),
-        name=account.email,
-        label=account.display_name or account.email,
+        name=account.label,
+        label=account.display_name or account.label,
         challenge=challenges.issue(_scope(caller), now=clock.now()),
         known=[passkey.known for passkey in credentials.of_user(account.id)],
     )

@@ -96,6 +96,7 @@ function fail(form, status, body) {
   for (const {field, message} of body.errors ?? []) say(form, field, message);
   if (body.code === "invalid_token" && token) form.hidden = true; // another try of this link would fail as well
   if (body.code === "second_factor_required") askSecondFactor(form, body);
+  for (const part of form.querySelectorAll(`[data-needed-by="${CSS.escape(body.code ?? "")}"]`)) part.hidden = false;
   show(outcomeOf(body), body);
   form.querySelector("[aria-invalid=true]")?.focus();
 }

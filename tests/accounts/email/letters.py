@@ -1,5 +1,6 @@
 """What people find in their mail, read as in development: off the page of messages."""
 
+import re
 from typing import Any
 
 from tests.api import Api
@@ -13,5 +14,12 @@ def letters(api: Api, to: str, template: str | None = None) -> list[dict[str, An
 
 def token_sent(api: Api, to: str) -> str:
     """The token of the newest link to an address."""
-    link = str(letters(api, to, "address_verification")[0]["link"])
-    return link.partition("#token=")[2]
+    sent = [one for one in letters(api, to) if one["template"] in {"address_verification", "address_change"}]
+    return str(sent[0]["link"]).partition("#token=")[2]
+
+
+def release_sent(api: Api, to: str) -> str:
+    """The newest token with which the owner of a mailbox takes the address back."""
+    texts = [str(letter["text"]) for letter in letters(api, to)]
+    found = [re.findall(r"/release-email#token=(\S+)", text) for text in texts]
+    return str(next(tokens[0] for tokens in found if tokens))
