@@ -123,8 +123,10 @@ def _make_database_file(path: str | None) -> None:
     SQLite gives its journal the mode of the database.
     """
     if path and path != ":memory:":
-        with suppress(OSError):  # the first connection meets the same error, and reports it
-            os.close(os.open(path, os.O_CREAT | os.O_WRONLY, 0o600))
+        # Never opened if it exists: to close it would take the locks from connections of this process (SQLite, "How To
+        # Corrupt An SQLite Database File", 2.2). Any other error meets the first connection, which reports it.
+        with suppress(OSError):
+            os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600))
 
 
 def _engine_options(config: Config) -> dict[str, object]:

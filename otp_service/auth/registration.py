@@ -2,6 +2,7 @@
 
 from datetime import timedelta
 
+from otp_service import verifications
 from otp_service.accounts import email_release, email_verification, password_hashing, registrations
 from otp_service.accounts.errors import EmailTaken
 from otp_service.accounts.settings import ExistenceSettings
@@ -18,9 +19,13 @@ RESERVED_FOR = timedelta(hours=24)
 def register(*, email: str, password: str, phone_number: str, client: ClientInfo) -> int | None:
     """Add a user, send a link that verifies the address, and return the id.
 
-    Raises EmailTaken, PhoneNumberTaken, SlotsBusy. While existence is hidden it raises neither of the first two and
-    returns None: the owner of a taken address is notified, and a number belongs to the account that verifies it.
+    Raises DestinationNotAllowed for a number that no code can reach, EmailTaken, PhoneNumberTaken, SlotsBusy. While
+    existence is hidden it raises neither EmailTaken nor PhoneNumberTaken and returns None: the owner of a taken address
+    is notified, and a number belongs to the account that verifies it.
     """
+    # The number alone decides, so the response reveals no account.
+    if refusal := verifications.find_refusal(phone_number):
+        raise refusal
     if settings().of(ExistenceSettings).hidden:
         with even_timing().even():
             _register_hidden(email, password, phone_number, client)

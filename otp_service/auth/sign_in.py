@@ -131,7 +131,8 @@ def _with_methods(account: Account, challenge: IssuedChallenge, client: ClientIn
         phone_number=account.phone_number,
     )
     if default is None:
-        return replace(result, otp_error=PhoneNumberMissing())
+        number = account.phone_number
+        return replace(result, otp_error=verifications.find_refusal(number) if number else PhoneNumberMissing())
     if default not in verifications.CHANNELS:
         return result
     channel = Channel(default)

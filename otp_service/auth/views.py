@@ -42,7 +42,7 @@ email = Blueprint("email", __name__, url_prefix="/auth/verify-email")
 
 @bp.post("/register")
 @request_limits.register
-@api(body=schemas.RegisterIn, out=schemas.RegisteredOut, status=201, errors=(400, 409, 503))
+@api(body=schemas.RegisterIn, out=schemas.RegisteredOut, status=201, errors=(400, 409, 422, 503))
 def register(body: dict[str, Any]) -> dict[str, Any]:
     """Register with e-mail, password and phone."""
     return present_registered(registration.register(**body, client=client_info()))

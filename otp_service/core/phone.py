@@ -115,6 +115,8 @@ def parse_caller(text: str, *, default_region: str | None = None) -> str | None:
 
     The number of a call need not be valid: carriers call from ranges that are not assigned.
     """
+    if any(letter.isdecimal() and not letter.isascii() for letter in text):
+        return None  # as in every other code, a digit of another script is none
     plain = _plain(text)
     number = _parse(plain, default_region)
     if number is not None:

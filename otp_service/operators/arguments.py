@@ -7,6 +7,7 @@ from getpass import GetPassWarning
 
 import click
 
+from otp_service import verifications
 from otp_service.accounts import email_addresses, users
 from otp_service.accounts.users import Account
 from otp_service.core import phone
@@ -44,10 +45,12 @@ def read_new_email(text: str) -> str:
 
 
 def read_number(text: str) -> str:
-    """Return the phone number in E.164. Raises click.BadParameter."""
+    """Return a phone number for an account in E.164. Raises click.BadParameter, also for one that no code reaches."""
     number = phone.parse(text, default_region=settings().codes.phone_default_region)
     if number is None:
         raise click.BadParameter(f"{text!r} is not a phone number with a country code", param_hint="PHONE_NUMBER")
+    if refusal := verifications.find_refusal(number.e164):
+        raise click.BadParameter(refusal.detail, param_hint="PHONE_NUMBER")
     return number.e164
 
 

@@ -3,7 +3,16 @@
 from otp_service.verifications.checking import Proof, prove, spend
 from otp_service.verifications.owners import Owner, find_user_id, owner_of_user
 from otp_service.verifications.records import end_codes, end_codes_of_others, forget_owner
-from otp_service.verifications.sending import CHANNELS, Delivery, Recipient, check_destination, find_destination, send
+from otp_service.verifications.sending import (
+    CHANNELS,
+    Delivery,
+    Recipient,
+    channels_to,
+    check_destination,
+    find_destination,
+    find_refusal,
+    send,
+)
 from otp_service.verifications.states import Asker, Purpose
 
 __all__ = [
@@ -14,10 +23,12 @@ __all__ = [
     "Proof",
     "Purpose",
     "Recipient",
+    "channels_to",
     "check_destination",
     "end_codes",
     "end_codes_of_others",
     "find_destination",
+    "find_refusal",
     "find_user_id",
     "forget_owner",
     "owner_of_user",

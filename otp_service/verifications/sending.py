@@ -85,16 +85,39 @@ class StartFailed(Exception):
 def check_destination(e164: str, channel: Channel) -> PhoneNumber:
     """Return the number if codes may go there; the number alone decides. Raises DestinationNotAllowed.
 
-    Premium-rate, shared-cost, toll-free and satellite numbers are refused: each message pays someone. Fixed lines are
-    only called. `SMS_COUNTRIES` limits the rest.
+    Premium-rate, shared-cost, toll-free and satellite numbers are refused: each message pays someone. So are internet
+    (VoIP) numbers, pagers and numbers that are forwarded: they show no possession of a phone. Fixed lines are only
+    called. `SMS_COUNTRIES` limits the rest.
     """
     number = phone.parse(e164)
+    if number is not None and number.kind is NumberKind.REFUSED:
+        reason = f"Codes cannot be sent to this phone number: it is {number.refused_as}."
+        raise DestinationNotAllowed(f"{reason} Provide a mobile or fixed-line number.")
     if number is None or channel not in _REACHED_BY[number.kind]:
         raise DestinationNotAllowed(f"Codes cannot be sent to this phone number via {channel}.")
     allowed = settings().codes.sms_countries
     if allowed and number.country not in allowed:
         raise DestinationNotAllowed("Codes are not sent to this country.")
     return number
+
+
+def channels_to(e164: str) -> tuple[Channel, ...]:
+    """Return the channels by which codes may go to a number; empty if none may."""
+    return tuple(channel for channel in CHANNELS if _refusal(e164, channel) is None)
+
+
+def find_refusal(e164: str) -> DestinationNotAllowed | None:
+    """Return why codes may go to a number by no channel; None if one may."""
+    # A call reaches the most kinds of numbers: what refuses it refuses every channel.
+    return _refusal(e164, Channel.CALLOUT)
+
+
+def _refusal(e164: str, channel: Channel) -> DestinationNotAllowed | None:
+    try:
+        check_destination(e164, channel)
+    except DestinationNotAllowed as refusal:
+        return refusal
+    return None
 
 
 def find_destination(e164: str, first: Channel) -> Destination:

@@ -8,6 +8,18 @@ from tests.api import Api
 from tests.conftest import Time
 from tests.factories import Person, new_number, sign_in
 
+UNREACHABLE = {
+    "+33970123457": "an internet (VoIP) number",
+    "+18005550199": "a toll-free number",
+    "+19005550100": "a premium-rate number",
+    "+491371234567": "a shared-cost number",
+    "+447640123456": "the number of a pager",
+    "+447012345678": "a personal number that is forwarded",
+    "+445512345678": "a company's universal access number (UAN)",
+    "+881612345678": "a satellite number or an international service",
+}
+"""Valid numbers that codes go to by no channel, and how each is called."""
+
 COOLDOWN = 121
 
 

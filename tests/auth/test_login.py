@@ -7,6 +7,7 @@ from flask import Flask
 
 from otp_service.core.services import services_of
 from otp_service.simulator import Simulator
+from tests.accounts.phones import UNREACHABLE
 from tests.api import Api
 from tests.conftest import MakeApp, Time
 from tests.factories import PASSWORD, Person, code_on_phone, log_in, make_person
@@ -166,12 +167,26 @@ def api_login_is_not_counted(busy: Flask, person: Person) -> bool:
     return statuses == [401] * 5
 
 
-def test_a_landline_is_told_that_no_sms_can_be_sent(app: Flask, api: Api, sinch: Simulator) -> None:
+def test_a_fixed_line_is_offered_a_call_and_is_called(app: Flask, api: Api, sinch: Simulator) -> None:
     person = make_person(app, phone_number="+442079460000")
-    assert log_in(api, person)["otpError"] == "Codes cannot be sent to this phone number via sms."
-    assert sinch.count("start") == 0
-    answer = api.post("/auth/request-otp", {"email": person.email, "channel": "callout"})
-    assert answer.status_code == 200, answer.json
+
+    answer = log_in(api, person)
+
+    assert (answer["methods"], answer["defaultMethod"], answer["channel"]) == (["callout"], "callout", "callout")
+    assert [message["channel"] for message in sinch.inbox(person.phone_number)] == ["callout"]
+    body = {"challengeToken": answer["challengeToken"], "otpCode": code_on_phone(sinch, person)}
+    assert api.post("/auth/verify-otp", body).status_code == 200
+
+
+@pytest.mark.parametrize("number", UNREACHABLE)
+def test_a_number_that_no_code_reaches_offers_no_method_and_says_why(
+    app: Flask, api: Api, sinch: Simulator, number: str
+) -> None:
+    answer = log_in(api, make_person(app, phone_number=number))
+
+    assert (answer["methods"], answer["otpErrorCode"]) == ([], "destination_not_allowed")
+    assert UNREACHABLE[number] in answer["otpError"]
+    assert sinch.calls == []
 
 
 def test_a_login_answer_is_not_to_be_stored(app: Flask, api: Api) -> None:

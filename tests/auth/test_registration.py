@@ -5,7 +5,9 @@ from typing import Any
 import pytest
 from flask import Flask
 
+from tests.accounts.phones import UNREACHABLE
 from tests.api import Api
+from tests.conftest import MakeApp
 from tests.factories import make_person, new_details
 from tests.parallel import ROUNDS, at_once
 
@@ -111,3 +113,22 @@ def test_a_password_is_stored_as_a_bcrypt_sha256_hash(app: Flask, api: Api) -> N
         row = fetch_one(select(User.password_hash).where(User.id == person.id))
     assert row is not None
     assert row.password_hash.startswith("$bcrypt-sha256$v=2,t=2b,r=")
+
+
+@pytest.mark.parametrize("is_hidden", ["true", "false"])
+@pytest.mark.parametrize("number", UNREACHABLE)
+def test_a_number_that_no_code_reaches_does_not_register(make_app: MakeApp, number: str, is_hidden: str) -> None:
+    response = Api(make_app(HIDE_ACCOUNT_EXISTENCE=is_hidden)).post("/auth/register", new_details(phoneNumber=number))
+
+    assert (response.status_code, response.json["code"]) == (422, "destination_not_allowed")
+    assert f"it is {UNREACHABLE[number]}." in response.json["message"]
+
+
+def test_a_number_of_a_country_without_codes_does_not_register(make_app: MakeApp) -> None:
+    api = Api(make_app(SMS_COUNTRIES="GB"))
+
+    statuses = [api.post("/auth/register", new_details(phoneNumber=number)).status_code for number in (
+        "+14155552671", "+447400123456", "+442079460000",
+    )]  # fmt: skip
+
+    assert statuses == [422, 201, 201]

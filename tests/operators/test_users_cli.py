@@ -18,6 +18,7 @@ from otp_service.accounts import users
 from otp_service.application import create_app
 from otp_service.core.database.transactions import transaction
 from otp_service.simulator import Simulator
+from tests.accounts.phones import UNREACHABLE
 from tests.api import Api
 from tests.conftest import MakeApp
 from tests.factories import PASSWORD, Person, make_person, new_details, new_number, sign_in
@@ -94,6 +95,16 @@ def test_the_password_is_asked_for_twice_and_not_shown(run: Run, api: Api) -> No
     assert "Repeat for confirmation:" in result.output
     assert PASSWORD not in result.output
     assert api.post("/auth/login", {"email": details["email"], "password": PASSWORD}).status_code == 200
+
+
+@pytest.mark.parametrize("number", UNREACHABLE)
+def test_a_number_that_no_code_reaches_is_refused_with_the_reason(app: Flask, run: Run, number: str) -> None:
+    person = make_person(app)
+
+    results = [create(run, phoneNumber=number), run("set-phone", person.email, number)]
+
+    assert [result.exit_code for result in results] == [2, 2]
+    assert all(UNREACHABLE[number] in " ".join(result.output.split()) for result in results)
 
 
 def test_two_different_passwords_are_asked_for_again_and_no_answer_creates_nobody(run: Run) -> None:

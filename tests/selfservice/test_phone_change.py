@@ -13,6 +13,7 @@ from tests.accounts.email.letters import letters
 from tests.accounts.moving import events
 from tests.accounts.phones import (
     COOLDOWN,
+    UNREACHABLE,
     ask_for_number,
     change_number,
     code_at,
@@ -41,6 +42,19 @@ def number_of(app: Flask, person: Person) -> tuple[str | None, bool]:
 
 def undo(api: Api, token: str) -> int:
     return api.post("/account/phone/undo", {"token": token}).status_code
+
+
+@pytest.mark.parametrize("number", UNREACHABLE)
+def test_a_number_that_no_code_reaches_is_refused_with_the_reason(
+    api: Api, sinch: Simulator, time: Time, ada: Person, number: str
+) -> None:
+    token = sign_in(api, sinch, ada)["token"]
+    time.advance(COOLDOWN)
+
+    response = ask_for_number(api, token, number)
+
+    assert (response.status_code, response.json["code"]) == (422, "destination_not_allowed")
+    assert f"it is {UNREACHABLE[number]}." in response.json["message"]
 
 
 def test_the_number_changes_when_the_new_one_is_proven_and_not_before(

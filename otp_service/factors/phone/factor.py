@@ -7,7 +7,7 @@ from otp_service.core import phone
 from otp_service.factors.contract import ProofRequest
 from otp_service.factors.phone import codes
 from otp_service.factors.phone.codes import KIND, PhoneProof
-from otp_service.verifications import CHANNELS, Purpose, owner_of_user, records
+from otp_service.verifications import Purpose, channels_to, owner_of_user, records
 
 RISK = "Codes can be read by whoever takes over this number. Add an authenticator app or a passkey when you can."
 """Shown when a number becomes a person's factor (NIST SP 800-63B-4: a restricted authenticator)."""
@@ -17,9 +17,9 @@ _PURPOSES = (Purpose.SIGN_IN, Purpose.STEP_UP)
 
 
 def find_methods(user_id: int) -> tuple[str, ...]:
-    """Return the channels if the account has a number; the first sign-in verifies it."""
+    """Return the channels that reach the account's number, if it has one; the first sign-in verifies it."""
     account = users.find_by_id(user_id)
-    return CHANNELS if account is not None and account.phone_number else ()
+    return channels_to(account.phone_number) if account is not None and account.phone_number else ()
 
 
 def verify(request: ProofRequest, response: dict[str, Any]) -> PhoneProof:
