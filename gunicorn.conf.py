@@ -1,7 +1,9 @@
 """How gunicorn serves `wsgi:app`: its settings come from the environment and `.env`, as the service's own do."""
 
+import os
 import sys
 from pathlib import Path
+from threading import Timer
 from typing import Any
 
 from gunicorn.glogging import Logger
@@ -12,6 +14,7 @@ from otp_service.config import environment
 from otp_service.config.reader import Reader
 from otp_service.config.server import read_host
 from otp_service.core.logging import JsonFormatter, TextFormatter
+from otp_service.core.web import draining
 from otp_service.core.web.slow_requests import Watch
 
 _config = Config.load()
@@ -31,6 +34,7 @@ class ServiceLogger(Logger):
 
 
 RECEIVE_SECONDS = 5
+ORPHAN_SECONDS = 0.5  # for requests in hand, when the master is gone
 
 
 class BoundedWorker(ThreadWorker):
@@ -45,6 +49,26 @@ class BoundedWorker(ThreadWorker):
         with self.watch.over(conn.sock):
             return super().handle(conn)
 
+    def handle_request(self, req: Any, conn: TConn) -> Any:
+        """Respond. While the server stops, no connection is kept: the client opens its next one elsewhere."""
+        if draining.is_under_way():
+            req.force_close()
+        return super().handle_request(req, conn)
+
+    def is_parent_alive(self) -> bool:
+        """Whether the master lives. Without it, nobody restarts, limits or stops this worker: it ends in a second."""
+        is_alive = bool(super().is_parent_alive())
+        if not is_alive:
+            self.set_accept_enabled(False)
+            for listener in self.sockets:
+                listener.close()  # at once: another server may need the port
+            self.cfg.set("graceful_timeout", 0)
+            # Even if a request hangs: the interpreter would wait for its thread.
+            end = Timer(ORPHAN_SECONDS, os._exit, args=[1])
+            end.daemon = True
+            end.start()
+        return is_alive
+
 
 # One socket for all workers: with one each (reuse_port), a stopping worker resets the connections in its queue.
 bind = f"[{_host}]:{_port}" if ":" in _host else f"{_host}:{_port}"
@@ -56,7 +80,8 @@ preload_app = not reload  # saves memory, and an application that cannot start e
 worker_tmp_dir = "/dev/shm" if Path("/dev/shm").is_dir() else None  # noqa: S108 - a heartbeat must not wait for a disk
 
 timeout = 30
-graceful_timeout = 25  # inside the 30 s that Kubernetes gives; no request takes longer than 8
+# Together with SHUTDOWN_DELAY inside the 30 s that Kubernetes gives.
+graceful_timeout = max(10, 25 - _config.server.shutdown_delay_seconds)
 keepalive = 65  # longer than the 60 s for which load balancers reuse a connection
 
 limit_request_line = 4094
@@ -90,6 +115,11 @@ def on_starting(server: Any) -> None:
         db.engine.dispose()  # workers must not inherit a connection
 
 
+def when_ready(server: Any) -> None:
+    """Let SIGTERM first tell load balancers, then stop (SHUTDOWN_DELAY)."""
+    draining.install(server, delay_seconds=_config.server.shutdown_delay_seconds)
+
+
 def pre_request(_worker: Any, _request: Any) -> None:
     """Replace gunicorn's own log line, whose raw path may hold a secret."""
 
@@ -97,8 +127,10 @@ def pre_request(_worker: Any, _request: Any) -> None:
 def post_fork(_server: Any, _worker: Any) -> None:
     """With GUNICORN_RELOAD, make the worker import our modules again: it inherited those of this process."""
     if reload:
-        for name in [name for name in sys.modules if name.partition(".")[0] in {"otp_service", "config", "wsgi"}]:
-            del sys.modules[name]
+        ours = [name for name in sys.modules if name.partition(".")[0] in {"otp_service", "config", "wsgi"}]
+        for name in ours:
+            if name != draining.__name__:  # it holds what the master shares with its workers
+                del sys.modules[name]
 
 
 if _read.faults:

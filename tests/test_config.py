@@ -1,6 +1,5 @@
 """Settings: what is read, what it becomes, and what a person reads when it cannot be used."""
 
-import os
 from collections.abc import Iterator
 from dataclasses import fields, is_dataclass
 from email.headerregistry import Address
@@ -14,6 +13,7 @@ from config import Config
 from otp_service.accounts.settings import ExistenceSettings, LinkSettings
 from otp_service.config.reader import Reader
 from otp_service.config.server import read_host
+from otp_service.core import cores
 from otp_service.factors.trusted_devices.devices import TrustedDeviceSettings
 from otp_service.factors.webauthn.settings import WebAuthnSettings
 from otp_service.mail.settings import MailSettings
@@ -48,7 +48,7 @@ DEFAULTS = {
     "passwords.minimum_length": 8,
     "passwords.breach_lookup_url": None,
     "passwords.requires_classes": True,
-    "passwords.hash_concurrency": os.cpu_count(),
+    "passwords.hash_concurrency": cores.available(),
     "passwords.hash_waiting": 16,
     "passwords.hash_wait_seconds": 0.8,
     "sign_in.mfa_policy": "always",
@@ -78,10 +78,11 @@ DEFAULTS = {
     "limits.failed_logins": 30,
     "limits.refresh_per_minute": 30,
     "limits.otp_per_minute": 60,
-    "server.workers": os.cpu_count(),
+    "server.workers": cores.available(),
     "server.threads": 32,
     "server.port": 8000,
     "server.has_docs": True,
+    "server.shutdown_delay_seconds": 0,
 }
 SECTIONS = [
     DeliverySettings(fallbacks=(), supplies_code=False, webotp_domain=None, sms_template=None),

@@ -1,10 +1,10 @@
 """Reads the rules of passwords and codes, how many factors a sign-in takes, and to which countries codes go."""
 
-import os
 from dataclasses import dataclass
 
 from otp_service.config.reader import Reader
 from otp_service.config.server import read_threads
+from otp_service.core import cores
 from otp_service.core.phone import is_country
 
 
@@ -48,7 +48,7 @@ def read_passwords(read: Reader) -> PasswordSettings:
         requires_classes=read.flag("PASSWORD_CHARACTER_CLASSES", default=not read.strict),
         breach_lookup_url=read.web_address("BREACH_LOOKUP_URL", example="https://api.pwnedpasswords.com"),
         salt_rounds=read.integer("PASSWORD_SALT_ROUNDS", default=12, low=10, high=15),
-        hash_concurrency=read.integer("PASSWORD_HASH_CONCURRENCY", default=os.cpu_count() or 1, low=1, high=256),
+        hash_concurrency=read.integer("PASSWORD_HASH_CONCURRENCY", default=cores.available(), low=1, high=256),
         # A client that is rejected at once may ask again at once, and takes the processor from the hashes. To let
         # many wait is cheaper: a waiting thread costs no processor time (ADR 16).
         hash_waiting=read.integer("PASSWORD_HASH_QUEUE", default=max(1, read_threads(read) // 2), low=0, high=1_000),

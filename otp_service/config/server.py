@@ -1,11 +1,11 @@
 """Reads how the service is served: processes, proxies, pages, logs, and the request limits per client address."""
 
-import os
 import re
 from dataclasses import dataclass, field
 from urllib.parse import urlsplit
 
 from otp_service.config.reader import Reader, is_weak, split_address
+from otp_service.core import cores
 from otp_service.core.addresses import is_loopback
 
 DEVELOPMENT_IS_OPEN = (
@@ -34,6 +34,7 @@ class ServerSettings:
     threads: int
     port: int
     has_docs: bool
+    shutdown_delay_seconds: int
 
     @property
     def public_path(self) -> str:
@@ -67,10 +68,11 @@ def read_server(read: Reader) -> ServerSettings:
         is_open_development=read_open_development(read),
         log_level=read.choice("LOG_LEVEL", ("DEBUG", "INFO", "WARNING", "ERROR"), default="INFO", fold=str.upper),
         log_format=read.choice("LOG_FORMAT", ("json", "text"), default="json" if read.production else "text"),
-        workers=read.integer("WEB_CONCURRENCY", default=os.cpu_count() or 1, low=1, high=1024),
+        workers=read.integer("WEB_CONCURRENCY", default=cores.available(), low=1, high=1024),
         threads=read_threads(read),
         port=read.integer("PORT", default=8000, low=1, high=65535),
         has_docs=read.flag("API_DOCS", default=True),
+        shutdown_delay_seconds=read.duration("SHUTDOWN_DELAY", default=5 if read.production else 0, low=0, high=300),
     )
 
 

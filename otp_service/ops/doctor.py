@@ -1,6 +1,5 @@
 """Examines an installation: what every part of it needs, and what to do about each fault."""
 
-import os
 import tempfile
 import time
 import uuid
@@ -15,7 +14,7 @@ from sqlalchemy import text
 from sqlalchemy.exc import SQLAlchemyError
 
 from otp_service import sinch
-from otp_service.core import clock
+from otp_service.core import clock, cores
 from otp_service.core.crypto import hashing
 from otp_service.core.database.transactions import fetch_all, fetch_one
 from otp_service.core.services import settings
@@ -240,12 +239,7 @@ def _check_sinch() -> Iterator[Finding]:
 def _check_hashing() -> Iterator[Finding]:
     started = time.perf_counter()
     hashing.hash_password("as good as any", cost=settings().passwords.salt_rounds)
-    yield rate_hashing(time.perf_counter() - started, cores=_cores())
-
-
-def _cores() -> int:
-    """Count the cores that this process may use: in a container, fewer than the machine has."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    yield rate_hashing(time.perf_counter() - started, cores=cores.available())
 
 
 def _scalar(statement: str) -> object:

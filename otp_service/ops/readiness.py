@@ -12,13 +12,14 @@ from otp_service import sinch
 from otp_service.core import clock
 from otp_service.core.database import outages
 from otp_service.core.database.transactions import fetch_all
-from otp_service.core.web import request_limits
+from otp_service.core.web import draining, request_limits
 from otp_service.extensions import MIGRATIONS
 from otp_service.jobs import records
 from otp_service.ops import database_state
 
 _AHEAD = "ahead: a newer version migrated"
-_GOOD = {"database": {database_state.UP}, "migrations": {"at head", _AHEAD}}
+STOPPING = "stopping"
+_GOOD = {"server": {"up"}, "database": {database_state.UP}, "migrations": {"at head", _AHEAD}}
 RETRY_AFTER_SECONDS = 5
 
 
@@ -26,6 +27,7 @@ def check() -> dict[str, Any]:
     """Return the state of each dependency, and `READY` or `NOT_READY` as the summary."""
     database, migrations = _database()
     checks = {
+        "server": STOPPING if draining.is_under_way() else "up",
         "database": database,
         "migrations": migrations,
         "limiter_store": request_limits.store_state(),

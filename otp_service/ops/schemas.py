@@ -15,6 +15,7 @@ class HealthOut(Schema):
 class ChecksOut(Schema):
     """The state of each dependency in one word."""
 
+    server = fields.String(required=True, metadata={"enum": ["up", "stopping"]})
     database = fields.String(
         required=True,
         metadata={"examples": ["up", "down", "down: does not respond", "read-only", "locked: users", "disk full"]},

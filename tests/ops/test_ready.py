@@ -77,6 +77,7 @@ def test_with_database_and_schema_it_is_ready(build: Build, migrated_url: str) -
     assert body == {
         "status": "READY",
         "checks": {
+            "server": "up",
             "database": "up",
             "migrations": "at head",
             "limiterStore": "memory",

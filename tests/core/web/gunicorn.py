@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import socket
 from pathlib import Path
 from typing import Any, Self
@@ -44,8 +45,19 @@ class Gunicorn:
         return self
 
     def __exit__(self, *_: object) -> None:
-        self._process.terminate()
-        self._process.wait()
+        if self._process.is_running:
+            self._process.terminate()
+            self._process.wait()
+
+    @property
+    def process(self) -> Program:
+        """The master."""
+        return self._process
+
+    @property
+    def worker_pids(self) -> list[int]:
+        """The processes that serve, as far as the log names them."""
+        return [int(pid) for pid in re.findall(r"Booting worker with pid: (\d+)", self.log)]
 
     @property
     def log(self) -> str:
