@@ -84,7 +84,7 @@ class AccountLocked(TooMany):
     title = "Too many failed sign-ins. Wait before trying again."
 
     def __init__(self, *, retry_after_seconds: float) -> None:
-        super().__init__(retry_after_seconds=retry_after_seconds, extra={"proveFirst": ["phone"]})
+        super().__init__(retry_after_seconds=retry_after_seconds, extra={"proveFirst": ["phone", "email"]})
 
 
 class PhoneUnverified(Forbidden):

@@ -40,8 +40,9 @@ DEVICE, TRUSTED_DEVICE, PROOF = "kd", "dt", "kp"
 """What a token of this form is: of a device, of a trusted one, or the proof that an e-mail arrived."""
 
 _LIFETIMES = {DEVICE: TOKEN_LIFETIME, TRUSTED_DEVICE: TOKEN_LIFETIME, PROOF: timedelta(hours=24)}
-_TIME_BYTES, _ID_BYTES = 6, 15
-_BODY_LENGTH = (_TIME_BYTES + _ID_BYTES) * 4 // 3
+_TIME_BYTES, _USER_BYTES, _RANDOM_BYTES = 6, 4, 14
+_BODY_BYTES = _TIME_BYTES + _USER_BYTES + _RANDOM_BYTES
+_BODY_LENGTH = _BODY_BYTES * 4 // 3
 _PURPOSE = "known client"
 
 
@@ -66,7 +67,7 @@ def issue(user_id: int, *, now: datetime, kind: str = DEVICE) -> str:
     The token of a trusted device has the same form, so that a client needs to keep just one.
     """
     milliseconds = int(now.timestamp() * 1000).to_bytes(_TIME_BYTES)
-    body = base64url(milliseconds + secrets.token_bytes(_ID_BYTES))
+    body = base64url(milliseconds + user_id.to_bytes(_USER_BYTES) + secrets.token_bytes(_RANDOM_BYTES))
     return f"{kind}_{body}{keyring().digest(_signed(kind, user_id, body), purpose=_PURPOSE)}"
 
 
@@ -106,15 +107,24 @@ def _name(row: Row[Any], device_token: str | None, client: ClientInfo, now: date
     return "verified" if token is not None or row.is_verified_network else None
 
 
-def is_known(user_id: int, *, device_token: str | None, client: ClientInfo, now: datetime) -> bool:
-    """Whether the client is known to the user."""
-    row = fetch_one(*_of_user(user_id, *values(client, now=now)))
+def is_known(email: str, *, device_token: str | None, client: ClientInfo, now: datetime) -> bool:
+    """Whether the client is known to the user with a canonical address; False for an unknown address."""
+    row = fetch_one(*_of_address(email, *values(client, now=now)))
     return row is not None and _name(row, device_token, client, now) is not None
 
 
 @prepared
-def _of_user(user_id: Given, network: Given, seen_after: Given, verified_after: Given) -> Select[Any]:
-    return select(User.id, *columns(network, seen_after, verified_after)).where(User.id == user_id)
+def _of_address(email: Given, network: Given, seen_after: Given, verified_after: Given) -> Select[Any]:
+    return select(User.id, *columns(network, seen_after, verified_after)).where(User.email == email)
+
+
+def find_user(token: str, *, now: datetime) -> int | None:
+    """Return the user whom the token of an e-mail names; None for any other text."""
+    raw = decoded_base64(token.partition("_")[2][:_BODY_LENGTH], needs_padding=False)
+    user_id = int.from_bytes(raw[_TIME_BYTES : _TIME_BYTES + _USER_BYTES])
+    row = fetch_one(select(User.clients_known_since).where(User.id == user_id, User.locked_at.is_(None)))
+    found = _read(token, user_id, row.clients_known_since, now) if row is not None else None
+    return user_id if found is not None and found.kind == PROOF else None
 
 
 def remember_verified(user_id: int, *, client: ClientInfo, now: datetime) -> None:
@@ -149,7 +159,7 @@ def _read(text: str, user_id: int, known_since: datetime | None, now: datetime) 
     kind, _, rest = text.partition("_")
     body, signature = rest[:_BODY_LENGTH], rest[_BODY_LENGTH:]
     raw = decoded_base64(body, needs_padding=False)
-    if kind not in _LIFETIMES or len(raw) != _TIME_BYTES + _ID_BYTES:
+    if kind not in _LIFETIMES or len(raw) != _BODY_BYTES:
         return None
     expected = keyring().digests(_signed(kind, user_id, body), purpose=_PURPOSE)
     # Compared as bytes: the text comes from a stranger, and may hold characters that are not ASCII.

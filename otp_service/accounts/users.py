@@ -179,8 +179,13 @@ def get_by_recipient(*, email: str | None, phone_number: str | None) -> Account:
 
     Raises UserNotFound.
     """
+    return _present(find_by_recipient(email=email, phone_number=phone_number))
+
+
+def find_by_recipient(*, email: str | None, phone_number: str | None) -> Account | None:
+    """Return the user with a canonical address, or who holds an E.164 number, unless an operator locked it."""
     condition = User.email == email if email is not None else holds(phone_number)
-    return _present(_find(condition, User.locked_at.is_(None)))
+    return _find(condition, User.locked_at.is_(None))
 
 
 def name_for_number(phone_number: str) -> str:

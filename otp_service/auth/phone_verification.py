@@ -17,16 +17,18 @@ from otp_service.factors.phone import PHONE, codes
 from otp_service.factors.phone.codes import PhoneOwner
 from otp_service.sinch import Channel
 from otp_service.verifications import Asker, Purpose, Recipient, limits
+from otp_service.verifications.errors import OtpSendLimit
 from otp_service.verifications.settings import DeliverySettings
 
 
 @dataclass(frozen=True, slots=True)
 class Named:
-    """How the request names the person: by exactly one of these."""
+    """How the request names the person: by exactly one of the first three. The last one shows a known device."""
 
     challenge_token: str | None = None
     email: str | None = None
     phone_number: str | None = None
+    device_token: str | None = None
 
     @property
     def name(self) -> str:
@@ -64,6 +66,7 @@ def _send(named: Named, channel: Channel | None, client: ClientInfo) -> verifica
     owner, purpose, number = PhoneOwner(account.id), Purpose.PHONE_VERIFICATION, account.reachable_number()
     # The caller only named the account: it may use a part of the sends, or it could use up the owner's (ADR 13).
     is_by_name = account.is_verified or sign_in.may_be_strangers_number(account)
+    is_by_name = is_by_name and not _is_known(account, named, client)
     asker = Asker.BY_NAME if is_by_name else Asker.HOLDER
     recipient = Recipient(owner, number, purpose, account.locale, asker=asker)
     return verifications.send(recipient, channel=channel, client=client)
@@ -74,7 +77,13 @@ def _announce(named: Named, channel: Channel, client: ClientInfo) -> Announcemen
     # What is wrong with the number itself says nothing about an account, so it may be raised now.
     if named.phone_number is not None:
         channel = verifications.find_destination(named.phone_number, channel).channels[0]
-    limits.take_named_send(Purpose.PHONE_VERIFICATION, named.name, ip=client.ip, now=clock.now())
+    try:
+        limits.take_named_send(Purpose.PHONE_VERIFICATION, named.name, ip=client.ip, now=clock.now())
+    except OtpSendLimit:
+        # Whoever used the strangers' share up, a client that the account knows has the owner's (ADR 13).
+        account = users.find_by_recipient(email=named.email, phone_number=named.phone_number)
+        if account is None or not _is_known(account, named, client):
+            raise
     background.run_later("code", lambda: _send(named, channel, client))
     return Announcement(channel, settings().codes.ttl_seconds, settings().codes.cooldown_seconds)
 
@@ -108,6 +117,10 @@ def _verify(named: Named, code: str, client: ClientInfo) -> Verified:
         # While strangers make the account wait, this is the way in for a new device: possession first (ADR 36).
         known_clients.remember_verified(account.id, client=client, now=now)
     return Verified(account.id, known_device_token=known_clients.issue(account.id, kind=known_clients.PROOF, now=now))
+
+
+def _is_known(account: Account, named: Named, client: ClientInfo) -> bool:
+    return known_clients.is_known(account.email, device_token=named.device_token, client=client, now=clock.now())
 
 
 def _account_of(named: Named) -> Account:

@@ -116,9 +116,10 @@ class _NamedIn(Schema):
 
 
 class RequestOtpIn(_NamedIn):
-    """Who needs a code, and by which channel."""
+    """Who needs a code, and by which channel; with the token of a device that the account knows."""
 
     channel = channel()
+    device_token = text("Provide a knownDeviceToken, or leave it out.", required=False)
 
 
 class OtpSentOut(Schema):
@@ -161,6 +162,27 @@ def challenge_response(factor: Factor) -> type[Schema]:
 
 class OfferOut(OpenOut):
     """What a client needs before it can respond, in the form of the factor's own standard; empty if it needs none."""
+
+
+class KnownDeviceRequestIn(Schema):
+    """The address of the account."""
+
+    email = EmailField(required=True)
+
+
+class KnownDeviceIn(Schema):
+    """The token of an e-mail."""
+
+    token = text("Provide the token of your e-mail.")
+
+
+class KnownDeviceOut(Schema):
+    """What makes this client known."""
+
+    message = fields.String(required=True)
+    known_device_token = fields.String(
+        metadata={"description": "Send it as `deviceToken` with the sign-in, within a day."}
+    )
 
 
 class SetPasswordIn(Schema):

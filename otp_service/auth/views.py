@@ -11,6 +11,7 @@ from flask import Blueprint
 from otp_service import sessions
 from otp_service.accounts import email_release, email_verification
 from otp_service.auth import (
+    known_devices,
     password_links,
     phone_verification,
     registration,
@@ -72,7 +73,7 @@ def login_by_number(body: dict[str, Any]) -> dict[str, Any]:
 @api(body=schemas.RequestOtpIn, out=schemas.OtpSentOut, errors=(400, 401, 403, 404, 409, 422, 502, 503))
 def request_otp(body: dict[str, Any]) -> dict[str, Any]:
     """Send a one-time code."""
-    named, channel = Named(**body["named"]), body.get("channel")
+    named, channel = Named(**body["named"], device_token=body.get("device_token")), body.get("channel")
     return present_delivery(phone_verification.request(named, channel=channel, client=client_info()))
 
 
@@ -83,6 +84,24 @@ def verify_otp(body: dict[str, Any]) -> dict[str, Any]:
     """Verify the phone with the code. The holder of a challenge is signed in."""
     named, code, remember = Named(**body["named"]), body["otp_code"], body["remember_device"]
     return present_verified(phone_verification.verify(named, code=code, remember=remember, client=client_info()))
+
+
+@bp.post("/known-device/request")
+@request_limits.otp
+@api(body=schemas.KnownDeviceRequestIn, out=schemas.KnownDeviceOut, status=202)
+def request_known_device(body: dict[str, Any]) -> dict[str, Any]:
+    """Send an e-mail that makes a new device known, for a person whose account waits after wrong passwords."""
+    known_devices.request(**body, client=client_info())
+    return {"message": "If this address belongs to an account, an e-mail is on its way to it."}
+
+
+@bp.post("/known-device")
+@request_limits.otp
+@api(body=schemas.KnownDeviceIn, out=schemas.KnownDeviceOut, errors=(401,))
+def become_known(body: dict[str, Any]) -> dict[str, Any]:
+    """Make this client known with the token of an e-mail. No session starts."""
+    token = known_devices.confirm(body["token"], client=client_info())
+    return {"message": "You can sign in from here for the next 15 minutes.", "known_device_token": token}
 
 
 @bp.post("/set-password")

@@ -28,6 +28,10 @@ from otp_service.verifications.errors import OtpInvalid, TooManyAttempts
 DISABLED_AT = 100
 """Wrong responses in a row that disable an authenticator."""
 
+TO_THE_END, OUTSIDE_THE_ROW = InARow(DISABLED_AT), InARow(DISABLED_AT, step=0)
+WITHOUT_END = InARow(2**31 - 1)
+"""How a try counts in a row: it brings the end nearer, it does not, or the row is only counted."""
+
 WINDOW = timedelta(hours=1)
 
 _TRIES = Tally(
@@ -69,7 +73,8 @@ def attempt(
     """
     # The count is committed before the check (ADR 7): parallel guesses, and tries whose process dies, count too.
     if user_id is not None:
-        take(user_id, authenticator, client=client, now=now, is_in_a_row=is_in_a_row)
+        row = TO_THE_END if is_in_a_row else OUTSIDE_THE_ROW
+        take(user_id, authenticator, client=client, now=now, in_a_row=row)
     try:
         yield
     except ResponseRejected as rejected:
@@ -93,20 +98,21 @@ def take(
     client: ClientInfo,
     now: datetime,
     per_hour: int | None = None,
-    is_in_a_row: bool = True,
+    in_a_row: InARow = TO_THE_END,
 ) -> None:
     """Count a try before it is checked. Raises AuthenticatorDisabled or TooManyAttempts.
 
-    With `is_in_a_row=False` only the hourly count rises. To count for several authenticators, take them in name order,
-    as `enable` does: this avoids a deadlock.
+    With OUTSIDE_THE_ROW only the hourly count rises; with WITHOUT_END the row disables nothing. To count for several
+    authenticators, take them in name order, as `enable` does: this avoids a deadlock.
     """
     hour = FixedWindow(per_hour or settings().codes.checks_per_hour, WINDOW)
-    in_a_row = InARow(DISABLED_AT, step=int(is_in_a_row))
     with transaction():
         row = _TRIES.take(_key(user_id, authenticator), in_a_row, hour, now=now)
         if row is None:
-            raise _refusal(user_id, authenticator, hour, now)
-        if is_in_a_row and row.in_a_row == DISABLED_AT:  # only one try is the hundredth, so it is recorded once
+            raise _refusal(user_id, authenticator, hour, in_a_row.limit, now)
+        if (
+            in_a_row is TO_THE_END and row.in_a_row == DISABLED_AT
+        ):  # only one try is the hundredth, so it is recorded once
             audit.record("factor.disabled", user_id=user_id, client=client, at=now, authenticator=authenticator)
 
 
@@ -148,10 +154,10 @@ def personal_data(user_id: int) -> list[dict[str, Any]]:
 
 
 def _refusal(
-    user_id: int, authenticator: str, hour: FixedWindow, now: datetime
+    user_id: int, authenticator: str, hour: FixedWindow, disabled_at: int, now: datetime
 ) -> AuthenticatorDisabled | TooManyAttempts:
     row = _TRIES.find(_key(user_id, authenticator))
-    if row is not None and row.in_a_row >= DISABLED_AT:
+    if row is not None and row.in_a_row >= disabled_at:
         return AuthenticatorDisabled()
     wait = hour.seconds_left(row.window_started_at, now=now) if row is not None else 1
     return TooManyAttempts("Too many wrong codes. Try again later.", retry_after_seconds=wait)

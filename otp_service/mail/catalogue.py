@@ -34,6 +34,7 @@ TEMPLATES = {
     "address_change": _template("token", "valid_minutes", takes=["link", *_ASKER]),
     "address_held": _template("release_token", takes=["release_link", *_ASKER]),
     "already_registered": _template(takes=_ASKER),
+    "known_device": _template("token", "valid_minutes", takes=["link"]),
     "new_sign_in": _template(),
     "password_changed": _template(),
     "phone_changed": _template("phone_number"),

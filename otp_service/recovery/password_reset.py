@@ -42,7 +42,7 @@ class SecondFactor:
     response: dict[str, Any]
 
 
-def request(*, email: str, client: ClientInfo) -> None:
+def request(*, email: str, client: ClientInfo, device_token: str | None = None) -> None:
     """Send a code to the phone of the account with a canonical address, after the response.
 
     The response is the same if there is no such account, or if a limit forbids the message.
@@ -52,18 +52,22 @@ def request(*, email: str, client: ClientInfo) -> None:
         limits.take_named_send(Purpose.PASSWORD_RESET, email, ip=client.ip, now=clock.now())
     except TooMany as refused:
         log.info("password.reset_not_sent", extra={"code": refused.code})
+        # Only strangers may be refused: a client that the account knows has the owner's share (ADR 13).
+        background.run_later("password reset", lambda: _send(email, client, device_token, is_refused=True))
         return
-    background.run_later("password reset", lambda: _send(email, client))
+    background.run_later("password reset", lambda: _send(email, client, device_token))
 
 
-def _send(email: str, client: ClientInfo) -> None:
+def _send(email: str, client: ClientInfo, device_token: str | None, *, is_refused: bool = False) -> None:
+    is_known = known_clients.is_known(email, device_token=device_token, client=client, now=clock.now())
     account = _find_recoverable(email)
-    if account is None:
+    if account is None or (is_refused and not is_known):
         return
     with transaction():
         audit.record("password.reset_requested", user_id=account.id, client=client, at=clock.now())
     owner, number = PhoneOwner(account.id), account.reachable_number()
-    recipient = Recipient(owner, number, Purpose.PASSWORD_RESET, account.locale, asker=Asker.BY_NAME)
+    asker = Asker.HOLDER if is_known else Asker.BY_NAME
+    recipient = Recipient(owner, number, Purpose.PASSWORD_RESET, account.locale, asker=asker)
     verifications.send(recipient, channel=_channel(number), client=client)
 
 

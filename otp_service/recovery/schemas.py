@@ -6,15 +6,16 @@ from marshmallow import ValidationError, fields, post_load, validates_schema
 
 from otp_service.accounts import password_policy
 from otp_service.accounts.fields import EmailField, password
-from otp_service.core.web.schema import Schema
+from otp_service.core.web.schema import Schema, text
 from otp_service.factors.phone.schemas import CodeField
 from otp_service.factors.schemas import ResponseIn
 
 
 class PasswordResetIn(Schema):
-    """The address of the account."""
+    """The address of the account, and the token of a device that it knows."""
 
     email = EmailField(required=True)
+    device_token = text("Provide a knownDeviceToken, or leave it out.", required=False)
 
 
 class PasswordResetOut(Schema):

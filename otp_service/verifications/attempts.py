@@ -6,8 +6,10 @@ from datetime import datetime
 from typing import Any
 
 from sqlalchemy import ColumnElement, Select, Update, delete, exists, select, update
+from sqlalchemy.orm import InstrumentedAttribute
 
 from otp_service.core import clock
+from otp_service.core.addresses import site_of
 from otp_service.core.crypto.secrets import keyring
 from otp_service.core.database.statements import Given, prepared, prepared_insert
 from otp_service.core.database.transactions import execute, fetch_all, fetch_one, transaction
@@ -41,6 +43,7 @@ class Attempt:
     code_hash: str
     was_known: bool
     asker: Asker
+    ip: str
 
 
 def count(verification: Snapshot, tried: Try, *, now: datetime) -> Attempt:
@@ -56,13 +59,14 @@ def count(verification: Snapshot, tried: Try, *, now: datetime) -> Attempt:
             raise OtpInvalid  # deleted at this moment
         records.lock(verification.id)
         code_hash, is_new = _hash(verification.id, tried.code)
-        attempt = Attempt(verification.id, tried.owner, code_hash, was_known=False, asker=tried.asker)
+        asker = _standing(verification, tried)
+        attempt = Attempt(verification.id, tried.owner, code_hash, was_known=False, asker=asker, ip=verification.ip)
         if is_new:
             _insert(attempt, now)
         elif _join(attempt):
             return replace(attempt, was_known=True)
-        _count_on_code(verification, now)
-        tried.owner.take_try(tried.asker, client=tried.client, now=now)
+        _count_on_code(verification, attempt, now)
+        tried.owner.take_try(asker, client=tried.client, now=now)
     if not is_new:
         # Known to be wrong: counted, so that trying it again is no way around the limit, and not reported (ADR 4).
         _close_if_used_up(verification.id, now)
@@ -87,14 +91,13 @@ def uncount(attempt: Attempt) -> None:
         if counted is None:
             execute(fewer.where(is_open))
         else:
-            execute(
-                update(Verification)
-                .where(Verification.id == attempt.verification_id, Verification.attempts > 0)
-                .values(attempts=Verification.attempts - 1)
-            )
             # Not at `now`: a request that joined the guess may have started before the one that counted it. And for
             # the asker that was counted, who may be another than this one (ADR 13).
-            attempt.owner.give_back_try(Asker(counted.asker), taken_at=clock.now())
+            asker = Asker(counted.asker)
+            count = _counts_of(asker)
+            is_it = (Verification.id == attempt.verification_id) & (count > 0)
+            execute(update(Verification).where(is_it).values({count: count - 1}))
+            attempt.owner.give_back_try(asker, ip=attempt.ip, taken_at=clock.now())
 
 
 def record_wrong(attempt: Attempt, *, now: datetime, is_verdict: bool = True) -> None:
@@ -150,9 +153,24 @@ def refusal(verification: Snapshot, *, now: datetime) -> OtpInvalid | TooManyAtt
     return OtpInvalid()
 
 
-def _count_on_code(verification: Snapshot, now: datetime) -> None:
+def _standing(verification: Snapshot, tried: Try) -> Asker:
+    """Tell who asked for the code from other callers by name: what they type must not use up its tries (ADR 13)."""
+    if tried.asker is Asker.BY_NAME and site_of(tried.client.ip) == site_of(verification.ip):
+        return Asker.ASKED
+    return tried.asker
+
+
+def _count_on_code(verification: Snapshot, attempt: Attempt, now: datetime) -> None:
     # One conditional update: of parallel guesses at most five are counted, and so at most five are reported (ADR 4).
-    if execute(*_one_more(verification.id, now)).rowcount != 1:
+    if attempt.asker is Asker.HOLDER:
+        counted = execute(*_one_more(verification.id, now)).rowcount
+    else:
+        count = _counts_of(attempt.asker)
+        allowed = attempt.owner.tries_per_code(attempt.asker)
+        is_open = (Verification.state == State.SENT) & (Verification.expires_at > now) & (count < allowed)
+        by_name = update(Verification).where(Verification.id == verification.id, is_open)
+        counted = execute(by_name.values({count: count + 1})).rowcount
+    if counted != 1:
         raise refusal(verification, now=now)
 
 
@@ -164,6 +182,10 @@ def _one_more(verification_id: Given, now: Given) -> Update:
         .where(Verification.id == verification_id, takes_codes, Verification.expires_at > now)
         .values(attempts=Verification.attempts + 1)
     )
+
+
+def _counts_of(asker: Asker) -> InstrumentedAttribute[int]:
+    return Verification.strangers_attempts if asker is Asker.BY_NAME else Verification.attempts
 
 
 def _hash(verification_id: uuid.UUID, code: str) -> tuple[str, bool]:

@@ -9,14 +9,16 @@
 | named-phone-cooldown     | name    | 1                                      | OTP_COOLDOWN | OtpCooldown     |
 | named-*-hour, -day       | name    | 3/5 of OTP_SENDS_PER_NUMBER_HOUR, _DAY | hour, day    | OtpSendLimit    |
 | named-*-address          | network | OTP_SENDS_PER_ADDRESS_HOUR             | hour         | OtpSendLimit    |
-| named-*-tries            | name    | 2/3 of OTP_CHECKS_PER_HOUR             | hour         | TooManyAttempts |
-| named-*-code-tries       | name    | 5                                      | OTP_TTL      | TooManyAttempts |
+| named-*-tries            | name, n | 2/3 of OTP_CHECKS_PER_HOUR             | hour         | TooManyAttempts |
+| named-*-code-tries       | name, n | 5                                      | OTP_TTL      | TooManyAttempts |
 | verifications.attempts   | code    | 5                                      | its life     | TooManyAttempts |
+| ... .strangers_attempts  | code    | 5, by name from other networks         | its life     | TooManyAttempts |
 | Owner.take_try           | owner   | the owner decides                      |              | its own         |
 
 A name is the address or number that a caller gave, known here or not: its limits count before anyone is looked up, so
-that no limit shows who has an account. `*` is `phone` or `reset`. A stranger asks by name, or for a code to a number
-that may belong to someone else. Limits by network, that of the client's address, need RATE_LIMITS_ENABLED.
+that no limit shows who has an account. `*` is `phone` or `reset`, and `n` the caller's network (`addresses.site_of`). A
+stranger asks by name, or for a code to a number that may belong to someone else. Limits by network, that of the
+client's address, need RATE_LIMITS_ENABLED.
 """
 
 from collections.abc import Iterator
@@ -24,7 +26,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from otp_service.core import allowances
-from otp_service.core.addresses import network_of
+from otp_service.core.addresses import network_of, site_of
 from otp_service.core.allowances import DAY, HOUR, Allowance
 from otp_service.core.crypto.secrets import keyring
 from otp_service.core.database.transactions import transaction
@@ -89,27 +91,27 @@ def take_named_send(purpose: Purpose, name: str, *, ip: str, now: datetime) -> N
         for allowance in _of_named_send(purpose, name, ip):
             allowances.take(allowance, now=now)
         # A new code is due, known name or not: what was tried on the last one no longer counts (ADR 18).
-        allowances.clear(_tries_of_named_code(purpose, name))
+        allowances.clear(_tries_of_named_code(purpose, name, ip))
 
 
-def take_named_try(purpose: Purpose, name: str, *, now: datetime) -> None:
-    """Count a code that was tried by name. Raises TooManyAttempts."""
+def take_named_try(purpose: Purpose, name: str, *, ip: str, now: datetime) -> None:
+    """Count a code that was tried by name, for the caller's network alone. Raises TooManyAttempts."""
     with transaction():
-        for allowance in _of_named_try(purpose, name):
+        for allowance in _of_named_try(purpose, name, ip):
             allowances.take(allowance, now=now)
 
 
-def give_back_named_try(purpose: Purpose, name: str, *, taken_at: datetime) -> None:
+def give_back_named_try(purpose: Purpose, name: str, *, ip: str, taken_at: datetime) -> None:
     """Undo `take_named_try`: the provider never looked at the code."""
     with transaction():
-        for allowance in _of_named_try(purpose, name):
+        for allowance in _of_named_try(purpose, name, ip):
             allowances.give_back(allowance, taken_at=taken_at)
 
 
-def clear_named_tries(purpose: Purpose, name: str) -> None:
+def clear_named_tries(purpose: Purpose, name: str, *, ip: str) -> None:
     """Forget the tries before a right code."""
     with transaction():
-        for allowance in _of_named_try(purpose, name):
+        for allowance in _of_named_try(purpose, name, ip):
             allowances.clear(allowance)
 
 
@@ -150,16 +152,17 @@ def _of_named_send(purpose: Purpose, name: str, ip: str) -> Iterator[Allowance]:
         yield _of_address(f"{prefix}-address", ip)
 
 
-def _of_named_try(purpose: Purpose, name: str) -> Iterator[Allowance]:
+def _of_named_try(purpose: Purpose, name: str, ip: str) -> Iterator[Allowance]:
+    """Yield the counts of one network: what strangers type elsewhere must not close a reset to its owner (ADR 13)."""
     message = "Too many wrong codes. Try again later."
     hour = strangers_tries(settings().codes.checks_per_hour)
-    yield Allowance(f"{_NAMED[purpose]}-tries", _subject(name), hour, HOUR, TooManyAttempts, message)
-    yield _tries_of_named_code(purpose, name)
+    yield Allowance(f"{_NAMED[purpose]}-tries", _subject(f"{name} {site_of(ip)}"), hour, HOUR, TooManyAttempts, message)
+    yield _tries_of_named_code(purpose, name, ip)
 
 
-def _tries_of_named_code(purpose: Purpose, name: str) -> Allowance:
-    ttl = settings().codes.ttl_seconds
-    return Allowance(f"{_NAMED[purpose]}-code-tries", _subject(name), ATTEMPTS_PER_CODE, ttl, TooManyAttempts)
+def _tries_of_named_code(purpose: Purpose, name: str, ip: str) -> Allowance:
+    ttl, subject = settings().codes.ttl_seconds, _subject(f"{name} {site_of(ip)}")
+    return Allowance(f"{_NAMED[purpose]}-code-tries", subject, ATTEMPTS_PER_CODE, ttl, TooManyAttempts)
 
 
 def _cooldown(name: str, subject: str) -> Allowance:

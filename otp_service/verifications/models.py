@@ -17,7 +17,8 @@ class Verification(Model):
     """One code for one phone. `id` is also the provider's `reference`; `provider_id` is encrypted.
 
     `owner` is `user:17` and no foreign key, so that owners other than users fit (ADR 19). `bound_to` is the challenge
-    or the session that the code is for. `price_due_at` is when a missing price is asked for again.
+    or the session that the code is for. `strangers_attempts` are codes that came by name from other networks than `ip`;
+    they are not among the `attempts`. `price_due_at` is when a missing price is asked for again.
     """
 
     __tablename__ = "verifications"
@@ -39,6 +40,7 @@ class Verification(Model):
     provider_id: Mapped[str | None] = mapped_column(String(400), info=sealed("verifications.provider_id"))
     state: Mapped[str] = mapped_column(String(12))
     attempts: Mapped[int] = mapped_column(Integer, default=0)
+    strangers_attempts: Mapped[int] = mapped_column(Integer, server_default="0")
     created_at: Mapped[datetime] = mapped_column(UtcDateTime)
     sent_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
     expires_at: Mapped[datetime] = mapped_column(UtcDateTime)

@@ -32,8 +32,11 @@ class Owner(Protocol):
     def take_try(self, asker: Asker, *, client: ClientInfo, now: datetime) -> None:
         """Count a code before the provider sees it. Raises the refusal."""
 
-    def give_back_try(self, asker: Asker, *, taken_at: datetime) -> None:
-        """Undo one `take_try`: the provider never looked at the code."""
+    def give_back_try(self, asker: Asker, *, ip: str, taken_at: datetime) -> None:
+        """Undo one `take_try`: the provider never looked at the code. `ip` is the address that asked for the code."""
+
+    def tries_per_code(self, asker: Asker) -> int:
+        """Return how many codes a caller by name may try on one message."""
 
 
 def owner_of_user(user_id: int) -> str:

@@ -14,6 +14,13 @@ ATTEMPTS_PER_CODE = 5
 """Wrong codes that end a verification."""
 
 
+STRANGERS_PER_CODE = 5
+"""Wrong codes by name from other networks than the one that asked. They end nothing: the one who asked may go on."""
+
+TRIES_UNDER_ATTACK = 1
+"""Codes that a caller by name may try on each message, once many wrong ones came in a row (ADR 13)."""
+
+
 class State(StrEnum):
     """Where a verification stands."""
 
@@ -89,6 +96,7 @@ class Asker(StrEnum):
     """Who asks for a code or tries one: it decides whose part of the limits is used (ADR 13)."""
 
     HOLDER = "holder"  # has a password or a session, or the number is not verified yet
+    ASKED = "asked"  # only named the person, in the network from which this code was asked for
     BY_NAME = "by_name"  # only named the person, whose number is verified
 
 

@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from contextlib import suppress
 from datetime import timedelta
+from typing import Any
 
 import pytest
 from flask import Flask
@@ -32,10 +33,10 @@ def user_id(app: Flask) -> Iterator[int]:
         yield person.id
 
 
-def tried(user_id: int, authenticator: str = "totp", *, after: timedelta = timedelta(), **options: int) -> str:
+def tried(user_id: int, authenticator: str = "totp", *, after: timedelta = timedelta(), **options: Any) -> str:
     """Count a try; the code of the refusal, or `counted`."""
     try:
-        throttle.take(user_id, authenticator, client=COMMAND_LINE, now=clock.now() + after, **options)  # type: ignore[arg-type]
+        throttle.take(user_id, authenticator, client=COMMAND_LINE, now=clock.now() + after, **options)
     except ServiceError as refusal:
         return refusal.code
     return "counted"
@@ -103,10 +104,10 @@ def test_recovery_enables_again(user_id: int, which: str | None) -> None:
 
 def test_tries_outside_the_row_never_disable_but_stop_with_it(user_id: int) -> None:
     for _ in range(DISABLED_AT):
-        assert tried(user_id, per_hour=1_000, is_in_a_row=False) == "counted"
+        assert tried(user_id, per_hour=1_000, in_a_row=throttle.OUTSIDE_THE_ROW) == "counted"
     assert disabled(user_id) == set()
     tried_in_a_row(user_id, DISABLED_AT)
-    assert tried(user_id, per_hour=1_000, is_in_a_row=False) == "authenticator_disabled"
+    assert tried(user_id, per_hour=1_000, in_a_row=throttle.OUTSIDE_THE_ROW) == "authenticator_disabled"
 
 
 def test_a_refused_try_changes_nothing_and_a_failed_transaction_counts_nothing(user_id: int) -> None:

@@ -9,8 +9,10 @@ from otp_service.factors import throttle
 from otp_service.factors.phone.codes import BY_NAME, KIND
 from otp_service.simulator import Simulator
 from tests.api import Api
+from tests.codes import verify
 from tests.conftest import MakeApp, Time
 from tests.factories import Person, code_on_phone, log_in, make_person, wrong_code
+from tests.strangers import stranger
 
 QUICK = {"OTP_COOLDOWN": "0"}
 FREE = {**QUICK, "OTP_CHECKS_PER_HOUR": "1000"}
@@ -101,11 +103,14 @@ def test_strangers_leave_five_checks_an_hour_to_the_holder_of_a_password(make_ap
     assert sign_in_answer(api, sinch, person, challenge) == "200"
 
 
-def test_all_share_fifteen_checks_an_hour(make_app: MakeApp, sinch: Simulator) -> None:
+def test_holders_and_strangers_share_fifteen_checks_an_hour(make_app: MakeApp, sinch: Simulator) -> None:
     api, person = Api(app := make_app(**QUICK)), make_person(app, is_verified=True)
     challenge = log_in(api, person)["challengeToken"]
-    wrong_codes(api, sinch, person, 10, challenge)
-    assert wrong_codes(api, sinch, person, 6) == ["otp_invalid"] * 5 + ["too_many_attempts"]
+    wrong_codes(api, sinch, person, 12, challenge)
+    assert answer(api, "/auth/request-otp", {"email": person.email}) == "200"
+    right, other = code_on_phone(sinch, person), stranger(app)
+    outcomes = [verify(other, person, wrong_code(right, number)).error for number in range(1, 5)]
+    assert outcomes == ["otp_invalid"] * 3 + ["too_many_attempts"]
 
 
 def test_strangers_leave_two_sends_an_hour_and_four_a_day(make_app: MakeApp, time: Time) -> None:
@@ -136,17 +141,33 @@ def test_a_check_that_the_provider_never_saw_gives_a_stranger_the_part_back(
     assert wrong_codes(api, sinch, person, 11) == ["otp_invalid"] * 10 + ["too_many_attempts"]
 
 
-def test_strangers_never_disable_the_phone_but_shut_themselves_out(make_app: MakeApp, sinch: Simulator) -> None:
+def reported(api: Api, sinch: Simulator, person: Person) -> int:
+    """Ask for a code by name and try four wrong ones; how many reached the provider."""
+    assert answer(api, "/auth/request-otp", {"email": person.email}) == "200"
+    right, already = code_on_phone(sinch, person), sinch.count("report")
+    for number in range(1, 5):
+        assert verify(api, person, wrong_code(right, number)) == (401, "otp_invalid")
+    return sinch.count("report") - already
+
+
+def test_after_a_hundred_wrong_codes_in_a_row_callers_by_name_have_one_try_on_each_code(
+    make_app: MakeApp, sinch: Simulator
+) -> None:
     api, person = Api(app := make_app(**FREE)), make_person(app, is_verified=True)
-    failed_before(app, person, IN_A_ROW - 10, BY_NAME)
-    assert wrong_codes(api, sinch, person, 10) == ["otp_invalid"] * 10
-    assert answer(api, "/auth/request-otp", {"email": person.email}) == "authenticator_disabled"
+    failed_before(app, person, IN_A_ROW - 4, BY_NAME)
+    assert reported(api, sinch, person) == 4
+    assert [reported(api, sinch, person) for _ in range(2)] == [1, 1]
     challenge = log_in(api, person)["challengeToken"]
-    right = {"email": person.email, "otpCode": code_on_phone(sinch, person)}
-    assert answer(api, "/auth/verify-otp", right) == "authenticator_disabled"
     assert wrong_codes(api, sinch, person, 4, challenge) == ["otp_invalid"] * 4
     assert sign_in_answer(api, sinch, person, challenge) == "200"
+
+
+def test_a_right_code_ends_what_a_hundred_wrong_ones_began(make_app: MakeApp, sinch: Simulator) -> None:
+    api, person = Api(app := make_app(**FREE)), make_person(app, is_verified=True)
+    failed_before(app, person, IN_A_ROW, BY_NAME)
     assert answer(api, "/auth/request-otp", {"email": person.email}) == "200"
+    assert verify(api, person, code_on_phone(sinch, person)) == (200, "")
+    assert reported(api, sinch, person) == 4
 
 
 def test_a_code_asked_for_before_the_phone_was_proven_is_given_back_as_it_was_taken(

@@ -45,7 +45,10 @@ class Backend:
     def take_try(self, asker: Asker, *, client: ClientInfo, now: datetime) -> None:
         pass
 
-    def give_back_try(self, asker: Asker, *, taken_at: datetime) -> None:
+    def tries_per_code(self, asker: Asker) -> int:
+        return 5
+
+    def give_back_try(self, asker: Asker, *, ip: str, taken_at: datetime) -> None:
         pass
 
 

@@ -25,6 +25,7 @@ pytestmark = pytest.mark.one_database
 FIRST_WORDS = {
     "verify-email": {"en": "Verify your", "de": "E-Mail-Adresse", "es": "Verificar su"},
     "release-email": {"en": "Take your", "de": "E-Mail-Adresse zur", "es": "Recuperar su"},
+    "known-device": {"en": "Sign in on", "de": "Auf diesem", "es": "Iniciar sesi"},
     "set-password": {"en": "Set a new", "de": "Neues Passwort", "es": "Establecer una"},
     "reset-password": {"en": "Reset your", "de": "Passwort", "es": "Restablecer su"},
     "undo-phone-change": {"en": "Restore your", "de": "Telefonnummer", "es": "Restaurar su"},

@@ -10,13 +10,16 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, TypeVar
 
-from sqlalchemy import Select
+from sqlalchemy import Select, select
 
 from otp_service import audit, verifications
 from otp_service.accounts import numbers, users
 from otp_service.accounts.errors import UserNotFound
 from otp_service.accounts.numbers import Outcome
-from otp_service.core import clock
+from otp_service.core import allowances, clock
+from otp_service.core.addresses import site_of
+from otp_service.core.allowances import HOUR, Allowance
+from otp_service.core.crypto.secrets import keyring
 from otp_service.core.database.statements import Given, prepared
 from otp_service.core.database.transactions import fetch_one, transaction
 from otp_service.core.services import settings
@@ -24,13 +27,18 @@ from otp_service.core.web.even_timing import even_timing
 from otp_service.core.web.tracing import ClientInfo
 from otp_service.factors import throttle
 from otp_service.factors.errors import AuthenticatorDisabled
+from otp_service.factors.throttle import WITHOUT_END
 from otp_service.sinch import Channel
 from otp_service.verifications import Asker, Purpose, limits, owner_of_user
 from otp_service.verifications.errors import OtpInvalid, ProviderRefused, ProviderUnavailable, TooManyAttempts
+from otp_service.verifications.states import ATTEMPTS_PER_CODE, STRANGERS_PER_CODE, TRIES_UNDER_ATTACK
 
 KIND = "phone"
 BY_NAME = "phone:anonymous"
-"""The count of callers by name. Their tries count for KIND within the hour, too. In name order KIND comes first."""
+"""The count of callers by name. From other networks than the one that asked for the code, their tries count for KIND
+within the hour, too. In name order KIND comes first."""
+
+NO_LIMIT = 2**31 - 1
 
 AMR = {Channel.SMS: "sms", Channel.WHATSAPP: "sms", Channel.CALLOUT: "tel", Channel.FLASHCALL: "tel"}
 """The RFC 8176 value for each channel. It has none for messengers: like SMS, they verify no more than the number."""
@@ -53,29 +61,50 @@ class PhoneOwner:
         """Keep the user from being deleted until the open transaction ends; return False if the user is gone."""
         return users.keep(self.user_id)
 
-    def hold_for_send(self, asker: Asker) -> None:
+    def hold_for_send(self, asker: Asker) -> None:  # noqa: ARG002 - the same for all
         """Hold the user. Raises AuthenticatorDisabled, UserNotFound."""
         row = fetch_one(*_held_with_tries(self.user_id))
         if row is None:
             raise UserNotFound
-        if row.is_disabled or (row.is_disabled_by_name and asker is Asker.BY_NAME):
+        # Wrong codes of callers by name never stop a message: else strangers could disable a reset (ADR 13).
+        if row.is_disabled:
             raise AuthenticatorDisabled
 
     def take_try(self, asker: Asker, *, client: ClientInfo, now: datetime) -> None:
         """Count a try, in the open transaction. Raises TooManyAttempts, AuthenticatorDisabled."""
-        is_by_name = asker is Asker.BY_NAME
+        part = limits.strangers_tries(settings().codes.checks_per_hour)
         # Strangers never bring the phone nearer to being disabled: in a row their tries count for themselves (ADR 13).
-        throttle.take(self.user_id, KIND, client=client, now=now, is_in_a_row=not is_by_name)
-        if is_by_name:
-            part = limits.strangers_tries(settings().codes.checks_per_hour)
-            throttle.take(self.user_id, BY_NAME, client=client, now=now, per_hour=part)
+        if asker is Asker.ASKED:
+            allowances.take(self._tries_where_asked(client.ip), now=now)
+            throttle.take(self.user_id, BY_NAME, client=client, now=now, per_hour=NO_LIMIT, in_a_row=WITHOUT_END)
+            return
+        in_a_row = throttle.TO_THE_END if asker is Asker.HOLDER else throttle.OUTSIDE_THE_ROW
+        throttle.take(self.user_id, KIND, client=client, now=now, in_a_row=in_a_row)
+        if asker is Asker.BY_NAME:
+            throttle.take(self.user_id, BY_NAME, client=client, now=now, per_hour=part, in_a_row=WITHOUT_END)
 
-    def give_back_try(self, asker: Asker, *, taken_at: datetime) -> None:
+    def give_back_try(self, asker: Asker, *, ip: str, taken_at: datetime) -> None:
         """Undo one `take_try`, in the open transaction."""
-        is_by_name = asker is Asker.BY_NAME
-        throttle.give_back(self.user_id, KIND, taken_at=taken_at, is_in_a_row=not is_by_name)
-        if is_by_name:
+        if asker is Asker.ASKED:
+            allowances.give_back(self._tries_where_asked(ip), taken_at=taken_at)
+        else:
+            throttle.give_back(self.user_id, KIND, taken_at=taken_at, is_in_a_row=asker is Asker.HOLDER)
+        if asker is not Asker.HOLDER:
             throttle.give_back(self.user_id, BY_NAME, taken_at=taken_at)
+
+    def tries_per_code(self, asker: Asker) -> int:
+        """Return how many codes a caller by name may try on one message: few after many wrong ones in a row."""
+        is_under_attack = fetch_one(select(throttle.is_disabled(self.user_id, BY_NAME).label("it")))
+        if is_under_attack is not None and is_under_attack.it:
+            return TRIES_UNDER_ATTACK
+        return STRANGERS_PER_CODE if asker is Asker.BY_NAME else ATTEMPTS_PER_CODE
+
+    def _tries_where_asked(self, ip: str) -> Allowance:
+        """The tries of the network that asked: of its own, so that other callers by name cannot use them up."""
+        subject = keyring().digest(f"{self.user_id} {site_of(ip)}", purpose="code counter: network")
+        hour = limits.strangers_tries(settings().codes.checks_per_hour)
+        message = "Too many wrong codes. Try again later."
+        return Allowance("otp-tries-where-asked", subject, hour, HOUR, TooManyAttempts, message)
 
     def clear_tries(self) -> None:
         """Forget all wrong tries, in the open transaction: the person who has the phone has shown it."""
@@ -89,7 +118,6 @@ def _held_with_tries(user_id: Given) -> Select[Any]:
     return users.kept(
         user_id,
         throttle.is_disabled(user_id, KIND).label("is_disabled"),
-        throttle.is_disabled(user_id, BY_NAME).label("is_disabled_by_name"),
     )
 
 
@@ -159,7 +187,7 @@ def check_by_name(purpose: Purpose, name: str, act: Callable[[], T], *, client: 
     """
     with even_timing().even():
         now = clock.now()
-        limits.take_named_try(purpose, name, now=now)
+        limits.take_named_try(purpose, name, ip=client.ip, now=now)
         try:
             result = act()
         except UserNotFound as error:
@@ -168,9 +196,9 @@ def check_by_name(purpose: Purpose, name: str, act: Callable[[], T], *, client: 
         except (TooManyAttempts, AuthenticatorDisabled) as error:
             raise OtpInvalid from error
         except (ProviderUnavailable, ProviderRefused):
-            limits.give_back_named_try(purpose, name, taken_at=now)
+            limits.give_back_named_try(purpose, name, ip=client.ip, taken_at=now)
             raise
-        limits.clear_named_tries(purpose, name)
+        limits.clear_named_tries(purpose, name, ip=client.ip)
     return result
 
 
