@@ -29,7 +29,9 @@ def ready() -> dict[str, Any] | Response:
     report = readiness.check()
     if report["status"] == "READY":
         return report
-    response = Response(orjson.dumps(ReadyOut().dump(report)), status=503, mimetype="application/json")
+    response = Response(
+        orjson.dumps(ReadyOut().dump(report), option=orjson.OPT_APPEND_NEWLINE), status=503, mimetype="application/json"
+    )
     response.headers["Retry-After"] = str(report["retry_after"])
     return response
 

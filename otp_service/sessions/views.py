@@ -41,6 +41,9 @@ def end_session(caller: Caller, id: uuid.UUID) -> None:
 @api(out=KeysOut, personal=False)
 def key_set() -> Response:
     """List the public keys that check access tokens (RFC 7517); none for HS256."""
-    response = Response(orjson.dumps({"keys": signing_keys().published()}), mimetype="application/json")
+    response = Response(
+        orjson.dumps({"keys": signing_keys().published()}, option=orjson.OPT_APPEND_NEWLINE),
+        mimetype="application/json",
+    )
     response.headers["Cache-Control"] = f"public, max-age={CACHED_SECONDS}"
     return response

@@ -125,7 +125,10 @@ def _as_json(messages: list[Opened]) -> Response:
         }
         for opened in messages
     ]
-    return Response(orjson.dumps({"messages": listed}, option=orjson.OPT_UTC_Z), mimetype="application/json")
+    return Response(
+        orjson.dumps({"messages": listed}, option=orjson.OPT_UTC_Z | orjson.OPT_APPEND_NEWLINE),
+        mimetype="application/json",
+    )
 
 
 def _as_recipients_see_it(path: str) -> Response:

@@ -86,9 +86,9 @@ def _respond(contract: Contract, result: Any) -> Response:
         response = Response(status=contract.status if contract.out else EMPTY)
         del response.headers["Content-Type"]  # there is no content
     else:
-        response = Response(
-            orjson.dumps(contract.out.dump(result)), status=contract.status, mimetype="application/json"
-        )
+        # With a line break at the end, a terminal shows its next prompt on a line of its own.
+        text = orjson.dumps(contract.out.dump(result), option=orjson.OPT_APPEND_NEWLINE)
+        response = Response(text, status=contract.status, mimetype="application/json")
     if contract.personal:  # no cache on the way may keep a token or personal data
         response.headers["Cache-Control"] = "no-store"
     return response

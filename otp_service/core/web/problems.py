@@ -70,10 +70,9 @@ def render(error: ServiceError) -> Response:
     """Return the response to an error, as `application/problem+json` if the client asks for it."""
     wants_problem = _wants_problem()
     # An error never carries a trace, a statement or a path: the request id leads to them in the log.
-    body = _problem(error) if wants_problem else _envelope(error)
-    response = Response(
-        orjson.dumps(body), status=error.status_code, mimetype=PROBLEM_TYPE if wants_problem else "application/json"
-    )
+    kind = PROBLEM_TYPE if wants_problem else "application/json"
+    text = orjson.dumps(_problem(error) if wants_problem else _envelope(error), option=orjson.OPT_APPEND_NEWLINE)
+    response = Response(text, status=error.status_code, mimetype=kind)
     response.headers.update(error.headers)
     response.headers["Cache-Control"] = "no-store"
     log.info("request.refused", extra={"code": error.code, "status": error.status_code, "ip": client_address()})

@@ -64,5 +64,5 @@ class Response:
     @classmethod
     def of(cls, document: Any, status: int = 200, headers: Mapping[str, str] | None = None) -> "Response":
         """Return a JSON response."""
-        body = json.dumps(document, ensure_ascii=False, separators=(",", ":")).encode()
+        body = json.dumps(document, ensure_ascii=False, separators=(",", ":")).encode() + b"\n"
         return cls(status, body, {"Content-Type": JSON_TYPE, **(headers or {})})
