@@ -20,6 +20,8 @@ class User(Model):
     A registration reserves address and number until `held_until`. It is None once the number is verified, and for users
     that an operator made or imported.
 
+    From `erase_at` on the account is as good as erased, at its holder's request; a sign-in before undoes it (ADR 35).
+
     `password_verified_at` is when the password was last verified together with a possession: only then may it open a
     session without a second step (ADR 34).
 
@@ -55,6 +57,7 @@ class User(Model):
     strangers_void_before: Mapped[datetime | None] = mapped_column(UtcDateTime)
     clients_known_since: Mapped[datetime | None] = mapped_column(UtcDateTime)
     locked_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    erase_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
     held_until: Mapped[datetime | None] = mapped_column(UtcDateTime, index=True)
     display_name: Mapped[str | None] = mapped_column(String(100))
     locale: Mapped[str | None] = mapped_column(String(35))

@@ -39,6 +39,7 @@ class Account:
     challenges_void_before: datetime | None
     strangers_void_before: datetime | None
     locked_at: datetime | None
+    erase_at: datetime | None
     held_until: datetime | None
     display_name: str | None
     locale: str | None
@@ -68,6 +69,10 @@ class Account:
     def password_verified(self) -> bool:
         """Whether the password was ever verified together with a possession, or set by someone who had one."""
         return self.password_verified_at is not None
+
+    def is_over(self, now: datetime) -> bool:
+        """Whether the time to undo a deletion is over, though retention may not have erased the account yet."""
+        return self.erase_at is not None and self.erase_at <= now
 
     def has_voided(self, issued_at: datetime, *, to_stranger: bool = False) -> bool:
         """Whether a lock, a new password or the like has voided what was issued or requested at that moment.
@@ -272,7 +277,8 @@ def personal_data(user_id: int) -> dict[str, Any]:
     columns = (
         User.id, User.email, User.email_verified_at, User.phone_number, User.holds_number, User.phone_verified_at,
         User.password_changed_at, User.password_verified_at, User.challenges_void_before, User.strangers_void_before,
-        User.clients_known_since, User.locked_at, User.held_until, User.display_name, User.locale, User.created_at,
+        User.clients_known_since, User.locked_at, User.erase_at,
+        User.held_until, User.display_name, User.locale, User.created_at,
     )  # fmt: skip
     row = next(iter(rows_about(User.id == user_id, *columns)), {})
     return {**row, "email": None} if str(row.get("email", "")).startswith(RELEASED) else row

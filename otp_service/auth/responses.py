@@ -78,4 +78,6 @@ def _opened(result: Verified) -> dict[str, Any]:
     given = {"device_token": result.device_token, "known_device_token": result.known_device_token}
     device = {name: token for name, token in given.items() if token}
     due = {"enrolment_required": True} if result.enrolment_required else {}
-    return {"user_id": result.user_id, **(asdict(result.tokens) if result.tokens else {}), **device, **due}
+    undone = {"deletion_cancelled": True} if result.deletion_cancelled else {}
+    tokens = asdict(result.tokens) if result.tokens else {}
+    return {"user_id": result.user_id, **tokens, **device, **due, **undone}

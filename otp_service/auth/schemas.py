@@ -146,6 +146,9 @@ class VerifiedOut(TokensOut):
     enrolment_required = fields.Boolean(
         metadata={"description": "The phone is not enough here: set up another factor (MFA_BEYOND_PHONE)."}
     )
+    deletion_cancelled = fields.Boolean(
+        metadata={"description": "The account was to be deleted; this sign-in has undone that."}
+    )
 
 
 class ChallengeIn(Schema):

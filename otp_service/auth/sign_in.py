@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import Any
 
 from otp_service import audit, verifications
-from otp_service.accounts import authentication, users
+from otp_service.accounts import authentication, deletions, users
 from otp_service.accounts.errors import InvalidCredentials, PhoneNumberMissing
 from otp_service.accounts.settings import ExistenceSettings
 from otp_service.accounts.users import Account
@@ -56,6 +56,7 @@ class Verified:
     device_token: str | None = None
     known_device_token: str | None = None
     enrolment_required: bool = False
+    deletion_cancelled: bool = False
 
 
 def login(*, email: str, password: str, client: ClientInfo, device_token: str | None = None) -> SignIn:
@@ -69,7 +70,10 @@ def login(*, email: str, password: str, client: ClientInfo, device_token: str | 
     started = clock.now()
     checked = authentication.authenticate(email=email, password=password, client=client, device_token=device_token)
     account, now = checked.account, clock.now()
-    if account.password_verified:
+    if account.is_over(now):
+        raise InvalidCredentials  # as good as erased: retention has not come round to it yet
+    # Only a second factor undoes a deletion (ADR 35).
+    if account.password_verified and account.erase_at is None:
         tokens = _start_by_password(account, device_token, client, started, now)
         if tokens is not None:
             return SignIn(account.id, tokens=tokens)
@@ -182,9 +186,10 @@ def complete(
         challenges.spend(challenge, now=now)
         proof.redeem(client=client, now=now)
         users.mark_password_verified(challenge.account, now=now)
+        is_undone = deletions.undo(challenge.account, client=client, now=now)
         tokens = open_session(user_id, amr=("pwd", *proof.amr), acr=acr, client=client, now=now)
         device_token = trusted_devices.remember(user_id, client=client, now=now) if remember else None
-        return Verified(user_id, tokens, device_token, enrolment_required=acr != "aal2")
+        return Verified(user_id, tokens, device_token, enrolment_required=acr != "aal2", deletion_cancelled=is_undone)
 
 
 def _proof_request(challenge: OpenChallenge, client: ClientInfo) -> ProofRequest:
@@ -200,7 +205,10 @@ def sign_in_alone(alone: AloneSignIn, response: dict[str, Any], *, client: Clien
     proof = alone.verify(response, client)
     now = clock.now()
     with transaction():
-        if users.find_and_hold(proof.user_id) is None:
+        account = users.find_and_hold(proof.user_id)
+        if account is None or account.is_over(now):
             raise alone.refusal  # locked or deleted
         proof.redeem(client=client, now=now)
-        return Verified(proof.user_id, open_session(proof.user_id, amr=proof.amr, acr="aal2", client=client, now=now))
+        is_undone = deletions.undo(account, client=client, now=now)
+        tokens = open_session(proof.user_id, amr=proof.amr, acr="aal2", client=client, now=now)
+        return Verified(proof.user_id, tokens, deletion_cancelled=is_undone)

@@ -10,10 +10,12 @@ from otp_service.core.database.rows import RetentionRule
 from otp_service.factors.registry import FACTORS
 from otp_service.factors.trusted_devices import devices as trusted_devices
 from otp_service.jobs import records as records_of_workers
+from otp_service.selfservice import personal_data
 from otp_service.verifications import records
 
 RULES = (
     RetentionRule("unproven registrations", timedelta(0), lambda time: registrations.release_held(now=time)),
+    RetentionRule("accounts that their holders deleted", timedelta(0), personal_data.erase_due),
     RetentionRule("challenges", timedelta(days=1), challenges.forget),
     *(rule for factor in FACTORS for rule in factor.retention),
     RetentionRule("links", timedelta(days=7), links.forget),

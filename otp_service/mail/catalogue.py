@@ -13,6 +13,7 @@ _ASKER = ("phone_number", "network")
 """Which account asks, or has the address, and from which network: no text that a stranger chose."""
 _RELEASE = ("release_token", "release_link")
 LINKS, TOKENS = ("link", "release_link"), ("token", "release_token")
+TIMES = ("at", "erase_at")
 _TOKEN = re.compile(r"[A-Za-z0-9_-]{1,200}")
 _LINK = re.compile(r"https?://[!#-;=?-~]+")  # printable ASCII without space, quote and angle brackets
 
@@ -47,6 +48,8 @@ TEMPLATES = {
     "lockout": _template(takes=["wait_minutes"]),
     "number_lost": _template("phone_number"),
     "account_deleted": _template(),
+    "deletion_requested": _template("erase_at"),
+    "deletion_cancelled": _template(),
 }
 
 

@@ -15,7 +15,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined, select_autoes
 
 from otp_service.core import phone
 from otp_service.core.text import primary_language
-from otp_service.mail.catalogue import LINKS, LOCALES, TEMPLATES, TOKENS, require_values
+from otp_service.mail.catalogue import LINKS, LOCALES, TEMPLATES, TIMES, TOKENS, require_values
 from otp_service.mail.message import Message
 
 LONGEST_VALUE = 120
@@ -72,7 +72,7 @@ def _shown(name: str, value: Any) -> str:
         return phone.mask(_one_line(value))  # mail is stored and read by third parties
     if name == "new_email":
         return _masked_address(value)
-    if name == "at":
+    if name in TIMES:
         return f"{datetime.fromisoformat(str(value)):%Y-%m-%d %H:%M} UTC"
     return _unlinked(value)
 

@@ -11,7 +11,7 @@ from flask import Flask
 from marshmallow import Schema, fields, validate
 from werkzeug.routing import Rule
 
-from otp_service.core.web.api import EMPTY, Contract
+from otp_service.core.web.api import ACCEPTED, EMPTY, Contract
 
 TITLE = "otp_service"
 _METHODS = {"GET", "POST", "PUT", "PATCH", "DELETE"}
@@ -108,9 +108,14 @@ def _responses(contract: Contract, *, needs_token: bool) -> dict[str, Any]:
             success["x-may-be-empty"] = True
     elif contract.personal is False:
         good, success = 200, {"description": "OK", "content": {"application/json": {"schema": {"type": "object"}}}}
+    later = {} if contract.later is None else {str(ACCEPTED): _accepted(contract.later)}
     statuses = {*contract.errors, *_ANYWHERE, *(_WITH_BODY if contract.body else ()), *((401,) if needs_token else ())}
     errors = {status: _error(status, contract.others.get(status)) for status in {*statuses, *contract.others}}
-    return {str(good): success, **{str(status): errors[status] for status in sorted(errors)}}
+    return {**later, str(good): success, **{str(status): errors[status] for status in sorted(errors)}}
+
+
+def _accepted(schema: Schema) -> dict[str, Any]:
+    return {"description": HTTPStatus.ACCEPTED.phrase, "content": {"application/json": {"schema": schema}}}
 
 
 def _error(status: int, own: Schema | None) -> dict[str, Any]:

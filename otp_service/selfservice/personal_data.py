@@ -1,20 +1,27 @@
 """What the service stores about a person: the person's events, the export of everything, and its erasure."""
 
+from datetime import datetime
 from typing import Any
 
 from otp_service import audit, outbox, sessions
-from otp_service.accounts import authentication, earlier_numbers, known_clients, links, throttle, users
+from otp_service.accounts import authentication, deletions, earlier_numbers, known_clients, links, throttle, users
+from otp_service.accounts.errors import UserNotFound
 from otp_service.accounts.users import Account
 from otp_service.auth import challenges
 from otp_service.core import allowances, clock
 from otp_service.core.database.rows import ExportPart
 from otp_service.core.database.transactions import transaction
+from otp_service.core.services import settings
 from otp_service.core.web.tracing import ClientInfo
 from otp_service.factors import defaults
 from otp_service.factors import throttle as factor_throttle
 from otp_service.factors.registry import FACTORS
 from otp_service.factors.trusted_devices import devices as trusted_devices
+from otp_service.selfservice.settings import DeletionSettings
 from otp_service.sessions import Caller
+
+BATCH = 100
+"""Accounts that one look for due deletions finds."""
 
 # A new table about people needs a line here, or in its factor: a test compares the lists with the database.
 PARTS = (
@@ -46,11 +53,42 @@ def export(user_id: int) -> dict[str, Any]:
     return {"exportedAt": clock.now(), **{part.name: part.read(user_id) for part in PARTS}}
 
 
-def erase_own(caller: Caller, *, password: str, client: ClientInfo) -> None:
-    """Erase the caller's account. Raises InvalidCredentials, AccountLocked, SlotsBusy, InvalidToken."""
+def erase_own(caller: Caller, *, password: str, client: ClientInfo) -> datetime | None:
+    """Erase the caller's account, or have it erased after the days of the setting; return when, None for at once.
+
+    Until then a sign-in undoes it. Raises InvalidCredentials, AccountLocked, SlotsBusy, InvalidToken.
+    """
     account = users.get_bearer(caller.user_id)
     authentication.confirm_password(account, password, session_id=caller.session_id, client=client)
-    _erase(account, "user.deleted", client)
+    delay = settings().of(DeletionSettings).delay
+    if not delay:
+        _erase(account, "user.deleted", client)
+        return None
+    now = clock.now()
+    with transaction():
+        users.hold_bearer(account.id)
+        # A device needs no second factor, and a deletion is undone by one.
+        trusted_devices.end_all(account.id, now=now)
+        return deletions.schedule(account, after=delay, client=client, now=now)
+
+
+def erase_due(now: datetime) -> int:
+    """Erase the accounts whose time to undo a deletion is over; return how many."""
+    erased = 0
+    while batch := deletions.due(now, limit=BATCH):
+        for user_id in batch:
+            account = users.find_by_id(user_id)
+            if account is not None and account.is_over(now):
+                _erase_once(account)
+                erased += 1
+    return erased
+
+
+def _erase_once(account: Account) -> None:
+    try:
+        _erase(account, "user.deleted", audit.SERVICE)
+    except UserNotFound:
+        return  # another worker was faster
 
 
 def erase_by_operator(account: Account) -> None:

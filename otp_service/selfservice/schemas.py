@@ -145,5 +145,13 @@ class ErasureIn(Schema):
     password = password()
 
 
+class ErasureOut(MessageOut):
+    """A deletion that a sign-in can undo."""
+
+    erased_at = fields.DateTime(
+        required=True, metadata={"description": "From then on the account and its data are gone."}
+    )
+
+
 class ExportOut(OpenOut):
     """Everything stored about the person, one list of rows per kind. New kinds may be added."""

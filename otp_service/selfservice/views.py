@@ -104,8 +104,16 @@ def export(caller: Caller) -> dict[str, Any]:
 
 @account.delete("")
 @request_limits.failed_login
-@signed_in
-@api(body=schemas.ErasureIn, errors=(401, 503))
-def erase(body: dict[str, Any], caller: Caller) -> None:
-    """Erase the account and its data permanently."""
-    personal_data.erase_own(caller, password=body["password"], client=client_info())
+@fresh_sign_in
+@api(body=schemas.ErasureIn, later=schemas.ErasureOut, errors=(401, 403, 503))
+def erase(body: dict[str, Any], caller: Caller) -> dict[str, Any] | None:
+    """Delete the account and its data. All sessions end at once.
+
+    The data are erased after ACCOUNT_DELETION_DAYS (202); a sign-in before then keeps the account. With 0 days they are
+    erased at once (204).
+    """
+    erased_at = personal_data.erase_own(caller, password=body["password"], client=client_info())
+    if erased_at is None:
+        return None
+    message = f"Your account will be deleted on {erased_at:%Y-%m-%d %H:%M} UTC. To keep it, sign in before then."
+    return {"message": message, "erased_at": erased_at}

@@ -293,6 +293,7 @@ def test_numbers_have_one_owner_and_nothing_passes_between_accounts(
     make_app: MakeApp, sinch: Simulator, time: Time, database_url: str
 ) -> None:
     app = make_app(
+        ACCOUNT_DELETION_DAYS="0",
         OTP_COOLDOWN="0",
         OTP_CHECKS_PER_HOUR="10000",
         OTP_SENDS_PER_NUMBER_HOUR="1000",

@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from otp_service.mail import Message, render, require_values
-from otp_service.mail.catalogue import LINKS, LOCALES, TEMPLATES, TOKENS
+from otp_service.mail.catalogue import LINKS, LOCALES, TEMPLATES, TIMES, TOKENS
 from otp_service.mail.rendering import language
 
 AT = "2026-11-23T10:05:33Z"
@@ -31,7 +31,7 @@ EVERY = [(template, locale) for template in TEMPLATES for locale in LOCALES]
 def values_of(template: str, value: str = HOSTILE) -> dict[str, Any]:
     """All values that a template needs or takes, each the same, save a link and its token: nobody can choose them."""
     names = TEMPLATES[template].needs | TEMPLATES[template].takes
-    shown = {**dict.fromkeys(LINKS, LINK), **dict.fromkeys(TOKENS, TOKEN)}
+    shown = {**dict.fromkeys(LINKS, LINK), **dict.fromkeys(TOKENS, TOKEN), **dict.fromkeys(TIMES, AT)}
     ours = {name: text for name, text in shown.items() if name in names}
     return {**dict.fromkeys(names, value), **ours, "at": AT}
 

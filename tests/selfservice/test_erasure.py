@@ -16,8 +16,14 @@ from tests.accounts.email.letters import letters
 from tests.accounts.moving import flask_users
 from tests.accounts.phones import sign_in_and_change
 from tests.api import Api
-from tests.conftest import Time
+from tests.conftest import MakeApp, Time
 from tests.factories import PASSWORD, Person, log_in, make_person, new_details, sign_in
+
+
+@pytest.fixture
+def api(make_app: MakeApp) -> Api:
+    """A service that erases accounts at once."""
+    return Api(make_app(ACCOUNT_DELETION_DAYS="0"))
 
 
 @pytest.fixture

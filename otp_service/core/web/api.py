@@ -15,6 +15,7 @@ from otp_service.core.web.schema import Schema, load
 
 View = Callable[..., Any]
 EMPTY = 204
+ACCEPTED = 202
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,6 +28,7 @@ class Contract:
     body: marshmallow.Schema | None
     query: marshmallow.Schema | None
     out: marshmallow.Schema | None
+    later: marshmallow.Schema | None
     status: int
     errors: tuple[int, ...]
     others: Mapping[int, marshmallow.Schema]
@@ -42,16 +44,19 @@ def api(  # noqa: PLR0913 - a contract has as many parts as it has
     status: int = 200,
     errors: tuple[int, ...] = (),
     others: Mapping[int, type[marshmallow.Schema]] = MappingProxyType({}),
+    later: type[marshmallow.Schema] | None = None,
     personal: bool = True,
     may_be_empty: bool = False,
 ) -> Callable[[View], View]:
     """Load the body with `body`, or the query with `query`, into the first argument; dump the result with `out`.
 
+    With `later`, a result is what will happen: a response 202 with this schema. None is 204: it has happened.
     `personal` responses carry `Cache-Control: no-store`. With `may_be_empty`, None becomes a response without a body.
     The schemas are made once, at import.
     """
     made = {other: schema() for other, schema in others.items()}
-    contract = Contract(_make_body(body), _make(query), _make(out), status, errors, made, personal, may_be_empty)
+    schemas = _make_body(body), _make(query), _make(out), _make(later)
+    contract = Contract(*schemas, status, errors, made, personal, may_be_empty)
 
     def decorate(view: View) -> View:
         @wraps(view)
@@ -82,7 +87,10 @@ def _make(schema: type[marshmallow.Schema] | None) -> marshmallow.Schema | None:
 def _respond(contract: Contract, result: Any) -> Response:
     if isinstance(result, Response):
         return result
-    if contract.out is None or (contract.may_be_empty and result is None):
+    if contract.later is not None and result is not None:
+        text = orjson.dumps(contract.later.dump(result))
+        response = Response(text, status=ACCEPTED, mimetype="application/json")
+    elif contract.out is None or (contract.may_be_empty and result is None):
         response = Response(status=contract.status if contract.out else EMPTY)
         del response.headers["Content-Type"]  # there is no content
     else:
