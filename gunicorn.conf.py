@@ -6,6 +6,7 @@ from pathlib import Path
 from threading import Timer
 from typing import Any
 
+from click import ClickException
 from gunicorn.glogging import Logger
 from gunicorn.workers.gthread import TConn, ThreadWorker
 
@@ -99,15 +100,13 @@ _migrate = _read.flag("MIGRATE_ON_START", default=False)
 
 def on_starting(server: Any) -> None:
     """Upgrade the schema with MIGRATE_ON_START, and log which dependency is not ready."""
-    from flask_migrate import upgrade
-
     from otp_service.extensions import db
     from otp_service.ops import readiness
     from wsgi import app
 
     with app.app_context():
         if _migrate:
-            upgrade()
+            _upgrade_or_end()
         report = readiness.check()
         if report["status"] != "READY":
             states = ", ".join(f"{name} {state}" for name, state in report["checks"].items())
@@ -118,6 +117,18 @@ def on_starting(server: Any) -> None:
 def when_ready(server: Any) -> None:
     """Let SIGTERM first tell load balancers, then stop (SHUTDOWN_DELAY)."""
     draining.install(server, delay_seconds=_config.server.shutdown_delay_seconds)
+
+
+def _upgrade_or_end() -> None:
+    from flask_migrate import upgrade
+    from sqlalchemy.exc import SQLAlchemyError
+
+    try:
+        upgrade()
+    except (SQLAlchemyError, ClickException) as error:
+        reason = error.message if isinstance(error, ClickException) else str(getattr(error, "orig", error))
+        line = reason.partition("\n")[0]
+        raise SystemExit(f"MIGRATE_ON_START: the database cannot be migrated: {line}") from error
 
 
 def pre_request(_worker: Any, _request: Any) -> None:

@@ -2,6 +2,7 @@
 
 from flask import Flask
 
+from otp_service.operators import migrations_cli
 from otp_service.operators.access_cli import lock, reset_mfa, set_password_link, unlock
 from otp_service.operators.doctor_cli import doctor
 from otp_service.operators.jobs_cli import retention_cli, worker_command
@@ -29,6 +30,7 @@ _AT_THE_TOP = (
 
 def register_commands(app: Flask) -> None:
     """Add the commands to the application."""
+    migrations_cli.extend()
     for command in _OF_USERS:
         users_cli.add_command(command)
     for command in _AT_THE_TOP:

@@ -61,13 +61,18 @@ class CommandGroup(AppGroup):
         except self._expected as error:
             raise click.ClickException(str(error)) from error
         except SQLAlchemyError as error:
-            if not (is_unavailable(error) or isinstance(error, OperationalError | ProgrammingError)):
-                raise
-            # The first line only: the rest quotes the statement. The log has all of it at level DEBUG.
-            log.debug("command.failed", exc_info=error)
-            reason = str(getattr(error, "orig", error)).partition("\n")[0]
-            remedy = "Is it running, is DATABASE_URL right, is it migrated (flask db upgrade)? Ask: flask doctor"
-            raise click.ClickException(f"The database cannot be used: {reason}\n{remedy}") from error
+            raise unusable(error) from error
+
+
+def unusable(error: SQLAlchemyError) -> click.ClickException:
+    """Return what to tell an operator about a database that cannot be used. Raises the error if it is another one."""
+    if not (is_unavailable(error) or isinstance(error, OperationalError | ProgrammingError)):
+        raise error
+    # The first line only: the rest quotes the statement. The log has all of it at level DEBUG.
+    log.debug("command.failed", exc_info=error)
+    reason = str(getattr(error, "orig", error)).partition("\n")[0]
+    remedy = "Is it running, is DATABASE_URL right, is it migrated (flask db upgrade)? Ask: flask doctor"
+    return click.ClickException(f"The database cannot be used: {reason}\n{remedy}")
 
 
 class JsonError(click.ClickException):
