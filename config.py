@@ -12,6 +12,7 @@ from otp_service.config.reader import SectionReader
 from otp_service.factors.registry import FACTORS
 from otp_service.factors.trusted_devices.devices import read_trusted_devices
 from otp_service.mail.settings import MailSettings, read_mail
+from otp_service.recovery.settings import read_recovery
 from otp_service.selfservice.settings import read_deletion
 from otp_service.sinch import SinchSettings
 from otp_service.verifications.settings import DeliverySettings, read_delivery
@@ -26,6 +27,7 @@ READERS: tuple[SectionReader, ...] = (
     read_links,
     read_deletion,
     read_trusted_devices,
+    read_recovery,
     *(factor.settings for factor in FACTORS if factor.settings is not None),
 )
 

@@ -6,7 +6,7 @@ from email_validator import EmailNotValidError, validate_email
 from sqlalchemy import select, update
 from sqlalchemy.exc import IntegrityError
 
-from otp_service.accounts import earned, registrations, throttle
+from otp_service.accounts import earlier_addresses, earned, registrations, throttle
 from otp_service.accounts.errors import EmailTaken
 from otp_service.accounts.models import User
 from otp_service.accounts.users import RELEASED, Account
@@ -72,6 +72,8 @@ def change(account: Account, *, email: str, now: datetime) -> None:
             raise
         raise EmailTaken from error
     earned.void(account.id, now=now)
+    if account.address is not None:
+        earlier_addresses.record(account.id, account.address, now=now)
     # Failed sign-ins follow the account: a change of address must not end a wait.
     throttle.move(throttle.subject_of(account.email), throttle.subject_of(email))
 

@@ -6,14 +6,14 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Any
 
-from sqlalchemy import ColumnElement, Update, delete, update
+from sqlalchemy import ColumnElement, Update, delete, select, update
 
 from otp_service.accounts.models import AccountLink
 from otp_service.accounts.settings import LinkSettings
 from otp_service.core.crypto.secrets import keyring, new_token
 from otp_service.core.database.rows import Projection, rows_about
 from otp_service.core.database.statements import Given, prepared, prepared_insert
-from otp_service.core.database.transactions import execute, fetch_one, transaction
+from otp_service.core.database.transactions import execute, fetch_all, fetch_one, transaction
 from otp_service.core.services import settings
 from otp_service.sessions.errors import InvalidToken
 
@@ -113,6 +113,14 @@ def void_sent(user_id: int, *, now: datetime) -> None:
     """Void the user's links that verify an address, in the open transaction."""
     is_sent = (AccountLink.user_id == user_id) & AccountLink.email.is_not(None)
     execute(update(AccountLink).where(is_sent, AccountLink.spent_at.is_(None)).values(spent_at=now))
+
+
+def pending_addresses(user_id: int, *, now: datetime) -> list[str]:
+    """Return the addresses that the account is changing to."""
+    is_pending = AccountLink.spent_at.is_(None) & (AccountLink.expires_at > now)
+    is_change = (AccountLink.user_id == user_id) & (AccountLink.purpose == LinkPurpose.EMAIL_CHANGE)
+    rows = fetch_all(select(AccountLink.email).where(is_change, is_pending))
+    return [row.email for row in rows if row.email is not None]
 
 
 def personal_data(user_id: int) -> list[dict[str, Any]]:

@@ -1,4 +1,4 @@
-"""The tables of accounts: users, links, changes of number, and failed sign-ins."""
+"""The tables of accounts: users, links, changes of number and address, and failed sign-ins."""
 
 import uuid
 from datetime import datetime
@@ -27,6 +27,8 @@ class User(Model):
 
     `challenges_void_before` voids challenges, `strangers_void_before` those of strangers alone. Tokens and networks
     from before `clients_known_since` make no client known.
+
+    `lock_reason` is None for a lock by an operator. Until `recovery_hold_until` the phone is no second factor (ADR 32).
 
     Ids are never reused, on SQLite either: events and counts of a deleted user must not become another user's.
     """
@@ -58,6 +60,8 @@ class User(Model):
     clients_known_since: Mapped[datetime | None] = mapped_column(UtcDateTime)
     locked_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
     erase_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    lock_reason: Mapped[str | None] = mapped_column(String(40))
+    recovery_hold_until: Mapped[datetime | None] = mapped_column(UtcDateTime)
     held_until: Mapped[datetime | None] = mapped_column(UtcDateTime, index=True)
     display_name: Mapped[str | None] = mapped_column(String(100))
     locale: Mapped[str | None] = mapped_column(String(35))
@@ -106,6 +110,17 @@ class VerifiedNetwork(Model):
     user_id: Mapped[int] = mapped_column(ForeignKey("users.id", ondelete="CASCADE"), primary_key=True)
     network: Mapped[str] = mapped_column(String(50), primary_key=True)
     verified_at: Mapped[datetime] = mapped_column(UtcDateTime, index=True)
+
+
+class EarlierAddress(Model):
+    """An address that the account had until a change. It is still notified of what endangers the account."""
+
+    __tablename__ = "earlier_addresses"
+
+    id: Mapped[uuid.UUID] = mapped_column(Uuid, primary_key=True)
+    user_id: Mapped[int] = mapped_column(ForeignKey("users.id", ondelete="CASCADE"), index=True)
+    address: Mapped[str] = mapped_column(String(254))
+    replaced_at: Mapped[datetime] = mapped_column(UtcDateTime, index=True)
 
 
 class LoginThrottle(Model):

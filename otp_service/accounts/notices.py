@@ -1,9 +1,10 @@
 """Notifies people by e-mail of changes to their accounts, in the transaction of the change (ADR 12)."""
 
+from collections.abc import Sequence
 from datetime import datetime
 
 from otp_service import outbox
-from otp_service.accounts import users
+from otp_service.accounts import earlier_addresses, users
 from otp_service.core.web.tracing import ClientInfo
 
 
@@ -28,3 +29,24 @@ def notify(
         return
     seen_from = {"ip": client.ip or None, "agent": client.agent or None} if client else {}
     outbox.enqueue(template, to=address, locale=account.locale, now=now, user_id=user_id, **{**seen_from, **values})
+
+
+def notify_everywhere(
+    user_id: int,
+    template: str,
+    /,
+    *,
+    now: datetime,
+    client: ClientInfo | None = None,
+    pending: Sequence[str] = (),
+    **values: str | int | None,
+) -> None:
+    """Send a notice to every address of the user: the present one, verified or not, earlier and `pending` ones.
+
+    For what an intruder may have done: one of the addresses may be the intruder's, and another one the owner's. Find
+    the pending ones by `links.pending_addresses` before the act voids them. Raises what `notify` raises.
+    """
+    stored = (users.get(user_id).address, *earlier_addresses.of_user(user_id, now=now), *pending)
+    # A dictionary keeps the order, and each address once.
+    for address in dict.fromkeys(address for address in stored if address is not None):
+        notify(user_id, template, now=now, client=client, to=address, **values)

@@ -41,6 +41,8 @@ class Account:
     locked_at: datetime | None
     erase_at: datetime | None
     held_until: datetime | None
+    lock_reason: str | None
+    recovery_hold_until: datetime | None
     display_name: str | None
     locale: str | None
     created_at: datetime
@@ -81,6 +83,10 @@ class Account:
         """
         times = (self.challenges_void_before, self.strangers_void_before if to_stranger else None)
         return any(time is not None and issued_at <= time for time in times)
+
+    def is_on_hold(self, now: datetime) -> bool:
+        """Whether a reset by the phone alone keeps the phone from being a second factor (ADR 32)."""
+        return self.recovery_hold_until is not None and now < self.recovery_hold_until
 
     def reachable_number(self) -> str:
         """Return the number that codes go to. Raises PhoneNumberMissing if another account verified it."""
@@ -230,9 +236,10 @@ def lock(user_id: int) -> Account:
 
 
 def unlock(user_id: int) -> Account:
-    """Undo `lock`, and end the wait after wrong passwords. Raises UserNotFound."""
+    """Undo `lock`, end a hold, and end the wait after wrong passwords. Raises UserNotFound."""
+    unlocked = {"locked_at": None, "lock_reason": None, "recovery_hold_until": None}
     with transaction():
-        account = _change(user_id, "user.unlocked_by_operator", locked_at=None)
+        account = _change(user_id, "user.unlocked_by_operator", **unlocked)
         throttle.clear_account(user_id, account.email)
         return account
 
@@ -262,6 +269,11 @@ def mark_password_verified(account: Account, *, now: datetime) -> None:
         execute(update(User).where(User.id == account.id).values(password_verified_at=now))
 
 
+def set_recovery_hold(user_id: int, until: datetime | None) -> None:
+    """Begin a hold after a reset by the phone alone, or end it with None, in the open transaction (ADR 32)."""
+    execute(update(User).where(User.id == user_id).values(recovery_hold_until=until))
+
+
 def remove(user_id: int) -> None:
     """Delete the user and, by foreign keys, the user's rows; events and messages stay. Raises UserNotFound."""
     with transaction():
@@ -277,7 +289,7 @@ def personal_data(user_id: int) -> dict[str, Any]:
     columns = (
         User.id, User.email, User.email_verified_at, User.phone_number, User.holds_number, User.phone_verified_at,
         User.password_changed_at, User.password_verified_at, User.challenges_void_before, User.strangers_void_before,
-        User.clients_known_since, User.locked_at, User.erase_at,
+        User.clients_known_since, User.locked_at, User.lock_reason, User.recovery_hold_until, User.erase_at,
         User.held_until, User.display_name, User.locale, User.created_at,
     )  # fmt: skip
     row = next(iter(rows_about(User.id == user_id, *columns)), {})

@@ -40,6 +40,8 @@ def set_password(*, token: str, new_password: str, client: ClientInfo) -> None:
         if link.created_at < users.get(user_id).password_changed_at:
             raise InvalidToken  # an old link must not replace a password that the user has set since
         users.set_password_hash(user_id, password_hash, now=now)
+        # The password comes from the operator now, and not from the phone (ADR 32).
+        users.set_recovery_hold(user_id, None)
         sessions.end_all(user_id, now=now)
         known_clients.forget_all(user_id, now=now)
         known_clients.remember_verified(user_id, client=client, now=now)

@@ -78,6 +78,7 @@ def _opened(result: Verified) -> dict[str, Any]:
     given = {"device_token": result.device_token, "known_device_token": result.known_device_token}
     device = {name: token for name, token in given.items() if token}
     due = {"enrolment_required": True} if result.enrolment_required else {}
+    held = {"recovery_hold_until": result.recovery_hold_until} if result.recovery_hold_until else {}
     undone = {"deletion_cancelled": True} if result.deletion_cancelled else {}
     tokens = asdict(result.tokens) if result.tokens else {}
-    return {"user_id": result.user_id, **tokens, **device, **due, **undone}
+    return {"user_id": result.user_id, **tokens, **device, **due, **held, **undone}

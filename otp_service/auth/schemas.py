@@ -149,6 +149,9 @@ class VerifiedOut(TokensOut):
     deletion_cancelled = fields.Boolean(
         metadata={"description": "The account was to be deleted; this sign-in has undone that."}
     )
+    recovery_hold_until = fields.DateTime(
+        metadata={"description": "Until then the session changes no factor, number or address (403 recovery_hold)."}
+    )
 
 
 class ChallengeIn(Schema):

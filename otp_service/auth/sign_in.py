@@ -49,6 +49,8 @@ class Verified:
     """A person who proved a factor. The holder of a challenge gets tokens, and a device token if it was requested.
 
     Other callers get a `known_device_token`: their next password is looked at, whatever strangers did.
+
+    Until `recovery_hold_until`, the session changes nothing that protects the account (ADR 32).
     """
 
     user_id: int
@@ -57,6 +59,7 @@ class Verified:
     known_device_token: str | None = None
     enrolment_required: bool = False
     deletion_cancelled: bool = False
+    recovery_hold_until: datetime | None = None
 
 
 def login(*, email: str, password: str, client: ClientInfo, device_token: str | None = None) -> SignIn:
@@ -174,9 +177,11 @@ def complete(
     Raises InvalidToken, MethodNotEnrolled if the phone is not enough for this account, and what Factor.verify raises.
     """
     challenge = challenges.find_open(challenge_token, now=clock.now())
-    user_id, acr = challenge.account.id, registry.level_of(factor)
-    # MFA_BEYOND_PHONE: the phone signs in only while the user has no factor that reaches aal2.
-    if acr != "aal2" and acr != registry.best_level(registry.methods(user_id)):
+    # A hold that begins later voids the challenge.
+    user_id, is_on_hold = challenge.account.id, challenge.account.is_on_hold(clock.now())
+    acr = registry.level_of(factor, is_on_hold=is_on_hold)
+    # MFA_BEYOND_PHONE or a hold: the phone signs in only while the user has no factor that reaches aal2.
+    if acr != "aal2" and acr != registry.best_level(registry.methods(user_id), is_on_hold=is_on_hold):
         raise MethodNotEnrolled
     # Outside the transaction: the factor may ask the provider (ADR 4).
     proof = factor.verify(_proof_request(challenge, client), response)
@@ -189,7 +194,17 @@ def complete(
         is_undone = deletions.undo(challenge.account, client=client, now=now)
         tokens = open_session(user_id, amr=("pwd", *proof.amr), acr=acr, client=client, now=now)
         device_token = trusted_devices.remember(user_id, client=client, now=now) if remember else None
-        return Verified(user_id, tokens, device_token, enrolment_required=acr != "aal2", deletion_cancelled=is_undone)
+        held_until = challenge.account.recovery_hold_until if is_on_hold else None
+        # During a hold no factor can be set up, so none is asked for.
+        is_due = acr != "aal2" and not is_on_hold
+        return Verified(
+            user_id,
+            tokens,
+            device_token,
+            enrolment_required=is_due,
+            deletion_cancelled=is_undone,
+            recovery_hold_until=held_until,
+        )
 
 
 def _proof_request(challenge: OpenChallenge, client: ClientInfo) -> ProofRequest:

@@ -23,9 +23,14 @@ PASSWORD = "password"  # noqa: S105 - a method
 
 def requirement_of(user_id: int) -> Requirement:
     """Return the highest level that the user's factors reach; the password's for a user without factors."""
-    methods = registry.methods(user_id)
-    level = registry.best_level(methods)
-    return Requirement(acr=level, methods=methods or (PASSWORD,), beyond_password=bool(methods))
+    methods, account = registry.methods(user_id), users.find_by_id(user_id)
+    is_on_hold = account is not None and account.is_on_hold(clock.now())
+    return Requirement(
+        acr=registry.best_level(methods, is_on_hold=is_on_hold),
+        methods=methods or (PASSWORD,),
+        beyond_password=bool(methods),
+        held_until=account.recovery_hold_until if account is not None and is_on_hold else None,
+    )
 
 
 def request_code(caller: Caller, *, channel: Channel | None, client: ClientInfo) -> verifications.Delivery:
@@ -64,13 +69,13 @@ def step_up(
     now = clock.now()
     with transaction():
         # The account before the code, as in a sign-in: two requests that redeem one code cannot deadlock.
-        _hold(account)
+        is_on_hold = _hold(account).is_on_hold(now)
         proof.redeem(client=client, now=now)
         if knows_password:
             users.mark_password_verified(account, now=now)
         is_verified = users.get(account.id).is_verified
-        amr = (*(("pwd",) if knows_password else ()), *proof.amr)
-        renewed = Caller(account.id, amr, registry.level_of(factor), now, is_verified, caller.session_id)
+        amr, acr = (*(("pwd",) if knows_password else ()), *proof.amr), registry.level_of(factor, is_on_hold=is_on_hold)
+        renewed = Caller(account.id, amr, acr, now, is_verified, caller.session_id)
         return sessions.strengthen(renewed, client=client)
 
 
@@ -91,10 +96,10 @@ def _check_password(caller: Caller, account: Account, password: str | None, clie
     authentication.confirm_password(account, password, session_id=caller.session_id, client=client)
 
 
-def _hold(account: Account) -> None:
+def _hold(account: Account) -> Account:
     """Lock the account, after the turn of its number: the proof may verify the number (ADR 17)."""
     numbers.queue(account)
-    users.hold_bearer(account.id)
+    return users.hold_bearer(account.id)
 
 
 def _proof_request(caller: Caller, client: ClientInfo) -> ProofRequest:

@@ -88,7 +88,7 @@ class AloneSignIn:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Factor:
-    """One kind of authenticator. Every function but `remove_all` is called outside transactions."""
+    """One kind of authenticator. Every function but those that remove is called outside transactions."""
 
     kind: str
     """Its name in GET /factors, in audit events and in the throttle."""
@@ -113,6 +113,9 @@ class Factor:
 
     remove_all: Callable[[int], int]
     """Remove the user's authenticators of this kind in the open transaction. Return how many there were."""
+
+    remove_added_since: Callable[[int, datetime], int]
+    """Do the same for those that were added after a time: they may be an intruder's (ADR 32)."""
 
     mfa_path: str | None = None
     """Its sign-in route is /auth/mfa/<mfa_path>; None for the phone, which has routes of its own."""

@@ -72,12 +72,16 @@ def require_phone(user_id: int) -> None:
         raise MethodNotEnrolled
 
 
-def level_of(factor: Factor) -> str:
-    """Return the level (`acr`) of the password with this factor: `aal2`, or `aal1` if the phone is not enough."""
-    return "aal1" if settings().sign_in.beyond_phone and factor.kind == PHONE.kind else "aal2"
+def level_of(factor: Factor, *, is_on_hold: bool = False) -> str:
+    """Return the level (`acr`) of the password with this factor: `aal2`, or `aal1` if the phone is not enough.
+
+    It is not with MFA_BEYOND_PHONE, and during a hold, since the password came from the phone then (ADR 32).
+    """
+    is_too_weak = factor.kind == PHONE.kind and (is_on_hold or settings().sign_in.beyond_phone)
+    return "aal1" if is_too_weak else "aal2"
 
 
-def best_level(provable: tuple[str, ...]) -> str:
+def best_level(provable: tuple[str, ...], *, is_on_hold: bool = False) -> str:
     """Return the highest level that these methods reach; without any, that of the password.
 
     Backup codes run out. With another method present they do not raise the level: otherwise a user whose codes are used
@@ -85,7 +89,7 @@ def best_level(provable: tuple[str, ...]) -> str:
     """
     factors = [get(method) for method in provable]
     lasting = [factor for factor in factors if not factor.is_backup]
-    return max(map(level_of, lasting or factors), default="aal1")
+    return max((level_of(factor, is_on_hold=is_on_hold) for factor in lasting or factors), default="aal1")
 
 
 def verify(request: ProofRequest, *, method: str, response: dict[str, Any]) -> Proof:
@@ -103,6 +107,17 @@ def describe(user_id: int) -> list[dict[str, Any]]:
     return [described for factor in FACTORS for described in factor.describe(user_id)]
 
 
+def describe_without_phone(user_id: int) -> list[dict[str, Any]]:
+    """Return what the user has enrolled besides the phone."""
+    return [described for factor in _without_phone() for described in factor.describe(user_id)]
+
+
+def has_lasting(user_id: int, *, before: datetime) -> bool:
+    """Whether a factor besides the phone that makes a second step due was added before a time."""
+    strong = [factor for factor in _without_phone() if not factor.is_backup and factor.find_methods(user_id)]
+    return any(described["created_at"] <= before for factor in strong for described in factor.describe(user_id))
+
+
 def remove_all(user_id: int, *, now: datetime) -> dict[str, int]:
     """Remove all the user's factors but the phone, in the open transaction. Return how many of each kind.
 
@@ -110,6 +125,11 @@ def remove_all(user_id: int, *, now: datetime) -> dict[str, int]:
     """
     trusted_devices.end_all(user_id, now=now)
     return {factor.kind: factor.remove_all(user_id) for factor in _without_phone()}
+
+
+def remove_added_since(user_id: int, since: datetime) -> dict[str, int]:
+    """Remove the user's factors that were added after a time, in the open transaction. Return how many of each kind."""
+    return {factor.kind: factor.remove_added_since(user_id, since) for factor in _without_phone()}
 
 
 def _without_phone() -> list[Factor]:

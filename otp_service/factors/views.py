@@ -8,7 +8,7 @@ from otp_service.core.web.api import api
 from otp_service.core.web.tracing import client_info
 from otp_service.factors import defaults, registry
 from otp_service.factors.schemas import DefaultIn, FactorsOut
-from otp_service.sessions import Caller, signed_in
+from otp_service.sessions import Caller, settled_sign_in, signed_in
 
 bp = Blueprint("factors", __name__)
 
@@ -23,8 +23,8 @@ def list_factors(caller: Caller) -> dict[str, Any]:
 
 
 @bp.put("/factors/default")
-@signed_in
-@api(body=DefaultIn, errors=(401, 409))
+@settled_sign_in
+@api(body=DefaultIn, errors=(401, 403, 409))
 def choose_default(body: dict[str, Any], caller: Caller) -> None:
     """Choose the method that a sign-in asks for first."""
     defaults.choose(caller.user_id, body["method"], client=client_info())

@@ -3,13 +3,14 @@
 from datetime import timedelta
 
 from otp_service import outbox, sessions
-from otp_service.accounts import earlier_numbers, known_clients, links, registrations, throttle
+from otp_service.accounts import earlier_addresses, earlier_numbers, known_clients, links, registrations, throttle
 from otp_service.auth import challenges
 from otp_service.core import allowances, clock
 from otp_service.core.database.rows import RetentionRule
 from otp_service.factors.registry import FACTORS
 from otp_service.factors.trusted_devices import devices as trusted_devices
 from otp_service.jobs import records as records_of_workers
+from otp_service.recovery import email_codes
 from otp_service.selfservice import personal_data
 from otp_service.verifications import records
 
@@ -20,6 +21,8 @@ RULES = (
     *(rule for factor in FACTORS for rule in factor.retention),
     RetentionRule("links", timedelta(days=7), links.forget),
     RetentionRule("undos of changes of number", timedelta(0), earlier_numbers.forget),
+    RetentionRule("earlier addresses", earlier_addresses.NOTIFIED_FOR, earlier_addresses.forget),
+    RetentionRule("recovery codes", timedelta(days=1), email_codes.forget),
     RetentionRule("verifications", timedelta(days=90), records.forget),
     RetentionRule("verified networks", timedelta(days=1), known_clients.forget),
     RetentionRule("sessions", timedelta(days=30), sessions.forget),

@@ -4,22 +4,25 @@ Only an account with a verified number can be recovered. The number of any other
 """
 
 import logging
-import uuid
 from dataclasses import dataclass
-from typing import Any
+from datetime import datetime
 
 from otp_service import audit, sessions, verifications
-from otp_service.accounts import known_clients, notices, password_hashing, users
+from otp_service.accounts import known_clients, links, notices, password_hashing, users
 from otp_service.accounts.errors import UserNotFound
 from otp_service.accounts.users import Account
 from otp_service.core import background, clock
 from otp_service.core.database.transactions import transaction
-from otp_service.core.errors import Forbidden, TooMany
+from otp_service.core.errors import TooMany
+from otp_service.core.services import settings
 from otp_service.core.web.tracing import ClientInfo
-from otp_service.factors import registry, throttle, trusted_devices
-from otp_service.factors.contract import Proof, ProofRequest
+from otp_service.factors import throttle, trusted_devices
+from otp_service.factors.contract import Proof
 from otp_service.factors.phone import codes
 from otp_service.factors.phone.codes import PhoneOwner, PhoneProof
+from otp_service.recovery import email_codes, second_channel
+from otp_service.recovery.second_channel import SecondFactor
+from otp_service.recovery.settings import HOUR, RecoverySettings
 from otp_service.sinch import Channel
 from otp_service.verifications import Asker, Purpose, Recipient, limits
 from otp_service.verifications.errors import DestinationNotAllowed, OtpInvalid
@@ -27,19 +30,25 @@ from otp_service.verifications.errors import DestinationNotAllowed, OtpInvalid
 log = logging.getLogger(__name__)
 
 
-class SecondFactorRequired(Forbidden):
-    """The code was right and stays valid; the account needs another of its factors as well."""
+@dataclass(frozen=True, slots=True)
+class Confirmation:
+    """What a client sends to set a password. `removes_recent`: also remove the factors of the last 72 hours."""
 
-    code = "second_factor_required"
-    title = "Prove a second factor as well to reset your password."
+    email: str
+    code: str
+    new_password: str
+    second: SecondFactor | None = None
+    removes_recent: bool = False
 
 
 @dataclass(frozen=True, slots=True)
-class SecondFactor:
-    """A method, and the client's response by it as the factor's schema loaded it."""
+class _Reset:
+    """A confirmation that was checked: the proofs, and the hash of the password."""
 
-    method: str
-    response: dict[str, Any]
+    password_hash: str
+    proof: PhoneProof
+    second_proof: Proof | None
+    removes_recent: bool
 
 
 def request(*, email: str, client: ClientInfo, device_token: str | None = None) -> None:
@@ -68,7 +77,10 @@ def _send(email: str, client: ClientInfo, device_token: str | None, *, is_refuse
     owner, number = PhoneOwner(account.id), account.reachable_number()
     asker = Asker.HOLDER if is_known else Asker.BY_NAME
     recipient = Recipient(owner, number, Purpose.PASSWORD_RESET, account.locale, asker=asker)
-    verifications.send(recipient, channel=_channel(number), client=client)
+    sent = verifications.send(recipient, channel=_channel(number), client=client)
+    if email_codes.METHOD in second_channel.of_account(account, now=clock.now()).methods:
+        # After the message to the phone, since the code by e-mail belongs to that one.
+        email_codes.send(account, verification_id=sent.verification_id, client=client)
 
 
 def _channel(phone_number: str) -> Channel:
@@ -80,8 +92,8 @@ def _channel(phone_number: str) -> Channel:
     return Channel.SMS
 
 
-def confirm(*, email: str, code: str, new_password: str, second: SecondFactor | None, client: ClientInfo) -> None:
-    """Set the password, end all sessions and trusted devices, and void all challenges. No session starts.
+def confirm(confirmation: Confirmation, *, client: ClientInfo) -> None:
+    """Set the password, end all sessions and trusted devices, and void what was earned before. No session starts.
 
     Also ends the wait after wrong passwords, and enables factors that wrong codes disabled.
 
@@ -89,13 +101,16 @@ def confirm(*, email: str, code: str, new_password: str, second: SecondFactor | 
     TooManyAttempts, ProviderUnavailable, ProviderRefused. Only after a right code, which stays valid:
     SecondFactorRequired, what Factor.verify raises, InvalidInput about the password, SlotsBusy.
     """
+    email, code, second = confirmation.email, confirmation.code, confirmation.second
     account, proof = codes.check_by_name(
         Purpose.PASSWORD_RESET, email, lambda: _check(email, code, client), client=client
     )
-    second_proof = _check_second(account.id, second, code_id=proof.verification_id, client=client)
+    second_proof = second_channel.check(account, second, code_id=proof.verification_id, client=client)
     # The policy compares the password with the account's number, so its faults may go only to the holder of that phone.
-    password_hash = password_hashing.hash_for(new_password, email=account.email, phone_number=account.phone_number)
-    _set(account.id, password_hash, (proof, second_proof), client)
+    password_hash = password_hashing.hash_for(
+        confirmation.new_password, email=account.email, phone_number=account.phone_number
+    )
+    _set(account.id, _Reset(password_hash, proof, second_proof, confirmation.removes_recent), client)
 
 
 def _check(email: str, code: str, client: ClientInfo) -> tuple[Account, PhoneProof]:
@@ -106,50 +121,46 @@ def _check(email: str, code: str, client: ClientInfo) -> tuple[Account, PhonePro
     return account, codes.prove(account.id, code=code, purpose=purpose, client=client, asker=asker)
 
 
-def _check_second(user_id: int, second: SecondFactor | None, *, code_id: uuid.UUID, client: ClientInfo) -> Proof | None:
-    """Check the second factor; None for an account without one. Call it only after a right code.
-
-    The phone does not count twice; a backup code counts. Raises SecondFactorRequired and what Factor.verify raises.
-    """
-    if not registry.second_steps(user_id):
-        return None
-    # Bound to the code: what was offered for another reset does not serve here.
-    proof_request = ProofRequest(user_id=user_id, purpose=Purpose.PASSWORD_RESET, bound_to=code_id, client=client)
-    methods = registry.methods_without_phone(user_id)
-    if second is None or second.method not in methods:
-        raise SecondFactorRequired(extra={"methods": list(methods), "options": _options(proof_request, methods)})
-    return registry.verify(proof_request, method=second.method, response=second.response)
-
-
-def _options(proof_request: ProofRequest, methods: tuple[str, ...]) -> dict[str, dict[str, Any]]:
-    """Return by method what the client needs before it can respond."""
-    factors = {method: registry.get(method) for method in methods}
-    return {method: registry.offer(factor, proof_request) for method, factor in factors.items() if factor.offer}
-
-
-def _set(user_id: int, password_hash: str, proofs: tuple[PhoneProof, Proof | None], client: ClientInfo) -> None:
+def _set(user_id: int, reset: _Reset, client: ClientInfo) -> None:
     """Redeem the proofs and set the password in one transaction."""
     now = clock.now()
-    proof, second_proof = proofs
     with transaction():
         account = users.find_and_hold(user_id)
         # Under the lock: an account that lost the number while the password was hashed must not be opened by its new
         # owner's code (ADR 17).
-        if account is None or not _is_recoverable(account) or account.phone_number != proof.phone_number:
+        if account is None or not _is_recoverable(account) or account.phone_number != reset.proof.phone_number:
             raise OtpInvalid
-        proof.redeem(client=client, now=now)
-        if second_proof is not None:
-            second_proof.redeem(client=client, now=now)
-        users.set_password_hash(user_id, password_hash, now=now)
+        reset.proof.redeem(client=client, now=now)
+        channels = second_channel.of_account(account, now=now)
+        if reset.second_proof is not None:
+            reset.second_proof.redeem(client=client, now=now)
+        elif channels.methods:
+            raise OtpInvalid  # the account has got a second channel since the code was checked
+        pending = links.pending_addresses(user_id, now=now)
+        users.set_password_hash(user_id, reset.password_hash, now=now)
         sessions.end_all(user_id, now=now)
         trusted_devices.end_all(user_id, now=now)
         # What an intruder's sign-ins made known is unknown again; this client has just shown the phone (ADR 36).
         known_clients.forget_all(user_id, now=now)
         known_clients.remember_verified(user_id, client=client, now=now)
         throttle.enable(user_id)
-        amr = list(second_proof.amr) if second_proof is not None else []
-        audit.record("password.reset", user_id=user_id, client=client, at=now, secondFactor=amr)
-        notices.notify(user_id, "recovery", now=now, client=client)
+        if reset.removes_recent:
+            second_channel.remove_recent(user_id, client=client, now=now)
+        held_until = _hold(user_id, reset, now)
+        amr = list(reset.second_proof.amr) if reset.second_proof is not None else []
+        facts = {"secondFactor": amr, **({"heldUntil": held_until.isoformat()} if held_until else {})}
+        audit.record("password.reset", user_id=user_id, client=client, at=now, **facts)
+        hours = int(settings().of(RecoverySettings).hold.total_seconds()) // HOUR if held_until else None
+        values = {"hold_hours": hours, **second_channel.told(channels, were_removed=reset.removes_recent)}
+        notices.notify_everywhere(user_id, "recovery", now=now, client=client, pending=pending, **values)
+
+
+def _hold(user_id: int, reset: _Reset, now: datetime) -> datetime | None:
+    """Begin a hold after a reset by the phone alone, or end an earlier one; return until when it lasts."""
+    # One possession never counts twice: the phone alone gave the password, so it is no second factor (ADR 32).
+    held_until = now + settings().of(RecoverySettings).hold if reset.second_proof is None else None
+    users.set_recovery_hold(user_id, held_until)
+    return held_until
 
 
 def _find_recoverable(email: str) -> Account | None:

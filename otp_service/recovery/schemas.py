@@ -6,9 +6,15 @@ from marshmallow import ValidationError, fields, post_load, validates_schema
 
 from otp_service.accounts import password_policy
 from otp_service.accounts.fields import EmailField, password
-from otp_service.core.web.schema import Schema, text
+from otp_service.core.web.schema import Flag, Schema, text
+from otp_service.factors import registry
 from otp_service.factors.phone.schemas import CodeField
-from otp_service.factors.schemas import ResponseIn
+from otp_service.factors.schemas import ResponseIn, method
+from otp_service.recovery import email_codes
+from otp_service.recovery.second_channel import SecondFactor
+
+LONGEST_CODE = 64
+METHODS = (*registry.METHOD_NAMES, email_codes.METHOD)
 
 
 class PasswordResetIn(Schema):
@@ -24,12 +30,21 @@ class PasswordResetOut(Schema):
     message = fields.String(required=True)
 
 
+class EmailCodeResponse(Schema):
+    """The code from the e-mail. A text that cannot be a code is no fault of form: it is a wrong code."""
+
+    code = text("Provide the code from the e-mail.", maximum=LONGEST_CODE)
+
+
 class SecondFactorIn(ResponseIn):
-    """A response by another factor than the phone."""
+    """A response by another factor than the phone, or the code from the e-mail."""
+
+    method = method(METHODS)
 
     @post_load
-    def _gather(self, data: dict[str, Any], **_: Any) -> dict[str, Any]:
-        return {"method": data["method"], "response": self.load_response(data)}
+    def _gather(self, data: dict[str, Any], **_: Any) -> SecondFactor:
+        schema = EmailCodeResponse if data["method"] == email_codes.METHOD else None
+        return SecondFactor(data["method"], self.load_response(data, schema))
 
 
 class PasswordResetConfirmIn(Schema):
@@ -39,6 +54,21 @@ class PasswordResetConfirmIn(Schema):
     otp_code = CodeField()
     new_password = password("Provide a password.")
     second_factor = fields.Nested(SecondFactorIn)
+    remove_recent_factors = Flag(
+        "Provide true or false.",
+        load_default=False,
+        metadata={"description": "Also remove the factors that were added within 72 hours."},
+    )
+
+    @post_load
+    def _gather(self, data: dict[str, Any], **_: Any) -> dict[str, Any]:
+        return {
+            "email": data["email"],
+            "code": data["otp_code"],
+            "new_password": data["new_password"],
+            "second": data.get("second_factor"),
+            "removes_recent": data["remove_recent_factors"],
+        }
 
     @validates_schema(skip_on_field_errors=False)
     def _check_password(self, data: dict[str, Any], **_: Any) -> None:

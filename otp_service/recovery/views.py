@@ -8,7 +8,7 @@ from otp_service.core.web import request_limits
 from otp_service.core.web.api import api
 from otp_service.core.web.tracing import client_info
 from otp_service.recovery import password_reset, schemas
-from otp_service.recovery.password_reset import SecondFactor
+from otp_service.recovery.password_reset import Confirmation
 
 bp = Blueprint("recovery", __name__, url_prefix="/auth")
 REQUESTED = "If this address belongs to an account with a verified phone, a code is on its way to that phone."
@@ -28,11 +28,4 @@ def request_reset(body: dict[str, Any]) -> dict[str, Any]:
 @api(body=schemas.PasswordResetConfirmIn, errors=(401, 403, 502))
 def confirm_reset(body: dict[str, Any]) -> None:
     """Set a new password with the code. All sessions end, and no new one starts."""
-    second = body.get("second_factor")
-    password_reset.confirm(
-        email=body["email"],
-        code=body["otp_code"],
-        new_password=body["new_password"],
-        second=SecondFactor(**second) if second else None,
-        client=client_info(),
-    )
+    password_reset.confirm(Confirmation(**body), client=client_info())

@@ -4,7 +4,16 @@ from datetime import datetime
 from typing import Any
 
 from otp_service import audit, outbox, sessions
-from otp_service.accounts import authentication, deletions, earlier_numbers, known_clients, links, throttle, users
+from otp_service.accounts import (
+    authentication,
+    deletions,
+    earlier_addresses,
+    earlier_numbers,
+    known_clients,
+    links,
+    throttle,
+    users,
+)
 from otp_service.accounts.errors import UserNotFound
 from otp_service.accounts.users import Account
 from otp_service.auth import challenges
@@ -17,6 +26,7 @@ from otp_service.factors import defaults
 from otp_service.factors import throttle as factor_throttle
 from otp_service.factors.registry import FACTORS
 from otp_service.factors.trusted_devices import devices as trusted_devices
+from otp_service.recovery import email_codes
 from otp_service.selfservice.settings import DeletionSettings
 from otp_service.sessions import Caller
 
@@ -28,6 +38,8 @@ PARTS = (
     ExportPart("profile", "users", users.personal_data),
     ExportPart("links", "account_links", links.personal_data),
     ExportPart("phoneChanges", "phone_changes", earlier_numbers.personal_data),
+    ExportPart("earlierAddresses", "earlier_addresses", earlier_addresses.personal_data),
+    ExportPart("recoveryCodes", "recovery_codes", email_codes.personal_data),
     ExportPart("challenges", "challenges", challenges.personal_data),
     ExportPart("sessions", "sessions", sessions.personal_data),
     ExportPart("verifiedNetworks", "verified_networks", known_clients.personal_data),

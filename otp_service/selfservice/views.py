@@ -13,7 +13,7 @@ from otp_service.core.web.api import api
 from otp_service.core.web.tracing import client_info
 from otp_service.factors.phone.factor import RISK
 from otp_service.selfservice import password_change, personal_data, phone_change, schemas
-from otp_service.sessions import Caller, fresh_sign_in, signed_in, token_bearer
+from otp_service.sessions import Caller, fresh_despite_hold, fresh_sign_in, signed_in, token_bearer
 
 profile = Blueprint("accounts", __name__)
 account = Blueprint("account", __name__, url_prefix="/account")
@@ -46,7 +46,7 @@ def events(query: dict[str, Any], caller: Caller) -> dict[str, Any]:
 
 @account.post("/password")
 @request_limits.failed_login
-@fresh_sign_in
+@fresh_despite_hold
 @api(body=schemas.PasswordChangeIn, out=schemas.PasswordChangedOut, errors=(401, 403, 503))
 def change_password(body: dict[str, Any], caller: Caller) -> dict[str, Any]:
     """Change the password. Every other session ends; this one gets new tokens."""

@@ -1,6 +1,14 @@
 """Sessions: sign-ins on devices, with their access and refresh tokens. They know a user only by id."""
 
-from otp_service.sessions.access import Requirement, find_caller, fresh_sign_in, signed_in, token_bearer
+from otp_service.sessions.access import (
+    Requirement,
+    find_caller,
+    fresh_despite_hold,
+    fresh_sign_in,
+    settled_sign_in,
+    signed_in,
+    token_bearer,
+)
 from otp_service.sessions.lifecycle import (
     end,
     end_all,
@@ -40,6 +48,7 @@ __all__ = [
     "end_every_session",
     "find_caller",
     "forget",
+    "fresh_despite_hold",
     "fresh_sign_in",
     "live_parameters",
     "log_out_everywhere",
@@ -48,6 +57,7 @@ __all__ = [
     "personal_data",
     "renew",
     "rotate",
+    "settled_sign_in",
     "signed_in",
     "start",
     "strengthen",

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 from functools import wraps
 from typing import Any
 
@@ -12,11 +12,14 @@ from otp_service.core import clock
 from otp_service.core.services import services
 from otp_service.core.web.tracing import concerns
 from otp_service.sessions import lifetime, tokens
-from otp_service.sessions.errors import AccessTokenRequired, InvalidToken, StepUpRequired
+from otp_service.sessions.errors import AccessTokenRequired, InvalidToken, RecoveryHold, StepUpRequired
 from otp_service.sessions.tokens import Caller
 
 View = Callable[..., Any]
 FRESH_FOR = timedelta(minutes=10)
+OF_PASSWORD_AND_PHONE = frozenset({"pwd", "sms", "tel"})
+"""The `amr` of a sign-in that a reset by the phone alone makes possible."""
+
 LEVELS = ("aal1", "aal2", "aal3")
 """NIST SP 800-63B's levels, the weakest first."""
 
@@ -25,12 +28,14 @@ LEVELS = ("aal1", "aal2", "aal3")
 class Requirement:
     """The strongest level that an account can reach, and the methods that reach it.
 
-    `beyond_password`: the account has a factor, so the password alone is not enough at any level.
+    `beyond_password`: the account has a factor, so the password alone is not enough at any level. Until `held_until`,
+    the phone is no second factor, after a reset by the phone alone (ADR 32).
     """
 
     acr: str
     methods: tuple[str, ...]
     beyond_password: bool = False
+    held_until: datetime | None = None
 
 
 RequirementOf = Callable[[int], Requirement]
@@ -60,22 +65,51 @@ def token_bearer(view: View) -> View:
 
 
 def fresh_sign_in(view: View) -> View:
-    """Do what `signed_in` does, and raise StepUpRequired (403) unless the sign-in is fresh and strong enough."""
+    """Do what `signed_in` does, and raise StepUpRequired (403) unless the sign-in is fresh and strong enough.
 
+    During a hold it raises RecoveryHold (403).
+    """
+    return _checked(view, require_fresh)
+
+
+def fresh_despite_hold(view: View) -> View:
+    """Do the same for an act that gives no more than the reset did that began the hold."""
+    return _checked(view, lambda caller: require_fresh(caller, despite_hold=True))
+
+
+def settled_sign_in(view: View) -> View:
+    """Do what `signed_in` does, and raise RecoveryHold (403) during a hold: for acts that need no fresh sign-in."""
+    return _checked(view, require_no_hold)
+
+
+def _checked(view: View, require: Callable[[Caller], None]) -> View:
     @wraps(view)
     def checked(caller: Caller, *args: Any, **kwargs: Any) -> Any:
-        require_fresh(caller)
+        require(caller)
         return view(caller, *args, **kwargs)
 
     return signed_in(checked)
 
 
-def require_fresh(caller: Caller) -> None:
+def require_no_hold(caller: Caller) -> None:
+    """Raise RecoveryHold if a hold runs and the caller signed in with no more than password and phone (ADR 32)."""
+    _refuse_held(caller, services().requirement_of(caller.user_id))
+
+
+def _refuse_held(caller: Caller, requirement: Requirement) -> None:
+    if requirement.held_until is not None and set(caller.amr) <= OF_PASSWORD_AND_PHONE:
+        raise RecoveryHold(requirement.held_until, now=clock.now())
+
+
+def require_fresh(caller: Caller, *, despite_hold: bool = False) -> None:
     """Raise StepUpRequired unless the caller signed in within ten minutes, at the account's strongest level.
 
     The token decides, so a step-up takes effect with the new token and an older one of the session stays as it was.
+    Raises RecoveryHold first: no step-up leads past a hold, and no route that changes credentials forgets it (ADR 32).
     """
     requirement = services().requirement_of(caller.user_id)
+    if not despite_hold:
+        _refuse_held(caller, requirement)
     is_recent = clock.now() - caller.authenticated_at <= FRESH_FOR
     is_strong = caller.acr in LEVELS and LEVELS.index(caller.acr) >= LEVELS.index(requirement.acr)
     has_used_factor = bool(set(caller.amr) - {"pwd"}) or not requirement.beyond_password

@@ -1,5 +1,8 @@
 """The errors of tokens and sessions."""
 
+from datetime import datetime
+from math import ceil
+
 from otp_service.core.errors import Forbidden, NotAuthenticated, NotFound
 
 REALM = 'Bearer realm="otp_service"'
@@ -38,6 +41,22 @@ class StepUpRequired(Forbidden):
 
     code = "step_up_required"
     title = "Sign in again to do this."
+
+
+class RecoveryHold(Forbidden):
+    """The password was reset by the phone alone, so the phone is no second factor for some time (ADR 32)."""
+
+    code = "recovery_hold"
+    title = "Your password was reset with your phone alone. For some time, this cannot be changed."
+
+    def __init__(self, until: datetime, *, now: datetime) -> None:
+        seconds = max(1, ceil((until - now).total_seconds()))
+        super().__init__(
+            "Your password was reset with your phone alone. To protect your account, this is possible again after "
+            f"{until:%Y-%m-%d %H:%M} UTC. Ask the operator if you cannot wait.",
+            extra={"until": until, "retryAfter": seconds},
+            headers={"Retry-After": str(seconds)},
+        )
 
 
 class SessionNotFound(NotFound):

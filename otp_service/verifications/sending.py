@@ -58,6 +58,7 @@ class Recipient:
 class Delivery:
     """A code that is on its way; times in seconds."""
 
+    verification_id: uuid.UUID
     channel: Channel
     phone_number: str
     expires_in: int
@@ -215,7 +216,7 @@ def _start_or_fall_back(
             raise from_provider(failure.error) from failure.error
     else:
         cooldown = settings().codes.cooldown_seconds
-        return Delivery(verification.via(), verification.phone_number, seconds, cooldown)
+        return Delivery(verification.id, verification.via(), verification.phone_number, seconds, cooldown)
     return _start_or_fall_back(successor, others[1:], recipient, client)
 
 

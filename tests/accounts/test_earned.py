@@ -58,7 +58,7 @@ class Owner:
         """Change to another address."""
         address = str(new_details()["email"])
         done(self.api.post("/account/email", {"email": address}, token=self.token))
-        done(self.api.post("/auth/verify-email", {"token": token_sent(self.api, address)}))
+        done(self.api.post("/auth/verify-email", {"token": token_sent(self.api, address)}, token=self.token))
 
     def lose_factors(self) -> None:
         """Have an operator remove all factors."""

@@ -14,6 +14,7 @@ BACKUP_CODES = Factor(
     verify=factor.verify,
     describe=factor.describe,
     remove_all=factor.remove_all,
+    remove_added_since=factor.remove_added_since,
     mfa_path="backup-code",
     is_backup=True,
     make_first_codes=factor.make_first,

@@ -170,6 +170,12 @@ def remove_all(user_id: int) -> int:
     return int(execute(delete(BackupCode).where(BackupCode.user_id == user_id)).rowcount)
 
 
+def remove_added_since(user_id: int, since: datetime) -> int:
+    """Delete the codes that were made after a time, in the open transaction. Return how many there were."""
+    is_younger = (BackupCode.user_id == user_id) & (BackupCode.created_at > since)
+    return int(execute(delete(BackupCode).where(is_younger)).rowcount)
+
+
 def personal_data(user_id: int) -> list[dict[str, Any]]:
     """Return when each code was made and used; no code and no part of one."""
     return rows_about(BackupCode.user_id == user_id, BackupCode.created_at, BackupCode.used_at)

@@ -15,5 +15,6 @@ PHONE = Factor(
     verify=factor.verify,
     describe=factor.describe,
     remove_all=lambda user_id: 0,  # noqa: ARG005 - the number belongs to the account
+    remove_added_since=lambda user_id, since: 0,  # noqa: ARG005
     personal_data=(ExportPart("verifications", "verifications", factor.personal_data),),
 )

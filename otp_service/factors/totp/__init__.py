@@ -14,6 +14,7 @@ TOTP = Factor(
     verify=factor.verify,
     describe=factor.describe,
     remove_all=factor.remove_all,
+    remove_added_since=factor.remove_added_since,
     void_offers=factor.void_enrolment,
     mfa_path="totp",
     blueprint=bp,

@@ -169,7 +169,16 @@ def remove(caller: Caller, *, client: ClientInfo) -> None:
 def remove_all(user_id: int) -> int:
     """Delete the app, an unconfirmed enrolment and the tries, in the open transaction. Return how many apps."""
     throttle.clear(user_id, KIND)
-    statement = delete(TotpAuthenticator).where(TotpAuthenticator.user_id == user_id)
+    return _delete(TotpAuthenticator.user_id == user_id)
+
+
+def remove_added_since(user_id: int, since: datetime) -> int:
+    """Delete the app if it was confirmed after a time, in the open transaction. Return how many apps."""
+    return _delete((TotpAuthenticator.user_id == user_id) & (TotpAuthenticator.confirmed_at > since))
+
+
+def _delete(condition: ColumnElement[bool]) -> int:
+    statement = delete(TotpAuthenticator).where(condition)
     return sum(row.confirmed_at is not None for row in execute(statement.returning(TotpAuthenticator.confirmed_at)))
 
 

@@ -69,10 +69,12 @@ _DEVICES = Projection(Device, TrustedDevice)
 def remember(user_id: int, *, client: ClientInfo, now: datetime) -> str | None:
     """Trust the device that the user has just verified a second factor on, in the open transaction. Notify the user.
 
-    Return the token, which is shown once, or None if the setting trusts no device. Raises UserNotFound.
+    Return the token, which is shown once, or None if the setting trusts no device, or during a hold (ADR 32). Raises
+    UserNotFound.
     """
     days = settings().of(TrustedDeviceSettings).days
-    if not days:
+    account = users.get(user_id)
+    if not days or account.is_on_hold(now):
         return None
     # Also a known client's token: strangers must not make a trusted device wait (ADR 36).
     device_id, token = uuid.uuid4(), known_clients.issue(user_id, kind=known_clients.TRUSTED_DEVICE, now=now)
@@ -81,7 +83,7 @@ def remember(user_id: int, *, client: ClientInfo, now: datetime) -> str | None:
             id=device_id,
             user_id=user_id,
             token_hash=keyring().digest(token, purpose=_TOKEN),
-            version=keyring().digest(_credentials(users.get(user_id)), purpose=_CREDENTIALS),
+            version=keyring().digest(_credentials(account), purpose=_CREDENTIALS),
             ip=client.ip,
             agent=client.agent,
             created_at=now,

@@ -18,6 +18,7 @@ WEBAUTHN = Factor(
     verify=factor.verify,
     describe=factor.describe,
     remove_all=factor.remove_all,
+    remove_added_since=factor.remove_added_since,
     mfa_path="webauthn",
     needs_password=False,  # for a step-up the passkey must check PIN or biometrics itself
     offer=factor.offer,

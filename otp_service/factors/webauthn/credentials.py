@@ -154,6 +154,11 @@ def remove_all(user_id: int) -> int:
     return _remove(WebAuthnCredential.user_id == user_id)
 
 
+def remove_added_since(user_id: int, since: datetime) -> int:
+    """Remove the user's passkeys that were added after a time, in the open transaction. Return how many."""
+    return _remove((WebAuthnCredential.user_id == user_id) & (WebAuthnCredential.created_at > since))
+
+
 def get_handle(user_id: int) -> bytes:
     """Return the random id by which authenticators know the user; make it at the first call."""
     known = find_handle(user_id)

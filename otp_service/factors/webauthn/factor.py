@@ -118,6 +118,11 @@ def remove_all(user_id: int) -> int:
     return credentials.remove_all(user_id)
 
 
+def remove_added_since(user_id: int, since: datetime) -> int:
+    """Remove the passkeys that were added after a time, in the open transaction. Return how many."""
+    return credentials.remove_added_since(user_id, since)
+
+
 def _verify(assertion: Assertion, passkey: Passkey | None, scope: Scope, now: datetime) -> PasskeyProof:
     """Check challenge, owner, signature and counter (WebAuthn, section 7.2). Raises PasskeyRejected."""
     challenge = ceremonies.signed_challenge(assertion.client_data)
