@@ -2,6 +2,8 @@
 
 import os
 import sys
+import threading
+from functools import partial
 from pathlib import Path
 from threading import Timer
 from typing import Any
@@ -16,6 +18,7 @@ from otp_service.config.reader import Reader
 from otp_service.config.server import read_host
 from otp_service.core.logging import JsonFormatter, TextFormatter
 from otp_service.core.web import draining
+from otp_service.core.web.held_responses import Gate, Outlet
 from otp_service.core.web.slow_requests import Watch
 
 _config = Config.load()
@@ -36,18 +39,27 @@ class ServiceLogger(Logger):
 
 RECEIVE_SECONDS = 5
 ORPHAN_SECONDS = 0.5  # for requests in hand, when the master is gone
+STACK_BYTES = 1024 * 1024  # of address space for each thread; the system's 8 MiB would add up
 
 
 class BoundedWorker(ThreadWorker):
-    """gunicorn's threads, with a limit on the time that a request takes to arrive (ADR 9)."""
+    """gunicorn's threads. A request has a limited time to arrive (ADR 9), a held response occupies none (ADR 23)."""
 
     watch = Watch(RECEIVE_SECONDS)
+    gate = Gate()
+
+    def init_process(self) -> None:
+        """Start the worker. Most of its threads only ever wait for a password hash (ADR 22)."""
+        threading.stack_size(STACK_BYTES)
+        super().init_process()
 
     def handle(self, conn: TConn) -> Any:
         """Read a request and respond to it. A connection occupies no thread before its first byte."""
         if not conn.initialized:
             conn.wait_for_data = lambda _seconds: TConn.wait_for_data(conn, 0)
-        with self.watch.over(conn.sock):
+        if not isinstance(conn.sock, Outlet):
+            conn.sock = Outlet(conn.sock)
+        with self.watch.over(conn.sock), conn.sock.for_this_thread():
             return super().handle(conn)
 
     def handle_request(self, req: Any, conn: TConn) -> Any:
@@ -69,6 +81,14 @@ class BoundedWorker(ThreadWorker):
             end.daemon = True
             end.start()
         return is_alive
+
+    def finish_request(self, conn: TConn, fs: Any) -> None:
+        """Close the connection or wait for its next request, once a held response has left."""
+        if isinstance(conn.sock, Outlet) and conn.sock.leaves_at:
+            again = partial(self.method_queue.defer, self.finish_request, conn, fs)
+            self.gate.release_later(conn.sock, again)
+        else:
+            super().finish_request(conn, fs)
 
 
 # One socket for all workers: with one each (reuse_port), a stopping worker resets the connections in its queue.

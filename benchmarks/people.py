@@ -75,6 +75,12 @@ def sign_in(service: Connection, simulator: Connection, person: Person) -> tuple
     return str(said["token"]), _refresh(said)
 
 
+def code_in_hand(service: Connection, simulator: Connection, person: Person) -> tuple[str, str]:
+    """The challenge token and the code of a registered person who has given the password."""
+    challenge_token, _ = log_in(service, person)
+    return challenge_token, read_code(simulator, person)
+
+
 def refresh_again(body: bytes) -> bytes:
     """The request of the next refresh, by the answer to the one before."""
     return _refresh(json.loads(body))

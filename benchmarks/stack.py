@@ -8,7 +8,7 @@ import tempfile
 import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from dotenv import dotenv_values
@@ -27,7 +27,6 @@ SETTINGS = {
     "APP_ENV": "development",
     "HOST": "127.0.0.1",
     "LOG_FORMAT": "json",
-    "PASSWORD_SALT_ROUNDS": str(COST),
     "RATE_LIMITS_ENABLED": "false",
     "OTP_SENDS_PER_NUMBER_HOUR": "100000",
     "OTP_SENDS_PER_NUMBER_DAY": "100000",
@@ -42,6 +41,9 @@ class Stack:
     bare_port: int
     simulator_port: int
     database_url: str
+    environment: dict[str, str] = field(repr=False)
+    folder: Path
+    cost: int
 
 
 class StartError(Exception):
@@ -49,14 +51,15 @@ class StartError(Exception):
 
 
 @contextmanager
-def running() -> Iterator[Stack]:
-    """Everything runs inside the block and is gone after it. Raises StartError."""
+def running(*, cost: int = COST) -> Iterator[Stack]:
+    """Everything runs inside the block and is gone after it; `cost` is that of a password hash. Raises StartError."""
     with ExitStack() as ending:
         folder = Path(tempfile.mkdtemp(prefix="otp-benchmark-"))
         ending.callback(shutil.rmtree, folder, ignore_errors=True)
         postgres = ending.enter_context(PostgresServer(durable=True))
-        stack = Stack(free_port(), free_port(), free_port(), postgres.create_database("benchmark"))
-        env = _environment(stack, folder)
+        database_url, ports = postgres.create_database("benchmark"), (free_port(), free_port(), free_port())
+        env = _environment(database_url, folder, simulator_port=ports[2], cost=cost)
+        stack = Stack(*ports, database_url, env, folder, cost)
         simulator = ("-m", "flask", "simulator", "run", "--port", str(stack.simulator_port))
         service, bare = (*GUNICORN, "wsgi:app"), (*GUNICORN, "benchmarks.bare_app:app")
         ending.enter_context(_program("simulator", simulator, folder, env, "/inbox.json"))
@@ -66,15 +69,22 @@ def running() -> Iterator[Stack]:
         yield stack
 
 
-def _environment(stack: Stack, folder: Path) -> dict[str, str]:
+def run_command(stack: Stack, *arguments: str) -> None:
+    """Run `flask ARGUMENTS` to its end. Raises CalledProcessError."""
+    command = [sys.executable, "-m", "flask", *arguments]
+    subprocess.run(command, cwd=ROOT, env=stack.environment, check=True, capture_output=True)
+
+
+def _environment(database_url: str, folder: Path, *, simulator_port: int, cost: int) -> dict[str, str]:
     """The environment without the caller's settings: those of a `.env` file are blanked, which counts as not set."""
     blanks = dict.fromkeys(dotenv_values(ROOT / ".env"), "")
     system = {name: os.environ[name] for name in ("PATH", "HOME", "LANG", "TMPDIR") if name in os.environ}
     places = {
-        "DATABASE_URL": stack.database_url,
+        "DATABASE_URL": database_url,
         "INSTANCE_DIR": str(folder / "instance"),
-        "SINCH_BASE_URL": f"http://127.0.0.1:{stack.simulator_port}",
-        "PORT": str(stack.simulator_port),
+        "SINCH_BASE_URL": f"http://127.0.0.1:{simulator_port}",
+        "PORT": str(simulator_port),
+        "PASSWORD_SALT_ROUNDS": str(cost),
     }
     return blanks | system | SETTINGS | places
 

@@ -17,6 +17,7 @@ from otp_service.config.server import DEVELOPMENT_IS_OPEN, may_not_listen
 from otp_service.core import logging as logs
 from otp_service.core import services
 from otp_service.core.background import Background
+from otp_service.core.crypto import hashing
 from otp_service.core.crypto.hash_slots import HashSlots, LowPriorityThreads
 from otp_service.core.crypto.secrets import Keyring
 from otp_service.core.database import transactions
@@ -167,12 +168,11 @@ def _services(app: Flask, config: Config) -> Services:
             slots=passwords.hash_concurrency,
             max_waiting=passwords.hash_waiting,
             wait_seconds=passwords.hash_wait_seconds,
+            cost=passwords.salt_rounds,
+            guess_seconds=lambda: hashing.estimate_seconds(passwords.salt_rounds),
         ),
         hash_threads=LowPriorityThreads(passwords.hash_concurrency),
-        # Half of the threads may wait for a hash, and a quarter for their time here. The rest serves everything else.
-        even_timing=EvenTiming(
-            seconds=config.of(ExistenceSettings).answer_seconds, places=max(1, config.server.threads // 4)
-        ),
+        even_timing=EvenTiming(seconds=config.of(ExistenceSettings).answer_seconds),
         background=Background(app),
         limit_store=LimitStore(config.stores.redis_url),
         sinch=SinchClient(_sinch_settings(config), before_call=transactions.assert_no_transaction),

@@ -14,7 +14,7 @@ from otp_service.accounts.known_clients import Lane
 from otp_service.accounts.models import User
 from otp_service.accounts.users import Account
 from otp_service.core import clock
-from otp_service.core.crypto.hash_slots import SlotsBusy
+from otp_service.core.crypto.hash_slots import Place, SlotsBusy
 from otp_service.core.database.statements import Given, prepared
 from otp_service.core.database.transactions import execute, fetch_one, transaction
 from otp_service.core.web.tracing import ClientInfo, concerns
@@ -34,12 +34,12 @@ def authenticate(*, email: str, password: str, client: ClientInfo, device_token:
     Raises InvalidCredentials, alike for an unknown address, a wrong password and an account that an operator locked;
     AccountLocked while the wait after failures runs; SlotsBusy.
     """
-    # First of all: under overload, rejected requests write nothing and cost no connection.
-    password_hashing.refuse_when_full()
-    now = clock.now()
-    row = fetch_one(*_stored(email, *known_clients.values(client, now=now)))
-    lane = known_clients.lane_of(row, email=email, device_token=device_token, client=client, now=now)
-    return Authenticated(_check(row, password, lane, client, now), lane.is_known)
+    # First of all: a request that the queue has no place for writes nothing and costs no connection.
+    with password_hashing.queue_up() as place:
+        now = clock.now()
+        row = fetch_one(*_stored(email, *known_clients.values(client, now=now)))
+        lane = known_clients.lane_of(row, email=email, device_token=device_token, client=client, now=now)
+        return Authenticated(_check(row, password, lane, _Asking(client, now, place)), lane.is_known)
 
 
 def confirm_password(account: Account, password: str, *, session_id: uuid.UUID, client: ClientInfo) -> None:
@@ -48,19 +48,29 @@ def confirm_password(account: Account, password: str, *, session_id: uuid.UUID, 
     From a known network failures count with the sign-ins from there. Any other session has a count of its own:
     strangers who guess elsewhere must not keep the person from an act that needs the password (ADR 36).
     """
-    password_hashing.refuse_when_full()
-    now = clock.now()
-    row = fetch_one(*_stored(account.email, *known_clients.values(client, now=now)))
-    lane = known_clients.lane_of(row, email=account.email, device_token=None, client=client, now=now)
-    if not lane.is_known:
-        lane = Lane(throttle.subject_of_user(account.id, f"session {session_id}"))
-    try:
-        _check(row, password, lane, client, now)
-    except InvalidCredentials as error:
-        raise InvalidCredentials.of_signed_in() from error
+    with password_hashing.queue_up() as place:
+        now = clock.now()
+        row = fetch_one(*_stored(account.email, *known_clients.values(client, now=now)))
+        lane = known_clients.lane_of(row, email=account.email, device_token=None, client=client, now=now)
+        if not lane.is_known:
+            lane = Lane(throttle.subject_of_user(account.id, f"session {session_id}"))
+        try:
+            _check(row, password, lane, _Asking(client, now, place))
+        except InvalidCredentials as error:
+            raise InvalidCredentials.of_signed_in() from error
 
 
-def _check(row: Row[Any] | None, password: str, lane: Lane, client: ClientInfo, now: datetime) -> Account:
+@dataclass(frozen=True, slots=True)
+class _Asking:
+    """Who asks, when, and the place in the queue for hashes."""
+
+    client: ClientInfo
+    now: datetime
+    place: Place
+
+
+def _check(row: Row[Any] | None, password: str, lane: Lane, asking: _Asking) -> Account:
+    client, now = asking.client, asking.now
     if row is not None:
         concerns(row.id)
     # Counted and committed before the hash, so that parallel guesses cannot all pass the same count (ADR 7).
@@ -69,7 +79,7 @@ def _check(row: Row[Any] | None, password: str, lane: Lane, client: ClientInfo, 
     try:
         # No upgrade for a locked account: the time of a second hash would confirm the password.
         matches, upgraded = password_hashing.compare(
-            password, row.password_hash if row else None, may_upgrade=not is_locked
+            password, row.password_hash if row else None, may_upgrade=not is_locked, place=asking.place
         )
     except SlotsBusy:
         with transaction():

@@ -1,13 +1,15 @@
 """Hashes and compares passwords, in bounded numbers and at low priority, so that other requests stay fast."""
 
 from collections.abc import Callable
+from contextlib import AbstractContextManager
 from typing import TypeVar
 
 from otp_service.accounts.password_policy import faults_of, is_breached
 from otp_service.core.crypto import hashing
-from otp_service.core.crypto.hash_slots import HashSlots
+from otp_service.core.crypto.hash_slots import HashSlots, Place
 from otp_service.core.errors import InvalidInput
 from otp_service.core.services import services, settings
+from otp_service.core.web.callers import is_connected
 
 T = TypeVar("T")
 
@@ -36,13 +38,13 @@ def hash_for(password: str, *, email: str, phone_number: str | None) -> str:
     return hash_password(password, field="newPassword")
 
 
-def compare(password: str, stored: str | None, *, may_upgrade: bool) -> tuple[bool, str | None]:
+def compare(password: str, stored: str | None, *, may_upgrade: bool, place: Place) -> tuple[bool, str | None]:
     """Return whether the password matches, and a new hash if the stored one is of an older kind or a lower cost.
 
     Without a stored hash it takes the same time. Raises SlotsBusy.
     """
     cost = settings().passwords.salt_rounds
-    with _slots().hold():
+    with _slots().hold(place):
         result = _aside(lambda: hashing.verify_password(password, stored, cost=cost))
         is_due = may_upgrade and result.matches and result.needs_upgrade
         # In the same slot: after a right password, the upgrade must neither wait again nor be rejected.
@@ -50,15 +52,18 @@ def compare(password: str, stored: str | None, *, may_upgrade: bool) -> tuple[bo
     return result.matches, upgraded
 
 
-def bounded(act: Callable[[], T]) -> T:
+def queue_up() -> AbstractContextManager[Place]:
+    """Take a place in the queue, before anything is written that a full queue would undo. Raises SlotsBusy."""
+    return _slots().place(is_connected())
+
+
+def bounded(act: Callable[[], T], *, place: Place | None = None) -> T:
     """Run `act`, which hashes about as much as one password takes, in a slot. Raises SlotsBusy."""
-    with _slots().hold():
+    if place is None:
+        with queue_up() as taken:
+            return bounded(act, place=taken)
+    with _slots().hold(place):
         return _aside(act)
-
-
-def refuse_when_full() -> None:
-    """Raise SlotsBusy if `bounded` would, so that the caller can stop before it writes anything."""
-    _slots().refuse_when_full()
 
 
 def _aside(act: Callable[[], T]) -> T:

@@ -7,6 +7,8 @@ from otp_service.config.server import read_threads
 from otp_service.core import cores
 from otp_service.core.phone import is_country
 
+THREADS_FOR_THE_REST = 32
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SignInSettings:
@@ -49,12 +51,15 @@ def read_passwords(read: Reader) -> PasswordSettings:
         breach_lookup_url=read.web_address("BREACH_LOOKUP_URL", example="https://api.pwnedpasswords.com"),
         salt_rounds=read.integer("PASSWORD_SALT_ROUNDS", default=12, low=10, high=15),
         hash_concurrency=read.integer("PASSWORD_HASH_CONCURRENCY", default=cores.available(), low=1, high=256),
-        # A client that is rejected at once may ask again at once, and takes the processor from the hashes. To let
-        # many wait is cheaper: a waiting thread costs no processor time (ADR 16).
-        hash_waiting=read.integer("PASSWORD_HASH_QUEUE", default=max(1, read_threads(read) // 2), low=0, high=1_000),
-        hash_wait_seconds=read.integer("PASSWORD_HASH_WAIT_MS", default=800, low=0, high=5_000) / 1000,
+        hash_waiting=read.integer("PASSWORD_HASH_QUEUE", default=_places(read_threads(read)), low=0, high=1_000),
+        hash_wait_seconds=read.integer("PASSWORD_HASH_WAIT_MS", default=12_000, low=0, high=60_000) / 1000,
         failures_before_wait=read.integer("LOGIN_FAILURES_BEFORE_WAIT", default=5, low=1, high=100),
     )
+
+
+def _places(threads: int) -> int:
+    """Return how many of a worker's threads may wait for a hash: the rest serves everything else (ADR 22)."""
+    return max(1, threads // 2, threads - THREADS_FOR_THE_REST)
 
 
 def _mfa_policy(read: Reader) -> str:

@@ -96,7 +96,8 @@ def may_not_listen(host: str, is_production: bool, is_open_development: bool) ->
 
 def read_threads(read: Reader) -> int:
     """Read GUNICORN_THREADS."""
-    return read.integer("GUNICORN_THREADS", default=32, low=1, high=256)
+    # A sign-in that waits for its hash occupies a thread, which costs a little memory: they start when they are needed.
+    return read.integer("GUNICORN_THREADS", default=256, low=1, high=1_024)
 
 
 def read_origins(read: Reader) -> tuple[str, ...]:

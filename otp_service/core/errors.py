@@ -20,6 +20,8 @@ class ServiceError(Exception):
     code: ClassVar[str] = "unexpected_error"
     status_code: ClassVar[int] = 500
     title: ClassVar[str] = "An unexpected error occurred"
+    held_seconds: ClassVar[float] = 0.0
+    """How much later the response leaves, where the server can hold it: clients that ask again at once cost less."""
 
     def __init__(
         self,

@@ -286,7 +286,7 @@ def is_told_apart(measure: Callable[[int], float]) -> bool:
 def timed(make_app: MakeApp) -> Api:
     """A client of a service that takes its time as a deployed one does, only less of it."""
     app = make_app(HIDE_ACCOUNT_EXISTENCE="true", OTP_COOLDOWN="0", OTP_CHECKS_PER_HOUR="1000")
-    give(app, even_timing=EvenTiming(seconds=0.25, places=1))
+    give(app, even_timing=EvenTiming(seconds=0.25))
     return Api(app)
 
 

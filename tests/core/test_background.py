@@ -8,7 +8,6 @@ import pytest
 from flask import Flask, current_app
 
 from otp_service.core.background import HEAD_START_SECONDS, Background
-from otp_service.core.crypto.hash_slots import SlotsBusy
 from otp_service.core.errors import Forbidden
 from otp_service.core.web.even_timing import EvenTiming
 
@@ -71,22 +70,14 @@ def test_waiting_for_what_does_not_end_is_given_up(service: Flask) -> None:
 
 
 def test_no_answer_leaves_before_its_time() -> None:
-    pace, started = EvenTiming(seconds=0.1, places=1), time.monotonic()
+    pace, started = EvenTiming(seconds=0.1), time.monotonic()
     with pace.even():
         pass
     assert time.monotonic() - started >= 0.1
 
 
 def test_no_error_leaves_before_its_time() -> None:
-    pace, started = EvenTiming(seconds=0.1, places=1), time.monotonic()
+    pace, started = EvenTiming(seconds=0.1), time.monotonic()
     with pytest.raises(Forbidden), pace.even():
         raise Forbidden
     assert time.monotonic() - started >= 0.1
-
-
-def test_more_than_a_few_are_not_kept_waiting() -> None:
-    pace = EvenTiming(seconds=0, places=1)
-    with pace.even(), pytest.raises(SlotsBusy), pace.even():
-        pass
-    with pace.even():
-        pass

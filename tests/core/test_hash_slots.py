@@ -12,11 +12,20 @@ from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
+from shutil import rmtree
 from typing import Any
 
 import pytest
 
-from otp_service.core.crypto.hash_slots import NICENESS, HashSlots, LowPriorityThreads, SlotsBusy
+from otp_service.core.crypto.hash_queue import HashQueue
+from otp_service.core.crypto.hash_slots import (
+    BURST,
+    LOOKS_EVERY_SECONDS,
+    NICENESS,
+    HashSlots,
+    LowPriorityThreads,
+    SlotsBusy,
+)
 
 ROOT = Path(__file__).resolve().parents[2]
 LONG_SECONDS = 60  # longer than any test should take; nothing here depends on how long
@@ -291,7 +300,7 @@ def test_where_no_file_can_be_written_each_process_counts_for_itself(
 
 def test_the_queue_works_without_files_too(tmp_path: Path) -> None:
     slots = HashSlots(tmp_path / "gone", slots=1, max_waiting=1, wait_seconds=LONG_SECONDS)
-    (tmp_path / "gone").rmdir()
+    rmtree(tmp_path / "gone")
 
     with ThreadPoolExecutor() as pool:
         with slots.hold():
@@ -309,18 +318,22 @@ def test_a_slot_that_is_a_symbolic_link_is_not_followed(tmp_path: Path) -> None:
     assert not target.exists()
 
 
-def test_who_asks_before_queueing_is_refused_only_while_the_queue_is_full(tmp_path: Path) -> None:
-    slots = HashSlots(tmp_path, slots=1, max_waiting=1, wait_seconds=5)
-    slots.refuse_when_full()
-    with slots.hold():
-        slots.refuse_when_full()
-        waiting = threading.Thread(target=lambda: slots.hold().__enter__())
-        waiting.start()
-        while not slots.waiting:
-            time.sleep(0.001)
-        with pytest.raises(SlotsBusy):
-            slots.refuse_when_full()
-    waiting.join()
+def test_a_place_is_refused_only_while_the_queue_is_full(tmp_path: Path) -> None:
+    slots = HashSlots(tmp_path, slots=1, max_waiting=1)
+
+    with slots.hold(), slots.place(), pytest.raises(SlotsBusy), slots.place():
+        pass
+    with slots.place() as place, slots.hold(place):
+        pass
+
+
+def test_a_place_that_is_not_used_is_free_again(tmp_path: Path) -> None:
+    slots = HashSlots(tmp_path, slots=1, max_waiting=0)
+
+    for _ in range(3):
+        with slots.place():
+            pass
+    assert slots.queue.count() == 0
 
 
 def test_with_one_unusable_file_no_more_hash_at_once_than_there_are_slots(tmp_path: Path) -> None:
@@ -347,6 +360,87 @@ def test_a_waiter_that_is_interrupted_leaves_the_slot_to_others(tmp_path: Path) 
         signal.signal(signal.SIGALRM, before)
     assert slots.waiting == 0
     assert is_free(HashSlots(tmp_path, slots=1, max_waiting=1, wait_seconds=LONG_SECONDS))
+
+
+QUEUE = """
+slots = HashSlots(directory, slots=1, max_waiting=3)
+def wait():
+    with slots.hold(): pass
+for _ in range(3): threading.Thread(target=wait).start()
+while slots.waiting < 3: time.sleep(0.001)
+print("waiting", flush=True)
+sys.stdin.read()
+"""
+
+
+def test_the_queues_of_all_processes_count_until_a_process_is_killed(tmp_path: Path) -> None:
+    slots = HashSlots(tmp_path, slots=1, max_waiting=1, wait_seconds=15, guess_seconds=lambda: 10.0)
+
+    with slots.hold(), process(QUEUE, tmp_path) as others:
+        assert read_line(others) == "waiting"
+        assert slots.seconds_ahead == 30.0
+        with pytest.raises(SlotsBusy) as refusal, slots.place():
+            pass
+        others.kill()
+        others.wait()
+        time.sleep(LOOKS_EVERY_SECONDS)
+        with slots.place():
+            pass
+        assert slots.seconds_ahead == 0.0
+    assert refusal.value.headers == {"Retry-After": "30"}
+
+
+def test_a_crowd_may_wait_twice_as_long_as_more_may(tmp_path: Path) -> None:
+    slots = HashSlots(tmp_path, slots=1, max_waiting=100, wait_seconds=10, guess_seconds=lambda: 0.5)
+
+    with ExitStack() as places:
+        taken = [places.enter_context(slots.place()) for _ in range(BURST)]
+        with pytest.raises(SlotsBusy), slots.place():
+            pass
+    assert len(taken) == BURST
+
+
+def test_of_two_processes_that_wait_the_one_with_the_older_caller_goes_first(tmp_path: Path) -> None:
+    mine, theirs = (HashQueue(tmp_path, cost=4, guess_seconds=lambda: 1.0) for _ in range(2))
+
+    mine.publish(waiting=2, since=100.0)
+    theirs.publish(waiting=1, since=50.0)
+
+    assert mine.has_older(100.0)
+    assert not theirs.has_older(50.0)
+
+
+def test_the_time_of_a_hash_follows_what_is_measured_and_starts_again_with_another_cost(tmp_path: Path) -> None:
+    queue = HashQueue(tmp_path, cost=4, guess_seconds=lambda: 1.0)
+
+    assert queue.hash_seconds == 1.0
+    for _ in range(50):
+        queue.note_hash(3.0)
+    assert HashQueue(tmp_path, cost=4, guess_seconds=lambda: 1.0).hash_seconds == pytest.approx(3.0, abs=0.01)
+    assert HashQueue(tmp_path, cost=5, guess_seconds=lambda: 2.0).hash_seconds == 2.0
+
+
+def test_a_caller_who_hung_up_makes_room_for_others(tmp_path: Path) -> None:
+    slots, is_there = HashSlots(tmp_path, slots=1, max_waiting=1), threading.Event()
+    is_there.set()
+
+    def wait() -> str:
+        try:
+            with slots.place(is_there.is_set) as place, slots.hold(place):
+                return "held"
+        except SlotsBusy:
+            return "gone"
+
+    with ThreadPoolExecutor() as pool, slots.hold():
+        waiter = pool.submit(wait)
+        until_waiting(slots, 1)
+        with pytest.raises(SlotsBusy), slots.place():
+            pass
+        is_there.clear()
+        time.sleep(LOOKS_EVERY_SECONDS)
+        with slots.place():
+            pass
+        assert waiter.result(LONG_SECONDS) == "gone"
 
 
 def niceness() -> int:

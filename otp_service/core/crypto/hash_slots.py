@@ -1,108 +1,212 @@
-"""Bounds password hashes over all worker processes of this machine, and runs them at a low priority (ADR 16)."""
+"""Bounds password hashes over all worker processes of this machine; callers wait their turn, up to a limit (ADR 22)."""
 
-import fcntl
 import logging
 import os
 import threading
+import time
 import weakref
 from collections import deque
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal, TypeVar, overload
 
+from otp_service.core.crypto.file_locks import GiveBack, lock, try_lock
+from otp_service.core.crypto.hash_queue import HashQueue
 from otp_service.core.errors import Unavailable
 
 NICENESS = 10
+BURST = 32
+"""Callers for each slot that may wait though the queue takes longer than it should: a burst on a slow machine."""
+
+PATIENCE = 2
+"""Such a burst, and a caller who was promised a shorter wait, waits this many times longer than a queue should take."""
+
+_PASSES = 3
+_PASS_SECONDS = 0.001
+LOOKS_EVERY_SECONDS = 0.1
 
 T = TypeVar("T")
-GiveBack = Callable[[], None]
-_Turn = Future[GiveBack]
 _log = logging.getLogger(__name__)
 _known: "weakref.WeakSet[HashSlots]" = weakref.WeakSet()
 
 
 class SlotsBusy(Unavailable):
-    """503: too many callers wait already, or no slot became free in time. No password was hashed."""
+    """503: the queue is too long, or no slot became free in time. No password was hashed."""
 
     code = "overloaded"
     title = "The service is busy. Try again in a moment."
+    held_seconds = 0.5
+
+
+def _gone() -> SlotsBusy:
+    """Return what ends the wait of a caller who hung up: no password is hashed, and the response reaches no person."""
+    _log.info("hash.caller_gone")
+    return SlotsBusy()
+
+
+def _is_always_wanted() -> bool:
+    return True
+
+
+@dataclass(eq=False, slots=True)
+class Place:
+    """A caller's place in the queue. `is_wanted` says whether the caller still waits for the result."""
+
+    is_wanted: Callable[[], bool] = _is_always_wanted
+    arrived_at: float = field(default_factory=time.monotonic)
+    turn: "Future[GiveBack]" = field(default_factory=Future)
 
 
 class HashSlots:
-    """Every slot is a file. The process that holds its flock holds the slot; the kernel frees it if the process dies.
+    """Every slot is a file. The process that holds its lock holds the slot; the kernel frees it if the process dies.
 
-    Make it before the workers are forked, or one in each. Within a process, callers queue in order. Among processes
-    that wait for a slot, the kernel serves each in turn.
+    Make it before the workers are forked, or one in each. Callers are served in the order in which they came, over all
+    processes: a process that gets a slot passes it on if the first caller of another process came earlier.
     If a file cannot be used, each process counts by itself, and the log has one line about it.
     """
 
-    def __init__(self, directory: Path, *, slots: int, max_waiting: int, wait_seconds: float = 0.8) -> None:
-        """Let at most `max_waiting` callers of a process wait: fewer than its threads, so that /health finds one."""
+    def __init__(
+        self,
+        directory: Path,
+        *,
+        slots: int,
+        max_waiting: int,
+        wait_seconds: float = 12.0,
+        cost: int = 0,
+        guess_seconds: Callable[[], float] = lambda: 0.0,
+    ) -> None:
+        """Refuse callers while the queue of all processes takes `wait_seconds` or longer (see BURST, PATIENCE).
+
+        At most `max_waiting` callers of a process wait: fewer than its threads, so that /health finds one.
+        `guess_seconds` says about how long a hash at `cost` takes, until one was measured.
+        """
         self._files = [directory / f"hash-slot-{number}.lock" for number in range(slots)]
         self._max_waiting = max_waiting
         self._wait_seconds = wait_seconds
         self._has_warned = False
-        self._reset()
-        _known.add(self)
         with suppress(OSError):  # the first use meets the error again, and logs it
             directory.mkdir(parents=True, exist_ok=True)
+        self.queue = HashQueue(directory, cost=cost, guess_seconds=guess_seconds)
+        self._reset()
+        _known.add(self)
 
     @property
     def waiting(self) -> int:
         """How many callers of this process wait now."""
-        return len(self._queue)
+        return len(self._line)
 
-    def refuse_when_full(self) -> None:
-        """Raise SlotsBusy if as many wait as may. Call it before any work that a SlotsBusy of `hold` would waste."""
-        with self._lock:
-            if self._queue and len(self._queue) >= self._max_waiting:
-                raise SlotsBusy
+    @property
+    def seconds_ahead(self) -> float:
+        """How long the callers who wait now, in all processes, keep the slots busy."""
+        waiting = self.queue.count()
+        return waiting * self.queue.hash_seconds / len(self._files) if waiting else 0.0
 
     @contextmanager
-    def hold(self) -> Iterator[None]:
+    def place(self, is_wanted: Callable[[], bool] = _is_always_wanted) -> Iterator[Place]:
+        """Take a place in the queue before any work that a refusal would waste; `hold` it. Raises SlotsBusy."""
+        place = Place(is_wanted)
+        with self._lock:
+            if self._is_full() and not (self._drop_the_gone() and not self._is_full()):
+                raise SlotsBusy(retry_after_seconds=self.seconds_ahead)
+            self._coming.add(place)
+            self._publish()
+        try:
+            yield place
+        finally:
+            with self._lock:
+                self._vacate(place)
+
+    @contextmanager
+    def hold(self, place: Place | None = None) -> Iterator[None]:
         """Hold a slot for the length of the block. Raises SlotsBusy."""
-        give_back = self._enter()
+        if place is None:
+            with self.place() as taken, self.hold(taken):
+                yield
+            return
+        give_back = self._enter(place)
+        if not place.is_wanted():
+            give_back()
+            raise _gone()
+        started = time.monotonic()
         try:
             yield
+            self.queue.note_hash(time.monotonic() - started)
         finally:
             give_back()
 
     def _reset(self) -> None:
         self._lock = threading.Lock()
-        self._queue: deque[_Turn] = deque()
+        self._line: deque[Place] = deque()
+        self._coming: set[Place] = set()
         self._sought: set[Path] = set()
         self._stand_ins = {path: threading.Lock() for path in self._files}
+        self._looked_at = 0.0
+        self.queue.forget_claim()
 
-    def _enter(self) -> GiveBack:
-        turn: _Turn = Future()
+    def _is_full(self) -> bool:
+        slots = len(self._files)
+        if len(self._coming) + len(self._line) >= max(self._max_waiting, slots):
+            return True
+        longest = self._wait_seconds * (PATIENCE if self.queue.count() < BURST * slots else 1)
+        return 0 < longest <= self.seconds_ahead
+
+    def _drop_the_gone(self) -> bool:
+        """Let callers who hung up, and killed processes, keep no place. Not at each refusal: a flood has many."""
+        if time.monotonic() - self._looked_at < LOOKS_EVERY_SECONDS:
+            return False
+        self._looked_at = time.monotonic()
+        self.queue.forget_the_dead()
+        for place in [place for place in self._line if not place.is_wanted()]:
+            self._line.remove(place)
+            place.turn.set_exception(_gone())
+        self._publish()
+        return True
+
+    def _enter(self, place: Place) -> GiveBack:
         with self._lock:
-            # Callers in the queue come first: a newcomer takes a free slot only if there is no queue.
-            if not self._queue and (give_back := self._try()):
+            # Callers in a queue come first: a newcomer takes a free slot only if there is none, in any process.
+            if not self._line and not self.queue.has_older(place.arrived_at) and (give_back := self._try()):
+                self._vacate(place)
                 return give_back
-            if len(self._queue) >= self._max_waiting:
-                raise SlotsBusy
+            if len(self._line) >= self._max_waiting:
+                raise SlotsBusy(retry_after_seconds=self.seconds_ahead)
             self._seek()
-            self._queue.append(turn)
+            self._vacate(place)
+            self._line.append(place)
+            self._publish()
         try:
-            return turn.result(self._wait_seconds)  # real time, even if a test moves the clock
+            return place.turn.result(self._wait_seconds * PATIENCE)  # real time, even if a test moves the clock
         except TimeoutError as error:
-            if give_back := self._leave(turn):  # the slot came at the last moment
+            if give_back := self._leave(place):  # the slot came at the last moment
                 return give_back
-            raise SlotsBusy from error
+            raise SlotsBusy(retry_after_seconds=self.seconds_ahead) from error
+        except SlotsBusy:
+            raise
         except BaseException:
-            if give_back := self._leave(turn):
+            if give_back := self._leave(place):
                 give_back()
             raise
 
-    def _leave(self, turn: _Turn) -> GiveBack | None:
+    def _vacate(self, place: Place) -> None:
+        if place in self._coming:
+            self._coming.remove(place)
+            self._publish()
+
+    def _leave(self, place: Place) -> GiveBack | None:
         """Leave the queue. Returns the slot that was handed over meanwhile, if any: the caller must give it back."""
         with self._lock:
-            if turn.done():
-                return turn.result()
-            self._queue.remove(turn)
+            if place.turn.done():
+                return place.turn.result()
+            self._line.remove(place)
+            self._publish()
             return None
+
+    def _publish(self) -> None:
+        since = self._line[0].arrived_at if self._line else None
+        self.queue.publish(waiting=len(self._coming) + len(self._line), since=since)
 
     def _try(self) -> GiveBack | None:
         for path in self._files:
@@ -121,20 +225,49 @@ class HashSlots:
                 try:
                     thread.start()
                 except RuntimeError as error:  # the machine has no more threads
-                    raise SlotsBusy from error
+                    raise SlotsBusy(retry_after_seconds=self.seconds_ahead) from error
                 self._sought.add(path)
 
     def _serve(self, path: Path) -> None:
         """Hand a slot to the first in the queue, again and again until the queue is empty."""
         while True:
-            give_back = self._take(path, is_patient=True)
+            give_back = self._take_in_turn(path)
             with self._lock:
+                place = self._next()
                 # Under the lock: a caller that joins the queue after this look starts a new thread for the slot.
-                if not self._queue:
+                if place is None:
                     self._sought.discard(path)
                     break
-                self._queue.popleft().set_result(give_back)
+                place.turn.set_result(give_back)
         give_back()
+
+    def _next(self) -> Place | None:
+        """Take the first caller who still waits off the queue: a hash for one who hung up would help no one."""
+        found = None
+        while self._line and found is None:
+            place = self._line.popleft()
+            if place.is_wanted():
+                found = place
+            else:
+                place.turn.set_exception(_gone())
+        self._publish()
+        return found
+
+    def _take_in_turn(self, path: Path) -> GiveBack:
+        """Wait for a slot. While another process has an older caller, who waits for the same lock, pass it on.
+
+        A lock that is released goes to any process that waits for it. Without this, the callers of the process with
+        the longer queue would wait longer.
+        """
+        for _ in range(_PASSES):  # not for ever: the other process may have been stopped
+            give_back = self._take(path, is_patient=True)
+            with self._lock:
+                is_mine = not self._line or not self.queue.has_older(self._line[0].arrived_at)
+            if is_mine:
+                return give_back
+            give_back()
+            time.sleep(_PASS_SECONDS)
+        return self._take(path, is_patient=True)
 
     @overload
     def _take(self, path: Path, *, is_patient: Literal[True]) -> GiveBack: ...
@@ -142,7 +275,7 @@ class HashSlots:
     def _take(self, path: Path, *, is_patient: Literal[False]) -> GiveBack | None: ...
     def _take(self, path: Path, *, is_patient: bool) -> GiveBack | None:
         try:
-            return _lock_file(path, is_patient=is_patient)
+            return lock(path) if is_patient else try_lock(path)
         except OSError as error:
             if not self._has_warned:
                 self._has_warned = True
@@ -170,24 +303,6 @@ class LowPriorityThreads:
 def _step_back() -> None:
     with suppress(OSError):  # where threads have no niceness of their own, they share the process's
         os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), NICENESS)
-
-
-def _lock_file(path: Path, *, is_patient: bool) -> GiveBack | None:
-    # A lock belongs to an open file, so each holder opens its own: a child would share an inherited one.
-    file = os.open(path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
-    try:
-        fcntl.flock(file, fcntl.LOCK_EX | (0 if is_patient else fcntl.LOCK_NB))
-    except OSError as error:
-        os.close(file)
-        if isinstance(error, BlockingIOError):
-            return None
-        raise
-    return lambda: _unlock(file)
-
-
-def _unlock(file: int) -> None:
-    fcntl.flock(file, fcntl.LOCK_UN)  # closing alone would leave the lock to a child forked meanwhile
-    os.close(file)
 
 
 def _forget_the_parent() -> None:

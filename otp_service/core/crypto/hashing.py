@@ -3,6 +3,7 @@
 import base64
 import hmac
 import re
+import time
 import unicodedata
 from dataclasses import dataclass
 
@@ -80,6 +81,17 @@ def verify_password(password: str, stored: str | None, *, cost: int) -> Verifica
     for missing_cost in range(known.cost, cost):  # 2^c + (2^c + 2^(c+1) + ... + 2^(cost-1)) = 2^cost rounds
         _digest(key, _DUMMY_SALT, missing_cost)
     return _NO_MATCH
+
+
+def estimate_seconds(cost: int) -> float:
+    """Return about how long a hash at `cost` takes on this machine, from a few much cheaper ones."""
+    cheap = min(cost, LOWEST_COST + 2)
+    times = []
+    for _ in range(3):
+        started = time.perf_counter()
+        _digest(b"", _DUMMY_SALT, cheap)
+        times.append(time.perf_counter() - started)
+    return float(min(times) * 2 ** (cost - cheap))
 
 
 def cost_of(stored: str) -> int | None:

@@ -1,32 +1,28 @@
 """Gives the same time to responses that must be indistinguishable, whatever was done for them."""
 
-import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from otp_service.core.crypto.hash_slots import SlotsBusy
 from otp_service.core.services import services
+from otp_service.core.web.held_responses import hold_until
 
 
 class EvenTiming:
-    """Holds responses back until a fixed time after the request; a few at a time, because each occupies a thread."""
+    """Lets responses leave at a fixed time after the request. Those that wait occupy no thread (ADR 23)."""
 
-    def __init__(self, *, seconds: float, places: int) -> None:
+    def __init__(self, *, seconds: float) -> None:
         self._seconds = seconds
-        self._places = threading.Semaphore(places)
 
     @contextmanager
     def even(self) -> Iterator[None]:
-        """Let no response and no error leave the block before its time. Raises SlotsBusy before the block runs."""
-        if not self._places.acquire(blocking=False):
-            raise SlotsBusy
+        """Let no response, with the result of the block or its error, leave before its time."""
         due = time.monotonic() + self._seconds  # real time, even if a test moves the clock
         try:
             yield
         finally:
-            time.sleep(max(0.0, due - time.monotonic()))
-            self._places.release()
+            if not hold_until(due):
+                time.sleep(max(0.0, due - time.monotonic()))
 
 
 def even_timing() -> EvenTiming:

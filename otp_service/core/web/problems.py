@@ -2,6 +2,7 @@
 
 import logging
 import sqlite3
+import time
 from typing import Any
 
 import orjson
@@ -13,6 +14,7 @@ from werkzeug.exceptions import HTTPException
 
 from otp_service.core.database.outages import is_unavailable, state_of
 from otp_service.core.errors import NotFound, ServiceError, TooMany, Unavailable
+from otp_service.core.web.held_responses import hold_until
 from otp_service.core.web.request_limits import seconds_until_reset
 from otp_service.core.web.tracing import client_address, request_id
 
@@ -75,6 +77,8 @@ def render(error: ServiceError) -> Response:
     response = Response(text, status=error.status_code, mimetype=kind)
     response.headers.update(error.headers)
     response.headers["Cache-Control"] = "no-store"
+    if error.held_seconds:
+        hold_until(time.monotonic() + error.held_seconds)
     log.info("request.refused", extra={"code": error.code, "status": error.status_code, "ip": client_address()})
     return response
 

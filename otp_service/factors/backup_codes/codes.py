@@ -9,6 +9,7 @@ from dataclasses import dataclass
 
 from otp_service.accounts import password_hashing
 from otp_service.core.crypto import hashing
+from otp_service.core.crypto.hash_slots import Place
 from otp_service.core.services import settings
 
 ALPHABET = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
@@ -62,12 +63,12 @@ def hash_all(codes: list[Code]) -> list[str]:
     return password_hashing.bounded(lambda: [hashing.hash_password(code.secret, cost=cost) for code in codes])
 
 
-def matches(code: Code | None, stored: str | None) -> bool:
+def matches(code: Code | None, stored: str | None, *, place: Place) -> bool:
     """Return whether the code is the stored one. Raises SlotsBusy."""
     cost = hash_cost()
     secret = code.secret if code else ""
     # One hash in any case: the time must not distinguish an unknown selector or a malformed code from a wrong secret.
-    found = password_hashing.bounded(lambda: hashing.verify_password(secret, stored, cost=cost))
+    found = password_hashing.bounded(lambda: hashing.verify_password(secret, stored, cost=cost), place=place)
     return found.matches and code is not None
 
 

@@ -132,12 +132,14 @@ def verify(request: ProofRequest, response: dict[str, Any]) -> BackupCodeProof:
 
     Raises OtpInvalid, TooManyAttempts, AuthenticatorDisabled, SlotsBusy (no try is counted).
     """
-    password_hashing.refuse_when_full()
     now = clock.now()
-    with throttle.attempt(request.user_id, KIND, client=request.client, now=now):
+    with (
+        password_hashing.queue_up() as place,
+        throttle.attempt(request.user_id, KIND, client=request.client, now=now),
+    ):
         code = codes.read(response["code"])
         stored = _find(request.user_id, code.selector) if code else None
-        is_right = codes.matches(code, stored.code_hash if stored else None)
+        is_right = codes.matches(code, stored.code_hash if stored else None, place=place)
         if stored is None or not is_right or stored.used_at is not None:
             # A used code was right once: parallel uses of one code must not use up the tries (ADR 15).
             raise ResponseRejected(is_guess=not is_right)
