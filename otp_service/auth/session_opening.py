@@ -11,13 +11,10 @@ from datetime import datetime
 
 from otp_service import audit, sessions
 from otp_service.accounts import known_clients, notices, users
+from otp_service.core import user_agents
 from otp_service.core.web.tracing import ClientInfo
 from otp_service.sessions import Caller, Device, Tokens
 
-_BROWSERS = ("Edg", "OPR", "SamsungBrowser", "Firefox", "FxiOS", "CriOS", "Chrome", "Safari")
-"""The names of browsers. Most browsers also send the names of others; the first name found here is the right one."""
-
-_SYSTEMS = ("Android", "iPhone", "iPad", "Windows", "Macintosh", "CrOS", "Linux")
 _PREFIXES = {4: 24, 6: 48}
 
 
@@ -71,6 +68,4 @@ def network_of_device(ip: str) -> str:
 def program_of(agent: str) -> str:
     """Return browser and system of a `User-Agent` without versions; for other programs, its first name."""
     own_name = re.split(r"[/\s]", agent.strip(), maxsplit=1)[0]
-    browser = next((name for name in _BROWSERS if re.search(rf"\b{name}\w*/", agent)), own_name)
-    system = next((name for name in _SYSTEMS if name in agent), "")
-    return f"{browser} {system}"
+    return f"{user_agents.browser_of(agent) or own_name} {user_agents.system_of(agent) or ''}"

@@ -35,31 +35,28 @@ def record_added(
     client: ClientInfo,
     now: datetime,
     first_codes: NewCodes | None,
-    label: str | None = None,
     **facts: str,
 ) -> tuple[str, ...]:
     """Record that a factor was added, in the open transaction that holds the user, and notify the user.
 
-    The tries of its kind are cleared. Trust in devices ends, since it was given without this factor. `label` is the
-    user's name for the authenticator, for the notice; `facts` go into the event. Return the backup codes that came with
-    it, to be shown once.
+    The tries of its kind are cleared. Trust in devices ends, since it was given without this factor. `facts` go into
+    the event, and not into the notice: an intruder may have named the authenticator. Return the backup codes that came
+    with it, to be shown once.
     """
     throttle.clear(user_id, kind)  # a disabled kind works again with its new authenticator
     trusted_devices.end_all(user_id, now=now)
     audit.record("factor.added", user_id=user_id, client=client, at=now, factor=kind, **facts)
-    notices.notify(user_id, "factor_added", now=now, client=client, factor=kind, label=label)
+    notices.notify(user_id, "factor_added", now=now, client=client, factor=kind)
     return first_codes.store_first(client=client, now=now) if first_codes is not None else ()
 
 
-def record_removed(
-    caller: Caller, kind: str, *, client: ClientInfo, now: datetime, label: str | None = None, **facts: str
-) -> None:
+def record_removed(caller: Caller, kind: str, *, client: ClientInfo, now: datetime, **facts: str) -> None:
     """Record that the caller removed a factor, in the open transaction, and notify the user.
 
     A removed authenticator may be in wrong hands. Trust in devices and all sessions but the caller's end, since the
-    authenticator may have started them. `label` and `facts` are those of `record_added`.
+    authenticator may have started them. `facts` are those of `record_added`.
     """
     trusted_devices.end_all(caller.user_id, now=now)
     sessions.end_all(caller.user_id, now=now, keep=caller.session_id)
     audit.record("factor.removed", user_id=caller.user_id, client=client, at=now, factor=kind, **facts)
-    notices.notify(caller.user_id, "factor_removed", now=now, client=client, factor=kind, label=label)
+    notices.notify(caller.user_id, "factor_removed", now=now, client=client, factor=kind)

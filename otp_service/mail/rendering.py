@@ -1,11 +1,13 @@
 """Renders a template and its values into a message, in the recipient's language.
 
-An attacker may choose a value: the name of a browser, or the label of a passkey. So every value is reduced to one short
-line of printable text that no mail program turns into a link (ADR 12).
+No message holds text that a stranger chose. Of a browser's header it shows a well-known name, of an address and a
+number a few letters, and it shows no name that someone gave to an account or a passkey. Every other value is reduced to
+one short line of printable text that no mail program turns into a link, in case an attacker finds a way to choose one.
 """
 
 import re
 from collections.abc import Mapping
+from dataclasses import dataclass
 from datetime import datetime
 from functools import cache
 from pathlib import Path
@@ -13,7 +15,7 @@ from typing import Any
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined, select_autoescape
 
-from otp_service.core import phone
+from otp_service.core import phone, user_agents
 from otp_service.core.text import primary_language
 from otp_service.mail.catalogue import LINKS, LOCALES, TEMPLATES, TIMES, TOKENS, require_values
 from otp_service.mail.message import Message
@@ -21,7 +23,8 @@ from otp_service.mail.message import Message
 LONGEST_VALUE = 120
 _FOLDER = Path(__file__).parent / "templates"
 _WHITESPACE = re.compile(r"\s+")
-_ADDRESS = re.compile(r"(\w)[^\s@]*@([\w.-]+)")
+_ADDRESS = re.compile(r"(\w)[^\s@]*@((\w)[\w.-]*)")
+_PLAIN_DOMAIN = re.compile(r"[a-z]{1,15}(\.[a-z]{2,10}){1,2}")
 _LINKING = re.compile(r"\.(?=\D)|(?<=\D)\.|//+|@|www", re.IGNORECASE)  # what mail programs turn into links
 
 
@@ -58,18 +61,28 @@ def render(
     subject, _, body = lines.strip().partition("\n")
     paragraphs = [" ".join(part.split()) for part in body.split("\n\n") if part.strip()]
     page = _environment().get_template("layout.html")
-    links = [shown[name] for name in LINKS if shown.get(name)]
+    links = [str(shown[name]) for name in LINKS if shown.get(name)]
     html = page.render(language=spoken, subject=subject, paragraphs=paragraphs, links=links, service=shown["service"])
     text = "\n\n".join(paragraphs) + "\n"
     return Message(to=to, subject=subject.strip(), text=text, html=html, message_id=message_id, locale=spoken)
 
 
-def _shown(name: str, value: Any) -> str:
+@dataclass(frozen=True, slots=True)
+class _Program:
+    """What a message says about a `User-Agent`."""
+
+    browser: str | None
+    system: str | None
+
+
+def _shown(name: str, value: Any) -> str | _Program:
     """Return the value as the message shows it. Everything that this service did not make itself is neutralized."""
     if name in {*LINKS, *TOKENS}:
         return _one_line(value)
     if name == "phone_number":
         return phone.mask(_one_line(value))  # mail is stored and read by third parties
+    if name == "agent":
+        return _Program(user_agents.browser_of(str(value)), user_agents.system_of(str(value)))
     if name == "new_email":
         return _masked_address(value)
     if name in TIMES:
@@ -90,4 +103,7 @@ def _unlinked(value: Any) -> str:
 
 def _masked_address(value: Any) -> str:
     found = _ADDRESS.fullmatch(_one_line(value))
-    return f"{found[1]}***@{found[2]}" if found else _unlinked(value)
+    if found is None:
+        return "***"
+    # Of an address that a stranger chose, even the domain may hold a message: call-us-at-19005550100.example.
+    return f"{found[1]}***@{found[2] if _PLAIN_DOMAIN.fullmatch(found[2]) else f'{found[3]}***'}"

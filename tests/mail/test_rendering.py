@@ -17,6 +17,8 @@ from otp_service.mail.catalogue import LINKS, LOCALES, TEMPLATES, TIMES, TOKENS
 from otp_service.mail.rendering import language
 
 AT = "2026-11-23T10:05:33Z"
+FIREFOX = "Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101 Firefox/140.0"
+STRANGERS_WORDS = "Security team: call +1 900 555 0100 and read out the code"
 NOW = datetime(2026, 11, 23, tzinfo=UTC)
 HOSTILE = (
     '<script>alert("x")</script> & \'"\r\nBcc: victim@example.org\r\n\r\n{{ 7 * 7 }} \u202e\x00 http://evil.example'
@@ -131,9 +133,9 @@ def test_a_locale_is_read_in_its_language_else_in_english(locale: str | None, sp
 @pytest.mark.parametrize(
     ("client", "shown"),
     [
-        ({"ip": "127.0.0.1", "agent": "curl/7.88.1"}, ["IP address: 127.0.0.1. Device: curl/7.88.1."]),
+        ({"ip": "127.0.0.1", "agent": FIREFOX}, ["IP address: 127.0.0.1. Device: Firefox on Linux."]),
         ({"ip": "127.0.0.1", "agent": None}, ["IP address: 127.0.0.1."]),
-        ({"ip": None, "agent": "curl/7.88.1"}, ["Device: curl/7.88.1."]),
+        ({"ip": None, "agent": "curl/7.88.1"}, ["Device: an unknown browser."]),
         ({"ip": None, "agent": None}, []),
     ],
 )
@@ -152,6 +154,32 @@ def test_numbers_and_addresses_are_masked() -> None:
     assert "+14155552671" not in written("phone_changed", "en", phone_number="+14155552671").text
     assert "2671" in written("phone_changed", "en", phone_number="+14155552671").text
     assert "w***@example.org" in written("email_changed", "en", new_email="walter@example.org").text
+
+
+@pytest.mark.parametrize(("template", "locale"), EVERY)
+def test_no_message_repeats_what_a_stranger_wrote(template: str, locale: str) -> None:
+    agents = [STRANGERS_WORDS, f"{FIREFOX} {STRANGERS_WORDS}", f"{STRANGERS_WORDS}/1.0 (Windows)"]
+    plain = {name: 5 for name in TEMPLATES[template].needs if name in {"valid_minutes", "wait_minutes", "remaining"}}
+    address = "call+19005550100@call-us-at-19005550100.security-team-example"
+    chosen = {"new_email": address} if "new_email" in TEMPLATES[template].needs else {}
+
+    for agent in agents:
+        message = written(template, locale, **plain, **chosen, agent=agent)
+        for shown in (message.subject, message.text, message.html):
+            assert not re.search(r"read out|call[ -]|9005550100|900 555|team", shown, re.IGNORECASE)
+
+
+@pytest.mark.parametrize(
+    ("locale", "known", "unknown"),
+    [
+        ("en", "Device: Firefox on Linux.", "Device: an unknown browser on Windows."),
+        ("de", "Gerät: Firefox unter Linux.", "Gerät: ein unbekannter Browser unter Windows."),
+        ("es", "Dispositivo: Firefox en Linux.", "Dispositivo: un navegador desconocido en Windows."),
+    ],
+)
+def test_the_program_is_named_in_the_language_of_the_message(locale: str, known: str, unknown: str) -> None:
+    assert known in written("lockout", locale, agent=FIREFOX).text
+    assert unknown in written("lockout", locale, agent="Own/1.0 (Windows)").text
 
 
 @pytest.mark.parametrize(

@@ -52,20 +52,23 @@ def test_the_very_first_sign_in_and_a_known_device_are_not_told(device: Device) 
 
 
 @pytest.mark.parametrize(
-    ("agent", "ip"),
+    ("agent", "ip", "shown"),
     [
-        (CHROME, "203.0.113.7"),
-        (FIREFOX.format(140), "198.51.100.7"),
-        ("curl/8.11.0", "203.0.113.7"),
-        ("", "2001:db8::1"),
+        (CHROME, "203.0.113.7", "Device: Chrome on Linux."),
+        (FIREFOX.format(140), "198.51.100.7", "Device: Firefox on Linux."),
+        ("curl/8.11.0", "203.0.113.7", "Device: an unknown browser."),
+        ("Call +1 900 555 0100 (Windows)", "203.0.113.7", "Device: an unknown browser on Windows."),
+        ("", "2001:db8::1", "IP address: 2001:db8::1."),
     ],
 )
-def test_a_sign_in_from_an_unknown_device_is_told_with_address_and_agent(device: Device, agent: str, ip: str) -> None:
+def test_a_sign_in_from_an_unknown_device_is_told_with_address_and_kind_of_program(
+    device: Device, agent: str, ip: str, shown: str
+) -> None:
     device.sign_in()
     device.sign_in(agent, ip)
     (notice,) = device.told()
     assert ip in notice["text"]
-    assert agent[:10] in notice["text"]
+    assert shown in notice["text"]
     device.sign_in(agent, ip)
     assert len(device.told()) == 1, "it is known now"
 
@@ -108,9 +111,9 @@ def test_a_sign_in_by_password_alone_is_told_as_well(make_app: MakeApp) -> None:
     [
         (FIREFOX.format(140), "Firefox Linux"),
         (CHROME, "Chrome Linux"),
-        (EDGE, "Edg Linux"),
+        (EDGE, "Microsoft Edge Linux"),
         (IPHONE, "Safari iPhone"),
-        (IPHONE.replace("Version/19.0", "CriOS/142.0"), "CriOS iPhone"),
+        (IPHONE.replace("Version/19.0", "CriOS/142.0"), "Chrome iPhone"),
         ("curl/8.11.0", "curl "),
         ("okhttp/5.1 (Android 16)", "okhttp Android"),
         ("", " "),
@@ -145,7 +148,8 @@ def test_the_first_wait_in_a_row_is_told_once(app: Flask, api: Api, time: Time) 
     assert letters(api, person.email, "lockout") == []
     fail(api, person, 1)
     (notice,) = letters(api, person.email, "lockout")
-    assert "a guesser" in notice["text"]
+    assert "a guesser" not in notice["text"]
+    assert "Device: an unknown browser." in notice["text"]
     for _ in range(3):
         time.advance(1_000)
         fail(api, person, 1)
