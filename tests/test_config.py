@@ -83,6 +83,7 @@ DEFAULTS = {
     "server.port": 8000,
     "server.has_docs": True,
     "server.shutdown_delay_seconds": 0,
+    "server.service_name": "OTP Service",
 }
 SECTIONS = [
     DeliverySettings(fallbacks=(), supplies_code=False, webotp_domain=None, sms_template=None),

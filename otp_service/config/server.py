@@ -2,12 +2,15 @@
 
 import re
 from dataclasses import dataclass, field
+from email.utils import parseaddr
 from urllib.parse import urlsplit
 
 from otp_service.config.reader import Reader, is_weak, split_address
 from otp_service.core import cores
 from otp_service.core.addresses import is_loopback
 
+UNNAMED = "OTP Service"
+LONGEST_NAME = 60
 DEVELOPMENT_IS_OPEN = (
     "its pages show all e-mails with their links. Set APP_ENV=production, or ALLOW_INSECURE_DEVELOPMENT=true if every "
     "machine that can reach this one may read them"
@@ -20,9 +23,11 @@ class ServerSettings:
     """`trusted_proxy_count` is the number of trusted reverse proxies in front of the service.
 
     `is_open_development`: other machines may reach a development server, whose pages show every secret in the e-mails.
+    `service_name` is what people read: in e-mails, on pages, in authenticator apps.
     `public_url` is the address at which clients reach it, without a slash at the end: https://id.example.com/otp.
     """
 
+    service_name: str
     trusted_proxy_count: int
     frontend_origins: tuple[str, ...]
     public_url: str | None
@@ -61,6 +66,7 @@ def read_server(read: Reader) -> ServerSettings:
         if read.flag(name, default=False):
             read.fault(name, "is on", "be off in production")
     return ServerSettings(
+        service_name=_service_name(read),
         trusted_proxy_count=read.integer("TRUSTED_PROXY_COUNT", default=0, low=0, high=10),
         frontend_origins=read_origins(read),
         public_url=read_public_url(read),
@@ -92,6 +98,24 @@ def read_host(read: Reader) -> str:
 def may_not_listen(host: str, is_production: bool, is_open_development: bool) -> bool:
     """Whether other machines could reach a development server at an address without the operator's consent."""
     return not (is_production or is_open_development or is_loopback(host))
+
+
+def read_service_name(read: Reader) -> str | None:
+    """Read SERVICE_NAME; None if it is not set."""
+    name = read.text("SERVICE_NAME", default="")
+    if not name.isprintable() or len(name) > LONGEST_NAME:
+        read.fault("SERVICE_NAME", f"holds {name!r}", f"hold at most {LONGEST_NAME} characters that can be shown")
+        return None
+    return name or None
+
+
+def _service_name(read: Reader) -> str:
+    """Return SERVICE_NAME, or the best name that other settings give: never that of this machine."""
+    sender, address = parseaddr(read.text("MAIL_FROM", default=""))
+    places = [read.text("PUBLIC_URL", default=""), *read.words("FRONTEND_URL"), f"//{address.rpartition('@')[2]}"]
+    hosts = [parts.hostname for parts in map(split_address, places) if parts and parts.hostname]
+    known = [host for host in hosts if not is_loopback(host)]
+    return read_service_name(read) or sender or (known[0] if known else UNNAMED)
 
 
 def read_threads(read: Reader) -> int:

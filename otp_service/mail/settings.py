@@ -8,6 +8,7 @@ from pathlib import Path
 from urllib.parse import parse_qs, unquote
 
 from otp_service.config.reader import Reader, split_address
+from otp_service.config.server import read_service_name
 from otp_service.core.addresses import is_this_machine
 from otp_service.mail.wire_addresses import ascii_domain, on_the_wire
 
@@ -39,11 +40,6 @@ class MailSettings:
     sender: Address
     has_smtputf8: bool = False
     server: SmtpServer | None = None
-
-    @property
-    def service_name(self) -> str:
-        """The name of the service in messages."""
-        return self.sender.display_name or self.sender.domain
 
 
 def read_mail(read: Reader) -> MailSettings:
@@ -124,7 +120,7 @@ def _sender(read: Reader, text: str) -> Address:
     name, address = parseaddr(text)
     try:
         address = on_the_wire(address).addr_spec
-        sender = Address(display_name=name, addr_spec=address)
+        sender = Address(display_name=name or read_service_name(read) or "", addr_spec=address)
     except ValueError:
         sender = Address()
     is_plain = address.isascii() and not re.search(r"[\x00-\x1f\x7f]", text)

@@ -13,7 +13,6 @@ from otp_service.core.crypto.secrets import Unreadable, keyring
 from otp_service.core.database.transactions import fetch_all
 from otp_service.core.services import settings
 from otp_service.mail import Message
-from otp_service.mail.settings import MailSettings
 from otp_service.outbox.models import OutboxMessage
 
 
@@ -50,7 +49,7 @@ def render(row: Row[Any]) -> Message:
         to=keyring().open(row.sealed_to or "", context=f"outbox_messages.to:{row.id}"),
         locale=row.locale,
         message_id=row.message_id,
-        service=settings().of(MailSettings).service_name,
+        service=settings().server.service_name,
     )
 
 

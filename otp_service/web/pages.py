@@ -23,7 +23,6 @@ from otp_service.core.web.headers import PAGE_POLICY
 from otp_service.core.web.problems import HttpError, render
 from otp_service.core.web.tracing import client_address, request_id
 from otp_service.mail.catalogue import LOCALES
-from otp_service.mail.settings import MailSettings
 from otp_service.web import link_pages, start_page
 
 if TYPE_CHECKING:
@@ -62,7 +61,7 @@ class Page:
 
 def init_pages(app: Flask, config: Config) -> None:
     """Mount the pages that these settings ask for. Call it before `init_http`, which adds the general headers."""
-    app.wsgi_app = Pages(app, _pages(config), service=config.of(MailSettings).service_name)  # type: ignore[method-assign]
+    app.wsgi_app = Pages(app, _pages(config), service=config.server.service_name)  # type: ignore[method-assign]
 
 
 def _pages(config: Config) -> dict[str, Page | Path]:

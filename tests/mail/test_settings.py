@@ -36,9 +36,36 @@ def test_without_a_server_there_is_none(tmp_path: Path) -> None:
 
 
 def test_the_sender_names_the_service(tmp_path: Path) -> None:
-    sender = load(tmp_path, MAIL_FROM='"Example, Inc." <no-reply@example.com>').of(MailSettings)
-    assert (sender.sender.addr_spec, sender.service_name) == ("no-reply@example.com", "Example, Inc.")
-    assert load(tmp_path, **SENDER).of(MailSettings).service_name == "example.com"
+    found = load(tmp_path, MAIL_FROM='"Example, Inc." <no-reply@example.com>')
+    assert found.of(MailSettings).sender.addr_spec == "no-reply@example.com"
+    assert found.server.service_name == "Example, Inc."
+
+
+@pytest.mark.parametrize(
+    ("settings", "name"),
+    [
+        ({"SERVICE_NAME": "Acme ID", "MAIL_FROM": "Example <a@example.com>"}, "Acme ID"),
+        ({"SERVICE_NAME": " "}, "OTP Service"),
+        ({"PUBLIC_URL": "https://id.example.com/otp", **SENDER}, "id.example.com"),
+        ({"FRONTEND_URL": "https://app.example.com", **SENDER}, "app.example.com"),
+        ({"FRONTEND_URL": "http://localhost:3000", **SENDER}, "example.com"),
+        ({"MAIL_FROM": "no-reply@localhost"}, "OTP Service"),
+        ({}, "OTP Service"),
+    ],
+)
+def test_the_service_has_a_name_that_people_can_read(tmp_path: Path, settings: dict[str, str], name: str) -> None:
+    assert load(tmp_path, **settings).server.service_name == name
+
+
+def test_a_sender_without_a_name_has_that_of_the_service(tmp_path: Path) -> None:
+    found = load(tmp_path, SERVICE_NAME="Acme ID", **SENDER).of(MailSettings)
+    assert (found.sender.display_name, found.sender.addr_spec) == ("Acme ID", "no-reply@example.com")
+
+
+@pytest.mark.parametrize("name", ["x" * 61, "Acme\u202eID", "Acme\nID"])
+def test_a_name_that_cannot_be_shown_is_refused(tmp_path: Path, name: str) -> None:
+    (line,) = refuse(tmp_path, SERVICE_NAME=name)
+    assert line.startswith("SERVICE_NAME: holds")
 
 
 @pytest.mark.parametrize(

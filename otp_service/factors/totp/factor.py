@@ -22,7 +22,6 @@ from otp_service.factors.errors import FactorExists, FactorNotFound
 from otp_service.factors.throttle import ResponseRejected
 from otp_service.factors.totp import codes
 from otp_service.factors.totp.models import TotpAuthenticator
-from otp_service.mail.settings import MailSettings
 from otp_service.sessions import Caller
 from otp_service.verifications.errors import OtpInvalid
 
@@ -103,7 +102,7 @@ def begin(user_id: int) -> Enrolment:
         void_enrolment(user_id)
         sealed = keyring().seal(secret, context=_context(id))
         execute(insert(TotpAuthenticator).values(id=id, user_id=user_id, secret=sealed, created_at=now))
-    uri = codes.key_uri(secret, issuer=settings().of(MailSettings).service_name, account=account.label)
+    uri = codes.key_uri(secret, issuer=settings().server.service_name, account=account.label)
     return Enrolment(secret, uri, codes.qr_code(uri))
 
 

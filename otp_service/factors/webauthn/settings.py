@@ -4,6 +4,7 @@ import re
 from dataclasses import dataclass
 
 from otp_service.config.reader import Reader
+from otp_service.config.server import read_service_name
 
 DOMAIN = re.compile(r"localhost|([a-z0-9]([a-z0-9-]*[a-z0-9])?\.)+[a-z]([a-z0-9-]*[a-z0-9])?")
 ORIGIN = re.compile(r"(?P<scheme>https?)://(?P<host>[a-z0-9.-]+)(:(?P<port>[0-9]{1,5}))?")
@@ -33,7 +34,8 @@ def read_webauthn(read: Reader) -> WebAuthnSettings:
     origins = own or tuple(origin for origin in usable if rp_id is not None and _belongs(_host(origin), rp_id))
     if rp_id is not None and not origins:
         read.fault("WEBAUTHN_ORIGINS", "is not set", f"hold the origins of the pages under {rp_id}")
-    return WebAuthnSettings(rp_id=rp_id, rp_name=read.text("WEBAUTHN_RP_NAME", default=rp_id or ""), origins=origins)
+    rp_name = read.text("WEBAUTHN_RP_NAME", default=read_service_name(read) or rp_id or "")
+    return WebAuthnSettings(rp_id=rp_id, rp_name=rp_name, origins=origins)
 
 
 def _origins(read: Reader, name: str) -> tuple[str, ...]:

@@ -37,7 +37,7 @@ def test_the_app_is_given_a_secret_in_three_forms(api: Api, alice: SignedIn) -> 
     assert set(response.json) == {"secret", "uri", "qrCode"}
     assert len(base64.b32decode(response.json["secret"])) == 20
     uri = urlsplit(response.json["uri"])
-    assert (uri.scheme, uri.netloc, unquote(uri.path)) == ("otpauth", "totp", f"/localhost:{alice.person.email}")
+    assert (uri.scheme, uri.netloc, unquote(uri.path)) == ("otpauth", "totp", f"/OTP Service:{alice.person.email}")
     assert parse_qs(uri.query)["secret"] == [response.json["secret"]]
     assert response.json["qrCode"].startswith("data:image/svg+xml")
 

@@ -14,6 +14,7 @@ BAD_DOMAINS = ["127.0.0.1", "example.com:443", "https://example.com", "com", "-a
 def test_in_development_localhost_is_the_domain(tmp_path: Path) -> None:
     passkeys = load(tmp_path, PORT="9000").of(WebAuthnSettings)
     assert (passkeys.rp_id, passkeys.rp_name) == ("localhost", "localhost")
+    assert load(tmp_path, SERVICE_NAME="Acme ID").of(WebAuthnSettings).rp_name == "Acme ID"
     assert passkeys.origins == ("http://localhost:9000",)
 
 
