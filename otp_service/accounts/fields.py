@@ -4,10 +4,10 @@ from typing import Any
 
 from marshmallow import ValidationError, fields, validate
 
-from otp_service.accounts import email_addresses
+from otp_service.accounts import email_addresses, password_policy
 from otp_service.core import phone
 from otp_service.core.services import settings
-from otp_service.core.web.schema import one_fault
+from otp_service.core.web.schema import NO_NUL, one_fault
 from otp_service.mail.wire_addresses import UNSENDABLE
 
 EMAIL_FAULT = "Provide a valid email address."
@@ -21,7 +21,13 @@ class EmailField(fields.String):
     def __init__(self, **options: Any) -> None:
         super().__init__(
             error_messages=one_fault(EMAIL_FAULT),
-            metadata={"format": "email", "examples": ["ada@example.com"]},
+            metadata={
+                "format": "email",
+                "pattern": r"[^@\s\x00]+@[^@\s.\x00]+(\.[^@\s.\x00]+)+",
+                "maxLength": email_addresses.MAXIMUM_LENGTH,
+                "description": "An e-mail address. Case does not count.",
+                "examples": ["ada@example.com"],
+            },
             **options,
         )
 
@@ -50,6 +56,10 @@ class PhoneField(fields.String):
             error_messages=one_fault(PHONE_FAULT),
             metadata={
                 "description": "In any spelling, with digits of any script and with its country code.",
+                "format": "phone-number",
+                "pattern": "([Tt][Ee][Ll]:)?[^A-Za-z\\u0000]+",
+                "minLength": 5,
+                "maxLength": phone.LONGEST_TEXT,
                 "examples": ["+14155552671"],
             },
             **options,
@@ -63,14 +73,31 @@ class PhoneField(fields.String):
         return number.e164
 
 
-def password(fault: str = "Provide your password.", *, is_required: bool = True) -> fields.String:
-    """Make a field for a password as it was typed, of any length.
+class NewPasswordField(fields.String):
+    """Loads a password to set, as it was typed. Services check the policy, which knows the account."""
 
-    The policy for new passwords is checked elsewhere. An existing password that is too long is a wrong one.
-    """
+    def __init__(self, fault: str) -> None:
+        super().__init__(
+            required=True,
+            validate=validate.Length(min=1, error=fault),
+            error_messages=one_fault(fault),
+            metadata={"format": "password", "examples": ["Tram-To-Altstetten-7"]},
+        )
+
+    def json_schema(self) -> dict[str, Any]:
+        """Return the lengths under the settings."""
+        passwords = settings().passwords
+        classes = " With an upper-case letter, a lower-case letter and a digit." if passwords.requires_classes else ""
+        about = f"A new password.{classes} Common and breached passwords are rejected."
+        longest = password_policy.PasswordPolicy().maximum_length
+        return {"minLength": passwords.minimum_length, "maxLength": longest, "pattern": NO_NUL, "description": about}
+
+
+def password(fault: str = "Provide your password.", *, is_required: bool = True) -> fields.String:
+    """Make a field for an existing password as it was typed, of any length: one that is too long is a wrong one."""
     return fields.String(
         required=is_required,
         validate=validate.Length(min=1, error=fault),
         error_messages=one_fault(fault),
-        metadata={"format": "password", "examples": ["Tram-To-Altstetten-7"]},
+        metadata={"format": "password", "pattern": NO_NUL, "examples": ["Tram-To-Altstetten-7"]},
     )

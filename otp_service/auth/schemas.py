@@ -5,13 +5,14 @@ from typing import Any
 from marshmallow import ValidationError, fields, post_load, validates_schema
 
 from otp_service.accounts import password_policy
-from otp_service.accounts.fields import EmailField, NewEmailField, PhoneField, password
+from otp_service.accounts.fields import EmailField, NewEmailField, NewPasswordField, PhoneField, password
 from otp_service.auth.step_up import PASSWORD
 from otp_service.core.web.schema import Flag, OpenOut, Schema, text
 from otp_service.factors import registry
 from otp_service.factors.contract import Factor
 from otp_service.factors.phone.schemas import CodeField, channel
 from otp_service.factors.schemas import ResponseIn, method, method_fault
+from otp_service.verifications import CHANNELS
 
 NAME_FAULT = "Provide exactly one of challengeToken, email and phoneNumber."
 METHODS = (*registry.METHOD_NAMES, PASSWORD)
@@ -28,7 +29,7 @@ class RegisterIn(Schema):
     """A new account."""
 
     email = NewEmailField(required=True)
-    password = password("Provide a password.")
+    password = NewPasswordField("Provide a password.")
     phone_number = PhoneField(required=True)
 
     # Also with faults of other fields, so that one response lists all of them.
@@ -82,16 +83,64 @@ class TokensOut(Schema):
     )
 
 
+def _methods() -> fields.List[str]:
+    """The user's methods, the best first."""
+    return fields.List(fields.String(metadata={"enum": [*registry.METHOD_NAMES]}))
+
+
+def _default_method() -> fields.String:
+    return fields.String(allow_none=True, metadata={"enum": [*registry.METHOD_NAMES, None]})
+
+
+def _channel() -> fields.String:
+    """The channel of a code that was sent."""
+    return fields.String(metadata={"enum": [str(channel) for channel in CHANNELS]})
+
+
+class SignedInOut(TokensOut):
+    """No second step is needed: tokens."""
+
+    message = fields.String(required=True, metadata={"examples": ["Login successful."]})
+    user_id = fields.Integer(required=True)
+    requires_otp = fields.Boolean(required=True, metadata={"enum": [False]})
+    token = fields.String(required=True)
+    token_type = fields.String(required=True)
+    expires_in = fields.Integer(required=True)
+    refresh_token = fields.String(required=True)
+    session_id = fields.UUID(required=True)
+
+
+class SecondStepOut(Schema):
+    """A second step is needed: a challenge, and the methods that complete the sign-in."""
+
+    message = fields.String(required=True, metadata={"examples": ["Login successful. OTP sent for verification."]})
+    user_id = fields.Integer(required=True)
+    requires_otp = fields.Boolean(required=True, metadata={"enum": [True]})
+    challenge_token = fields.String(required=True)
+    expires_in = fields.Integer(required=True, metadata={"description": "Seconds until the challenge ends."})
+    methods = _methods()
+    default_method = _default_method()
+    channel = _channel()
+    phone_number = fields.String(metadata={"description": "Masked.", "examples": ["+1******2671"]})
+    otp_error = fields.String(metadata={"description": "Why no code was sent.", "examples": ["Wait 2 minutes."]})
+    otp_error_code = fields.String(
+        metadata={"description": "The same, as a stable code.", "examples": ["otp_cooldown"]}
+    )
+    retry_after = fields.Integer(metadata={"description": "Seconds until a code may be requested."})
+
+
 class LoginOut(TokensOut):
     """Tokens, or the challenge that leads to them."""
+
+    variants = (SecondStepOut, SignedInOut)
 
     message = fields.String(required=True)
     user_id = fields.Integer(required=True)
     requires_otp = fields.Boolean(required=True)
     challenge_token = fields.String()
-    methods = fields.List(fields.String())
-    default_method = fields.String(allow_none=True)
-    channel = fields.String()
+    methods = _methods()
+    default_method = _default_method()
+    channel = _channel()
     phone_number = fields.String(metadata={"description": "Masked."})
     otp_error = fields.String(metadata={"description": "Why no code was sent."})
     otp_error_code = fields.String(metadata={"description": "The same, as a stable code."})
@@ -99,20 +148,21 @@ class LoginOut(TokensOut):
 
 
 class _NamedIn(Schema):
+    one_of = ("challenge_token", "email", "phone_number")
+
     challenge_token = text("Provide the challengeToken of your sign-in.", required=False)
     email = EmailField()
     phone_number = PhoneField()
 
     @validates_schema(skip_on_field_errors=True)
     def _check_name(self, data: dict[str, Any], **_: Any) -> None:
-        given = [name for name in ("challenge_token", "email", "phone_number") if name in data]
+        given = [name for name in self.one_of if name in data]
         if len(given) != 1:
             raise ValidationError({"challengeToken": [NAME_FAULT]})
 
     @post_load
     def _gather(self, data: dict[str, Any], **_: Any) -> dict[str, Any]:
-        names = ("challenge_token", "email", "phone_number")
-        return {**data, "named": {name: data.pop(name, None) for name in names}}
+        return {**data, "named": {name: data.pop(name, None) for name in self.one_of}}
 
 
 class RequestOtpIn(_NamedIn):
@@ -125,8 +175,8 @@ class RequestOtpIn(_NamedIn):
 class OtpSentOut(Schema):
     """A code on its way; times in seconds."""
 
-    message = fields.String(required=True)
-    channel = fields.String(required=True)
+    message = fields.String(required=True, metadata={"examples": ["OTP sent via sms to +1******2671."]})
+    channel = fields.String(required=True, metadata={"enum": [str(channel) for channel in CHANNELS]})
     expires_in = fields.Integer(required=True)
     resend_after = fields.Integer(required=True)
 
@@ -195,7 +245,7 @@ class SetPasswordIn(Schema):
     """The token of a link, and the password to set."""
 
     token = text("Provide the token of your link.")
-    new_password = password("Provide a password.")
+    new_password = NewPasswordField("Provide a password.")
 
 
 class RefreshIn(Schema):
@@ -240,6 +290,15 @@ class StepUpIn(ResponseIn):
 
     password = password(PASSWORD_FAULT, is_required=False)
     method = method(METHODS)
+
+    @classmethod
+    def responses(cls) -> dict[str, tuple[type[Schema] | None, tuple[str, ...]]]:
+        """Add the password, alone or where the method is no two factors by itself."""
+        by_method = {
+            name: (response, ("password",) if registry.get(name).needs_password else ())
+            for name, (response, _) in super().responses().items()
+        }
+        return {**by_method, PASSWORD: (None, ("password",))}
 
     @validates_schema(skip_on_field_errors=True)
     def _check_password(self, data: dict[str, Any], **_: Any) -> None:

@@ -205,7 +205,7 @@ def _response_route(factor: Factor) -> View:
             sign_in.complete(challenge_token, factor, body, remember=remember, client=client_info())
         )
 
-    respond.__doc__ = f"Sign in with the challenge of a password and {factor.kind.replace('_', ' ')}."
+    respond.__doc__ = f"Complete a sign-in with {factor.label}. Takes the challenge that the right password earned."
     return respond
 
 
@@ -215,7 +215,7 @@ def _offer_route(factor: Factor) -> View:
     def offer(body: dict[str, Any]) -> dict[str, Any]:
         return sign_in.offer(body["challenge_token"], factor, client=client_info())
 
-    offer.__doc__ = f"Get what a sign-in with {factor.kind.replace('_', ' ')} needs."
+    offer.__doc__ = f"Get the options for completing a sign-in with {factor.label}."
     return offer
 
 
@@ -240,8 +240,8 @@ def _routes_of(alone: AloneSignIn) -> Blueprint:
     def sign_in_alone(body: dict[str, Any]) -> dict[str, Any]:
         return present_signed_in(sign_in.sign_in_alone(alone, body, client=client_info()))
 
-    offer.__doc__ = f"Get what a sign-in with a {alone.name} alone needs."
-    sign_in_alone.__doc__ = f"Sign in with a {alone.name} alone."
+    offer.__doc__ = f"Get the options for a sign-in with a {alone.name} alone."
+    sign_in_alone.__doc__ = f"Sign in with a {alone.name} alone. It counts as two factors, and no password is needed."
     routes.post("/options", endpoint="offer")(offer)
     routes.post("", endpoint="sign_in")(sign_in_alone)
     return routes

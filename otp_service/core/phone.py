@@ -10,7 +10,7 @@ import phonenumbers
 from phonenumbers import PhoneNumberType
 
 _SPELLING = re.compile(r"(?:tel:)? *[(\[]? *[+0-9][0-9 ()\[\].\-/~]{4,40}", re.IGNORECASE)
-_LONGEST_TEXT = 128  # characters, with those that are not shown
+LONGEST_TEXT = 128  # characters, with those that are not shown
 _PUNCTUATION = str.maketrans("＋（）［］．／～⁓∼−ー", "+()[]./~~~--")
 SHOWN_DIGITS = 4
 _SEPARATORS = re.compile(r"^tel:|[ ()\[\].\-/~]", re.IGNORECASE)
@@ -94,7 +94,7 @@ def _plain(text: str) -> str:
 
     Empty for a text that is too long to be a number.
     """
-    if len(text) > _LONGEST_TEXT:
+    if len(text) > LONGEST_TEXT:
         return ""
     return "".join(map(_plain_letter, text.translate(_PUNCTUATION))).strip(" ")
 

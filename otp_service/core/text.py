@@ -14,6 +14,12 @@ _LANGUAGE = r"[A-Za-z]{2,3}(-[A-Za-z]{3}){0,3}(-[A-Za-z]{4})?(-([A-Za-z]{2}|[0-9
 _VARIANTS = r"(-([A-Za-z0-9]{5,8}|[0-9][A-Za-z0-9]{3}))*"
 _EXTENSIONS = r"(-[0-9A-WY-Za-wy-z](-[A-Za-z0-9]{2,8})+)*(-[Xx](-[A-Za-z0-9]{1,8})+)?"
 
+SHOWN_TEXT = (
+    r"^[^\u0000-\u001f\u007f-\u009f\u00ad\u0600-\u0605\u06dd\u070f\u0890\u0891\u08e2\u180e\u200b\u2028-\u202e\u2060-\u2064"
+    r"\u2066-\u206f\ufeff\ufff9-\ufffb]*$"
+)
+"""The same as a pattern for the OpenAPI document, as far as escapes reach: in Unicode's first plane."""
+
 LANGUAGE_TAG = rf"{_LANGUAGE}{_VARIANTS}{_EXTENSIONS}"
 """The form of a language tag such as en, pt-BR or en-US-u-hc-h12 (RFC 5646, section 2.1)."""
 

@@ -93,6 +93,9 @@ class Factor:
     kind: str
     """Its name in GET /factors, in audit events and in the throttle."""
 
+    label: str
+    """What people call one of them, with its article, for the OpenAPI document."""
+
     method_names: tuple[str, ...]
     """Every name that may stand for it in `methods` of a sign-in, for any user."""
 

@@ -27,8 +27,13 @@ class ResponseIn(Schema):
     """A method and its response; the method decides which field holds the response."""
 
     method = method()
-    code = fields.Raw(metadata={"type": "string", "examples": ["287082"], "description": "For methods with a code."})
+    code = fields.Raw(metadata={"type": "string", "examples": ["4821"], "description": "For methods with a code."})
     credential = fields.Raw(metadata={"type": "object", "description": "For webauthn: the browser's response."})
+
+    @classmethod
+    def responses(cls) -> dict[str, tuple[type[Schema] | None, tuple[str, ...]]]:
+        """Return by method the schema of its response, and the other fields that it needs, for the document."""
+        return {name: (registry.get(name).response, ()) for name in registry.METHOD_NAMES}
 
     def load_response(self, data: dict[str, Any], response: type[Schema] | None = None) -> dict[str, Any]:
         """Take the response out of `data` and load it by the schema of the method's factor, or by `response`."""
@@ -49,7 +54,7 @@ class FactorOut(Schema):
     type = fields.String(required=True)
     id = fields.String()
     name = fields.String()
-    phone_number = fields.String(metadata={"description": "Masked."})
+    phone_number = fields.String(metadata={"description": "Masked.", "examples": ["+1******2671"]})
     remaining = fields.Integer(metadata={"description": "How many are left."})
     synced = fields.Boolean(metadata={"description": "Whether more than one device keeps it."})
     created_at = fields.DateTime()
@@ -60,4 +65,6 @@ class FactorsOut(Schema):
     """All that is enrolled, and the default method; null if there is none."""
 
     factors = fields.List(fields.Nested(FactorOut), required=True)
-    default_method = fields.String(required=True, allow_none=True)
+    default_method = fields.String(
+        required=True, allow_none=True, metadata={"enum": [*registry.METHOD_NAMES, None], "examples": ["sms"]}
+    )

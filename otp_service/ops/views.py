@@ -6,7 +6,7 @@ import orjson
 from flask import Blueprint, Response, current_app
 
 from otp_service.core import clock
-from otp_service.core.services import services
+from otp_service.core.services import services, settings
 from otp_service.core.web.api import api
 from otp_service.ops import readiness
 from otp_service.ops.openapi import document
@@ -42,5 +42,7 @@ def openapi() -> Response:
     """Describe the API as an OpenAPI 3.1 document."""
     documents = services().documents
     if "openapi" not in documents:
-        documents["openapi"] = orjson.dumps(document(current_app, version=current_app.config["VERSION"]))
+        server, version = settings().server, current_app.config["VERSION"]
+        described = document(current_app, version=version, public_url=server.public_url, public_path=server.public_path)
+        documents["openapi"] = orjson.dumps(described)
     return Response(documents["openapi"], mimetype="application/json")

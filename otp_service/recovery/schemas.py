@@ -5,7 +5,7 @@ from typing import Any
 from marshmallow import ValidationError, fields, post_load, validates_schema
 
 from otp_service.accounts import password_policy
-from otp_service.accounts.fields import EmailField, password
+from otp_service.accounts.fields import EmailField, NewPasswordField
 from otp_service.core.web.schema import Flag, Schema, text
 from otp_service.factors import registry
 from otp_service.factors.phone.schemas import CodeField
@@ -41,6 +41,11 @@ class SecondFactorIn(ResponseIn):
 
     method = method(METHODS)
 
+    @classmethod
+    def responses(cls) -> dict[str, tuple[type[Schema] | None, tuple[str, ...]]]:
+        """Add the code from the e-mail."""
+        return {**super().responses(), email_codes.METHOD: (EmailCodeResponse, ())}
+
     @post_load
     def _gather(self, data: dict[str, Any], **_: Any) -> SecondFactor:
         schema = EmailCodeResponse if data["method"] == email_codes.METHOD else None
@@ -52,7 +57,7 @@ class PasswordResetConfirmIn(Schema):
 
     email = EmailField(required=True)
     otp_code = CodeField()
-    new_password = password("Provide a password.")
+    new_password = NewPasswordField("Provide a password.")
     second_factor = fields.Nested(SecondFactorIn)
     remove_recent_factors = Flag(
         "Provide true or false.",

@@ -2,9 +2,9 @@
 
 from marshmallow import ValidationError, fields, validate
 
-from otp_service.accounts.fields import NewEmailField, PhoneField, password
+from otp_service.accounts.fields import NewEmailField, NewPasswordField, PhoneField, password
 from otp_service.auth.schemas import TokensOut
-from otp_service.core.text import LANGUAGE_TAG, LONGEST_LANGUAGE_TAG, steers
+from otp_service.core.text import LANGUAGE_TAG, LONGEST_LANGUAGE_TAG, SHOWN_TEXT, steers
 from otp_service.core.web.schema import OpenOut, Schema, text
 from otp_service.factors.phone.schemas import CodeField, channel
 
@@ -54,6 +54,7 @@ class ProfileIn(Schema):
             validate.Length(min=1, max=100, error="Provide 1 to 100 characters."),
             _reject_control_characters,
         ],
+        metadata={"pattern": SHOWN_TEXT, "examples": ["Ada Lovelace"]},
     )
     locale = fields.String(
         allow_none=True,
@@ -61,13 +62,17 @@ class ProfileIn(Schema):
             validate.Length(max=LONGEST_LANGUAGE_TAG, error=LOCALE_FAULT),
             validate.Regexp(rf"{LANGUAGE_TAG}\Z", error=LOCALE_FAULT),
         ],
+        metadata={"description": "A language tag (RFC 5646).", "examples": ["pt-BR"]},
     )
 
 
 class EventsIn(Schema):
     """The page to get: `cursor` is the `next` of the page before it."""
 
-    cursor = fields.String(validate=validate.Regexp(r"[0-9]{1,18}\Z", error="Provide the next of an earlier answer."))
+    cursor = fields.String(
+        validate=validate.Regexp(r"[0-9]{1,18}\Z", error="Provide the next of an earlier answer."),
+        metadata={"description": "The `next` of the page before; without it, the newest events."},
+    )
 
 
 class EventOut(Schema):
@@ -91,7 +96,7 @@ class PasswordChangeIn(Schema):
     """The current password and the new one."""
 
     current_password = password("Provide your current password.")
-    new_password = password("Provide a new password.")
+    new_password = NewPasswordField("Provide a new password.")
 
 
 class PasswordChangedOut(TokensOut):

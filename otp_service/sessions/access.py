@@ -88,7 +88,9 @@ def _checked(view: View, require: Callable[[Caller], None]) -> View:
         require(caller)
         return view(caller, *args, **kwargs)
 
-    return signed_in(checked)
+    wrapped = signed_in(checked)
+    wrapped.needs_fresh_sign_in = True  # type: ignore[attr-defined]
+    return wrapped
 
 
 def require_no_hold(caller: Caller) -> None:

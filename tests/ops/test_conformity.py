@@ -53,7 +53,7 @@ def test_a_status_that_is_not_documented_fails(status: int) -> None:
 
 
 def test_a_documented_error_passes() -> None:
-    error = '{"status": "error", "statusCode": 404, "code": "x", "message": "x", "requestId": "x"}'
+    error = '{"status": "error", "statusCode": 404, "code": "not_found", "message": "x", "requestId": "x"}'
     serve(json(error, 404), out=CupOut, errors=(404,)).check()
 
 

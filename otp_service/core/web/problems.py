@@ -33,6 +33,11 @@ _HTTP_CODES = {
 _OVERTAKEN_ON_POSTGRESQL = ("23503", "23505")  # foreign_key_violation, unique_violation
 
 
+def framework_codes() -> set[str]:
+    """Return the codes of errors that the framework raises."""
+    return {code for code, _ in _HTTP_CODES.values()} | {HttpError.code_of_others}
+
+
 class EndpointNotFound(NotFound):
     """404: no route has this path."""
 
@@ -43,9 +48,11 @@ class EndpointNotFound(NotFound):
 class HttpError(ServiceError):
     """An error that the framework raised, as one of ours."""
 
+    code_of_others = "http_error"
+
     def __init__(self, error: HTTPException) -> None:
         status = error.code or 500
-        code, title = _HTTP_CODES.get(status, ("http_error", error.name))
+        code, title = _HTTP_CODES.get(status, (self.code_of_others, error.name))
         allowed = getattr(error, "valid_methods", None)
         super().__init__(title, headers={"Allow": ", ".join(sorted(allowed))} if allowed else None)
         self.code = code  # type: ignore[misc]

@@ -1,6 +1,6 @@
 """The base of all marshmallow schemas: camelCase on the wire, unknown fields rejected, strict types."""
 
-from typing import Any, cast
+from typing import Any, ClassVar, cast
 
 import marshmallow
 from marshmallow import fields, validate
@@ -8,9 +8,19 @@ from marshmallow import fields, validate
 from otp_service.core.errors import InvalidInput
 from otp_service.core.text import camel_case, without_blanks
 
+NO_NUL = "^[^\\u0000]*$"
+"""The pattern, for the OpenAPI document, of a text without NUL: no database stores it (see core.web.body)."""
+
 
 class Schema(marshmallow.Schema):
-    """Checks shape only: type, length, format. Snake case in Python is camelCase in JSON."""
+    """Checks shape only: type, length, format. Snake case in Python is camelCase in JSON.
+
+    The OpenAPI document says what a schema says about itself: of `one_of`, exactly one must be given; of `variants`,
+    one describes the response.
+    """
+
+    one_of: ClassVar[tuple[str, ...]] = ()
+    variants: ClassVar[tuple[type[marshmallow.Schema], ...]] = ()
 
     class Meta:
         unknown = marshmallow.RAISE

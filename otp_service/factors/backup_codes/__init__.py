@@ -8,6 +8,7 @@ from otp_service.factors.contract import Factor
 
 BACKUP_CODES = Factor(
     kind=factor.KIND,
+    label="a backup code",
     method_names=factor.METHOD_NAMES,
     response=BackupCodeResponse,
     find_methods=factor.find_methods,

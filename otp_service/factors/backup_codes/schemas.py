@@ -14,7 +14,11 @@ class BackupCodeResponse(Schema):
         required=True,
         validate=validate.Regexp(r"[ -~]{1,64}\Z", error=CODE_FAULT),
         error_messages=one_fault(CODE_FAULT),
-        metadata={"examples": ["7F3K-Q2MZ-X0VB-9TCD"]},
+        metadata={
+            "pattern": " *[!-~][ -~]{0,63}",  # blanks do not count, so they alone are no code
+            "description": "In either case, with or without hyphens.",
+            "examples": ["7F3K-Q2MZ-X0VB-9TCD"],
+        },
     )
 
 

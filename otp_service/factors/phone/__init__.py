@@ -9,6 +9,7 @@ from otp_service.verifications import CHANNELS
 
 PHONE = Factor(
     kind=KIND,
+    label="a code on the phone",
     method_names=CHANNELS,
     response=PhoneResponse,
     find_methods=factor.find_methods,

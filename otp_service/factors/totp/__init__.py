@@ -8,6 +8,7 @@ from otp_service.factors.totp.views import bp
 
 TOTP = Factor(
     kind=factor.KIND,
+    label="an authenticator app",
     method_names=factor.METHOD_NAMES,
     response=TotpResponse,
     find_methods=factor.find_methods,

@@ -12,6 +12,7 @@ from otp_service.factors.webauthn.views import bp
 
 WEBAUTHN = Factor(
     kind=credentials.KIND,
+    label="a passkey or security key",
     method_names=factor.METHOD_NAMES,
     response=PasskeyIn,
     find_methods=factor.find_methods,

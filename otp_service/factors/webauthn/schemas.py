@@ -5,7 +5,7 @@ from typing import Any
 
 from marshmallow import EXCLUDE, ValidationError, fields, post_load, validate
 
-from otp_service.core.text import decoded_base64, steers, trimmed
+from otp_service.core.text import SHOWN_TEXT, decoded_base64, steers, trimmed
 from otp_service.core.web.schema import OpenOut, Schema, one_fault, text
 from otp_service.factors.webauthn.ceremonies import Assertion, Attestation
 
@@ -21,7 +21,7 @@ class Base64UrlField(fields.String):
 
     def __init__(self, *, maximum: int | None = None, **options: Any) -> None:
         super().__init__(**{"required": True, "error_messages": _FAULTS, **options})
-        self.metadata = {"format": "base64url", **self.metadata}
+        self.metadata = {"format": "base64url", "pattern": _BASE64URL.pattern, **self.metadata}
         self._maximum = maximum
 
     def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> bytes:  # type: ignore[override]
@@ -118,7 +118,10 @@ class NameIn(Schema):
             _reject_what_is_not_shown,
         ],
         error_messages=one_fault(NAME_FAULT),
-        metadata={"examples": ["Key on my ring"]},
+        metadata={
+            "pattern": f"^(?=[\\s\\S]*[^\\s\\u061c\\u200c-\\u200f]){SHOWN_TEXT[1:]}",
+            "examples": ["Key on my ring"],
+        },
     )
 
 
