@@ -14,12 +14,10 @@ from otp_service.factors.trusted_devices.devices import read_trusted_devices
 from otp_service.mail.settings import MailSettings, read_mail
 from otp_service.recovery.settings import read_recovery
 from otp_service.selfservice.settings import read_deletion
-from otp_service.sinch import SinchSettings
 from otp_service.verifications.settings import DeliverySettings, read_delivery
 
 __all__ = ["ROOT", "Config", "ConfigError"]
 
-STARTS_AT_ONCE = SinchSettings.max_in_flight
 READERS: tuple[SectionReader, ...] = (
     read_delivery,
     read_mail,
@@ -59,10 +57,10 @@ def _warnings(found: Config) -> list[str]:
             f"REDIS_URL is not set: each of the {server.workers} workers counts requests by itself, "
             "so an address may send that many times the limit"
         )
-    if found.of(DeliverySettings).supplies_code and server.threads <= STARTS_AT_ONCE:
+    if found.of(DeliverySettings).supplies_code and server.threads <= found.sinch.concurrency:
         lines.append(
-            f"GUNICORN_THREADS is {server.threads}: with {STARTS_AT_ONCE} starts under way no thread may be left to "
-            "answer Sinch's question for a code (OTP_SUPPLY_CODE)"
+            f"GUNICORN_THREADS is {server.threads}: with {found.sinch.concurrency} starts under way no thread may "
+            "be left to answer Sinch's question for a code (OTP_SUPPLY_CODE)"
         )
     return [*lines, *_production_warnings(found)] if found.is_production else lines
 

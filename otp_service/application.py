@@ -190,6 +190,9 @@ def _sinch_settings(config: Config) -> SinchSettings:
             read_timeout_seconds=access.read_timeout_seconds,
             code_ttl_seconds=config.codes.ttl_seconds,
             failure_threshold=access.breaker_failures,
+            pool_size=access.concurrency,
+            max_in_flight=access.concurrency,
+            in_flight_wait_seconds=access.wait_seconds,
             proxy=access.proxy,
             ca_bundle=access.ca_file,
         )

@@ -29,7 +29,7 @@ DEFAULTS = {
     "RATE_LIMIT_REGISTER_PER_HOUR": "1000",  # a demonstration must not run into the limit
 }
 CALLBACK_PATH = "/webhooks/sinch/verification"
-STARTS_AT_ONCE = 4  # the Sinch client allows so many per worker
+STARTS_AT_ONCE = 16  # the Sinch client allows so many per worker
 START_SECONDS = 60
 STOP_SECONDS = 30
 POLL_SECONDS = 0.05

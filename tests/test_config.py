@@ -49,7 +49,7 @@ DEFAULTS = {
     "passwords.breach_lookup_url": None,
     "passwords.requires_classes": True,
     "passwords.hash_concurrency": cores.available(),
-    "passwords.hash_waiting": 224,
+    "passwords.hash_waiting": 160,
     "passwords.hash_wait_seconds": 12.0,
     "sign_in.mfa_policy": "always",
     "sign_in.challenge_ttl_seconds": 600,
@@ -70,6 +70,8 @@ DEFAULTS = {
     "sinch.ca_file": None,
     "sinch.read_timeout_seconds": 5.0,
     "sinch.breaker_failures": 5,
+    "sinch.concurrency": 16,
+    "sinch.wait_seconds": 3,
     "sign_in.beyond_phone": False,
     "limits.enabled": True,
     "limits.window_seconds": 900,
@@ -164,7 +166,7 @@ def test_blank_is_not_set(tmp_path: Path) -> None:
         ("LOG_FORMAT", "JSON", "server.log_format", "json"),
         ("GUNICORN_THREADS", "4", "server.threads", 4),
         ("GUNICORN_THREADS", "16", "passwords.hash_waiting", 8),
-        ("GUNICORN_THREADS", "100", "passwords.hash_waiting", 68),
+        ("GUNICORN_THREADS", "200", "passwords.hash_waiting", 104),
         ("WEB_CONCURRENCY", "3", "server.workers", 3),
         ("REDIS_URL", "rediss://cache:6380/1", "stores.redis_url", "rediss://cache:6380/1"),
         ("REDIS_URL", "unix:///run/valkey.sock", "stores.redis_url", "unix:///run/valkey.sock"),
@@ -185,6 +187,8 @@ def test_blank_is_not_set(tmp_path: Path) -> None:
         ("SINCH_AUTH", "basic", "sinch.auth", "basic"),
         ("SINCH_PROXY", "http://ada:pw@proxy:3128", "sinch.proxy", "http://ada:pw@proxy:3128"),
         ("SINCH_TIMEOUT_MS", "1500", "sinch.read_timeout_seconds", 1.5),
+        ("SINCH_CONCURRENCY", "5", "sinch.concurrency", 5),
+        ("SINCH_WAIT", "0", "sinch.wait_seconds", 0),
         ("SINCH_BREAKER_FAILURES", "9", "sinch.breaker_failures", 9),
         ("OTP_COOLDOWN", "0", "codes.cooldown_seconds", 0),
         ("OTP_TTL", "10m", "codes.ttl_seconds", 600),
@@ -318,8 +322,8 @@ def test_codes_of_our_own_want_a_thread_to_be_told_with(tmp_path: Path) -> None:
         config = load(tmp_path, OTP_SUPPLY_CODE="true", GUNICORN_THREADS=threads)
         return [line for line in config.warnings if line.startswith("GUNICORN_THREADS")]
 
-    assert len(warnings("4")) == 1
-    assert warnings("5") == []
+    assert len(warnings("16")) == 1
+    assert warnings("17") == []
 
 
 @pytest.mark.parametrize(

@@ -17,7 +17,8 @@ _PURPOSE = "known device: address"
 
 def request(*, email: str, client: ClientInfo) -> None:
     """Send a token to a canonical address, after the response, which is the same if there is no such account."""
-    background.run_later("known device", lambda: _send(email, client))
+    with background.place() as run_later:
+        run_later("known device", lambda: _send(email, client))
 
 
 def _send(email: str, client: ClientInfo) -> None:

@@ -77,14 +77,16 @@ def _announce(named: Named, channel: Channel, client: ClientInfo) -> Announcemen
     # What is wrong with the number itself says nothing about an account, so it may be raised now.
     if named.phone_number is not None:
         channel = verifications.find_destination(named.phone_number, channel).channels[0]
-    try:
-        limits.take_named_send(Purpose.PHONE_VERIFICATION, named.name, ip=client.ip, now=clock.now())
-    except OtpSendLimit:
-        # Whoever used the strangers' share up, a client that the account knows has the owner's (ADR 13).
-        account = users.find_by_recipient(email=named.email, phone_number=named.phone_number)
-        if account is None or not _is_known(account, named, client):
-            raise
-    background.run_later("code", lambda: _send(named, channel, client))
+    # The place first: a code that was announced must not be dropped.
+    with background.place() as run_later:
+        try:
+            limits.take_named_send(Purpose.PHONE_VERIFICATION, named.name, ip=client.ip, now=clock.now())
+        except OtpSendLimit:
+            # Whoever used the strangers' share up, a client that the account knows has the owner's (ADR 13).
+            account = users.find_by_recipient(email=named.email, phone_number=named.phone_number)
+            if account is None or not _is_known(account, named, client):
+                raise
+        run_later("code", lambda: _send(named, channel, client))
     return Announcement(channel, settings().codes.ttl_seconds, settings().codes.cooldown_seconds)
 
 

@@ -88,7 +88,7 @@ def verify_otp(body: dict[str, Any]) -> dict[str, Any]:
 
 @bp.post("/known-device/request")
 @request_limits.otp
-@api(body=schemas.KnownDeviceRequestIn, out=schemas.KnownDeviceOut, status=202)
+@api(body=schemas.KnownDeviceRequestIn, out=schemas.KnownDeviceOut, status=202, errors=(503,))
 def request_known_device(body: dict[str, Any]) -> dict[str, Any]:
     """Send an e-mail that makes a new device known, for a person whose account waits after wrong passwords."""
     known_devices.request(**body, client=client_info())

@@ -7,7 +7,8 @@ from otp_service.config.server import read_threads
 from otp_service.core import cores
 from otp_service.core.phone import is_country
 
-THREADS_FOR_THE_REST = 32
+THREADS_FOR_THE_REST = 96
+"""Up to 64 of them may call Sinch or wait to do so, by default."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

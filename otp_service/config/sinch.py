@@ -23,6 +23,8 @@ class SinchAccess:
     ca_file: str | None
     read_timeout_seconds: float
     breaker_failures: int
+    concurrency: int
+    wait_seconds: int
 
 
 def read_sinch(read: Reader) -> SinchAccess:
@@ -41,6 +43,8 @@ def read_sinch(read: Reader) -> SinchAccess:
         proxy=_read_proxy(read),
         ca_file=_read_ca_file(read),
         breaker_failures=read.integer("SINCH_BREAKER_FAILURES", default=5, low=1, high=1_000_000),
+        concurrency=read.integer("SINCH_CONCURRENCY", default=16, low=1, high=256),
+        wait_seconds=read.duration("SINCH_WAIT", default=3, low=0, high=5),
         read_timeout_seconds=read.integer("SINCH_TIMEOUT_MS", default=5_000, low=100, high=7_000) / 1000,
     )
 

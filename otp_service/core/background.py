@@ -3,21 +3,30 @@
 import logging
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor, wait
+from contextlib import AbstractContextManager, contextmanager
 
 from flask import Flask
 
+from otp_service.core.crypto.hash_slots import SlotsBusy
 from otp_service.core.errors import ServiceError
 from otp_service.core.services import services
 from otp_service.core.web.tracing import request_id
 
-THREADS = 4
-CAPACITY = 64
+THREADS = 12
+CAPACITY = 48
+"""As much as the threads do within the grace of a stop, if each unit of work waits 4 s for the provider."""
+
+RETRY_SECONDS = 5
 HEAD_START_SECONDS = 0.05
 """The work starts this much later, so that it does not slow the response down."""
 
 log = logging.getLogger(__name__)
+
+
+RunLater = Callable[[str, Callable[[], object]], None]
+"""Has work called in an application context after the response; the first argument is its name in the log."""
 
 
 class Background:
@@ -34,17 +43,33 @@ class Background:
         self._places = threading.Semaphore(capacity)
         self._pending: set[Future[None]] = set()
 
-    def run_later(self, work: str, act: Callable[[], object]) -> bool:
-        """Have `act` called in an application context. Returns False, and logs it, if too much waits already."""
-        facts = {"work": work, "requestId": request_id()}
+    @contextmanager
+    def place(self) -> Iterator["RunLater"]:
+        """Keep a place for one unit of work; the block may give it the work. Raises SlotsBusy if too much waits.
+
+        Take it before anything is counted or promised: what was promised must not be dropped.
+        """
         # Bounded, because each unit of work may hold a connection or a password hash: a flood must not pile up here.
         if not self._places.acquire(blocking=False):
-            log.error("background.dropped", extra=facts)
-            return False
+            log.warning("background.full", extra={"requestId": request_id()})
+            raise SlotsBusy(retry_after_seconds=RETRY_SECONDS)
+        given: list[str] = []
+
+        def run_later(work: str, act: Callable[[], object]) -> None:
+            given.append(work)
+            self._submit(work, act)
+
+        try:
+            yield run_later
+        finally:
+            if not given:
+                self._places.release()
+
+    def _submit(self, work: str, act: Callable[[], object]) -> None:
+        facts = {"work": work, "requestId": request_id()}
         future = self._pool.submit(self._run, act, facts, time.monotonic() + HEAD_START_SECONDS)
         self._pending.add(future)
         future.add_done_callback(self._pending.discard)
-        return True
 
     def drain(self, *, timeout_seconds: float = 30) -> bool:
         """Wait until all work is done. Returns False if the time runs out first."""
@@ -64,9 +89,9 @@ class Background:
             self._places.release()
 
 
-def run_later(work: str, act: Callable[[], object]) -> None:
-    """Have the running application call `act` after this response; `work` is its name in the log."""
-    _current().run_later(work, act)
+def place() -> AbstractContextManager[RunLater]:
+    """Keep a place for work that the running application does after this response. Raises SlotsBusy."""
+    return _current().place()
 
 
 def drain(*, timeout_seconds: float = 30) -> bool:

@@ -54,17 +54,19 @@ class _Reset:
 def request(*, email: str, client: ClientInfo, device_token: str | None = None) -> None:
     """Send a code to the phone of the account with a canonical address, after the response.
 
-    The response is the same if there is no such account, or if a limit forbids the message.
+    The response is the same if there is no such account, or if a limit forbids the message. Raises SlotsBusy.
     """
-    try:
-        # By the address as given: a limit that only accounts reach would reveal them (ADR 13, ADR 18).
-        limits.take_named_send(Purpose.PASSWORD_RESET, email, ip=client.ip, now=clock.now())
-    except TooMany as refused:
-        log.info("password.reset_not_sent", extra={"code": refused.code})
-        # Only strangers may be refused: a client that the account knows has the owner's share (ADR 13).
-        background.run_later("password reset", lambda: _send(email, client, device_token, is_refused=True))
-        return
-    background.run_later("password reset", lambda: _send(email, client, device_token))
+    # The place first: a code that was accepted must not be dropped.
+    with background.place() as run_later:
+        is_refused = False
+        try:
+            # By the address as given: a limit that only accounts reach would reveal them (ADR 13, ADR 18).
+            limits.take_named_send(Purpose.PASSWORD_RESET, email, ip=client.ip, now=clock.now())
+        except TooMany as refused:
+            log.info("password.reset_not_sent", extra={"code": refused.code})
+            # Only strangers may be refused: a client that the account knows has the owner's share (ADR 13).
+            is_refused = True
+        run_later("password reset", lambda: _send(email, client, device_token, is_refused=is_refused))
 
 
 def _send(email: str, client: ClientInfo, device_token: str | None, *, is_refused: bool = False) -> None:

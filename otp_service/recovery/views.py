@@ -16,7 +16,7 @@ REQUESTED = "If this address belongs to an account with a verified phone, a code
 
 @bp.post("/password-reset")
 @request_limits.otp
-@api(body=schemas.PasswordResetIn, out=schemas.PasswordResetOut, status=202)
+@api(body=schemas.PasswordResetIn, out=schemas.PasswordResetOut, status=202, errors=(503,))
 def request_reset(body: dict[str, Any]) -> dict[str, Any]:
     """Send a code for a new password. The response is the same whether or not there is an account."""
     password_reset.request(**body, client=client_info())

@@ -156,22 +156,37 @@ def share_deadline(seconds: float) -> Iterator[None]:
         _shared_deadline.reset(token)
 
 
+MAY_WAIT = 48
+
+
 class Bulkhead:
-    """Limits the calls in flight: a Sinch that stalls holds a few threads of this process, never all of them."""
+    """Limits the calls in flight and those that wait for a place.
+
+    A short burst waits its turn; a Sinch that stalls holds some threads of this process, never all of them (ADR 22).
+    """
 
     def __init__(self, places: int, wait_seconds: float) -> None:
         self._free = threading.BoundedSemaphore(places)
+        self._may_wait = threading.BoundedSemaphore(MAY_WAIT)
         self._wait_seconds = wait_seconds
 
     @contextmanager
     def place(self, at_most_seconds: float) -> Iterator[None]:
-        """Hold one place, after a short wait of at most `at_most_seconds`. Raises TooManyInFlight."""
-        if not self._free.acquire(timeout=max(0.0, min(self._wait_seconds, at_most_seconds))):
+        """Hold one place, after a wait of at most `at_most_seconds`. Raises TooManyInFlight."""
+        if not (self._free.acquire(blocking=False) or self._wait(max(0.0, min(self._wait_seconds, at_most_seconds)))):
             raise TooManyInFlight("as many calls as allowed are waiting for Sinch", retry_after_seconds=1.0)
         try:
             yield
         finally:
             self._free.release()
+
+    def _wait(self, seconds: float) -> bool:
+        if not self._may_wait.acquire(blocking=False):
+            return False
+        try:
+            return self._free.acquire(timeout=seconds)
+        finally:
+            self._may_wait.release()
 
 
 class BreakerState(StrEnum):

@@ -28,9 +28,9 @@ class SinchSettings:
     connect_timeout_seconds: float = 2.0
     read_timeout_seconds: float = 4.0
     deadline_seconds: float = 6.0
-    pool_size: int = 8
-    max_in_flight: int = 4
-    in_flight_wait_seconds: float = 0.25
+    pool_size: int = 16
+    max_in_flight: int = 16
+    in_flight_wait_seconds: float = 3.0
     failure_threshold: int = 5
     cool_down_seconds: float = 10.0
     retry_pause_seconds: float = 0.1

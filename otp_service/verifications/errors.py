@@ -80,6 +80,10 @@ class EventNotAccepted(NotAuthenticated):
 
 def from_provider(error: sinch.SinchError) -> ServiceError:
     """Return the error that the caller sees for an error of the provider, and log the provider's own."""
+    if isinstance(error, sinch.TooManyInFlight):
+        # Our own bound and no failure of the provider: SINCH_CONCURRENCY and SINCH_WAIT decide.
+        log.warning("provider.busy")
+        return ProviderUnavailable(retry_after_seconds=error.retry_after_seconds or 1)
     log.error(
         "provider.failed",
         extra={"error": type(error).__name__, "httpStatus": error.http_status, "errorCode": error.error_code},

@@ -8,6 +8,7 @@ import pytest
 from flask import Flask, current_app
 
 from otp_service.core.background import HEAD_START_SECONDS, Background
+from otp_service.core.crypto.hash_slots import SlotsBusy
 from otp_service.core.errors import Forbidden
 from otp_service.core.web.even_timing import EvenTiming
 
@@ -30,20 +31,41 @@ def raising(error: Exception) -> Callable[[], None]:
 def test_work_runs_in_the_application_after_a_head_start(service: Flask) -> None:
     background, seen = Background(service), []
     started = time.monotonic()
-    background.run_later("work", lambda: seen.append((current_app.name, time.monotonic() - started)))
+    run_later(background, lambda: seen.append((current_app.name, time.monotonic() - started)))
     assert background.drain()
     ((name, waited),) = seen
     assert name == "test"
     assert waited >= HEAD_START_SECONDS
 
 
-def test_what_does_not_fit_is_dropped_and_logged(service: Flask, caplog: Logs) -> None:
+def run_later(background: Background, act: Callable[[], object]) -> None:
+    with background.place() as run:
+        run("work", act)
+
+
+def test_what_does_not_fit_is_refused_before_it_is_promised(service: Flask, caplog: Logs) -> None:
     background, gate = Background(service, threads=1, capacity=2), threading.Event()
-    assert [background.run_later("work", gate.wait) for _ in range(3)] == [True, True, False]
-    assert [record.message for record in caplog.records] == ["background.dropped"]
+    for _ in range(2):
+        run_later(background, gate.wait)
+
+    with pytest.raises(SlotsBusy) as refused:
+        run_later(background, gate.wait)
+
+    assert refused.value.headers["Retry-After"] == "5"
+    assert [record.message for record in caplog.records] == ["background.full"]
     gate.set()
     assert background.drain()
-    assert background.run_later("work", gate.wait)
+    run_later(background, gate.wait)
+    assert background.drain()
+
+
+def test_a_place_without_work_is_free_again(service: Flask) -> None:
+    background = Background(service, threads=1, capacity=1)
+
+    for _ in range(2):
+        with background.place():
+            pass
+    run_later(background, lambda: None)
     assert background.drain()
 
 
@@ -53,17 +75,17 @@ def test_what_does_not_fit_is_dropped_and_logged(service: Flask, caplog: Logs) -
 def test_an_error_is_logged_and_ends_nothing(service: Flask, caplog: Logs, error: Exception, event: str) -> None:
     caplog.set_level("INFO")
     background, done = Background(service, threads=1, capacity=1), threading.Event()
-    background.run_later("work", raising(error))
+    run_later(background, raising(error))
     assert background.drain()
     assert [record.message for record in caplog.records] == [event]
-    assert background.run_later("work", done.set)
+    run_later(background, done.set)
     assert background.drain()
     assert done.is_set()
 
 
 def test_waiting_for_what_does_not_end_is_given_up(service: Flask) -> None:
     background, gate = Background(service), threading.Event()
-    background.run_later("work", gate.wait)
+    run_later(background, gate.wait)
     assert not background.drain(timeout_seconds=0.1)
     gate.set()
     assert background.drain()

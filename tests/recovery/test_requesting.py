@@ -1,14 +1,18 @@
 """POST /auth/password-reset."""
 
+import threading
 from collections.abc import Callable
 
 import pytest
 from flask import Flask
 
 from otp_service.accounts import users
+from otp_service.core import background
+from otp_service.core.background import Background
 from otp_service.simulator import Simulator
 from tests.api import Api
-from tests.conftest import MakeApp, Time
+from tests.conftest import MakeApp, Time, finish
+from tests.environments import give
 from tests.factories import Person, code_on_phone, log_in, make_person
 from tests.recovery.resets import ask, confirm, told
 from tests.trail import events_of
@@ -131,3 +135,21 @@ def test_a_code_for_a_reset_is_good_for_nothing_else(app: Flask, api: Api, sinch
 def test_what_is_no_address_is_400(api: Api, email: object) -> None:
     response = api.post("/auth/password-reset", {"email": email})
     assert (response.status_code, response.json["errors"][0]["field"]) == (400, "email")
+
+
+def test_what_cannot_be_sent_soon_is_refused_before_it_is_accepted(make_app: MakeApp, sinch: Simulator) -> None:
+    busy, gate = make_app(), threading.Event()
+    give(busy, background=Background(busy, threads=1, capacity=1))
+    person = make_person(busy, is_verified=True)
+    with busy.app_context(), background.place() as run_later:
+        run_later("other work", gate.wait)
+
+    refused = Api(busy).post("/auth/password-reset", {"email": person.email})
+    gate.set()
+    finish(busy)
+    accepted = ask(Api(busy), person.email)
+
+    assert (refused.status_code, refused.json["code"]) == (503, "overloaded")
+    assert refused.headers["Retry-After"] == "5"
+    assert told(accepted) == (202, SAME)
+    assert sinch.count("start") == 1

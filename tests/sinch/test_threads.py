@@ -3,7 +3,7 @@
 import os
 import threading
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor, as_completed
 from typing import Any
 
 import pytest
@@ -11,9 +11,11 @@ from flask import Flask
 
 from otp_service.sinch import Channel, SinchClient, SinchError, get_client
 from otp_service.sinch.errors import OutcomeUnknown, TooManyInFlight
+from otp_service.sinch.guarded_call import MAY_WAIT
 from tests.sinch.conftest import Connect, Serve
 from tests.sinch.scripted import Heard, Line
 from tests.sinch.scripts import ID, NUMBER, REFERENCE, hold_until, receipt, reply, reset, slowly, verdict
+from tests.waiting import PATIENCE_SECONDS
 
 THREADS = 20
 
@@ -75,6 +77,24 @@ def test_when_sinch_stalls_only_so_many_wait_and_the_rest_hear_at_once(serve: Se
     assert [type(error) for error in turned_away] == [TooManyInFlight] * 7
     assert still_held == [False] * 3
     assert ([future.result().id for future in held], len(server.heard)) == ([ID] * 3, 3)
+
+
+def test_a_burst_waits_its_turn_and_what_is_above_it_hears_at_once(serve: Serve, connect: Connect) -> None:
+    released = threading.Event()
+    server = serve(hold_until(released, receipt()))
+    sinch = connect(server.url, max_in_flight=1)
+
+    def start(_: int) -> Any:
+        return sinch.start(NUMBER, Channel.SMS, reference=REFERENCE)
+
+    with ThreadPoolExecutor(MAY_WAIT + 2) as pool:
+        futures = [pool.submit(start, number) for number in range(MAY_WAIT + 2)]
+        turned_away = next(as_completed(futures, PATIENCE_SECONDS))
+        released.set()
+
+    assert isinstance(turned_away.exception(), TooManyInFlight)
+    served = [future.result().id for future in futures if future is not turned_away]
+    assert served == [ID] * (MAY_WAIT + 1)
 
 
 def test_places_are_given_back_after_trouble(serve: Serve, connect: Connect) -> None:

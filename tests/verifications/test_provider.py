@@ -1,5 +1,6 @@
 """What asking the provider about a verification finds, and what a report of a code becomes."""
 
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from typing import Any
 
@@ -17,8 +18,9 @@ from otp_service.verifications.provider import Standing, Verdict
 from otp_service.verifications.records import Snapshot
 from otp_service.verifications.states import State
 from tests.api import Api
-from tests.conftest import Time
+from tests.conftest import MakeApp, Time
 from tests.factories import Person, code_on_phone, log_in, make_person, wrong_code
+from tests.waiting import PATIENCE_SECONDS, wait_until
 
 pytestmark = pytest.mark.one_database
 
@@ -123,3 +125,23 @@ def test_a_report_without_a_verdict_says_whether_the_provider_may_have_looked(
 
 def test_a_wrong_code_is_wrong(app: Flask, sinch: Simulator, person: Person) -> None:
     assert verdict(app, person, wrong_code(code_on_phone(sinch, person))) is Verdict.WRONG
+
+
+def test_a_refusal_by_our_own_bound_is_no_failure_of_the_provider(
+    make_app: MakeApp, sinch: Simulator, caplog: pytest.LogCaptureFixture
+) -> None:
+    busy = make_app(SINCH_CONCURRENCY="1", SINCH_WAIT="0")
+    first, second = make_person(busy), make_person(busy)
+    sinch.set_fault("stall", "start", seconds=PATIENCE_SECONDS)
+
+    with ThreadPoolExecutor(1) as pool:
+        held = pool.submit(log_in, Api(busy), first)
+        wait_until(lambda: sinch.count("start") == 1)
+        refused = log_in(Api(busy), second)
+        events = [record.message for record in caplog.records if record.levelname in {"WARNING", "ERROR"}]
+        sinch.clear_faults()
+        held.result()
+
+    assert refused["otpErrorCode"] == "provider_unavailable"
+    assert "provider.busy" in events
+    assert "provider.failed" not in events
