@@ -22,10 +22,14 @@ from otp_service.core.web.tracing import ClientInfo, concerns
 
 @dataclass(frozen=True, slots=True)
 class Authenticated:
-    """An account whose password was right, and whether it knows the client (see `known_clients`)."""
+    """An account whose password was right, and whether it knows the client (see `known_clients`).
+
+    `as_of` is the moment at which the password was read. It follows every void that was in force then (ADR 28).
+    """
 
     account: Account
     is_known: bool
+    as_of: datetime
 
 
 def authenticate(*, email: str, password: str, client: ClientInfo, device_token: str | None = None) -> Authenticated:
@@ -39,7 +43,8 @@ def authenticate(*, email: str, password: str, client: ClientInfo, device_token:
         now = clock.now()
         row = fetch_one(*_stored(email, *known_clients.values(client, now=now)))
         lane = known_clients.lane_of(row, email=email, device_token=device_token, client=client, now=now)
-        return Authenticated(_check(row, password, lane, _Asking(client, now, place)), lane.is_known)
+        account = _check(row, password, lane, _Asking(client, now, place))
+        return Authenticated(account, lane.is_known, _as_of(row, now))
 
 
 def confirm_password(account: Account, password: str, *, session_id: uuid.UUID, client: ClientInfo) -> None:
@@ -92,11 +97,20 @@ def _check(row: Row[Any] | None, password: str, lane: Lane, asking: _Asking) -> 
     return users.get(row.id)
 
 
+def _as_of(row: Row[Any] | None, now: datetime) -> datetime:
+    # A machine whose clock is ahead may have recorded a void that seems to lie in the future.
+    voids: tuple[datetime | None, ...] = ()
+    if row is not None:
+        voids = (row.challenges_void_before, row.strangers_void_before)
+    return max([now, *(void + earned.TICK for void in voids if void is not None)])
+
+
 @prepared
 def _stored(email: Given, network: Given, seen_after: Given, verified_after: Given) -> Select[Any]:
     """Read the account and whether it knows the client in one statement: a sign-in has none to spend."""
     known = known_clients.columns(network, seen_after, verified_after)
-    return select(User.id, User.password_hash, User.locked_at, *known).where(User.email == email)
+    voids = (User.challenges_void_before, User.strangers_void_before)
+    return select(User.id, User.password_hash, User.locked_at, *voids, *known).where(User.email == email)
 
 
 def _record_failure(user_id: int | None, failures: int, lane: Lane, client: ClientInfo, now: datetime) -> None:

@@ -140,9 +140,9 @@ def _dispossess(other: Row[Any], phone_number: str, now: datetime) -> None:
         "phone_number": None,
         "holds_number": False,
         "phone_verified_at": None,
-        "challenges_void_before": now,
     }
     execute(update(User).where(User.id == other.id).values(values))
+    earned.void_challenges(other.id, now=now)
     # Recorded without a client: its former owner reads this event and must not learn who has the number now.
     audit.record("phone.lost", user_id=other.id, client=audit.SERVICE, at=now)
     notices.notify(other.id, "number_lost", now=now, phone_number=phone_number)

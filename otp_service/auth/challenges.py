@@ -39,6 +39,7 @@ class OpenChallenge:
     account: Account
     created_at: datetime
     is_known: bool
+    adopted_code: uuid.UUID | None
 
     def is_void(self, account: Account) -> bool:
         """Whether an act since has voided it, from the account as it stands now."""
@@ -62,6 +63,12 @@ def issue(user_id: int, *, is_known: bool, now: datetime) -> IssuedChallenge:
     return issued
 
 
+def adopt(challenge: IssuedChallenge, verification_id: uuid.UUID) -> None:
+    """Let a code that is on its way to the user complete this challenge as well (ADR 29)."""
+    with transaction():
+        execute(*_of_id(challenge.id, adopted_code=verification_id))
+
+
 def find_open(token: str, *, now: datetime) -> OpenChallenge:
     """Return the challenge of a token. Raises InvalidToken if it is unknown, spent, expired or void."""
     row = fetch_one(*_open(keyring().digests(token, purpose=_PURPOSE), now))
@@ -69,7 +76,7 @@ def find_open(token: str, *, now: datetime) -> OpenChallenge:
         raise InvalidToken
     concerns(row.user_id)
     account = users.get_bearer(row.user_id)
-    challenge = OpenChallenge(row.id, account, row.created_at, row.is_known)
+    challenge = OpenChallenge(row.id, account, row.created_at, row.is_known, row.adopted_code)
     if account.locked_at is not None or challenge.is_void(account):
         raise InvalidToken
     return challenge
@@ -95,8 +102,13 @@ def spend(challenge: OpenChallenge, *, now: datetime) -> None:
 @prepared
 def _open(token_hashes: Given, now: Given) -> Select[Any]:
     is_open = Challenge.spent_at.is_(None) & (Challenge.expires_at > now)
-    columns = (Challenge.id, Challenge.user_id, Challenge.created_at, Challenge.is_known)
+    columns = (Challenge.id, Challenge.user_id, Challenge.created_at, Challenge.is_known, Challenge.adopted_code)
     return select(*columns).where(Challenge.token_hash.in_(token_hashes), is_open)
+
+
+@prepared
+def _of_id(challenge_id: Given) -> Update:
+    return update(Challenge).where(Challenge.id == challenge_id)
 
 
 @prepared

@@ -22,4 +22,5 @@ class Challenge(Model):
     is_known: Mapped[bool] = mapped_column(Boolean, server_default=false())
     created_at: Mapped[datetime] = mapped_column(UtcDateTime)
     expires_at: Mapped[datetime] = mapped_column(UtcDateTime)
+    adopted_code: Mapped[uuid.UUID | None] = mapped_column(Uuid)
     spent_at: Mapped[datetime | None] = mapped_column(UtcDateTime)

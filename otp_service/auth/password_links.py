@@ -36,9 +36,8 @@ def set_password(*, token: str, new_password: str, client: ClientInfo) -> None:
     password_hash = password_hashing.hash_for(new_password, email=account.email, phone_number=account.phone_number)
     now = clock.now()
     with transaction():
+        # A password that the user has set since has spent the link: it must not be replaced by an old one.
         links.spend(token, LinkPurpose.SET_PASSWORD, now=now)
-        if link.created_at < users.get(user_id).password_changed_at:
-            raise InvalidToken  # an old link must not replace a password that the user has set since
         users.set_password_hash(user_id, password_hash, now=now)
         # The password comes from the operator now, and not from the phone (ADR 32).
         users.set_recovery_hold(user_id, None)

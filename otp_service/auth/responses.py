@@ -8,7 +8,9 @@ from otp_service.auth.phone_verification import Announcement
 from otp_service.auth.sign_in import SignIn, Verified
 from otp_service.core import phone
 from otp_service.core.errors import ServiceError
+from otp_service.core.services import settings
 from otp_service.factors.phone.factor import RISK
+from otp_service.verifications.errors import OtpCooldown
 
 
 def present_registered(user_id: int | None) -> dict[str, Any]:
@@ -42,17 +44,31 @@ def present_sign_in(result: SignIn) -> dict[str, Any]:
 def _next_step(result: SignIn) -> dict[str, Any]:
     response = {"channel": result.channel} if result.channel else {}
     if result.otp_error is not None:
-        return {**_failed(result.otp_error), **response}
+        return {**_failed(result, result.otp_error), **response}
     if not response:
         return {"message": "Login successful. Second factor required."}
     return {"message": "Login successful. OTP sent for verification.", **response}
 
 
-def _failed(error: ServiceError) -> dict[str, Any]:
-    message = "Login successful. Failed to send OTP automatically. Request manually."
-    response = {"message": message, "otp_error": error.detail, "otp_error_code": error.code}
+def _failed(result: SignIn, error: ServiceError) -> dict[str, Any]:
+    message = "Failed to send OTP automatically. Request manually."
+    if isinstance(error, OtpCooldown):
+        message = _waiting(error.retry_after_seconds, uses_earlier_code=result.uses_earlier_code)
+    response = {"message": f"Login successful. {message}", "otp_error": error.detail, "otp_error_code": error.code}
     wait = error.extra.get("retryAfter")
     return response if wait is None else {**response, "retry_after": wait}
+
+
+def _waiting(wait_seconds: int, *, uses_earlier_code: bool) -> str:
+    """Say when the last code was sent, and whether it may be entered here."""
+    ago = _seconds(max(0, settings().codes.cooldown_seconds - wait_seconds))
+    if uses_earlier_code:
+        return f"A code was sent {ago} ago: enter that one, or request another in {_seconds(wait_seconds)}."
+    return f"No code was sent now, because one was sent {ago} ago. Request one in {_seconds(wait_seconds)}."
+
+
+def _seconds(amount: int) -> str:
+    return f"{amount} second{'' if amount == 1 else 's'}"
 
 
 def present_delivery(delivery: verifications.Delivery | Announcement) -> dict[str, Any]:
@@ -66,7 +82,9 @@ def present_delivery(delivery: verifications.Delivery | Announcement) -> dict[st
 
 def present_verified(result: Verified) -> dict[str, Any]:
     """Respond to a right code."""
-    return {"message": "Phone number verified successfully. Access granted.", **_opened(result)}
+    # The message is that of the first version. The two flags say what it leaves open: without a challenge, no session.
+    message = "Phone number verified successfully. Access granted."
+    return {"message": message, "verified": True, "signed_in": result.tokens is not None, **_opened(result)}
 
 
 def present_signed_in(result: Verified) -> dict[str, Any]:

@@ -204,6 +204,13 @@ class VerifiedOut(TokensOut):
     )
 
 
+class PhoneVerifiedOut(VerifiedOut):
+    """A verified phone, and whether the caller was signed in: only the holder of a challenge is."""
+
+    verified = fields.Boolean(required=True)
+    signed_in = fields.Boolean(required=True, metadata={"description": "Whether the response has tokens."})
+
+
 class ChallengeIn(Schema):
     """The sign-in to continue."""
 

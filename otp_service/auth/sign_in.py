@@ -24,6 +24,7 @@ from otp_service.factors.errors import MethodNotEnrolled
 from otp_service.factors.phone.codes import PhoneOwner
 from otp_service.sinch import Channel
 from otp_service.verifications import Asker, Purpose, Recipient
+from otp_service.verifications.errors import OtpCooldown
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,7 +32,7 @@ class SignIn:
     """The result of a right password: `tokens`, or a `challenge` that one of `methods` completes.
 
     `channel` is the one that a code was sent by, if the default method is the phone. If sending failed, `otp_error`
-    says why and when to try again.
+    says why and when to try again. With `uses_earlier_code`, a code from a moment ago completes the challenge.
     """
 
     user_id: int
@@ -42,6 +43,7 @@ class SignIn:
     channel: Channel | None = None
     phone_number: str | None = None
     otp_error: ServiceError | None = None
+    uses_earlier_code: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,10 +71,9 @@ def login(*, email: str, password: str, client: ClientInfo, device_token: str | 
     password that was not verified together with a possession: a stranger may have registered with it (ADR 34).
     Raises InvalidCredentials, AccountLocked, SlotsBusy.
     """
-    # Read before the password is compared: a lock or a new password meanwhile voids the challenge of this sign-in too.
-    started = clock.now()
     checked = authentication.authenticate(email=email, password=password, client=client, device_token=device_token)
-    account, now = checked.account, clock.now()
+    # From before the password was compared: a lock or a new password since then voids the challenge of this sign-in.
+    account, started, now = checked.account, checked.as_of, clock.now()
     if account.is_over(now):
         raise InvalidCredentials  # as good as erased: retention has not come round to it yet
     # Only a second factor undoes a deletion (ADR 35).
@@ -145,10 +146,21 @@ def _with_methods(account: Account, challenge: IssuedChallenge, client: ClientIn
     channel = Channel(default)
     try:
         channel = verifications.send(recipient(account, challenge.id), channel=channel, client=client).channel
+    except OtpCooldown as refused:
+        return _with_earlier_code(replace(result, channel=channel, otp_error=refused), challenge)
     except ServiceError as refused:
         # The password was right, so the sign-in stands: the client may request the code again or use another method.
         return replace(result, channel=channel, otp_error=refused)
     return replace(result, channel=channel)
+
+
+def _with_earlier_code(result: SignIn, challenge: IssuedChallenge) -> SignIn:
+    """Let the challenge take the code that keeps its own one from being sent, if it can still be entered (ADR 29)."""
+    earlier = verifications.find_on_its_way(PhoneOwner(result.user_id).name, now=clock.now())
+    if earlier is None:
+        return result
+    challenges.adopt(challenge, earlier.id)
+    return replace(result, channel=earlier.via(), uses_earlier_code=True)
 
 
 def recipient(account: Account, challenge_id: uuid.UUID) -> Recipient:
@@ -209,7 +221,13 @@ def complete(
 
 def _proof_request(challenge: OpenChallenge, client: ClientInfo) -> ProofRequest:
     user_id = challenge.account.id
-    return ProofRequest(user_id=user_id, purpose=Purpose.SIGN_IN, bound_to=challenge.id, client=client)
+    return ProofRequest(
+        user_id=user_id,
+        purpose=Purpose.SIGN_IN,
+        bound_to=challenge.id,
+        client=client,
+        adopted_code=challenge.adopted_code,
+    )
 
 
 def sign_in_alone(alone: AloneSignIn, response: dict[str, Any], *, client: ClientInfo) -> Verified:

@@ -79,7 +79,7 @@ def request_otp(body: dict[str, Any]) -> dict[str, Any]:
 
 @bp.post("/verify-otp")
 @request_limits.otp
-@api(body=schemas.VerifyOtpIn, out=schemas.VerifiedOut, errors=(400, 401, 403, 404, 409, 502, 503))
+@api(body=schemas.VerifyOtpIn, out=schemas.PhoneVerifiedOut, errors=(400, 401, 403, 404, 409, 502, 503))
 def verify_otp(body: dict[str, Any]) -> dict[str, Any]:
     """Verify the phone with the code. The holder of a challenge is signed in."""
     named, code, remember = Named(**body["named"]), body["otp_code"], body["remember_device"]

@@ -17,7 +17,10 @@ DAY = 86_400
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TokenSettings:
-    """How access tokens are signed, and how long they and sessions live. `secret` is that of HS256."""
+    """How access tokens are signed, and how long they and sessions live. `secret` is that of HS256.
+
+    `clock_leeway_seconds` is how far the clocks of two machines may be apart (RFC 7519, section 4.1.5; ADR 28).
+    """
 
     algorithm: str
     keys_dir: Path
@@ -27,6 +30,7 @@ class TokenSettings:
     audience: str
     refresh_ttl_seconds: int
     refresh_idle_seconds: int
+    clock_leeway_seconds: int
 
 
 def read_tokens(read: Reader, instance_dir: Path) -> TokenSettings:
@@ -52,6 +56,7 @@ def read_tokens(read: Reader, instance_dir: Path) -> TokenSettings:
         refresh_idle_seconds=read.duration(
             "REFRESH_IDLE", default=3_600 if read.strict else 30 * DAY, low=60, high=400 * DAY
         ),
+        clock_leeway_seconds=read.duration("CLOCK_LEEWAY", default=5, low=0, high=60),
     )
 
 

@@ -25,13 +25,15 @@ class ProofRequest:
     """Who must verify a factor, and for what purpose.
 
     `bound_to` is the challenge (sign-in), the session (step-up) or the verification (recovery) that the proof is for.
-    An offer that was made for another one does not serve.
+    An offer that was made for another one does not serve. `adopted_code` is a verification whose code was on its way to
+    the user when the challenge was issued, and counts for it (ADR 29).
     """
 
     user_id: int
     purpose: Purpose
     bound_to: uuid.UUID | None
     client: ClientInfo
+    adopted_code: uuid.UUID | None = None
 
 
 class Proof(Protocol):

@@ -24,7 +24,7 @@ from otp_service.ops import database_state
 from otp_service.ops.readiness import heads, known
 
 SLOW_HASH_SECONDS = 1.0
-CLOCK_SKEW_WARNING_SECONDS = 2
+MEASURABLE_SKEW_SECONDS = 0.1
 CLOCK_SKEW_FAILED_SECONDS = 30  # the time step of an authenticator app
 REDIS_TIMEOUT_SECONDS = 2
 GRACE = timedelta(minutes=10)  # for a job that takes long, or failed once
@@ -151,7 +151,8 @@ def _compare_clocks(theirs: datetime, before: datetime, after: datetime) -> Find
     direction = "behind" if theirs < before else "ahead of"
     if skew > CLOCK_SKEW_FAILED_SECONDS:
         return _failed("clock", f"the database's is {skew:.0f} s {direction} this machine's", _SET_CLOCK)
-    if skew > CLOCK_SKEW_WARNING_SECONDS:
+    # Every machine differs from the database: two machines may be twice as far apart, and that uses up the leeway.
+    if skew > max(MEASURABLE_SKEW_SECONDS, settings().tokens.clock_leeway_seconds / 2):
         return _warning("clock", f"the database's is {skew:.1f} s {direction} this machine's", _SET_CLOCK)
     return _ok("clock", f"{skew:.1f} s apart from the database's")
 

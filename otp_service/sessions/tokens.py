@@ -124,7 +124,10 @@ def read(token: str) -> Caller:
     verified = _verify(token, keys)
     # Both may have changed since the token was first seen: a key is retired at once (ADR 11), and time passes.
     is_accepted = keys.find_key(verified.kid) is not None
-    if not (is_accepted and verified.not_before <= clock.now().timestamp() < verified.expires_at):
+    now, leeway = clock.now().timestamp(), settings().tokens.clock_leeway_seconds
+    # Another machine's clock may be ahead, so a token may seem to come from the future. Its end is strict: a token that
+    # lives longer than it says would outlive what the person was shown (ADR 28).
+    if not (is_accepted and verified.not_before - leeway <= now < verified.expires_at):
         raise InvalidToken
     return verified.caller
 
@@ -159,7 +162,8 @@ def _verify(token: str, keys: SigningKeys) -> _Verified:
             raise InvalidToken
         issuer, audience = settings().tokens.issuer, settings().tokens.audience
         claims = jwt.decode(token, key, [algorithm], _OPTIONS, issuer=issuer, audience=audience)
-        return _Verified(_caller(claims), kid, _seconds(claims["nbf"]), _seconds(claims["exp"]))
+        not_before = max(_seconds(claims["nbf"]), _seconds(claims["iat"]))
+        return _Verified(_caller(claims), kid, not_before, _seconds(claims["exp"]))
     except (jwt.PyJWTError, KeyError, TypeError, ValueError, OverflowError, RecursionError) as error:
         raise InvalidToken from error
 

@@ -1,6 +1,6 @@
 """The life of a code: sends it to a phone, checks it, and lets its proof be spent once. Knows owners, not users."""
 
-from otp_service.verifications.checking import Proof, prove, spend
+from otp_service.verifications.checking import Proof, find_on_its_way, prove, spend
 from otp_service.verifications.owners import Owner, find_user_id, owner_of_user
 from otp_service.verifications.records import end_codes, end_codes_of_others, forget_owner
 from otp_service.verifications.sending import (
@@ -28,6 +28,7 @@ __all__ = [
     "end_codes",
     "end_codes_of_others",
     "find_destination",
+    "find_on_its_way",
     "find_refusal",
     "find_user_id",
     "forget_owner",

@@ -32,7 +32,7 @@ from otp_service.verifications.models import Verification
 from otp_service.verifications.owners import Owner
 from otp_service.verifications.provider import Finding, Standing, Verdict
 from otp_service.verifications.records import Snapshot
-from otp_service.verifications.states import VERIFY_THE_PHONE, Asker, AttemptOutcome, Purpose, State
+from otp_service.verifications.states import ATTEMPTS_PER_CODE, VERIFY_THE_PHONE, Asker, AttemptOutcome, Purpose, State
 
 _MAY_TAKE_CODES = Verification.state.in_((State.RESERVED, State.SENT, State.FAILED))
 
@@ -56,23 +56,25 @@ class _Superseded(Exception):
     """The provider dropped this verification for another one; the code may belong to that."""
 
 
-def prove(
+def prove(  # noqa: PLR0913 - a code, who tries it, and what it may be for
     owner: Owner,
     *,
     code: str,
     purpose: Purpose,
     client: ClientInfo,
     bound_to: uuid.UUID | None = None,
+    also: uuid.UUID | None = None,
     asker: Asker = Asker.HOLDER,
 ) -> Proof:
     """Check a code against the owner's live ones for this purpose, and for `bound_to` if it is given.
 
+    With `bound_to`, the verification that `also` names counts too (see `find_on_its_way`).
     A code for a sign-in verifies the phone as well. A right code whose response was lost may be tried again.
     Raises OtpInvalid, TooManyAttempts, ProviderUnavailable, ProviderRefused, and what Owner.take_try raises.
     """
     now, tried = clock.now(), Try(owner, code, asker, client)
     with provider.within_request():
-        live = _live(owner.name, purpose, bound_to, now)
+        live = _live(owner.name, purpose, now) if bound_to is None else _bound(owner.name, purpose, now, bound_to, also)
         # Those whose channel fits the code first: a late SMS still works while a flash call is newer (ADR 14).
         for verification in sorted(live, key=lambda verification: not _may_belong_to(verification, code)):
             # A process may have died after the provider sent the code and before that was recorded (ADR 4).
@@ -100,12 +102,23 @@ def spend(proof: Proof, *, now: datetime) -> None:
         attempts.set_outcome(proof.attempt, AttemptOutcome.RIGHT)
 
 
-def _live(owner: str, purpose: Purpose, bound_to: uuid.UUID | None, now: datetime) -> list[Snapshot]:
+def find_on_its_way(owner: str, *, now: datetime) -> Snapshot | None:
+    """Return the owner's newest code that verifies the phone and can still be entered.
+
+    The holder of a new challenge who has to wait for a code of their own may use it (ADR 29).
+    """
+    live = _live(owner, Purpose.PHONE_VERIFICATION, now)
+    return next((one for one in live if one.state != State.FAILED and one.attempts < ATTEMPTS_PER_CODE), None)
+
+
+def _live(owner: str, purpose: Purpose, now: datetime) -> list[Snapshot]:
     """Return them newest first. A failed one is among them, since it still raises TooManyAttempts."""
     purposes = VERIFY_THE_PHONE if purpose is Purpose.PHONE_VERIFICATION else (purpose,)
-    if bound_to is None:
-        return records.read(*_for_purposes(owner, purposes, now))
-    return records.read(*_bound_to(owner, purposes, now, bound_to))
+    return records.read(*_for_purposes(owner, purposes, now))
+
+
+def _bound(owner: str, purpose: Purpose, now: datetime, bound_to: uuid.UUID, also: uuid.UUID | None) -> list[Snapshot]:
+    return records.read(*_bound_to(owner, purpose, now, bound_to, also))
 
 
 @prepared
@@ -115,9 +128,10 @@ def _for_purposes(owner: Given, purposes: Given, now: Given) -> Select[Any]:
 
 
 @prepared
-def _bound_to(owner: Given, purposes: Given, now: Given, bound_to: Given) -> Select[Any]:
-    is_fitting = Verification.purpose.in_(purposes) & (Verification.expires_at > now)
-    return records.of_owner(owner).where(_MAY_TAKE_CODES, is_fitting, Verification.bound_to == bound_to)
+def _bound_to(owner: Given, purpose: Given, now: Given, bound_to: Given, also: Given) -> Select[Any]:
+    is_bound = (Verification.purpose == purpose) & (Verification.bound_to == bound_to)
+    is_named = (Verification.id == also) & Verification.purpose.in_(VERIFY_THE_PHONE)
+    return records.of_owner(owner).where(_MAY_TAKE_CODES, Verification.expires_at > now, is_bound | is_named)
 
 
 def _may_belong_to(verification: Snapshot, code: str) -> bool:

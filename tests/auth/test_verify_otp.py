@@ -21,7 +21,20 @@ def test_challenge_and_code_together_give_tokens(app: Flask, api: Api, sinch: Si
     assert (answer["userId"], answer["tokenType"], answer["expiresIn"]) == (person.id, "Bearer", 900)
     assert set(answer) == {
         "message", "userId", "token", "tokenType", "expiresIn", "refreshToken", "sessionId", "knownDeviceToken",
+        "verified", "signedIn",
     }  # fmt: skip
+
+
+def test_the_response_says_whether_the_caller_is_signed_in(app: Flask, api: Api, sinch: Simulator) -> None:
+    with_challenge = sign_in(api, sinch, make_person(app))
+    person = make_person(app)
+
+    by_name = api.post("/auth/verify-otp", {"email": person.email, "otpCode": new_code(api, sinch, person)}).json
+
+    assert (with_challenge["verified"], with_challenge["signedIn"]) == (True, True)
+    assert (by_name["verified"], by_name["signedIn"]) == (True, False)
+    assert by_name["message"] == "Phone number verified successfully. Access granted."
+    assert "token" not in by_name
 
 
 def test_the_access_token_says_who_how_and_how_long(app: Flask, api: Api, sinch: Simulator) -> None:

@@ -118,6 +118,15 @@ def test_a_clock_that_is_not_the_databases_is_told(app: Flask, time: Time, secon
     assert Report(app).of("clock") == health
 
 
+@pytest.mark.parametrize(("leeway", "seconds", "health"), [("5", 2, "ok"), ("5", 3, "warning"), ("20", 9, "ok")])
+def test_a_clock_is_warned_about_above_half_of_the_leeway(
+    make_app: MakeApp, time: Time, leeway: str, seconds: int, health: str
+) -> None:
+    app = make_app(CLOCK_LEEWAY=leeway)
+    time.advance(seconds)
+    assert Report(app).of("clock") == health
+
+
 def test_redis_is_asked_when_it_is_set(make_app: MakeApp, valkey: ValkeyServer) -> None:
     report = Report(make_app(REDIS_URL=valkey.url))
     assert report.of("redis") == "ok"

@@ -163,18 +163,21 @@ class PhoneProof:
             audit.record("otp.verified", user_id=user_id, client=client, at=now, channel=self.proof.channel)
 
 
-def prove(
+def prove(  # noqa: PLR0913 - as verifications.prove
     user_id: int,
     *,
     code: str,
     purpose: Purpose,
     client: ClientInfo,
     bound_to: uuid.UUID | None = None,
+    also: uuid.UUID | None = None,
     asker: Asker = Asker.HOLDER,
 ) -> PhoneProof:
     """Check a user's code. Raises AuthenticatorDisabled, and what verifications.prove raises."""
     owner = PhoneOwner(user_id)
-    proof = verifications.prove(owner, code=code, purpose=purpose, client=client, bound_to=bound_to, asker=asker)
+    proof = verifications.prove(
+        owner, code=code, purpose=purpose, client=client, bound_to=bound_to, also=also, asker=asker
+    )
     return PhoneProof(owner, proof)
 
 

@@ -26,8 +26,14 @@ def verify(request: ProofRequest, response: dict[str, Any]) -> PhoneProof:
     """Check the code. Raises what codes.prove raises."""
     if request.purpose not in _PURPOSES:
         raise ValueError(f"the phone is no factor for {request.purpose}")
-    code, purpose = response["code"], request.purpose
-    return codes.prove(request.user_id, code=code, purpose=purpose, client=request.client, bound_to=request.bound_to)
+    return codes.prove(
+        request.user_id,
+        code=response["code"],
+        purpose=request.purpose,
+        client=request.client,
+        bound_to=request.bound_to,
+        also=request.adopted_code,
+    )
 
 
 def describe(user_id: int) -> list[dict[str, Any]]:
