@@ -174,7 +174,7 @@ def _services(app: Flask, config: Config) -> Services:
         hash_threads=LowPriorityThreads(passwords.hash_concurrency),
         even_timing=EvenTiming(seconds=config.of(ExistenceSettings).answer_seconds),
         background=Background(app),
-        limit_store=LimitStore(config.stores.redis_url),
+        limit_store=LimitStore(config.stores.redis_url, prefix=config.stores.redis_prefix),
         sinch=SinchClient(_sinch_settings(config), before_call=transactions.assert_no_transaction),
     )
 

@@ -86,6 +86,7 @@ DEFAULTS = {
     "server.has_docs": True,
     "server.shutdown_delay_seconds": 0,
     "server.service_name": "OTP Service",
+    "stores.redis_prefix": "otp_service",
 }
 SECTIONS = [
     DeliverySettings(fallbacks=(), supplies_code=False, webotp_domain=None, sms_template=None),
@@ -170,6 +171,10 @@ def test_blank_is_not_set(tmp_path: Path) -> None:
         ("WEB_CONCURRENCY", "3", "server.workers", 3),
         ("REDIS_URL", "rediss://cache:6380/1", "stores.redis_url", "rediss://cache:6380/1"),
         ("REDIS_URL", "unix:///run/valkey.sock", "stores.redis_url", "unix:///run/valkey.sock"),
+        ("REDIS_URL", "valkey://:p%40@h/3", "stores.redis_url", "valkey://:p%40@h/3"),
+        ("REDIS_PREFIX", "two", "stores.redis_prefix", "two"),
+        ("REDIS_PREFIX", " ", "stores.redis_prefix", "otp_service"),
+        ("JWT_ISSUER", "https://id.example.com/ä b", "stores.redis_prefix", "https://id.example.com/%C3%A4%20b"),
         ("DATABASE_POOL_SIZE", "5", "stores.pool_size", 5),
         ("DATABASE_URL", "postgres://u:p@h:5433/d", "stores.database_url", "postgresql+psycopg2://u:p@h:5433/d"),
         ("DATABASE_URL", "postgresql://u:p%40@h/d?sslmode=require", "stores.database_url",

@@ -6,13 +6,15 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import MappingProxyType
-from urllib.parse import unquote, urlsplit
+from urllib.parse import quote, unquote, urlsplit
 
 from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import ArgumentError
 
-from otp_service.config.reader import Reader, split_address
+from otp_service.config.reader import Reader
+from otp_service.core import redis_pool
 
+LONGEST_PREFIX = 100
 _DRIVER = "postgresql+psycopg2"
 _LEAST_CONNECT_TIMEOUT_SECONDS = 2  # libpq rounds up what is shorter; each attempt has a limit of ours above it
 _PORT = "5432"
@@ -23,7 +25,7 @@ _HOST = re.compile(r"(?P<host>\[[0-9A-Fa-f:.]+\]|[^\[\]:]*)(?::(?P<port>[0-9]*))
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StoreSettings:
-    """Without `redis_url`, each process counts requests by itself, and jobs are kept in a file.
+    """Without `redis_url`, each process counts requests by itself. All keys there begin with `redis_prefix`.
 
     `connection_options` are those of libpq that `database_url` does not have. `place` names the database for people,
     without a secret.
@@ -37,6 +39,7 @@ class StoreSettings:
     statement_seconds: float
     lock_seconds: float
     redis_url: str | None = field(repr=False)
+    redis_prefix: str
 
     @property
     def is_sqlite(self) -> bool:
@@ -46,12 +49,7 @@ class StoreSettings:
 
 def read_stores(read: Reader, instance_dir: Path) -> StoreSettings:
     """Read DATABASE_*, DB_* and REDIS_URL."""
-    redis_url = read.text("REDIS_URL", default="")
-    parts = split_address(redis_url)
-    if is_badly_encoded(redis_url):
-        _fault_of_encoding(read, "REDIS_URL")
-    elif redis_url and (parts is None or parts.scheme not in {"redis", "rediss", "unix"}):
-        read.fault("REDIS_URL", "is no Redis address", "hold redis://host:port/0, rediss://... or unix:///path")
+    redis_url = _redis_url(read)
     url, hosts = _database(read, instance_dir)
     is_sqlite = url.drivername == "sqlite"
     connect_ms = read.integer("DATABASE_CONNECT_TIMEOUT_MS", default=2_000, low=100, high=60_000)
@@ -70,6 +68,7 @@ def read_stores(read: Reader, instance_dir: Path) -> StoreSettings:
         statement_seconds=statement_ms / 1000,
         lock_seconds=lock_ms / 1000,
         redis_url=redis_url or None,
+        redis_prefix=_redis_prefix(read),
     )
 
 
@@ -86,6 +85,27 @@ def has_two_ats(address: str) -> bool:
 def _fault_of_encoding(read: Reader, name: str) -> None:
     # No part of the value: any of it may belong to the password.
     read.fault(name, "has an @, /, ? or # in its password", "encode @ as %40, / as %2F, ? as %3F and # as %23")
+
+
+def _redis_url(read: Reader) -> str:
+    url = read.text("REDIS_URL", default="")
+    if is_badly_encoded(url):
+        _fault_of_encoding(read, "REDIS_URL")
+    elif url:
+        try:
+            redis_pool.open_pool(url, timeout_seconds=1)
+        except redis_pool.BadAddress as error:
+            read.fault("REDIS_URL", str(error), redis_pool.FORM)
+    return url
+
+
+def _redis_prefix(read: Reader) -> str:
+    """Read REDIS_PREFIX. Services with different issuers are different services: they share no count."""
+    issuer = read.text("JWT_ISSUER", default="otp_service")
+    prefix = read.text("REDIS_PREFIX", default=quote(issuer, safe="/:")[:LONGEST_PREFIX])
+    if not re.fullmatch(r"[!-~]{1,100}", prefix):
+        read.fault("REDIS_PREFIX", f"holds {prefix!r}", "hold 1 to 100 ASCII characters without blanks")
+    return prefix
 
 
 def _database(read: Reader, instance_dir: Path) -> tuple[URL, dict[str, str]]:

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
+from typing import Any
 from urllib.parse import urlsplit
 
 import redis
@@ -14,7 +15,7 @@ from sqlalchemy import text
 from sqlalchemy.exc import SQLAlchemyError
 
 from otp_service import sinch
-from otp_service.core import clock, cores
+from otp_service.core import clock, cores, redis_pool
 from otp_service.core.crypto import hashing
 from otp_service.core.database.transactions import fetch_all, fetch_one
 from otp_service.core.services import settings
@@ -174,22 +175,22 @@ def _compare_schemas() -> Finding:
 
 
 def _check_redis() -> Iterator[Finding]:
-    url = settings().stores.redis_url
+    url, prefix = settings().stores.redis_url, settings().stores.redis_prefix
     if url is None:
         yield _ok("redis", "REDIS_URL is not set: each worker counts requests on its own")
         return
-    parts = urlsplit(url)
-    place = f"{parts.hostname}:{parts.port or 6379}" if parts.hostname else parts.path
+    place = redis_pool.place_of(url)
+    pool = redis_pool.open_pool(url, timeout_seconds=REDIS_TIMEOUT_SECONDS)
     try:
-        with redis.Redis.from_url(
-            url, socket_connect_timeout=REDIS_TIMEOUT_SECONDS, socket_timeout=REDIS_TIMEOUT_SECONDS
-        ) as client:
-            client.set("otp_service:doctor", "1", ex=1)
-            facts = client.info("server")
+        client = redis.Redis(connection_pool=pool)
+        client.set(f"{prefix}:doctor", "1", ex=1)
+        facts: Any = client.info("server")
     except (redis.RedisError, ValueError, OSError) as error:
         remedy = "Start it, or fix REDIS_URL. Until then each worker counts requests on its own."
         yield _failed("redis", f"{place}: {type(error).__name__}", remedy)
         return
+    finally:
+        pool.disconnect()
     name = "Valkey" if facts.get("valkey_version") else "Redis"
     yield _ok("redis", f"{name} {facts.get('valkey_version') or facts.get('redis_version')} at {place}")
 

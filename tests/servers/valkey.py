@@ -27,11 +27,23 @@ class ValkeyServer:
         """The address; it stays the same over a restart, what was stored does not."""
         return f"redis://{HOST}:{self.port}/0"
 
+    def watch(self, master: "ValkeyServer") -> None:
+        """Become a Sentinel that watches a server under the name `mymaster`. Call it instead of `start()`."""
+        settings = {**self._settings(), "sentinel": f"monitor mymaster {HOST} {master.port} 1"}
+        file = self._folder.path / "sentinel.conf"
+        lines = [f"{name} {value}" for name, value in settings.items() if name not in {"save", "appendonly"}]
+        file.write_text("\n".join([*lines, "sentinel down-after-milliseconds mymaster 500"]))
+        self._launch([str(file), "--sentinel"])
+
     def start(self) -> None:
         """Return when commands are answered."""
+        self._launch([word for name, value in self._settings().items() for word in (f"--{name}", value)])
+
+    def _launch(self, arguments: list[str]) -> None:
         folder = self._folder.path
+        (folder / "dump.rdb").unlink(missing_ok=True)  # a replica writes one, whatever `save` says
         subprocess.run(
-            [self._binary, *self._options()],
+            [self._binary, *arguments],
             check=True,
             cwd=folder,
             stdin=subprocess.DEVNULL,
@@ -66,6 +78,10 @@ class ValkeyServer:
         """Be a read-only replica, as after a failover, until `restart()`."""
         self.ask("REPLICAOF", HOST, "1")
 
+    def follow_server(self, master: "ValkeyServer") -> None:
+        """Be a replica of another server."""
+        self.ask("REPLICAOF", HOST, str(master.port))
+
     def lock(self) -> None:
         """Want a password, which no address of the tests has, until `restart()`."""
         self.ask("CONFIG", "SET", "requirepass", "another")
@@ -87,8 +103,8 @@ class ValkeyServer:
     def __exit__(self, *_: object) -> None:
         self.remove()
 
-    def _options(self) -> list[str]:
-        settings = {
+    def _settings(self) -> dict[str, str]:
+        return {
             "port": str(self.port),
             "bind": HOST,
             "daemonize": "yes",
@@ -98,7 +114,6 @@ class ValkeyServer:
             "save": "",
             "appendonly": "no",
         }
-        return [word for name, value in settings.items() for word in (f"--{name}", value)]
 
     def _pid(self) -> int:
         return int(self._folder.pid_file.read_text())

@@ -17,6 +17,7 @@ from limits import RateLimitItem, RateLimitItemPerSecond
 from limits.storage import MemoryStorage, RedisStorage, Storage
 from werkzeug.exceptions import HTTPException
 
+from otp_service.core import redis_pool
 from otp_service.core.addresses import network_of
 from otp_service.core.errors import InvalidInput, NotAuthenticated, TooMany
 from otp_service.core.services import services, settings
@@ -42,9 +43,9 @@ log = logging.getLogger(__name__)
 class LimitStore:
     """The counts of one application. The loss of Redis delays one request, fails none, and leaves none uncounted."""
 
-    def __init__(self, redis_url: str | None) -> None:
+    def __init__(self, redis_url: str | None, *, prefix: str) -> None:
         self.memory = MemoryStorage()
-        self.shared = _redis(redis_url) if redis_url else None
+        self.shared = _redis(redis_url, prefix) if redis_url else None
         self._lock = threading.Lock()
         self._memory_lock = threading.Lock()
         self._is_down = False
@@ -135,9 +136,9 @@ class CurrentStore(Storage):
         services().limit_store.call(lambda storage: storage.clear(key))
 
 
-def _redis(url: str) -> RedisStorage:
-    options: dict[str, Any] = {"socket_connect_timeout": TIMEOUT_SECONDS, "socket_timeout": TIMEOUT_SECONDS}
-    return RedisStorage(url, **options)
+def _redis(url: str, prefix: str) -> RedisStorage:
+    pool = redis_pool.open_pool(url, timeout_seconds=TIMEOUT_SECONDS)
+    return RedisStorage("redis://", connection_pool=pool, key_prefix=prefix)  # the pool knows where
 
 
 def _client() -> str:
