@@ -1,6 +1,7 @@
 """`flask otp`: shows codes on their way, and ends the ones that no request came back for."""
 
 import time
+from collections.abc import Sequence
 from dataclasses import asdict
 from typing import Any
 from uuid import UUID
@@ -10,7 +11,7 @@ import click
 from otp_service.core import phone
 from otp_service.core.text import camel_case
 from otp_service.operators.arguments import find_user
-from otp_service.operators.output import CommandGroup, as_json, print_json
+from otp_service.operators.output import CommandGroup, as_json, print_json, print_table
 from otp_service.verifications import find_user_id, owner_of_user, records, sweeping
 from otp_service.verifications.records import Record
 from otp_service.verifications.states import State
@@ -31,13 +32,30 @@ def list_codes(who: str | None, state: str | None, limit: int, wants_json: bool)
     owner = owner_of_user(find_user(who).id) if who is not None else None
     found = records.list_records(owner=owner, state=State(state) if state else None, limit=limit)
     if wants_json:
-        print_json([_shown(record) for record in found])
+        print_json([shown_code(record) for record in found])
         return
-    click.echo(f"{'ID':<36} {'USER':>6} {'STATE':<11} {'VIA':<9} {'TO':<17} {'TRIES':>5} CREATED")
-    for record in found:
-        to, created = phone.mask(record.phone_number), f"{record.created_at:%Y-%m-%d %H:%M:%S}"
-        start = f"{record.id} {find_user_id(record.owner) or record.owner:>6} {record.state:<11}"
-        click.echo(f"{start} {record.channel:<9} {to:<17} {record.attempts:>5} {created}")
+    print_codes(found)
+
+
+def print_codes(found: Sequence[Record]) -> None:
+    """Print a table of verifications, each with the reason why its message did not arrive."""
+    print_table(
+        ("ID", "USER", "STATE", "VIA", "TO", "TRIES", "CREATED (UTC)", "FAILURE"),
+        [
+            (
+                one.id,
+                find_user_id(one.owner) or one.owner,
+                one.state,
+                one.channel,
+                phone.mask(one.phone_number),
+                one.attempts,
+                one.created_at,
+                one.failure,
+            )
+            for one in found
+        ],
+        if_empty="No codes.",
+    )
 
 
 @otp_cli.command("show")
@@ -50,9 +68,9 @@ def show(verification_id: UUID, wants_json: bool) -> None:
         raise click.ClickException(f"No verification has the id {verification_id}. Try: flask otp list")
     tried = records.list_outcomes(verification_id)
     if wants_json:
-        print_json({**_shown(record), "tried": tried})
+        print_json({**shown_code(record), "tried": tried})
         return
-    for name, value in _shown(record).items():
+    for name, value in shown_code(record).items():
         click.echo(f"{name:<16} {'-' if value is None else value}")
     click.echo(f"{'tried':<16} {', '.join(tried) or '-'}")
 
@@ -84,7 +102,7 @@ def sweep(seconds: int | None, limit: int, wants_json: bool) -> None:
         raise click.exceptions.Exit(1)
 
 
-def _shown(record: Record) -> dict[str, Any]:
+def shown_code(record: Record) -> dict[str, Any]:
     """Return what people and programs see: the number masked, and no id of the provider."""
     values = {"id": record.id, "user_id": find_user_id(record.owner), **asdict(record)}
     del values["owner"]

@@ -11,6 +11,7 @@ from otp_service.accounts.users import Account
 from otp_service.audit import COMMAND_LINE
 from otp_service.operators import interventions
 from otp_service.operators.arguments import confirm, find_user, read_new_email, read_number, read_password
+from otp_service.operators.otp_cli import print_codes, shown_code
 from otp_service.operators.output import (
     CommandGroup,
     as_json,
@@ -21,8 +22,10 @@ from otp_service.operators.output import (
     print_table,
 )
 from otp_service.selfservice import personal_data
+from otp_service.verifications import owner_of_user, records
 
 EVENTS_SHOWN = 10
+CODES_SHOWN = 5
 
 _HELP = """Create, show, change and delete users.
 
@@ -88,11 +91,15 @@ def list_users(limit: int, wants_json: bool) -> None:
 @click.argument("who")
 @as_json
 def show(who: str, wants_json: bool) -> None:
-    """Show WHO (an id, e-mail address or phone number): the account, its live sessions and its latest events."""
+    """Show WHO (an id, e-mail address or phone number): the account, its live sessions, the latest codes
+    with the reason why one did not arrive, and the latest events.
+    """
     account = find_user(who)
     held, events = sessions.of_user(account.id), audit.events_of(account.id, limit=EVENTS_SHOWN)
+    sent = records.list_records(owner=owner_of_user(account.id), state=None, limit=CODES_SHOWN)
     if wants_json:
-        print_json({**_shown(account), "sessions": held, "events": events})
+        codes = [shown_code(record) for record in sent]
+        print_json({**_shown(account), "sessions": held, "codes": codes, "events": events})
         return
     print_account(account, wants_json)
     click.echo(f"\nlive sessions: {len(held)}")
@@ -100,6 +107,8 @@ def show(who: str, wants_json: bool) -> None:
         ("ID", "ACR", "LAST USED (UTC)", "IP ADDRESS", "DEVICE"),
         [(one.id, one.acr, one.last_used_at, one.ip, one.agent) for one in held],
     )
+    click.echo(f"\nlatest codes: {len(sent)}")
+    print_codes(sent)
     click.echo(f"\nlatest events: {len(events)}")
     print_table(("TIME (UTC)", "EVENT", "IP ADDRESS"), [(event.at, event.event, event.ip) for event in events])
 

@@ -11,6 +11,7 @@ from otp_service.sinch.api_types import (
     Status,
     Subject,
     VerificationStatus,
+    summary_of,
 )
 from otp_service.sinch.client import SinchClient
 from otp_service.sinch.errors import (
@@ -59,6 +60,7 @@ __all__ = [
     "get_client",
     "is_fresh",
     "parse_event",
+    "summary_of",
     "verify_signature",
 ]
 

@@ -105,6 +105,16 @@ class Status:
     price: Price | None = None
     reference: str | None = None
 
+    @property
+    def summary(self) -> str:
+        """How it ended, in Sinch's words."""
+        return summary_of(self.status, self.reason)
+
+
+def summary_of(status: VerificationStatus, reason: Reason | None) -> str:
+    """Return how a verification ended, in Sinch's words, for operators."""
+    return f"{status.value}: {reason.value if reason else 'no reason given'}"
+
 
 @dataclass(frozen=True)
 class Subject:

@@ -29,7 +29,7 @@ class SinchError(Exception):
     """A call that did not succeed.
 
     `http_status` and `error_code` are Sinch's own, or None without a response. `retry_after_seconds` is how long to
-    wait, where that is known.
+    wait, where that is known. `text` is Sinch's own, for operators: it may name what the request held.
     """
 
     is_outcome_unknown: ClassVar[bool] = False
@@ -42,12 +42,20 @@ class SinchError(Exception):
         http_status: int | None = None,
         error_code: int | None = None,
         retry_after_seconds: float | None = None,
+        text: str | None = None,
     ) -> None:
         super().__init__(detail)
         self.detail = detail
+        self.text = text
         self.http_status = http_status
         self.error_code = error_code
         self.retry_after_seconds = retry_after_seconds
+
+    @property
+    def summary(self) -> str:
+        """What failed, for operators: our word for it, Sinch's code and text."""
+        code = f" {self.error_code}" if self.error_code else ""
+        return f"{type(self).__name__}{code}: {self.text or self.detail}"
 
 
 class Refused(SinchError):

@@ -5,6 +5,7 @@ from http import HTTPStatus
 from typing import Any
 
 from otp_service.core import clock
+from otp_service.core.logging import redact
 from otp_service.sinch.api_types import Reason, Report, VerificationStatus
 from otp_service.sinch.errors import (
     BadCredentials,
@@ -42,6 +43,7 @@ _BY_REASON: dict[Reason, type[Refused]] = {
 }
 _WRONG_CODE_REASONS = (Reason.INVALID_CODE, Reason.INVALID_CLI)
 _MAX_WAIT_SECONDS = 3600.0
+_LONGEST_TEXT = 120
 
 
 def payload_of(response: Response, operation: Operation) -> dict[str, Any]:
@@ -59,7 +61,7 @@ def payload_of(response: Response, operation: Operation) -> dict[str, Any]:
     if kind is None:
         detail = f"no usable response from Sinch (HTTP {status})"
         raise OutcomeUnknown(detail, http_status=status, error_code=code, retry_after_seconds=wait)
-    raise kind(f"Sinch refused the {operation.value}", http_status=status, error_code=code)
+    raise kind(f"Sinch refused the {operation.value}", http_status=status, error_code=code, text=_text(response))
 
 
 def require_success(report: Report) -> Report:
@@ -87,6 +89,12 @@ def _kind(status: int, code: int | None, operation: Operation) -> type[Refused] 
     if status == HTTPStatus.NOT_FOUND and operation is Operation.START:
         return BadRequest  # a start looks for no verification: the base URL must be wrong
     return _BY_CODE.get(code) or _BY_STATUS.get(status, BadRequest)
+
+
+def _text(response: Response) -> str | None:
+    """Return Sinch's message, with numbers masked: it may quote the one that was called."""
+    text = (response.payload or {}).get("message")
+    return redact(text)[:_LONGEST_TEXT] if isinstance(text, str) and text else None
 
 
 def _error_code(response: Response) -> int | None:

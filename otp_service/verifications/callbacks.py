@@ -29,6 +29,7 @@ from otp_service.sinch import (
     Subject,
     is_fresh,
     parse_event,
+    summary_of,
     verify_signature,
 )
 from otp_service.verifications import limits, owners, records
@@ -121,7 +122,7 @@ def _take_result(event: ResultEvent, client: ClientInfo, now: datetime) -> bool:
         if ended is None or not records.move(verification.id, State.SENT, ended, now=now):
             return is_changed
         if ended is State.FAILED:
-            _record_failure(verification, client, now)
+            _record_failure(verification, summary_of(event.status, event.reason), client, now)
         return True
 
 
@@ -135,12 +136,13 @@ def _take_delivery(event: DeliveryEvent, client: ClientInfo, now: datetime) -> b
             return False
         # The code stays valid after a failure: receipts have been wrong.
         if not event.has_arrived and verification.state in {State.RESERVED, State.SENT}:
-            _record_failure(verification, client, now)
+            _record_failure(verification, "the delivery receipt says that the message did not arrive", client, now)
         return True
 
 
-def _record_failure(verification: Snapshot, client: ClientInfo, now: datetime) -> None:
+def _record_failure(verification: Snapshot, failure: str, client: ClientInfo, now: datetime) -> None:
     """Let the owner ask for a code by another channel at once."""
+    records.note_failure(verification.id, failure)
     limits.give_back_cooldown(verification.owner, taken_at=verification.created_at)
     facts = {"channel": verification.channel}
     owners.record("otp.delivery_failed", verification.owner, client=client, at=now, **facts)

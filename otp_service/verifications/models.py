@@ -12,13 +12,16 @@ from otp_service.core.database.transactions import UtcDateTime
 from otp_service.extensions import Model
 from otp_service.verifications.states import ATTEMPTS_PER_CODE, Asker
 
+LONGEST_FAILURE = 200
+
 
 class Verification(Model):
     """One code for one phone. `id` is also the provider's `reference`; `provider_id` is encrypted.
 
     `owner` is `user:17` and no foreign key, so that owners other than users fit (ADR 19). `bound_to` is the challenge
     or the session that the code is for. `strangers_attempts` are codes that came by name from other networks than `ip`;
-    they are not among the `attempts`. `price_due_at` is when a missing price is asked for again.
+    they are not among the `attempts`. `failure` tells operators why no message arrived. `price_due_at` is when a
+    missing price is asked for again.
     """
 
     __tablename__ = "verifications"
@@ -46,6 +49,7 @@ class Verification(Model):
     expires_at: Mapped[datetime] = mapped_column(UtcDateTime)
     settled_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
     delivered: Mapped[str | None] = mapped_column(String(3))
+    failure: Mapped[str | None] = mapped_column(String(LONGEST_FAILURE))
     given_back_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
     price_amount: Mapped[Decimal | None] = mapped_column(Numeric(12, 4))
     price_currency: Mapped[str | None] = mapped_column(String(3))

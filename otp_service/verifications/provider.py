@@ -119,9 +119,9 @@ def settle(verification: Snapshot, *, now: datetime) -> Snapshot:
     if finding.standing is Standing.ABSENT:
         # Before that the start may still be on its way to the provider, and its code must work (ADR 4).
         if now - verification.created_at >= IN_FLIGHT:
-            records.mark_undelivered(verification, now=now)
-    elif finding.state is State.UNDELIVERED:
-        records.mark_undelivered(verification, now=now)
+            records.mark_undelivered(verification, failure="the start never reached the provider", now=now)
+    elif finding.state is State.UNDELIVERED and finding.status is not None:
+        records.mark_undelivered(verification, failure=finding.status.summary, now=now)
     elif finding.state is not None:
         records.move(verification.id, State.RESERVED, finding.state, now=now)
     elif finding.status is not None:

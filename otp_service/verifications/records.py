@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
-from sqlalchemy import ColumnElement, Select, Update, Uuid, delete, insert, literal, or_, select, update
+from sqlalchemy import ColumnElement, Select, Update, Uuid, delete, func, insert, literal, or_, select, update
 
 from otp_service.core import clock
 from otp_service.core.crypto.secrets import keyring
@@ -18,7 +18,7 @@ from otp_service.core.services import settings
 from otp_service.sinch import Channel, Price
 from otp_service.verifications import limits
 from otp_service.verifications.limits import Spending
-from otp_service.verifications.models import Verification, VerificationAttempt
+from otp_service.verifications.models import LONGEST_FAILURE, Verification, VerificationAttempt
 from otp_service.verifications.states import Delivered, State, origins_of, require_move
 
 
@@ -75,6 +75,7 @@ class Record:
     expires_at: datetime
     settled_at: datetime | None
     delivered: str | None
+    failure: str | None
     given_back_at: datetime | None
     price_amount: Decimal | None
     price_currency: str | None
@@ -144,6 +145,25 @@ def list_records(*, owner: str | None, state: State | None, limit: int) -> list[
 def find_record(verification_id: uuid.UUID) -> Record | None:
     """Return one verification as operators see it, or None."""
     return _RECORDS.find(fetch_one(_RECORDS.select().where(Verification.id == verification_id)))
+
+
+@dataclass(frozen=True, slots=True)
+class Total:
+    """How many verifications ended in a state, and what those with a known price cost in one currency."""
+
+    state: str
+    currency: str | None
+    count: int
+    cost: Decimal | None
+
+
+def totals(*, since: datetime, until: datetime) -> list[Total]:
+    """Return the totals of the verifications that were made in a span of time."""
+    columns = (Verification.state, Verification.price_currency)
+    sums = (func.count(), func.sum(Verification.price_amount))
+    is_within = (Verification.created_at >= since) & (Verification.created_at < until)
+    rows = fetch_all(select(*columns, *sums).where(is_within).group_by(*columns).order_by(*columns))
+    return [Total(*row) for row in rows]
 
 
 def list_outcomes(verification_id: uuid.UUID) -> list[str]:
@@ -222,11 +242,19 @@ def _sent_before(owner: Given, verification_id: Given, created_at: Given) -> Upd
     return update(Verification).where(Verification.owner == owner, Verification.state == State.SENT, is_older)
 
 
-def mark_undelivered(verification: Snapshot, *, now: datetime) -> None:
-    """Close a send that brought no message, and give back what it used up."""
+def mark_undelivered(verification: Snapshot, *, failure: str, now: datetime) -> None:
+    """Close a send that brought no message, and give back what it used up. `failure` says why, for operators."""
+    values = {"failure": failure[:LONGEST_FAILURE]}
     with transaction():
-        if move(verification.id, State.RESERVED, State.UNDELIVERED, now=now):
+        if move(verification.id, State.RESERVED, State.UNDELIVERED, now=now, **values):
             give_back(verification, now=now)
+
+
+def note_failure(verification_id: uuid.UUID, failure: str) -> None:
+    """Record, for operators, why a message that may still arrive has not."""
+    with transaction():
+        values = {"failure": failure[:LONGEST_FAILURE]}
+        execute(update(Verification).where(Verification.id == verification_id).values(**values))
 
 
 def give_back(verification: Snapshot, *, now: datetime) -> None:
@@ -237,7 +265,7 @@ def give_back(verification: Snapshot, *, now: datetime) -> None:
             limits.give_back_send(verification.spending(), taken_at=verification.created_at)
 
 
-def hand_on(verification: Snapshot, channel: Channel, *, now: datetime) -> Snapshot | None:
+def hand_on(verification: Snapshot, channel: Channel, *, failure: str, now: datetime) -> Snapshot | None:
     """Close a send that failed, and let a new verification by `channel` have what it used up (ADR 14).
 
     The new one keeps the time of the old one, under which the limits counted it. None if another request closed the
@@ -248,7 +276,8 @@ def hand_on(verification: Snapshot, channel: Channel, *, now: datetime) -> Snaps
     names = [*_HANDED_ON, *own]
     columns = [own.get(name, getattr(Verification, name)) for name in names]
     with transaction():
-        if not move(verification.id, State.RESERVED, State.UNDELIVERED, now=now):
+        values = {"failure": failure[:LONGEST_FAILURE]}
+        if not move(verification.id, State.RESERVED, State.UNDELIVERED, now=now, **values):
             return None
         source = select(*columns).where(Verification.id == verification.id)
         execute(insert(Verification).from_select(names, source))

@@ -210,7 +210,7 @@ def _start_or_fall_back(
     except StartFailed as failure:
         successor = None
         if failure.is_curable and others:
-            successor = _hand_on(verification, others[0], recipient.owner, client)
+            successor = _hand_on(verification, others[0], failure.error.summary, recipient, client)
         if successor is None:
             _release(verification, failure)
             raise from_provider(failure.error) from failure.error
@@ -272,12 +272,14 @@ def _lost(error: SinchError, finding: Finding) -> StartFailed:
     return StartFailed(error, is_certain=False, is_curable=has_failed and finding.standing is Standing.ABSENT)
 
 
-def _hand_on(verification: Snapshot, channel: Channel, owner: Owner, client: ClientInfo) -> Snapshot | None:
+def _hand_on(
+    verification: Snapshot, channel: Channel, failure: str, recipient: Recipient, client: ClientInfo
+) -> Snapshot | None:
     """Put a verification by another channel in place of one that failed; None if another request settled that one."""
-    now = clock.now()
+    now, owner = clock.now(), recipient.owner
     with transaction():
         # First: else an owner who is deleted now would leave the new verification behind (ADR 19).
-        successor = records.hand_on(verification, channel, now=now) if owner.hold() else None
+        successor = records.hand_on(verification, channel, failure=failure, now=now) if owner.hold() else None
         if successor is not None:
             facts = {"channel": channel, "instead_of": verification.channel}
             owners.record("otp.channel_changed", verification.owner, client=client, at=now, **facts)
@@ -287,7 +289,8 @@ def _hand_on(verification: Snapshot, channel: Channel, owner: Owner, client: Cli
 def _release(verification: Snapshot, failure: StartFailed) -> None:
     """Give back what it took; only the wait if a message may still arrive, since its code must work (ADR 4)."""
     if failure.is_certain:
-        records.mark_undelivered(verification, now=clock.now())
+        records.mark_undelivered(verification, failure=failure.error.summary, now=clock.now())
         return
     with transaction():
+        records.note_failure(verification.id, failure.error.summary)
         limits.give_back_cooldown(verification.owner, taken_at=verification.created_at)
