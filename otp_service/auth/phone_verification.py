@@ -108,7 +108,7 @@ def verify(named: Named, *, code: str, remember: bool, client: ClientInfo) -> Ve
 def _verify(named: Named, code: str, client: ClientInfo) -> Verified:
     account = _account_of(named)
     # A stranger's wrong codes must not use up the tries of an owner who has verified the phone (ADR 13).
-    asker = Asker.BY_NAME if account.is_verified else Asker.HOLDER
+    asker = Asker.BY_NAME if account.is_verified else Asker.NEW
     proof = codes.prove(account.id, code=code, purpose=Purpose.PHONE_VERIFICATION, client=client, asker=asker)
     now = clock.now()
     with transaction():

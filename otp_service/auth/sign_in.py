@@ -166,7 +166,8 @@ def _with_earlier_code(result: SignIn, challenge: IssuedChallenge) -> SignIn:
 def recipient(account: Account, challenge_id: uuid.UUID) -> Recipient:
     """Return the recipient of a code that signs the holder of a challenge in. Raises PhoneNumberMissing."""
     number = account.reachable_number()
-    asker = Asker.BY_NAME if may_be_strangers_number(account) else Asker.HOLDER
+    asker = Asker.HOLDER if account.is_verified else Asker.NEW
+    asker = Asker.BY_NAME if may_be_strangers_number(account) else asker
     return Recipient(PhoneOwner(account.id), number, Purpose.SIGN_IN, account.locale, challenge_id, asker)
 
 

@@ -155,9 +155,11 @@ def refusal(verification: Snapshot, *, now: datetime) -> OtpInvalid | TooManyAtt
 
 def _standing(verification: Snapshot, tried: Try) -> Asker:
     """Tell who asked for the code from other callers by name: what they type must not use up its tries (ADR 13)."""
-    if tried.asker is Asker.BY_NAME and site_of(tried.client.ip) == site_of(verification.ip):
-        return Asker.ASKED
-    return tried.asker
+    if tried.asker is Asker.HOLDER:
+        return Asker.HOLDER
+    if site_of(tried.client.ip) != site_of(verification.ip):
+        return Asker.BY_NAME
+    return Asker.ASKED if tried.asker is Asker.BY_NAME else Asker.HOLDER
 
 
 def _count_on_code(verification: Snapshot, attempt: Attempt, now: datetime) -> None:

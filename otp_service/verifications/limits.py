@@ -5,6 +5,7 @@
 | otp-cooldown             | owner   | 1                                      | OTP_COOLDOWN | OtpCooldown     |
 | otp-number-hour, -day    | number  | OTP_SENDS_PER_NUMBER_HOUR, _DAY        | hour, day    | OtpSendLimit    |
 | otp-anonymous-hour, -day | number  | 3/5 of these, for strangers            | hour, day    | OtpSendLimit    |
+| otp-new-hour, -day       | number  | 2/5 more, for the holder of a challenge | hour, day   | none            |
 | otp-address-hour         | network | OTP_SENDS_PER_ADDRESS_HOUR             | hour         | OtpSendLimit    |
 | named-phone-cooldown     | name    | 1                                      | OTP_COOLDOWN | OtpCooldown     |
 | named-*-hour, -day       | name    | 3/5 of OTP_SENDS_PER_NUMBER_HOUR, _DAY | hour, day    | OtpSendLimit    |
@@ -35,6 +36,7 @@ from otp_service.verifications.errors import OtpCooldown, OtpSendLimit, TooManyA
 from otp_service.verifications.states import ATTEMPTS_PER_CODE, TO_A_STRANGERS_NUMBER, Asker, Purpose
 
 MINUTE = 60
+_OF_NUMBER = ("otp-number-hour", "otp-number-day")
 _NAMED = {Purpose.PHONE_VERIFICATION: "named-phone", Purpose.PASSWORD_RESET: "named-reset"}
 
 
@@ -57,13 +59,20 @@ class Spending:
 def take_send(spending: Spending, *, now: datetime) -> None:
     """Count one message in the open transaction. Raises OtpCooldown or OtpSendLimit."""
     # A refusal undoes the ones before it: the transaction is rolled back by the error.
+    has_reserve = spending.asker == Asker.NEW and all(
+        allowances.take_if_left(allowance, now=now) for allowance in _reserve(spending)
+    )
     for allowance in _of_send(spending):
-        allowances.take(allowance, now=now)
+        if has_reserve and allowance.name in _OF_NUMBER:
+            allowances.take_if_left(allowance, now=now)
+        else:
+            allowances.take(allowance, now=now)
 
 
 def give_back_send(spending: Spending, *, taken_at: datetime) -> None:
     """Undo `take_send`: no message left."""
-    for allowance in _of_send(spending):
+    reserve = _reserve(spending) if spending.asker == Asker.NEW else ()
+    for allowance in (*reserve, *_of_send(spending)):
         allowances.give_back(allowance, taken_at=taken_at)
 
 
@@ -139,6 +148,19 @@ def _of_send(spending: Spending) -> Iterator[Allowance]:
         yield Allowance("otp-anonymous-day", number, strangers_sends(day), DAY, OtpSendLimit)
     if config.limits.enabled:
         yield _of_address("otp-address-hour", spending.ip)
+
+
+def _reserve(spending: Spending) -> tuple[Allowance, Allowance]:
+    """What the holder of a challenge may send before the number is verified, whatever callers by name have used up.
+
+    They have all of the number's messages then, since nothing shows yet who its owner is (ADR 13).
+    """
+    codes, number = settings().codes, keyring().digest(spending.phone_number, purpose="send counter: number")
+    hour, day = (limit - strangers_sends(limit) for limit in (codes.sends_per_number_hour, codes.sends_per_number_day))
+    return (
+        Allowance("otp-new-hour", number, hour, HOUR, OtpSendLimit),
+        Allowance("otp-new-day", number, day, DAY, OtpSendLimit),
+    )
 
 
 def _of_named_send(purpose: Purpose, name: str, ip: str) -> Iterator[Allowance]:

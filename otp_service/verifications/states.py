@@ -96,6 +96,7 @@ class Asker(StrEnum):
     """Who asks for a code or tries one: it decides whose part of the limits is used (ADR 13)."""
 
     HOLDER = "holder"  # has a password or a session, or the number is not verified yet
+    NEW = "new"  # has the password of an account whose number is not verified; or tries a code for it by name
     ASKED = "asked"  # only named the person, in the network from which this code was asked for
     BY_NAME = "by_name"  # only named the person, whose number is verified
 

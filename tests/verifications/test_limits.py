@@ -95,6 +95,46 @@ def test_while_the_phone_is_unproven_all_fifteen_checks_and_five_sends_are_open(
     assert answer(api, "/auth/verify-otp", right) == "too_many_attempts"
 
 
+def test_before_the_phone_is_verified_strangers_leave_two_sends_an_hour_and_four_a_day_to_the_password(
+    make_app: MakeApp, time: Time
+) -> None:
+    api, person = Api(app := make_app(**SENDS)), make_person(app)
+    for number in range(26):
+        answer(stranger(app, number), "/auth/request-otp", {"email": person.email})
+    sent = [log_in(api, person).get("otpErrorCode", "sent") for _ in range(3)]
+    assert sent == ["sent"] * 2 + ["otp_send_limit"]
+    for _ in range(2):
+        time.advance(3_600)
+        for number in range(5):
+            answer(stranger(app, number), "/auth/request-otp", {"email": person.email})
+    assert [log_in(api, person).get("otpErrorCode", "sent") for _ in range(3)] == ["sent"] * 2 + ["otp_send_limit"]
+
+
+def test_before_the_phone_is_verified_sign_ins_alone_send_five_codes_an_hour(make_app: MakeApp) -> None:
+    api, person = Api(app := make_app(**SENDS)), make_person(app)
+    sent = [log_in(api, person).get("otpErrorCode", "sent") for _ in range(7)]
+    assert sent == ["sent"] * 5 + ["otp_send_limit"] * 2
+
+
+def test_before_the_phone_is_verified_a_failed_send_is_given_back(make_app: MakeApp, sinch: Simulator) -> None:
+    api, person = Api(app := make_app(**SENDS)), make_person(app)
+    sinch.set_fault("status", "start", status_code=402, phase="before", times=3)
+    assert [log_in(api, person)["otpErrorCode"] for _ in range(3)] == ["provider_refused"] * 3
+    sinch.clear_faults()
+    assert [log_in(api, person).get("otpErrorCode", "sent") for _ in range(6)] == ["sent"] * 5 + ["otp_send_limit"]
+
+
+def test_before_the_phone_is_verified_strangers_leave_checks_to_the_password(
+    make_app: MakeApp, sinch: Simulator
+) -> None:
+    api, person = Api(app := make_app(**QUICK)), make_person(app)
+    challenge = log_in(api, person)["challengeToken"]
+    right = code_on_phone(sinch, person)
+    for number in range(1, 21):
+        verify(stranger(app, number), person, wrong_code(right, number))
+    assert sign_in_answer(api, sinch, person, challenge) == "200"
+
+
 def test_strangers_leave_five_checks_an_hour_to_the_holder_of_a_password(make_app: MakeApp, sinch: Simulator) -> None:
     api, person = Api(app := make_app(**QUICK)), make_person(app, is_verified=True)
     assert wrong_codes(api, sinch, person, 12) == ["otp_invalid"] * 10 + ["too_many_attempts"] * 2
