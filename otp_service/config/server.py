@@ -49,7 +49,7 @@ class ServerSettings:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LimitSettings:
-    """The request limits per client address."""
+    """The request limits per client address. Networks of IPv6 have so many times these limits."""
 
     enabled: bool
     window_seconds: int
@@ -58,6 +58,12 @@ class LimitSettings:
     failed_logins: int
     otp_per_minute: int
     refresh_per_minute: int
+    ipv6_56_times: int
+    ipv6_48_times: int
+
+    def times(self, bits: int) -> int:
+        """Return how many times the limit of one address a network of IPv6 has."""
+        return {56: self.ipv6_56_times, 48: self.ipv6_48_times}[bits]
 
 
 def read_server(read: Reader) -> ServerSettings:
@@ -177,4 +183,6 @@ def read_limits(read: Reader) -> LimitSettings:
         failed_logins=read.integer("RATE_LIMIT_FAILED_LOGINS", default=30, low=1),
         otp_per_minute=read.integer("RATE_LIMIT_OTP_PER_MINUTE", default=60, low=1),
         refresh_per_minute=read.integer("RATE_LIMIT_REFRESH_PER_MINUTE", default=30, low=1),
+        ipv6_56_times=read.integer("RATE_LIMIT_IPV6_56_TIMES", default=4, low=1, high=256),
+        ipv6_48_times=read.integer("RATE_LIMIT_IPV6_48_TIMES", default=16, low=1, high=65_536),
     )

@@ -6,6 +6,9 @@ import socket
 from functools import lru_cache
 
 IP_LENGTH = 45
+WIDER_BITS = (56, 48)
+"""The sizes of the networks of IPv6 that count besides the /64."""
+
 _SITE_BITS = {4: 24, 6: 56}
 _IN_BRACKETS = re.compile(r"\[(?P<address>[^\]]*)\](:[0-9]*)?")
 _WITH_PORT = re.compile(r"(?P<address>[0-9.]+):[0-9]*")
@@ -37,6 +40,16 @@ def network_of(ip: str) -> str:
     if isinstance(address, ipaddress.IPv4Address):
         return str(address)
     return str(address.ipv4_mapped or ipaddress.ip_network((address, 64), strict=False))
+
+
+@lru_cache(maxsize=4_096)
+def wider_network_of(ip: str, bits: int) -> str | None:
+    """Return the network of so many bits that an IPv6 address counts for as well; None for any other text.
+
+    One customer may have a /56 or a /48, which is 256 or 65,536 networks of `network_of` (ADR 37).
+    """
+    network = network_of(ip)
+    return str(ipaddress.ip_network(network).supernet(new_prefix=bits)) if network.endswith("/64") else None
 
 
 @lru_cache(maxsize=4_096)

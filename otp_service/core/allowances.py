@@ -1,17 +1,19 @@
 """How often something may happen: the one engine that counts, in rows that no crash or flushed cache forgets (ADR 7).
 
-Three rules exist: `FixedWindow`, `InARow` and `DoublingWait`. A `Tally` applies one or more of them to the rows of a
-table; the feature that owns the table keeps the policy. An `Allowance` is a named fixed window in the table `counters`.
+Three rules exist: `SlidingWindow`, `InARow` and `DoublingWait`. A `Tally` applies one or more of them to the rows of a
+table; the feature that owns the table keeps the policy. An `Allowance` is a named window in the table `counters`.
 
 Every `take` is one upsert whose WHERE clause holds the limits, so of parallel takes exactly as many win as may.
 """
 
-from collections.abc import Iterable, Mapping
+import re
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import cache
 from typing import Any, Protocol, cast
 
-from sqlalchemy import Integer, Row, String, Table, TextClause, bindparam, delete, select, text
+from sqlalchemy import BigInteger, Integer, Row, String, Table, TextClause, bindparam, delete, select, text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from otp_service.core.database.transactions import UtcDateTime, execute, fetch_one, transaction
@@ -43,38 +45,78 @@ class Rule(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
-class FixedWindow:
-    """At most `limit` counts in the window that the first one opens."""
+class SlidingWindow:
+    """At most `limit` counts in any `length`, by two weighted parts (ADR 7).
+
+    The first count opens a part. When its time is over, it becomes the earlier part, whose counts are taken as spread
+    evenly between its first and its last: those that the window has left behind no longer count.
+    """
 
     limit: int
     length: timedelta
 
     @staticmethod
-    def kept_in(*, count: str, started_at: str) -> Kept:
-        """Name the columns of the rule."""
-        is_over = f"(t.{started_at} <= :cutoff OR t.{count} = 0)"
-        is_same = f"t.{started_at} <= :taken_at AND t.{count} > 0"  # a window that opened later lost no count
+    def kept_in(
+        *, count: str, started_at: str, limit: str = ":limit", cutoff: str = ":cutoff", left: str = ":left_ms"
+    ) -> Kept:
+        """Name the columns of the rule, and the SQL of its numbers."""
+        over = f"(t.{started_at} <= {cutoff})"
+        is_new = f"({over} OR t.{count} = 0)"
+        is_same = f"(t.{started_at} <= :taken_at AND t.{count} > 0)"  # a part that opened later lost no count
+        is_earlier = f"(NOT {is_same} AND t.earlier > 0 AND :taken_ms BETWEEN t.earlier_from_ms AND t.earlier_to_ms)"
+        now_left = _still_counts(f"t.{count}", "t.from_ms", "t.to_ms", left)
+        earlier_left = _still_counts("t.earlier", "t.earlier_from_ms", "t.earlier_to_ms", left)
+        moved = f"t.{count} > 0 AND {over}"
         return Kept(
             count=count,
-            first={count: "1", started_at: ":now"},
+            first={count: "1", started_at: ":now", "from_ms": ":now_ms", "to_ms": ":now_ms"},
             again={
-                count: f"CASE WHEN {is_over} THEN 1 ELSE t.{count} + 1 END",
-                # Parallel requests may arrive in another order than they read the clock. A window never starts later
+                count: f"CASE WHEN {is_new} THEN 1 ELSE t.{count} + 1 END",
+                # Parallel requests may arrive in another order than they read the clock. A part never starts later
                 # than a count in it: `give_back` relies on that.
-                started_at: f"CASE WHEN {is_over} OR t.{started_at} > :now THEN :now ELSE t.{started_at} END",
+                started_at: f"CASE WHEN {is_new} OR t.{started_at} > :now THEN :now ELSE t.{started_at} END",
+                "from_ms": f"CASE WHEN {is_new} OR t.from_ms > :now_ms THEN :now_ms ELSE t.from_ms END",
+                "to_ms": f"CASE WHEN {is_new} OR t.to_ms < :now_ms THEN :now_ms ELSE t.to_ms END",
+                "earlier": f"CASE WHEN {moved} THEN t.{count} ELSE t.earlier END",
+                "earlier_from_ms": f"CASE WHEN {moved} THEN t.from_ms ELSE t.earlier_from_ms END",
+                "earlier_to_ms": f"CASE WHEN {moved} THEN t.to_ms ELSE t.earlier_to_ms END",
             },
-            may_take=f"({is_over} OR t.{count} < :limit)",
-            given_back={count: f"CASE WHEN {is_same} THEN t.{count} - 1 ELSE t.{count} END"},
-            may_give_back=f"({is_same})",
+            may_take=f"(CASE WHEN {moved} THEN {now_left} ELSE {earlier_left} + t.{count} END < {limit})",
+            given_back={
+                count: f"CASE WHEN {is_same} THEN t.{count} - 1 ELSE t.{count} END",
+                "earlier": f"CASE WHEN {is_earlier} THEN t.earlier - 1 ELSE t.earlier END",
+            },
+            may_give_back=f"({is_same} OR {is_earlier})",
         )
 
     def parameters(self, now: datetime) -> dict[str, Any]:
         """Return the values that the SQL of the rule names."""
-        return {"limit": self.limit, "cutoff": now - self.length}
+        cutoff = now - self.length
+        return {"limit": self.limit, "cutoff": cutoff, "left_ms": milliseconds(cutoff), "now_ms": milliseconds(now)}
 
-    def seconds_left(self, started_at: datetime, *, now: datetime) -> float:
-        """Return the seconds until a full window ends, at least 1."""
-        return max(1.0, (started_at + self.length - now).total_seconds())
+    def seconds_left(self, row: Row[Any], *, count: int, now: datetime) -> float:
+        """Return the seconds until a row that refuses a count would take one, at least 1."""
+        length, started = int(self.length.total_seconds() * 1000), milliseconds(row.window_started_at)
+        if count < self.limit:
+            count, first, last, free = row.earlier, row.earlier_from_ms, row.earlier_to_ms, self.limit - 1 - count
+        else:
+            first, last, free = row.from_ms, row.to_ms, self.limit - 1
+        opens = last + length - (last - first) * free // count if count else 0
+        opens = max(opens, started + length) if free == self.limit - 1 else opens
+        return max(1.0, (opens - milliseconds(now)) / 1000)
+
+
+def _still_counts(count: str, first: str, last: str, left: str) -> str:
+    """Return the SQL of how many counts the window has not left behind at `left`, rounded up."""
+    return (
+        f"CASE WHEN {count} = 0 OR {last} <= {left} THEN 0 WHEN {first} >= {left} THEN {count}"
+        f" ELSE ({count} * ({last} - {left}) + ({last} - {first}) - 1) / ({last} - {first}) END"
+    )
+
+
+def milliseconds(time: datetime) -> int:
+    """Return a time in milliseconds since 1970: databases divide numbers alike, but not times."""
+    return int(time.timestamp() * 1000)
 
 
 @dataclass(frozen=True, slots=True)
@@ -171,7 +213,8 @@ class Tally:
 
     def give_back(self, key: Mapping[str, Any], *, taken_at: datetime, step: int = 1) -> None:
         """Undo the count taken at `taken_at`; `step` is that of `InARow`. A window that opened later stays as it is."""
-        execute(self._give_back, {**key, "taken_at": taken_at, "step": step})
+        values = {**key, "taken_at": taken_at, "taken_ms": milliseconds(taken_at), "step": step}
+        execute(self._give_back, values)
 
     def clear(self, key: Mapping[str, Any]) -> None:
         """Delete the row."""
@@ -182,14 +225,20 @@ class Tally:
         return fetch_one(self._find, key)
 
 
-def _upsert(table: str, keys: list[str], rules: tuple[Kept, ...]) -> TextClause:
-    """Return the statement as text: SQLAlchemy compiles one with ON CONFLICT each time that it runs (ADR 16)."""
-    first = {**{name: f":{name}" for name in keys}, **_merged(rule.first for rule in rules)}
+def _upsert(
+    table: str, keys: list[str], rules: tuple[Kept, ...], suffixes: tuple[str, ...] = ("",), returning: str = ""
+) -> TextClause:
+    """Return the statement as text: SQLAlchemy compiles one with ON CONFLICT each time that it runs (ADR 16).
+
+    It has a row for each suffix, which the names of the row's keys have.
+    """
+    first = _merged(rule.first for rule in rules)
+    rows = ", ".join(f"({', '.join([*(f':{name}{suffix}' for name in keys), *first.values()])})" for suffix in suffixes)
     return _timed(
-        f"INSERT INTO {table} AS t ({', '.join(first)}) VALUES ({', '.join(first.values())})"  # noqa: S608
+        f"INSERT INTO {table} AS t ({', '.join([*keys, *first])}) VALUES {rows}"  # noqa: S608
         f" ON CONFLICT ({', '.join(keys)}) DO UPDATE SET {_assignments(_merged(rule.again for rule in rules))}"
         f" WHERE {' AND '.join(rule.may_take for rule in rules)}"
-        f" RETURNING {', '.join(rule.count for rule in rules)}"
+        f" RETURNING {returning or ', '.join(rule.count for rule in rules)}"
     )
 
 
@@ -203,10 +252,21 @@ def _assignments(columns: Mapping[str, str]) -> str:
 
 def _timed(sql: str) -> TextClause:
     """Give the times the type that both databases store alike."""
-    return text(sql).bindparams(*(bindparam(name, type_=UtcDateTime) for name in _TIMES if f":{name}" in sql))
+    names = [name for name in re.findall(r":(\w+)", sql) if name in _TIMES or name.startswith("cutoff_")]
+    return text(sql).bindparams(*(bindparam(name, type_=UtcDateTime) for name in dict.fromkeys(names)))
 
 
-class Counter(Model):
+class WindowParts:
+    """The columns of a `SlidingWindow` besides its count and the start of its present part."""
+
+    from_ms: Mapped[int] = mapped_column(BigInteger, server_default="0")
+    to_ms: Mapped[int] = mapped_column(BigInteger, server_default="0")
+    earlier: Mapped[int] = mapped_column(Integer, server_default="0")
+    earlier_from_ms: Mapped[int] = mapped_column(BigInteger, server_default="0")
+    earlier_to_ms: Mapped[int] = mapped_column(BigInteger, server_default="0")
+
+
+class Counter(WindowParts, Model):
     """How often `name` happened to `subject` since the window opened. Subjects of people are keyed hashes or ids."""
 
     __tablename__ = "counters"
@@ -217,12 +277,27 @@ class Counter(Model):
     count: Mapped[int] = mapped_column(Integer)
 
 
-_COUNTERS = Tally(Counter, FixedWindow.kept_in(count="count", started_at="window_started_at"))
+@cache
+def _take_several(number: int) -> TextClause:
+    """Return the statement that counts so many allowances of different names."""
+    suffixes = tuple(f"_{index}" for index in range(number))
+
+    def of_row(value: str) -> str:
+        return f"(CASE t.name {' '.join(f'WHEN :name{suffix} THEN :{value}{suffix}' for suffix in suffixes)} END)"
+
+    kept = SlidingWindow.kept_in(
+        count="count", started_at="window_started_at",
+        limit=of_row("limit"), cutoff=of_row("cutoff"), left=of_row("left_ms"),
+    )  # fmt: skip
+    return _upsert("counters", ["name", "subject"], (kept,), suffixes, returning="name")
+
+
+_COUNTERS = Tally(Counter, SlidingWindow.kept_in(count="count", started_at="window_started_at"))
 
 
 @dataclass(frozen=True, slots=True)
 class Allowance:
-    """`limit` of `name` for one subject, within the window that the first one opens. A limit of 1 is a pause."""
+    """`limit` of `name` for one subject, within a window. A limit of 1 is a pause."""
 
     name: str
     subject: str
@@ -232,9 +307,9 @@ class Allowance:
     message: str | None = None
 
     @property
-    def window(self) -> FixedWindow:
+    def window(self) -> SlidingWindow:
         """The rule."""
-        return FixedWindow(self.limit, timedelta(seconds=self.window_seconds))
+        return SlidingWindow(self.limit, timedelta(seconds=self.window_seconds))
 
     @property
     def key(self) -> dict[str, str]:
@@ -247,6 +322,31 @@ def take(allowance: Allowance, *, now: datetime) -> None:
     if not take_if_left(allowance, now=now):
         # The transaction rolls back what it took before: a refused request uses up none of its allowances.
         raise allowance.refusal(allowance.message, retry_after_seconds=seconds_until_open(allowance, now=now))
+
+
+def take_all(allowances: Iterable[Allowance], *, now: datetime, beyond: Collection[str] = ()) -> None:
+    """Count one more of each, in the open transaction and by one statement.
+
+    Raises the refusal of the first that is full.
+    Those whose names are `beyond` may be full, and are then not counted. The names must differ.
+    """
+    listed = tuple(allowances)
+    taken = take_each(listed, now=now)
+    for allowance in listed:
+        if allowance.name not in taken and allowance.name not in beyond:
+            raise allowance.refusal(allowance.message, retry_after_seconds=seconds_until_open(allowance, now=now))
+
+
+def take_each(allowances: Collection[Allowance], *, now: datetime) -> frozenset[str]:
+    """Count one more of each that is not full, in the open transaction; return the names of those."""
+    values: dict[str, Any] = {"now": now, "now_ms": milliseconds(now)}
+    for index, allowance in enumerate(allowances):
+        # One order of rows in every statement: two that lock the same rows in another order could deadlock.
+        row = {**allowance.key, **allowance.window.parameters(now)}
+        values |= {f"{name}_{index}": row[name] for name in ("name", "subject", "limit", "cutoff", "left_ms")}
+    if not allowances:
+        return frozenset()
+    return frozenset(row.name for row in execute(_take_several(len(allowances)), values))
 
 
 def take_if_left(allowance: Allowance, *, now: datetime) -> bool:
@@ -270,9 +370,9 @@ def clear_subject(subject: str) -> None:
 
 
 def seconds_until_open(allowance: Allowance, *, now: datetime) -> float:
-    """Return the seconds until the window ends; 1 if it is not open."""
+    """Return the seconds until a full window takes another count; 1 if it is not open."""
     row = _COUNTERS.find(allowance.key)
-    return allowance.window.seconds_left(row.window_started_at, now=now) if row else 1.0
+    return allowance.window.seconds_left(row, count=row.count, now=now) if row else 1.0  # type: ignore[arg-type]
 
 
 def forget(before: datetime) -> int:

@@ -5,6 +5,7 @@ from datetime import datetime
 from sqlalchemy import ForeignKey, Integer, String
 from sqlalchemy.orm import Mapped, mapped_column
 
+from otp_service.core.allowances import WindowParts
 from otp_service.core.database.transactions import UtcDateTime
 from otp_service.extensions import Model
 
@@ -18,7 +19,7 @@ class FactorDefault(Model):
     method: Mapped[str] = mapped_column(String(20))
 
 
-class FactorThrottle(Model):
+class FactorThrottle(WindowParts, Model):
     """The tries of one authenticator of an account: since its last success, and in the current hour."""
 
     __tablename__ = "factor_throttles"

@@ -13,7 +13,7 @@ from typing import Any, ClassVar
 from sqlalchemy import ColumnElement, delete, exists, select
 
 from otp_service import audit
-from otp_service.core.allowances import FixedWindow, InARow, Tally
+from otp_service.core.allowances import InARow, SlidingWindow, Tally
 from otp_service.core.crypto.hash_slots import SlotsBusy
 from otp_service.core.database.rows import rows_about
 from otp_service.core.database.statements import Given
@@ -37,7 +37,7 @@ WINDOW = timedelta(hours=1)
 _TRIES = Tally(
     FactorThrottle,
     InARow.kept_in(count="in_a_row"),
-    FixedWindow.kept_in(count="in_window", started_at="window_started_at"),
+    SlidingWindow.kept_in(count="in_window", started_at="window_started_at"),
 )
 
 
@@ -105,7 +105,7 @@ def take(
     With OUTSIDE_THE_ROW only the hourly count rises; with WITHOUT_END the row disables nothing. To count for several
     authenticators, take them in name order, as `enable` does: this avoids a deadlock.
     """
-    hour = FixedWindow(per_hour or settings().codes.checks_per_hour, WINDOW)
+    hour = SlidingWindow(per_hour or settings().codes.checks_per_hour, WINDOW)
     with transaction():
         row = _TRIES.take(_key(user_id, authenticator), in_a_row, hour, now=now)
         if row is None:
@@ -154,12 +154,12 @@ def personal_data(user_id: int) -> list[dict[str, Any]]:
 
 
 def _refusal(
-    user_id: int, authenticator: str, hour: FixedWindow, disabled_at: int, now: datetime
+    user_id: int, authenticator: str, hour: SlidingWindow, disabled_at: int, now: datetime
 ) -> AuthenticatorDisabled | TooManyAttempts:
     row = _TRIES.find(_key(user_id, authenticator))
     if row is not None and row.in_a_row >= disabled_at:
         return AuthenticatorDisabled()
-    wait = hour.seconds_left(row.window_started_at, now=now) if row is not None else 1
+    wait = hour.seconds_left(row, count=row.in_window, now=now) if row is not None else 1
     return TooManyAttempts("Too many wrong codes. Try again later.", retry_after_seconds=wait)
 
 

@@ -27,7 +27,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from otp_service.core import allowances
-from otp_service.core.addresses import network_of, site_of
+from otp_service.core.addresses import WIDER_BITS, network_of, site_of, wider_network_of
 from otp_service.core.allowances import DAY, HOUR, Allowance
 from otp_service.core.crypto.secrets import keyring
 from otp_service.core.database.transactions import transaction
@@ -59,14 +59,9 @@ class Spending:
 def take_send(spending: Spending, *, now: datetime) -> None:
     """Count one message in the open transaction. Raises OtpCooldown or OtpSendLimit."""
     # A refusal undoes the ones before it: the transaction is rolled back by the error.
-    has_reserve = spending.asker == Asker.NEW and all(
-        allowances.take_if_left(allowance, now=now) for allowance in _reserve(spending)
-    )
-    for allowance in _of_send(spending):
-        if has_reserve and allowance.name in _OF_NUMBER:
-            allowances.take_if_left(allowance, now=now)
-        else:
-            allowances.take(allowance, now=now)
+    reserve = _reserve(spending) if spending.asker == Asker.NEW else ()
+    has_reserve = bool(reserve) and len(allowances.take_each(reserve, now=now)) == len(reserve)
+    allowances.take_all(_of_send(spending), now=now, beyond=_OF_NUMBER if has_reserve else ())
 
 
 def give_back_send(spending: Spending, *, taken_at: datetime) -> None:
@@ -97,8 +92,7 @@ def take_named_send(purpose: Purpose, name: str, *, ip: str, now: datetime) -> N
     Raises OtpCooldown or OtpSendLimit, and then counts no send.
     """
     with transaction():
-        for allowance in _of_named_send(purpose, name, ip):
-            allowances.take(allowance, now=now)
+        allowances.take_all(_of_named_send(purpose, name, ip), now=now)
         # A new code is due, known name or not: what was tried on the last one no longer counts (ADR 18).
         allowances.clear(_tries_of_named_code(purpose, name, ip))
 
@@ -106,8 +100,7 @@ def take_named_send(purpose: Purpose, name: str, *, ip: str, now: datetime) -> N
 def take_named_try(purpose: Purpose, name: str, *, ip: str, now: datetime) -> None:
     """Count a code that was tried by name, for the caller's network alone. Raises TooManyAttempts."""
     with transaction():
-        for allowance in _of_named_try(purpose, name, ip):
-            allowances.take(allowance, now=now)
+        allowances.take_all(_of_named_try(purpose, name, ip), now=now)
 
 
 def give_back_named_try(purpose: Purpose, name: str, *, ip: str, taken_at: datetime) -> None:
@@ -147,7 +140,7 @@ def _of_send(spending: Spending) -> Iterator[Allowance]:
         yield Allowance("otp-anonymous-hour", number, strangers_sends(hour), HOUR, OtpSendLimit)
         yield Allowance("otp-anonymous-day", number, strangers_sends(day), DAY, OtpSendLimit)
     if config.limits.enabled:
-        yield _of_address("otp-address-hour", spending.ip)
+        yield from _of_address("otp-address-hour", spending.ip)
 
 
 def _reserve(spending: Spending) -> tuple[Allowance, Allowance]:
@@ -171,7 +164,7 @@ def _of_named_send(purpose: Purpose, name: str, ip: str) -> Iterator[Allowance]:
     yield Allowance(f"{prefix}-hour", subject, hour, HOUR, OtpSendLimit)
     yield Allowance(f"{prefix}-day", subject, day, DAY, OtpSendLimit)
     if config.limits.enabled:
-        yield _of_address(f"{prefix}-address", ip)
+        yield from _of_address(f"{prefix}-address", ip)
 
 
 def _of_named_try(purpose: Purpose, name: str, ip: str) -> Iterator[Allowance]:
@@ -192,9 +185,15 @@ def _cooldown(name: str, subject: str) -> Allowance:
     return Allowance(name, subject, 1, pause, OtpCooldown, f"Wait {_in_words(pause)} before requesting another OTP.")
 
 
-def _of_address(name: str, ip: str) -> Allowance:
-    subject = keyring().digest(network_of(ip), purpose="send counter: address")
-    return Allowance(name, subject, settings().codes.sends_per_address_hour, HOUR, OtpSendLimit)
+def _of_address(name: str, ip: str) -> Iterator[Allowance]:
+    """Yield the limit of the client's address, and of the wider networks of IPv6 that it is in (ADR 37)."""
+    limit = settings().codes.sends_per_address_hour
+    wider = {bits: wider_network_of(ip, bits) for bits in WIDER_BITS}
+    networks = [(name, network_of(ip), limit)]
+    networks += [(f"{name}-{bits}", net, limit * settings().limits.times(bits)) for bits, net in wider.items() if net]
+    for name_of_width, network, most in networks:
+        subject = keyring().digest(network, purpose="send counter: address")
+        yield Allowance(name_of_width, subject, most, HOUR, OtpSendLimit)
 
 
 def _subject(name: str) -> str:

@@ -9,6 +9,7 @@ from flask import Flask
 from otp_service.core import allowances
 from otp_service.core.allowances import Allowance
 from otp_service.core.database.transactions import transaction
+from otp_service.core.errors import TooMany
 from tests.parallel import at_once
 
 NOON = datetime(2026, 7, 1, 12, 0, tzinfo=UTC)
@@ -33,8 +34,8 @@ def give_back(subject: str = "a", *, taken_at: float = 0) -> None:
         allowances.give_back(Allowance("test", subject, 3, HOUR), taken_at=NOON + timedelta(seconds=taken_at))
 
 
-def wait(subject: str = "a", *, at: float = 0) -> float:
-    return allowances.seconds_until_open(Allowance("test", subject, 3, HOUR), now=NOON + timedelta(seconds=at))
+def wait(subject: str = "a", *, at: float = 0, limit: int = 1) -> float:
+    return allowances.seconds_until_open(Allowance("test", subject, limit, HOUR), now=NOON + timedelta(seconds=at))
 
 
 def test_a_counter_gives_as_many_as_its_limit() -> None:
@@ -85,6 +86,88 @@ def test_what_is_given_back_can_be_taken_again() -> None:
     assert [take() for _ in range(3)] == [True] * 3
     give_back()
     assert [take(at=1), take(at=1)] == [True, False]
+
+
+def takes(number: int, *, at: float, limit: int = 10) -> int:
+    """Try so often at one moment; how many were counted."""
+    return [take(limit=limit, at=at) for _ in range(number)].count(True)
+
+
+def test_around_the_edge_of_a_window_no_more_pass_than_the_limit() -> None:
+    assert takes(1, at=0) == 1
+    assert takes(20, at=HOUR - 1) == 9
+    assert takes(20, at=HOUR + 1) == 0
+    assert takes(20, at=2 * HOUR - 1) == 10
+
+
+def test_counts_leave_the_window_as_they_came() -> None:
+    assert [takes(1, at=60 * minute) for minute in range(0, 60, 6)] == [1] * 10
+
+    assert [takes(10, at=HOUR + 60 * minute + 1) for minute in range(0, 60, 6)] == [0, *[1] * 8, 2]
+
+
+@pytest.mark.parametrize("first", [0, 100, HOUR - 1])
+def test_a_burst_counts_for_exactly_the_length_of_the_window(first: float) -> None:
+    takes(1, at=0)
+    burst = takes(10, at=first)
+
+    assert takes(10, at=first + HOUR) == 10
+    assert burst == 9
+
+
+def test_the_wait_around_the_edge_is_the_time_until_one_more_passes() -> None:
+    takes(1, at=0)
+    takes(9, at=HOUR - 600)
+    seconds = wait(at=HOUR - 300, limit=10)
+
+    assert takes(1, at=HOUR - 300 + seconds - 1) == 0
+    assert takes(1, at=HOUR - 300 + seconds + 1) == 1
+
+
+def test_the_wait_in_the_next_part_is_the_time_until_one_more_passes() -> None:
+    takes(1, at=0)
+    takes(9, at=HOUR - 600)
+    taken = takes(10, at=HOUR + 900)
+    seconds = wait(at=HOUR + 900, limit=10)
+
+    assert 0 < taken < 10
+    assert takes(1, at=HOUR + 900 + seconds - 1) == 0
+    assert takes(1, at=HOUR + 900 + seconds + 1) == 1
+
+
+def test_what_is_given_back_to_the_earlier_part_is_taken_off_it() -> None:
+    takes(1, at=0)
+    takes(9, at=HOUR - 1)
+    assert takes(10, at=HOUR + 5) == 0
+    time = NOON + timedelta(seconds=HOUR - 1)
+    with transaction():
+        allowances.give_back(Allowance("test", "a", 10, HOUR), taken_at=time)
+
+    assert takes(10, at=HOUR + 5) == 1
+
+
+def test_several_allowances_are_counted_by_one_statement_or_none_is() -> None:
+    names = [Allowance(name, "a", limit, HOUR) for name, limit in (("one", 2), ("two", 1), ("three", 2))]
+
+    def take_all() -> bool:
+        try:
+            with transaction():
+                allowances.take_all(names, now=NOON)
+        except TooMany:
+            return False
+        return True
+
+    assert [take_all(), take_all()] == [True, False]
+    assert [take(name="one", limit=2), take(name="one", limit=2)] == [True, False]
+
+
+def test_an_allowance_that_may_be_full_stops_no_other() -> None:
+    names = [Allowance("one", "a", 1, HOUR), Allowance("two", "a", 2, HOUR)]
+    with transaction():
+        for _ in range(2):
+            allowances.take_all(names, now=NOON, beyond=["one"])
+        with pytest.raises(TooMany):
+            allowances.take_all(names, now=NOON, beyond=["one"])
 
 
 def test_a_counter_given_back_to_nothing_opens_a_new_window() -> None:

@@ -7,18 +7,20 @@ memory (ADR 10).
 import logging
 import threading
 import time
+from collections import deque
 from collections.abc import Callable
-from functools import cache, wraps
+from dataclasses import dataclass
+from functools import cache, partial, wraps
 from typing import Any, TypeVar
 
 from flask import Flask, Response, request
-from flask_limiter import Limiter
+from flask_limiter import ApplicationLimit, Limiter
 from limits import RateLimitItem, RateLimitItemPerSecond
-from limits.storage import MemoryStorage, RedisStorage, Storage
+from limits.storage import MemoryStorage, MovingWindowSupport, RedisStorage, Storage
 from werkzeug.exceptions import HTTPException
 
 from otp_service.core import redis_pool
-from otp_service.core.addresses import network_of
+from otp_service.core.addresses import WIDER_BITS, network_of, wider_network_of
 from otp_service.core.errors import InvalidInput, NotAuthenticated, TooMany
 from otp_service.core.services import services, settings
 from otp_service.core.web.tracing import client_address
@@ -30,28 +32,78 @@ SIGNED = frozenset({"webhooks.verification_event"})
 """Endpoints whose callers sign what they send, all from a few addresses: only rejected requests count there."""
 
 NOT_AUTHENTICATED = 401
-KEY_PREFIX = "otp_service:fixed-window"  # another strategy cannot read the keys of this one
+KEY_PREFIX = "otp_service:moving-window"  # another strategy cannot read the keys of this one
 PROBE_KEY, PROBE_SECONDS = f"{KEY_PREFIX}:probe", 5
 TIMEOUT_SECONDS = 0.25
 RETRY_SECONDS = 1.0
 
+SWEEP_SECONDS, LONGEST = 600, 86_400
+
 T = TypeVar("T")
+Counting = MemoryStorage | RedisStorage
 View = Callable[..., Any]
 log = logging.getLogger(__name__)
+
+
+class Memory(MemoryStorage):
+    """Moving windows in this process: the times of the requests of each key, the oldest first.
+
+    The library's own looks at every entry of every key whenever a request comes. The LimitStore lets in one thread at a
+    time.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._times: dict[str, deque[float]] = {}
+        self._swept_at = time.time()  # noqa: TID251 - the limiter's own clock
+
+    def acquire_entry(self, key: str, limit: int, expiry: int, amount: int = 1) -> bool:
+        """Count, unless the limit is reached; return whether it was counted."""
+        now = time.time()  # noqa: TID251 - the limiter's own clock
+        times = self._current(key, now - expiry)
+        if len(times) + amount > limit:
+            return False
+        times.extend([now] * amount)
+        self._times[key] = times
+        self._sweep(now)
+        return True
+
+    def get_moving_window(self, key: str, limit: int, expiry: int) -> tuple[float, int]:  # noqa: ARG002
+        """Return the time of the oldest request in the window, and how many there are."""
+        now = time.time()  # noqa: TID251 - the limiter's own clock
+        times = self._current(key, now - expiry)
+        return (times[0] if times else now), len(times)
+
+    def reset(self) -> int | None:
+        """Forget all counts."""
+        self._times.clear()
+        return super().reset()
+
+    def _current(self, key: str, cutoff: float) -> deque[float]:
+        times = self._times.get(key, deque())
+        while times and times[0] <= cutoff:
+            times.popleft()
+        return times
+
+    def _sweep(self, now: float) -> None:
+        """Forget the keys without a request in the longest window, a day: at most once in ten minutes."""
+        if now - self._swept_at > SWEEP_SECONDS:
+            self._swept_at = now
+            self._times = {key: times for key, times in self._times.items() if times and times[-1] > now - LONGEST}
 
 
 class LimitStore:
     """The counts of one application. The loss of Redis delays one request, fails none, and leaves none uncounted."""
 
     def __init__(self, redis_url: str | None, *, prefix: str) -> None:
-        self.memory = MemoryStorage()
+        self.memory = Memory()
         self.shared = _redis(redis_url, prefix) if redis_url else None
         self._lock = threading.Lock()
         self._memory_lock = threading.Lock()
         self._is_down = False
         self._retry_at = 0.0
 
-    def call(self, ask: Callable[[Storage], T], *, counts: bool = False) -> T:
+    def call(self, ask: Callable[[Counting], T], *, counts: bool = False) -> T:
         """Return the result from the shared store, or from memory while that is away. Raises no error.
 
         `counts` says that `ask` writes. Only such a call finds out whether a lost store is back: one that is full, or
@@ -67,7 +119,7 @@ class LimitStore:
         self._record_return()
         return result
 
-    def _ask_memory(self, ask: Callable[[Storage], T]) -> T:
+    def _ask_memory(self, ask: Callable[[Counting], T]) -> T:
         # One at a time: the library's memory loses what two threads count in the first moment of a window.
         with self._memory_lock:
             return ask(self.memory)
@@ -96,7 +148,7 @@ class LimitStore:
             log.warning("limit.store_found")
 
 
-class CurrentStore(Storage):
+class CurrentStore(Storage, MovingWindowSupport):
     """The storage of the limiter, of which a process has one: it counts in the store of the running application."""
 
     STORAGE_SCHEME = ["application"]  # noqa: RUF012 - how the library wants it
@@ -118,6 +170,16 @@ class CurrentStore(Storage):
     def get_expiry(self, key: str) -> float:
         """Return when the count starts again, in seconds since 1970."""
         return services().limit_store.call(lambda storage: storage.get_expiry(key))
+
+    def acquire_entry(self, key: str, limit: int, expiry: int, amount: int = 1) -> bool:
+        """Count, unless the limit is reached; return whether it was counted."""
+        return services().limit_store.call(
+            lambda storage: storage.acquire_entry(key, limit, expiry, amount), counts=True
+        )
+
+    def get_moving_window(self, key: str, limit: int, expiry: int) -> tuple[float, int]:
+        """Return the time of the oldest request in the window, and how many there are."""
+        return services().limit_store.call(lambda storage: storage.get_moving_window(key, limit, expiry))
 
     def check(self) -> bool:
         """Whether the shared store, if there is one, counts now. One that is full or read-only still responds."""
@@ -145,14 +207,55 @@ def _client() -> str:
     return network_of(client_address() or "local")
 
 
+@dataclass(frozen=True, slots=True)
+class _Wider:
+    """A network of IPv6 that the client's address is in; it has some times the limit of one address (ADR 37)."""
+
+    bits: int
+
+    def key(self) -> str:
+        """Return what the network counts under."""
+        return wider_network_of(client_address(), self.bits) or "none"
+
+    def is_absent(self) -> bool:
+        """Whether the client's address is none of IPv6."""
+        return wider_network_of(client_address(), self.bits) is None
+
+    def limit(self, amount: Callable[[], int], window: Callable[[], str]) -> str:
+        """Return the limit in the library's words."""
+        return f"{amount() * settings().limits.times(self.bits)} per {window()}"
+
+
+_WIDER = tuple(map(_Wider, WIDER_BITS))
+
+
+def _most_requests() -> int:
+    return settings().limits.max_requests
+
+
+def _window() -> str:
+    return f"{settings().limits.window_seconds} second"
+
+
 def _global_limit() -> str:
-    return f"{settings().limits.max_requests} per {settings().limits.window_seconds} second"
+    return f"{_most_requests()} per {_window()}"
 
 
 limiter = Limiter(
     key_func=_client,
-    application_limits=[_global_limit],
-    strategy="fixed-window",
+    application_limits=[
+        _global_limit,
+        *(
+            ApplicationLimit(
+                partial(wider.limit, _most_requests, _window),
+                key_function=wider.key,
+                exempt_when=wider.is_absent,
+                scope=f"global-{wider.bits}",
+            )
+            for wider in _WIDER
+        ),
+    ],
+    strategy="moving-window",
     storage_uri=CurrentStore.ADDRESS,
     key_prefix=KEY_PREFIX,
     request_identifier=lambda: request.endpoint or "unknown",  # so that a path without a route counts, too
@@ -181,11 +284,18 @@ def _is_exempt() -> bool:
     return request.endpoint in UNLIMITED | SIGNED
 
 
-def _per_address(text: Callable[[], str], scope: str, **options: Any) -> Callable[[View], View]:
-    limit: Callable[[View], View] = limiter.shared_limit(text, scope=scope, **options)
+def _per_address(amount: Callable[[], int], window: str, scope: str, **options: Any) -> Callable[[View], View]:
+    limits: list[Callable[[View], View]] = [
+        limiter.shared_limit(lambda: f"{amount()} per {window}", scope=scope, **options)
+    ]
+    for wider in _WIDER:
+        text, of = partial(wider.limit, amount, lambda: window), f"{scope}-{wider.bits}"
+        limits.append(limiter.shared_limit(text, scope=of, key_func=wider.key, exempt_when=wider.is_absent, **options))
 
     def decorate(view: View) -> View:
-        limited = limit(view)
+        limited = view
+        for limit in limits:
+            limited = limit(limited)
 
         @wraps(view)
         def perhaps_limited(*args: Any, **kwargs: Any) -> Any:
@@ -196,14 +306,15 @@ def _per_address(text: Callable[[], str], scope: str, **options: Any) -> Callabl
     return decorate
 
 
-register = _per_address(lambda: f"{settings().limits.register_per_hour} per hour", "register")
+register = _per_address(lambda: settings().limits.register_per_hour, "hour", "register")
 failed_login = _per_address(
-    lambda: f"{settings().limits.failed_logins} per 15 minute",
+    lambda: settings().limits.failed_logins,
+    "15 minute",
     "failed-login",
     deduct_when=lambda response: response.status_code == NOT_AUTHENTICATED,
 )
-otp = _per_address(lambda: f"{settings().limits.otp_per_minute} per minute", "otp")
-refresh = _per_address(lambda: f"{settings().limits.refresh_per_minute} per minute", "refresh")
+otp = _per_address(lambda: settings().limits.otp_per_minute, "minute", "otp")
+refresh = _per_address(lambda: settings().limits.refresh_per_minute, "minute", "refresh")
 
 
 def refused_only(view: View) -> View:

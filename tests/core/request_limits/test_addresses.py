@@ -98,6 +98,57 @@ def test_of_ipv6_a_whole_network_of_64_bits_counts_as_one(
     assert [is_limited(api, socket=address) for address in (first, second)] == [False, is_same]
 
 
+TIMES = {"RATE_LIMIT_IPV6_56_TIMES": "2", "RATE_LIMIT_IPV6_48_TIMES": "3"}
+
+
+def statuses_from(api: Api, addresses: list[str], path: str, body: Any = None) -> list[int]:
+    """The statuses of one request from each address."""
+    sockets = [{"REMOTE_ADDR": address} for address in addresses]
+    return [api.post(path, body, environ_overrides=socket).status_code for socket in sockets]
+
+
+@pytest.mark.parametrize(
+    ("networks", "passed"),
+    [
+        (["1:0", "1:1", "1:2", "1:3"], [True, True, False, False]),  # one /56
+        (["1:0", "1:100", "1:200", "1:300"], [True, True, True, False]),  # one /48
+        (["1:0", "2:0", "3:0", "4:0"], [True] * 4),
+    ],
+)
+@pytest.mark.parametrize("path", ["/profile", "/auth/refresh", "/nowhere"])
+def test_a_56_and_a_48_of_ipv6_have_some_times_the_limit_of_an_address(
+    make_app: MakeApp, networks: list[str], passed: list[bool], path: str
+) -> None:
+    limit = "RATE_LIMIT_REFRESH_PER_MINUTE" if path == "/auth/refresh" else "RATE_LIMIT_MAX_REQUESTS"
+    api = Api(make_app(RATE_LIMITS_ENABLED="true", **TIMES, **{limit: "1"}))
+    addresses = [f"2001:db8:{network}::1" for network in networks]
+
+    assert [status != 429 for status in statuses_from(api, addresses, path, {"refreshToken": "x"})] == passed
+
+
+def test_failed_sign_ins_count_for_the_wider_networks_of_ipv6(app: Flask, make_app: MakeApp) -> None:
+    api = Api(make_app(RATE_LIMITS_ENABLED="true", RATE_LIMIT_FAILED_LOGINS="1", **TIMES))
+    wrong = {"email": "nobody@example.com", "password": "Wrong-Horse-7"}
+    addresses = [f"2001:db8:1:{number}::1" for number in range(3)]
+
+    assert statuses_from(api, addresses, "/auth/login", wrong) == [401, 401, 429]
+    assert statuses_from(api, addresses[2:], "/auth/login", make_person(app).credentials) == [429]
+    assert statuses_from(api, ["192.0.2.1", "192.0.2.2", "192.0.2.3"], "/auth/login", wrong) == [401] * 3
+
+
+def test_codes_that_are_sent_count_for_the_wider_networks_of_ipv6(app: Flask, make_app: MakeApp) -> None:
+    api = Api(make_app(RATE_LIMITS_ENABLED="true", OTP_SENDS_PER_ADDRESS_HOUR="1", **TIMES))
+    addresses = [f"2001:db8:1:{network}::1" for network in ("0", "1", "2", "100", "101")]
+    sockets = [{"REMOTE_ADDR": address} for address in addresses]
+    people = [make_person(app) for _ in addresses]
+    answers = [
+        api.post("/auth/request-otp", {"email": person.email}, environ_overrides=socket)
+        for person, socket in zip(people, sockets, strict=True)
+    ]
+
+    assert [answer.status_code for answer in answers] == [200, 200, 429, 200, 429]
+
+
 def test_codes_that_are_sent_count_by_the_same_network(app: Flask, make_app: MakeApp) -> None:
     settings = {"OTP_SENDS_PER_ADDRESS_HOUR": "1", "RATE_LIMIT_MAX_REQUESTS": "100"}
     api = limited(make_app, 0, **settings)
