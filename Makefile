@@ -34,6 +34,10 @@ test-browser: .installed-dev ## Use the pages and make passkeys in a real browse
 		{ echo "make test-browser needs chromium: apt-get install chromium" >&2; exit 1; }
 	$(PYTHON) -m pytest tests/browser $(ARGS)
 
+.PHONY: fuzz
+fuzz: .installed-dev ## Compare the routes with the OpenAPI document by Schemathesis (longer: ARGS="--examples 100")
+	$(PYTHON) -m tests.fuzz $(ARGS)
+
 .PHONY: chaos
 chaos: .installed-dev ## Every race 30 times, and 10,000 verifications with faults of every kind; before a release
 	RACE_ROUNDS=$${RACE_ROUNDS:-30} MODEL_EXAMPLES=$${MODEL_EXAMPLES:-200} LIFE_CYCLE_STEPS=$${LIFE_CYCLE_STEPS:-2500} \

@@ -76,12 +76,12 @@ class PhoneField(fields.String):
 class NewPasswordField(fields.String):
     """Loads a password to set, as it was typed. Services check the policy, which knows the account."""
 
-    def __init__(self, fault: str) -> None:
+    def __init__(self, fault: str, *, example: str = "Tram-To-Altstetten-7") -> None:
         super().__init__(
             required=True,
             validate=validate.Length(min=1, error=fault),
             error_messages=one_fault(fault),
-            metadata={"format": "password", "examples": ["Tram-To-Altstetten-7"]},
+            metadata={"format": "password", "examples": [example]},
         )
 
     def json_schema(self) -> dict[str, Any]:

@@ -96,7 +96,7 @@ class PasswordChangeIn(Schema):
     """The current password and the new one."""
 
     current_password = password("Provide your current password.")
-    new_password = NewPasswordField("Provide a new password.")
+    new_password = NewPasswordField("Provide a new password.", example="Velo-To-Oerlikon-8")
 
 
 class PasswordChangedOut(TokensOut):

@@ -69,17 +69,23 @@ def fresh_sign_in(view: View) -> View:
 
     During a hold it raises RecoveryHold (403).
     """
-    return _checked(view, require_fresh)
+    return _fresh(_checked(view, require_fresh))
 
 
 def fresh_despite_hold(view: View) -> View:
     """Do the same for an act that gives no more than the reset did that began the hold."""
-    return _checked(view, lambda caller: require_fresh(caller, despite_hold=True))
+    return _fresh(_checked(view, lambda caller: require_fresh(caller, despite_hold=True)))
 
 
 def settled_sign_in(view: View) -> View:
     """Do what `signed_in` does, and raise RecoveryHold (403) during a hold: for acts that need no fresh sign-in."""
     return _checked(view, require_no_hold)
+
+
+def _fresh(view: View) -> View:
+    """Mark the view for the OpenAPI document."""
+    view.needs_fresh_sign_in = True  # type: ignore[attr-defined]
+    return view
 
 
 def _checked(view: View, require: Callable[[Caller], None]) -> View:
@@ -88,9 +94,7 @@ def _checked(view: View, require: Callable[[Caller], None]) -> View:
         require(caller)
         return view(caller, *args, **kwargs)
 
-    wrapped = signed_in(checked)
-    wrapped.needs_fresh_sign_in = True  # type: ignore[attr-defined]
-    return wrapped
+    return signed_in(checked)
 
 
 def require_no_hold(caller: Caller) -> None:

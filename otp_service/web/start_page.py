@@ -11,7 +11,9 @@ from otp_service.core.addresses import is_this_machine
 from otp_service.mail.settings import MailSettings
 from otp_service.web import link_pages
 
-_STEPS = re.compile(r"^## The first five minutes\n.*?^```sh\n(.*?)^```", re.MULTILINE | re.DOTALL)
+_SECTION = re.compile(r"^## The first five minutes\n(.*?)^## ", re.MULTILINE | re.DOTALL)
+_STEP = re.compile(r"^(?P<text>[^\n`].*)\n\n```sh\n(?P<lines>.*?)^```", re.MULTILINE | re.DOTALL)
+_MARKS = re.compile(r"[`<>]|\]\([^)]*\)|\[")
 _SERVICE, _SIMULATOR = "http://127.0.0.1:8000", "http://127.0.0.1:8090"
 
 
@@ -24,9 +26,17 @@ class StartLink:
     text: str
 
 
+@dataclass(frozen=True, slots=True)
+class Step:
+    """Lines for a terminal, and the sentence before them."""
+
+    text: str
+    lines: str
+
+
 def values(config: Config) -> dict[str, Any]:
     """Return the links, and the steps with the ports of this service."""
-    return {"links": list(_links(config)), "steps": _steps(config)}
+    return {"links": list(_links(config)), "steps": list(_steps(config))}
 
 
 def _links(config: Config) -> Iterator[StartLink]:
@@ -50,9 +60,10 @@ def _simulator(config: Config) -> str | None:
     return f"{parts.scheme}://{parts.netloc}" if is_this_machine(parts.hostname or "") else None
 
 
-def _steps(config: Config) -> str:
+def _steps(config: Config) -> Iterator[Step]:
     readme = ROOT / "README.md"
-    found = _STEPS.search(readme.read_text(encoding="utf-8")) if readme.is_file() else None
-    steps = found[1] if found else ""
-    own = f"http://127.0.0.1:{config.server.port}"
-    return steps.replace(_SERVICE, own).replace(_SIMULATOR, _simulator(config) or _SIMULATOR)
+    found = _SECTION.search(readme.read_text(encoding="utf-8")) if readme.is_file() else None
+    own, simulator = f"http://127.0.0.1:{config.server.port}", _simulator(config) or _SIMULATOR
+    section = (found[1] if found else "").replace(_SERVICE, own).replace(_SIMULATOR, simulator)
+    for step in _STEP.finditer(section):
+        yield Step(_MARKS.sub("", step["text"]), step["lines"])

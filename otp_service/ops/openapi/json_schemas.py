@@ -66,6 +66,8 @@ def finish(spec: APISpec, schemas: dict[str, type[Schema]]) -> JsonSchema:
     for name in _reached(_request_bodies(described), components):
         for shape in components[name].get("properties", {}).values():
             _forbid_nul(shape)
+        if components[name].get("additionalProperties", True) is not False and "properties" in components[name]:
+            components[name]["propertyNames"] = {"pattern": NO_NUL}
     return described
 
 

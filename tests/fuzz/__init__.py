@@ -1,0 +1,1 @@
+"""Schemathesis compares the routes with the OpenAPI document: `make fuzz`. `make test` does not collect this."""
