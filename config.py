@@ -6,6 +6,7 @@ from typing import Self
 
 from otp_service import config
 from otp_service.accounts.settings import LinkSettings, read_existence, read_links
+from otp_service.audit.settings import read_audit
 from otp_service.config import ROOT, ConfigError, env_file, environment
 from otp_service.config.env_file import READ_ELSEWHERE, unknown_names
 from otp_service.config.reader import SectionReader
@@ -21,6 +22,7 @@ __all__ = ["ROOT", "Config", "ConfigError"]
 READERS: tuple[SectionReader, ...] = (
     read_delivery,
     read_mail,
+    read_audit,
     read_existence,
     read_links,
     read_deletion,

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from dataclasses import fields, is_dataclass
+from datetime import timedelta
 from email.headerregistry import Address
 from operator import attrgetter
 from pathlib import Path
@@ -11,12 +12,15 @@ import pytest
 
 from config import Config
 from otp_service.accounts.settings import ExistenceSettings, LinkSettings
+from otp_service.audit import AuditSettings
 from otp_service.config.reader import Reader
 from otp_service.config.server import read_host
 from otp_service.core import cores
 from otp_service.factors.trusted_devices.devices import TrustedDeviceSettings
 from otp_service.factors.webauthn.settings import WebAuthnSettings
 from otp_service.mail.settings import MailSettings
+from otp_service.recovery.settings import RecoverySettings
+from otp_service.selfservice.settings import DeletionSettings
 from otp_service.simulator.settings import DEMO_KEY, DEMO_SECRET
 from otp_service.sinch import Channel
 from otp_service.verifications.settings import DeliverySettings
@@ -91,6 +95,9 @@ DEFAULTS = {
 SECTIONS = [
     DeliverySettings(fallbacks=(), supplies_code=False, webotp_domain=None, sms_template=None),
     MailSettings(sender=Address(addr_spec="no-reply@localhost")),
+    AuditSettings(kept_for=timedelta(days=400)),
+    RecoverySettings(hold=timedelta(days=3)),
+    DeletionSettings(delay=timedelta(days=7)),
     ExistenceSettings(hidden=False),
     TrustedDeviceSettings(days=30),
     WebAuthnSettings(rp_id="localhost", rp_name="localhost", origins=("http://localhost:8000",)),

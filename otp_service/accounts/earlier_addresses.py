@@ -4,11 +4,12 @@ import uuid
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import delete, insert, select
+from sqlalchemy import insert, select
 
 from otp_service.accounts.models import EarlierAddress
+from otp_service.core.database.batches import delete_in_batches
 from otp_service.core.database.rows import rows_about
-from otp_service.core.database.transactions import execute, fetch_all, transaction
+from otp_service.core.database.transactions import execute, fetch_all
 
 NOTIFIED_FOR = timedelta(days=30)
 
@@ -33,5 +34,4 @@ def personal_data(user_id: int) -> list[dict[str, Any]]:
 
 def forget(before: datetime) -> int:
     """Delete addresses that were replaced before a time; return how many."""
-    with transaction():
-        return int(execute(delete(EarlierAddress).where(EarlierAddress.replaced_at < before)).rowcount)
+    return delete_in_batches(EarlierAddress, EarlierAddress.replaced_at < before)

@@ -9,8 +9,9 @@ from sqlalchemy import delete, insert, select
 
 from otp_service.accounts.models import PhoneChange
 from otp_service.core.crypto.secrets import keyring, new_token
+from otp_service.core.database.batches import delete_in_batches
 from otp_service.core.database.rows import rows_about
-from otp_service.core.database.transactions import execute, fetch_one, transaction
+from otp_service.core.database.transactions import execute, fetch_one
 from otp_service.sessions.errors import InvalidToken
 
 LIFETIME = timedelta(hours=72)
@@ -86,8 +87,7 @@ def personal_data(user_id: int) -> list[dict[str, Any]]:
 
 def forget(before: datetime) -> int:
     """Delete changes, with their numbers, that could be undone until a time; return how many."""
-    with transaction():
-        return int(execute(delete(PhoneChange).where(PhoneChange.expires_at <= before)).rowcount)
+    return delete_in_batches(PhoneChange, PhoneChange.expires_at <= before)
 
 
 def _earlier_number(change_id: uuid.UUID) -> str:

@@ -26,9 +26,10 @@ from otp_service.accounts import throttle
 from otp_service.accounts.models import User, VerifiedNetwork
 from otp_service.core.addresses import site_of
 from otp_service.core.crypto.secrets import keyring
+from otp_service.core.database.batches import delete_in_batches
 from otp_service.core.database.rows import rows_about
 from otp_service.core.database.statements import Given, prepared
-from otp_service.core.database.transactions import execute, fetch_one, transaction, upsert
+from otp_service.core.database.transactions import execute, fetch_one, upsert
 from otp_service.core.text import base64url, decoded_base64
 from otp_service.core.web.tracing import ClientInfo
 
@@ -145,8 +146,7 @@ def forget_all(user_id: int, *, now: datetime) -> None:
 
 def forget(before: datetime) -> int:
     """Delete the networks that were verified before a time; return how many."""
-    with transaction():
-        return int(execute(delete(VerifiedNetwork).where(VerifiedNetwork.verified_at < before)).rowcount)
+    return delete_in_batches(VerifiedNetwork, VerifiedNetwork.verified_at < before)
 
 
 def personal_data(user_id: int) -> list[dict[str, Any]]:

@@ -6,11 +6,12 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Any
 
-from sqlalchemy import ColumnElement, Update, delete, select, update
+from sqlalchemy import ColumnElement, Update, select, update
 
 from otp_service.accounts.models import AccountLink
 from otp_service.accounts.settings import LinkSettings
 from otp_service.core.crypto.secrets import keyring, new_token
+from otp_service.core.database.batches import delete_in_batches
 from otp_service.core.database.rows import Projection, rows_about
 from otp_service.core.database.statements import Given, prepared, prepared_insert
 from otp_service.core.database.transactions import execute, fetch_all, fetch_one, transaction
@@ -134,8 +135,7 @@ def personal_data(user_id: int) -> list[dict[str, Any]]:
 
 def forget(before: datetime) -> int:
     """Delete links that expired before a time; return how many."""
-    with transaction():
-        return int(execute(delete(AccountLink).where(AccountLink.expires_at < before)).rowcount)
+    return delete_in_batches(AccountLink, AccountLink.expires_at < before)
 
 
 def _is_open(token: str, purpose: LinkPurpose, now: datetime) -> ColumnElement[bool]:

@@ -1,5 +1,6 @@
 """Registrations: an unverified one reserves its address and number for a limited time, and is deleted after it."""
 
+import time
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import Any
@@ -17,6 +18,9 @@ from otp_service.core import clock
 from otp_service.core.database.statements import Given, prepared, prepared_insert
 from otp_service.core.database.transactions import execute, fetch_all, transaction, violated_constraint, wait_for_turn
 from otp_service.core.web.tracing import ClientInfo
+
+BATCH = 100
+PAUSE_SECONDS = 0.1
 
 _add = prepared_insert(User, *users.ACCOUNTS.columns)
 _TAKEN = {"uq_users_email": EmailTaken, "uq_users_phone_number": PhoneNumberTaken}
@@ -90,6 +94,18 @@ def release(*conditions: ColumnElement[bool], now: datetime) -> int:
         released = execute(delete(User).where(is_unverified, *conditions).returning(User.id)).all()
         _forget(released, now)
     return len(released)
+
+
+def release_outdated(now: datetime) -> int:
+    """Do what `release_held` does for all registrations, a batch in each transaction; return how many were deleted."""
+    outdated, released = select(User.id).where(~stands(now)).order_by(User.id).limit(BATCH), 0
+    while found := [row.id for row in fetch_all(outdated)]:
+        done = release_held(User.id.in_(found), now=now)
+        released += done
+        if len(found) < BATCH or not done:
+            break
+        time.sleep(PAUSE_SECONDS)
+    return released
 
 
 def void_prepared(account: Account, *, now: datetime) -> None:

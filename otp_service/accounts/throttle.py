@@ -12,6 +12,7 @@ from otp_service.accounts.errors import AccountLocked
 from otp_service.accounts.models import LoginThrottle
 from otp_service.core.allowances import DoublingWait, Tally
 from otp_service.core.crypto.secrets import keyring
+from otp_service.core.database.batches import delete_in_batches
 from otp_service.core.database.transactions import execute, transaction, upsert
 from otp_service.core.services import settings
 
@@ -98,8 +99,7 @@ def starts_a_wait(failures: int) -> bool:
 
 def forget(before: datetime) -> int:
     """Delete the failures of addresses that last failed before a time; return how many."""
-    with transaction():
-        return int(execute(delete(LoginThrottle).where(LoginThrottle.last_failed_at < before)).rowcount)
+    return delete_in_batches(LoginThrottle, LoginThrottle.last_failed_at < before)
 
 
 def _prefix(user_id: int) -> str:

@@ -1,11 +1,13 @@
 """The audit trail: append-only events, each written in the transaction of the act that it records."""
 
+from otp_service.audit.settings import AuditSettings, read_audit
 from otp_service.audit.trail import (
     COMMAND_LINE,
     PAGE,
     SERVICE,
     Event,
     events_of,
+    forget,
     has_happened,
     personal_data,
     record,
@@ -16,10 +18,13 @@ __all__ = [
     "COMMAND_LINE",
     "PAGE",
     "SERVICE",
+    "AuditSettings",
     "Event",
     "events_of",
+    "forget",
     "has_happened",
     "personal_data",
+    "read_audit",
     "record",
     "redact",
 ]

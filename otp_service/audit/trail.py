@@ -1,13 +1,14 @@
-"""Appends audit events and reads them. Only `redact` changes one, and none is ever deleted."""
+"""Appends audit events and reads them. Only `redact` changes one, and only `forget` deletes some, the oldest."""
 
 import logging
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Select, select, update
+from sqlalchemy import Select, func, select, true, update
 
 from otp_service.audit.models import AuditEvent
+from otp_service.core.database.batches import delete_in_batches
 from otp_service.core.database.rows import Projection, rows_about
 from otp_service.core.database.statements import Given, prepared, prepared_insert
 from otp_service.core.database.transactions import execute, fetch_all, fetch_one
@@ -76,6 +77,16 @@ def personal_data(user_id: int) -> list[dict[str, Any]]:
     """Return all events of the user, oldest first, for that user."""
     columns = (AuditEvent.id, AuditEvent.at, AuditEvent.event, AuditEvent.ip, AuditEvent.agent, AuditEvent.facts)
     return rows_about(AuditEvent.user_id == user_id, *columns)
+
+
+def forget(before: datetime) -> int:
+    """Delete the events from the oldest one up to the first that is not older than a time; return how many.
+
+    Only from the old end: a later event never goes before an earlier one, whatever the clock said when it was written.
+    """
+    first_kept = fetch_all(select(func.min(AuditEvent.id)).where(AuditEvent.at >= before))[0][0]
+    is_older = true() if first_kept is None else AuditEvent.id < first_kept
+    return delete_in_batches(AuditEvent, is_older, AuditEvent.at < before)
 
 
 def redact(user_id: int) -> int:

@@ -5,12 +5,13 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import Select, Update, delete, select, update
+from sqlalchemy import Select, Update, select, update
 
 from otp_service.accounts import numbers, users
 from otp_service.accounts.users import Account
 from otp_service.auth.models import Challenge
 from otp_service.core.crypto.secrets import keyring, new_token
+from otp_service.core.database.batches import delete_in_batches
 from otp_service.core.database.rows import rows_about
 from otp_service.core.database.statements import Given, prepared, prepared_insert
 from otp_service.core.database.transactions import execute, fetch_one, transaction
@@ -124,5 +125,4 @@ def personal_data(user_id: int) -> list[dict[str, Any]]:
 
 def forget(before: datetime) -> int:
     """Delete challenges that expired before a time; return how many."""
-    with transaction():
-        return int(execute(delete(Challenge).where(Challenge.expires_at < before)).rowcount)
+    return delete_in_batches(Challenge, Challenge.expires_at < before)

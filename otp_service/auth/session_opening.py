@@ -11,7 +11,9 @@ from datetime import datetime
 
 from otp_service import audit, sessions
 from otp_service.accounts import known_clients, notices, users
+from otp_service.audit import AuditSettings
 from otp_service.core import user_agents
+from otp_service.core.services import settings
 from otp_service.core.web.tracing import ClientInfo
 from otp_service.sessions import Caller, Device, Tokens
 
@@ -45,9 +47,14 @@ def _notify_if_new(user_id: int, client: ClientInfo, now: datetime) -> None:
     known = {_kind(device) for device in sessions.devices_of(user_id)}
     if _kind(Device(client.ip, client.agent)) in known:
         return
-    # Old sessions are deleted, so an account without any may still have signed in before: its events show that.
-    if known or audit.has_happened("session.started", user_id=user_id):
+    # Old sessions are deleted, so an account without any may still have signed in before: its events show that, and
+    # its age, once events of that time are deleted too.
+    if known or audit.has_happened("session.started", user_id=user_id) or _outlives_its_events(user_id, now):
         notices.notify(user_id, "new_sign_in", now=now, client=client)
+
+
+def _outlives_its_events(user_id: int, now: datetime) -> bool:
+    return users.get(user_id).created_at < now - settings().of(AuditSettings).kept_for
 
 
 def _kind(device: Device) -> tuple[str, str]:

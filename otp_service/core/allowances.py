@@ -16,8 +16,11 @@ from typing import Any, Protocol, cast
 from sqlalchemy import BigInteger, Integer, Row, String, Table, TextClause, bindparam, delete, select, text
 from sqlalchemy.orm import Mapped, mapped_column
 
-from otp_service.core.database.transactions import UtcDateTime, execute, fetch_one, transaction
+from otp_service.core import wrong_clocks
+from otp_service.core.database.batches import delete_in_batches
+from otp_service.core.database.transactions import UtcDateTime, execute, fetch_one
 from otp_service.core.errors import TooMany
+from otp_service.core.wrong_clocks import Times
 from otp_service.extensions import Base, Model
 
 HOUR = 3_600
@@ -35,6 +38,7 @@ class Kept:
     may_take: str
     given_back: Mapping[str, str]
     may_give_back: str
+    times: Times = ()
 
 
 class Rule(Protocol):
@@ -87,6 +91,7 @@ class SlidingWindow:
                 "earlier": f"CASE WHEN {is_earlier} THEN t.earlier - 1 ELSE t.earlier END",
             },
             may_give_back=f"({is_same} OR {is_earlier})",
+            times=("to_ms", started_at, "from_ms", "earlier_from_ms", "earlier_to_ms"),
         )
 
     def parameters(self, now: datetime) -> dict[str, Any]:
@@ -169,6 +174,7 @@ class DoublingWait:
             # The try that was given back may have started the wait: end it.
             given_back={failures: f"t.{failures} - 1", waits_until: ":taken_at"},
             may_give_back=f"t.{failures} > 0",
+            times=(last_failed_at, waits_until),
         )
 
     def parameters(self, now: datetime) -> dict[str, Any]:
@@ -202,6 +208,8 @@ class Tally:
         changes = _assignments(_merged(rule.given_back for rule in rules))
         is_any = " OR ".join(rule.may_give_back for rule in rules)
         self._give_back = _timed(f"UPDATE {table.name} AS t SET {changes} WHERE {is_it} AND ({is_any})")  # noqa: S608
+        self._table = table
+        self._times = [rule.times for rule in rules if rule.times]
 
     def take(self, key: Mapping[str, Any], *rules: Rule, now: datetime) -> Row[Any] | None:
         """Count one more; return the new counts, or None if a rule refuses. Then the row is unchanged."""
@@ -209,7 +217,10 @@ class Tally:
         values: dict[str, Any] = {**key, "now": now}
         for rule in rules:
             values |= rule.parameters(now)
-        return execute(self._take, values).first()
+        taken = execute(self._take, values).first()
+        if taken is None:
+            self.repair(key, now=now)
+        return taken
 
     def give_back(self, key: Mapping[str, Any], *, taken_at: datetime, step: int = 1) -> None:
         """Undo the count taken at `taken_at`; `step` is that of `InARow`. A window that opened later stays as it is."""
@@ -223,6 +234,11 @@ class Tally:
     def find(self, key: Mapping[str, Any]) -> Row[Any] | None:
         """Return the row as it stands."""
         return fetch_one(self._find, key)
+
+    def repair(self, key: Mapping[str, Any], *, now: datetime) -> None:
+        """End the wait of a row that refuses, if a clock that was ahead wrote it."""
+        if (row := self.find(key)) is not None:
+            wrong_clocks.repair(self._table, key, row._mapping, self._times, now)
 
 
 def _upsert(
@@ -334,6 +350,7 @@ def take_all(allowances: Iterable[Allowance], *, now: datetime, beyond: Collecti
     taken = take_each(listed, now=now)
     for allowance in listed:
         if allowance.name not in taken and allowance.name not in beyond:
+            _COUNTERS.repair(allowance.key, now=now)
             raise allowance.refusal(allowance.message, retry_after_seconds=seconds_until_open(allowance, now=now))
 
 
@@ -372,10 +389,10 @@ def clear_subject(subject: str) -> None:
 def seconds_until_open(allowance: Allowance, *, now: datetime) -> float:
     """Return the seconds until a full window takes another count; 1 if it is not open."""
     row = _COUNTERS.find(allowance.key)
-    return allowance.window.seconds_left(row, count=row.count, now=now) if row else 1.0  # type: ignore[arg-type]
+    left = allowance.window.seconds_left(row, count=row.count, now=now) if row else 1.0  # type: ignore[arg-type]
+    return min(left, allowance.window_seconds)
 
 
 def forget(before: datetime) -> int:
     """Delete the rows whose window opened before a time; return how many. No window is longer than a day."""
-    with transaction():
-        return int(execute(delete(Counter).where(Counter.window_started_at < before)).rowcount)
+    return delete_in_batches(Counter, Counter.window_started_at < before)

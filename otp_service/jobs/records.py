@@ -9,6 +9,7 @@ from datetime import datetime, timedelta
 from sqlalchemy import ColumnElement, delete, or_, select, update
 
 from otp_service.core import clock
+from otp_service.core.database.batches import delete_in_batches
 from otp_service.core.database.rows import Projection
 from otp_service.core.database.transactions import execute, fetch_all, fetch_one, transaction, upsert
 from otp_service.jobs.models import JobState, WorkerState
@@ -112,8 +113,7 @@ def last_runs() -> dict[str, datetime | None]:
 
 def forget(before: datetime) -> int:
     """Delete workers that were last seen before a time; return how many."""
-    with transaction():
-        return int(execute(delete(WorkerState).where(WorkerState.seen_at < before)).rowcount)
+    return delete_in_batches(WorkerState, WorkerState.seen_at < before)
 
 
 def _is_due(now: datetime, interval: timedelta) -> ColumnElement[bool]:

@@ -1,12 +1,17 @@
 """Deletes old rows: how long each kind of row is kept, in one list."""
 
+import logging
 from datetime import timedelta
 
-from otp_service import outbox, sessions
+from otp_service import audit, outbox, sessions
 from otp_service.accounts import earlier_addresses, earlier_numbers, known_clients, links, registrations, throttle
+from otp_service.audit import AuditSettings
 from otp_service.auth import challenges
 from otp_service.core import allowances, clock
+from otp_service.core.database import database_clock
 from otp_service.core.database.rows import RetentionRule
+from otp_service.core.errors import Unavailable
+from otp_service.core.services import settings
 from otp_service.factors.registry import FACTORS
 from otp_service.factors.trusted_devices import devices as trusted_devices
 from otp_service.jobs import records as records_of_workers
@@ -14,8 +19,19 @@ from otp_service.recovery import email_codes
 from otp_service.selfservice import personal_data
 from otp_service.verifications import records
 
+log = logging.getLogger(__name__)
+
+MOST_SECONDS_APART = 60
+
+
+class ClocksDiffer(Unavailable):
+    """The clocks of this machine and of the database differ too much to decide what is old."""
+
+    code = "clocks_differ"
+
+
 RULES = (
-    RetentionRule("unproven registrations", timedelta(0), lambda time: registrations.release_held(now=time)),
+    RetentionRule("unproven registrations", timedelta(0), registrations.release_outdated),
     RetentionRule("accounts that their holders deleted", timedelta(0), personal_data.erase_due),
     RetentionRule("challenges", timedelta(days=1), challenges.forget),
     *(rule for factor in FACTORS for rule in factor.retention),
@@ -34,7 +50,28 @@ RULES = (
 )
 
 
+def rules() -> tuple[RetentionRule, ...]:
+    """Return every rule, with the periods that settings choose."""
+    return (*RULES, RetentionRule("audit events", settings().of(AuditSettings).kept_for, audit.forget))
+
+
 def run() -> dict[str, int]:
-    """Apply every rule and return how many rows each one deleted. Safe to run in several workers at once."""
+    """Apply every rule and return how many rows each one deleted. Safe to run in several workers at once.
+
+    Raises ClocksDiffer, before it deletes anything, if this machine's clock or the database's is wrong.
+    """
+    _require_one_time()
     now = clock.now()
-    return {rule.name: rule.forget(now - rule.kept_for) for rule in RULES}
+    return {rule.name: rule.forget(now - rule.kept_for) for rule in rules()}
+
+
+def _require_one_time() -> None:
+    """Compare the clocks: a row that a wrong clock makes look old would be lost for good."""
+    theirs = database_clock.find()
+    difference = (clock.system_now() - theirs).total_seconds() if theirs else 0.0
+    if abs(difference) > MOST_SECONDS_APART:
+        log.error("retention.stopped", extra={"secondsApart": round(difference)})
+        raise ClocksDiffer(
+            f"The clock of this machine is {difference:+.0f} s apart from the database's. No row was deleted. "
+            "Synchronize both clocks (NTP); the next run deletes what is old."
+        )

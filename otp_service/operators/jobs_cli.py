@@ -39,7 +39,8 @@ def run_retention(wants_json: bool) -> None:
         print_json(forgotten)
         return
     print_table(
-        ("ROWS", "DELETED", "RETENTION"), [(rule.name, forgotten[rule.name], _period(rule)) for rule in retention.RULES]
+        ("ROWS", "DELETED", "RETENTION"),
+        [(rule.name, forgotten[rule.name], _period(rule)) for rule in retention.rules()],
     )
 
 

@@ -11,7 +11,7 @@ from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, Row, select, update
+from sqlalchemy import ColumnElement, Row, or_, select, update
 
 from otp_service import mail
 from otp_service.core import clock
@@ -67,7 +67,12 @@ def pause_after(attempts: int) -> timedelta:
 
 
 def _is_due(now: datetime) -> ColumnElement[bool]:
-    return (OutboxMessage.state == State.PENDING) & (OutboxMessage.next_try_at <= now)
+    # A message that was never tried is due at once, and no pause is longer than the longest one: a later time was
+    # written by a clock that was ahead.
+    has_come = or_(
+        OutboxMessage.next_try_at <= now, OutboxMessage.attempts == 0, OutboxMessage.next_try_at > now + LONGEST_PAUSE
+    )
+    return (OutboxMessage.state == State.PENDING) & has_come
 
 
 def _due_ids(limit: int) -> Sequence[UUID]:

@@ -8,6 +8,7 @@ from uuid import UUID
 from sqlalchemy import ColumnElement, delete, update
 
 from otp_service.core import clock
+from otp_service.core.database.batches import delete_in_batches
 from otp_service.core.database.rows import Projection, rows_about
 from otp_service.core.database.transactions import execute, fetch_all, transaction
 from otp_service.outbox.models import OutboxMessage, State
@@ -52,8 +53,7 @@ def retry_dead() -> int:
 def forget(before: datetime) -> int:
     """Delete messages that were sent or given up and were enqueued before a time, and return their number."""
     is_over = OutboxMessage.state.in_((State.SENT, State.DEAD))
-    with transaction():
-        return execute(delete(OutboxMessage).where(is_over, OutboxMessage.created_at < before)).rowcount
+    return delete_in_batches(OutboxMessage, is_over, OutboxMessage.created_at < before)
 
 
 def forget_user(user_id: int) -> int:

@@ -13,6 +13,7 @@ from otp_service.accounts import earned, links, users
 from otp_service.accounts.users import Account
 from otp_service.core import clock
 from otp_service.core.crypto.secrets import keyring, new_typed_code, read_typed_code
+from otp_service.core.database.batches import delete_in_batches
 from otp_service.core.database.rows import rows_about
 from otp_service.core.database.transactions import execute, fetch_one, transaction
 from otp_service.core.services import settings
@@ -129,8 +130,7 @@ def personal_data(user_id: int) -> list[dict[str, Any]]:
 
 def forget(before: datetime) -> int:
     """Delete codes that expired before a time; return how many."""
-    with transaction():
-        return int(execute(delete(RecoveryCode).where(RecoveryCode.expires_at < before)).rowcount)
+    return delete_in_batches(RecoveryCode, RecoveryCode.expires_at < before)
 
 
 def _is(verification_id: uuid.UUID, user_id: int) -> ColumnElement[bool]:

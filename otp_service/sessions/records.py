@@ -5,13 +5,14 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, Select, delete, exists, or_, select
+from sqlalchemy import ColumnElement, Select, exists, or_, select
 from sqlalchemy.orm import InstrumentedAttribute
 
 from otp_service.core import clock
+from otp_service.core.database.batches import delete_in_batches
 from otp_service.core.database.rows import Projection, rows_about
 from otp_service.core.database.statements import Given, prepared
-from otp_service.core.database.transactions import execute, fetch_all, transaction
+from otp_service.core.database.transactions import fetch_all
 from otp_service.sessions.lifetime import lives
 from otp_service.sessions.models import Session
 
@@ -90,6 +91,4 @@ def personal_data(user_id: int) -> list[dict[str, Any]]:
 
 def forget(before: datetime) -> int:
     """Delete the sessions that ended or expired before a time; return how many."""
-    is_over = or_(Session.ended_at < before, Session.expires_at < before)
-    with transaction():
-        return int(execute(delete(Session).where(is_over)).rowcount)
+    return delete_in_batches(Session, or_(Session.ended_at < before, Session.expires_at < before))

@@ -132,6 +132,7 @@ def _advance(
         "now": now,
         "used_after": idle_since(now),
         "minute_ago": now - MINUTE,
+        "in_a_minute": now + MINUTE,
         "minute_limit": limit,
         "from_ip": client.ip,
         "by_agent": client.agent,
@@ -145,8 +146,11 @@ def _advance(
 @cache
 def _make_advance(is_verified: ScalarSelect[bool]) -> ReturningUpdate[Any]:
     """Build the statement of `_advance` once: it is the most frequent write of the service."""
-    now, minute_ago, used_after = (bindparam(name, type_=UtcDateTime) for name in ("now", "minute_ago", "used_after"))
-    is_new_minute = or_(Session.minute_started_at.is_(None), Session.minute_started_at <= minute_ago)
+    names = ("now", "minute_ago", "in_a_minute", "used_after")
+    now, minute_ago, in_a_minute, used_after = (bindparam(name, type_=UtcDateTime) for name in names)
+    started = Session.minute_started_at
+    # A minute that starts later than in a minute was written by a clock that was ahead: nobody waits for its end.
+    is_new_minute = or_(started.is_(None), started <= minute_ago, started > in_a_minute)
     is_within_limit = Session.generation - Session.minute_generation < bindparam("minute_limit", type_=Integer)
     is_live = (Session.generation == bindparam("of_generation")) & lives_by(now, used_after)
     # The race between requests with one token: each looks for the generation that it holds and moves it on in the same
@@ -178,7 +182,7 @@ def _find_lost_response(
         raise InvalidToken
     if token.generation == row.generation:  # the live token: only the limit per minute can have stopped it
         opens_at = (row.minute_started_at or now) + MINUTE
-        raise TooMany(retry_after_seconds=(opens_at - now).total_seconds())
+        raise TooMany(retry_after_seconds=min((opens_at - now).total_seconds(), MINUTE.total_seconds()))
     # The previous token may come again for ten seconds and gets the same successor, so at no time two tokens are live.
     # Once that successor was used, or later, a second party holds a copy (ADR 8; RFC 9700, section 4.14.2).
     is_previous = token.generation == row.generation - 1

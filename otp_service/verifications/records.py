@@ -11,6 +11,7 @@ from sqlalchemy import ColumnElement, Select, Update, Uuid, delete, func, insert
 
 from otp_service.core import clock
 from otp_service.core.crypto.secrets import keyring
+from otp_service.core.database.batches import delete_in_batches
 from otp_service.core.database.rows import Projection, rows_about
 from otp_service.core.database.statements import Given, prepared, prepared_insert
 from otp_service.core.database.transactions import execute, fetch_all, fetch_one, transaction
@@ -357,9 +358,8 @@ def set_delivery(verification_id: uuid.UUID, *, has_arrived: bool) -> bool:
 
 def forget(before: datetime) -> int:
     """Delete verifications that were made before a time and are over, with their attempts; return how many."""
-    is_over = Verification.state.not_in((State.RESERVED, State.SENT)) & (Verification.created_at < before)
-    with transaction():
-        return int(execute(delete(Verification).where(is_over)).rowcount)
+    is_over = Verification.state.not_in((State.RESERVED, State.SENT))
+    return delete_in_batches(Verification, is_over, Verification.created_at < before)
 
 
 def forget_owner(owner: str) -> None:

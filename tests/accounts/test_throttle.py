@@ -76,3 +76,12 @@ def test_nothing_is_given_back_that_was_not_taken(first_wait: int) -> None:
         throttle.give_back(ADA, taken_at=NOON)
 
     assert fail() == 1
+
+
+def test_a_wait_of_a_clock_that_was_ahead_lasts_no_longer_than_it_should(first_wait: int) -> None:
+    for _ in range(first_wait):
+        fail(at=7_200)
+
+    assert wait(at=0) == 30
+    assert wait(at=20) == 10
+    assert fail(at=30) == first_wait + 1

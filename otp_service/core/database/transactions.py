@@ -1,7 +1,8 @@
 """Transactions and reads (ADR 3). Writes need `transaction()`; a read outside one keeps no connection."""
 
 import hashlib
-from collections.abc import Iterator, Mapping, Sequence
+import logging
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from functools import lru_cache, partial
@@ -11,7 +12,7 @@ from flask import Flask
 from sqlalchemy import DateTime, Dialect, Engine, Executable, Index, Row, UniqueConstraint, event, func, select
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.engine import Connection, CursorResult
-from sqlalchemy.exc import IntegrityError
+from sqlalchemy.exc import IntegrityError, SQLAlchemyError
 from sqlalchemy.orm import Session
 from sqlalchemy.pool import ConnectionPoolEntry, Pool, PoolResetState
 from sqlalchemy.types import TypeDecorator
@@ -22,6 +23,7 @@ from otp_service.extensions import Base, db
 
 _OPEN = "transaction is open"
 _SINGLE = "one_statement_alone"
+log = logging.getLogger(__name__)
 
 
 class UtcDateTime(TypeDecorator[datetime]):
@@ -56,16 +58,34 @@ def transaction() -> Iterator[Session]:
     if _OPEN in session.info:
         yield session  # the outermost block commits, so that an act and its audit row stand or fall together
         return
-    session.info[_OPEN] = True
+    session.info[_OPEN] = []
+    repairs: list[Callable[[], object]] = []
     try:
         yield session
         session.commit()
     except BaseException:
+        repairs = session.info[_OPEN]
         session.rollback()
         raise
     finally:
         del session.info[_OPEN]
         session.close()  # the connection goes back at once: it must not be held while a provider is called (ADR 3)
+        if repairs:
+            _run(repairs)
+
+
+def run_after_rollback(act: Callable[[], object]) -> None:
+    """Have `act` called in a transaction of its own if the open one is rolled back. It repairs what a refusal found."""
+    db.session().info[_OPEN].append(act)
+
+
+def _run(repairs: list[Callable[[], object]]) -> None:
+    try:
+        with transaction():
+            for repair in repairs:
+                repair()
+    except SQLAlchemyError as error:
+        log.warning("repair.failed", extra={"reason": type(error).__name__})  # the refusal is what the client must see
 
 
 def execute(statement: Executable, parameters: Mapping[str, Any] | None = None) -> "CursorResult[Any]":

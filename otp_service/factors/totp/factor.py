@@ -11,6 +11,7 @@ from otp_service import audit
 from otp_service.accounts import users
 from otp_service.core import clock
 from otp_service.core.crypto.secrets import keyring
+from otp_service.core.database.batches import delete_in_batches
 from otp_service.core.database.rows import Projection, rows_about
 from otp_service.core.database.statements import Given, prepared
 from otp_service.core.database.transactions import execute, fetch_one, transaction
@@ -188,9 +189,7 @@ def void_enrolment(user_id: int) -> None:
 
 def forget(before: datetime) -> int:
     """Delete enrolments that began before a time and were never confirmed. Return how many."""
-    with transaction():
-        statement = delete(TotpAuthenticator).where(~_IS_CONFIRMED, TotpAuthenticator.created_at < before)
-        return int(execute(statement).rowcount)
+    return delete_in_batches(TotpAuthenticator, ~_IS_CONFIRMED, TotpAuthenticator.created_at < before)
 
 
 def personal_data(user_id: int) -> list[dict[str, Any]]:

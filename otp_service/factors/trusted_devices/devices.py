@@ -17,6 +17,7 @@ from otp_service.accounts.users import Account
 from otp_service.config.reader import Reader
 from otp_service.core import clock
 from otp_service.core.crypto.secrets import keyring
+from otp_service.core.database.batches import delete_in_batches
 from otp_service.core.database.rows import Projection, rows_about
 from otp_service.core.database.transactions import execute, fetch_all, transaction
 from otp_service.core.errors import NotFound
@@ -168,8 +169,7 @@ def end_all(user_id: int, *, now: datetime) -> int:
 
 def forget(before: datetime) -> int:
     """Delete the devices whose trust expired before a time. Return how many."""
-    with transaction():
-        return _delete(TrustedDevice.expires_at < before)
+    return delete_in_batches(TrustedDevice, TrustedDevice.expires_at < before)
 
 
 def personal_data(user_id: int) -> list[dict[str, Any]]:

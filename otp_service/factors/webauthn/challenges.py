@@ -8,6 +8,7 @@ from datetime import datetime, timedelta
 from sqlalchemy import delete, insert, select, update
 
 from otp_service.core.crypto.secrets import keyring
+from otp_service.core.database.batches import delete_in_batches
 from otp_service.core.database.transactions import execute, fetch_one, transaction
 from otp_service.factors.webauthn.ceremonies import CHALLENGE_BYTES
 from otp_service.factors.webauthn.errors import PasskeyInvalid, PasskeyRejected
@@ -80,5 +81,4 @@ def void(user_id: int) -> None:
 
 def forget(before: datetime) -> int:
     """Delete the challenges that expired before a time. Return how many."""
-    with transaction():
-        return int(execute(delete(WebAuthnChallenge).where(WebAuthnChallenge.expires_at < before)).rowcount)
+    return delete_in_batches(WebAuthnChallenge, WebAuthnChallenge.expires_at < before)
