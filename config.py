@@ -71,6 +71,10 @@ def _production_warnings(found: Config) -> list[str]:
     lines = []
     if found.stores.is_sqlite:
         lines.append("DATABASE_URL names SQLite: one machine, one writer at a time; use PostgreSQL for real traffic")
+    if not found.server.trusted_proxy_count:
+        lines.append(
+            "TRUSTED_PROXY_COUNT is 0: behind the proxy that ends TLS, all clients share one address and its limits"
+        )
     if not found.codes.sms_countries:
         lines.append("SMS_COUNTRIES is not set: codes are sent to every country, at your cost")
     if found.of(LinkSettings).origin is None:

@@ -121,7 +121,7 @@ _migrate = _read.flag("MIGRATE_ON_START", default=False)
 def on_starting(server: Any) -> None:
     """Upgrade the schema with MIGRATE_ON_START, and log which dependency is not ready."""
     from otp_service.extensions import db
-    from otp_service.ops import readiness
+    from otp_service.ops import readiness, startup
     from wsgi import app
 
     with app.app_context():
@@ -131,6 +131,7 @@ def on_starting(server: Any) -> None:
         if report["status"] != "READY":
             states = ", ".join(f"{name} {state}" for name, state in report["checks"].items())
             server.log.error("Not ready yet: %s", states)
+        startup.require_right_key()
         db.engine.dispose()  # workers must not inherit a connection
 
 

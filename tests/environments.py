@@ -21,6 +21,7 @@ PRODUCTION = {
     "SINCH_APP_KEY": "669e367e-6bba-48ab-af15-266871c28135",
     "SINCH_APP_SECRET": "BeIukql3pTKJ8RGL5zo0DA==",
     "SMS_COUNTRIES": "US",
+    "TRUSTED_PROXY_COUNT": "1",
     "REDIS_URL": "redis://:Hidden-8-pw@cache.internal/0",
     "SMTP_URL": "smtps://otp:Hidden-9-pw@mail.internal",
     "FRONTEND_URL": "https://app.example.com",

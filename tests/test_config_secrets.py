@@ -179,7 +179,7 @@ def test_of_two_processes_that_make_a_secret_at_once_both_get_the_same(tmp_path:
     ids=["wsgi", "flask", "gunicorn"],
 )
 def test_a_refused_start_is_a_page_for_people(tmp_path: Path, command: list[str]) -> None:
-    env = dict.fromkeys(PRODUCTION, "") | {"APP_ENV": "production", "PORT": "0", "INSTANCE_DIR": str(tmp_path)}
+    env = dict.fromkeys(PRODUCTION, "") | {"APP_ENV": "production", "PORT": "8000", "INSTANCE_DIR": str(tmp_path)}
     path = {"PATH": os.environ["PATH"], "DATABASE_URL": PRODUCTION["DATABASE_URL"]}
 
     told = ended(Program(Place(env | path, ROOT, tmp_path / "stdout", tmp_path / "stderr"), *command))

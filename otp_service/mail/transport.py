@@ -55,6 +55,11 @@ def send(message: Message, *, server: SmtpServer, sender: Address, at: datetime)
         _close(connection)
 
 
+def probe(server: SmtpServer, *, sender: Address) -> None:
+    """Connect and sign in as for a message, and send none. Raises NotSent."""
+    _close(_connect(server, sender.domain))
+
+
 def _connect(server: SmtpServer, own_name: str) -> smtplib.SMTP:
     """Open a connection and sign in. Raises NotSent."""
     connection: smtplib.SMTP | None = None

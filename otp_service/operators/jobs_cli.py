@@ -11,6 +11,7 @@ from otp_service.core.logging import configure_logging
 from otp_service.core.services import settings
 from otp_service.jobs import JOBS, retention, worker
 from otp_service.operators.output import CommandGroup, as_json, print_json, print_table
+from otp_service.ops import startup
 
 log = logging.getLogger(__name__)
 
@@ -22,6 +23,7 @@ def worker_command() -> None:
     configure_logging(
         level=settings().server.log_level, form=settings().server.log_format
     )  # other commands log warnings only
+    startup.require_right_key()
     app = current_app._get_current_object()  # type: ignore[attr-defined]
     log.info("worker.starting", extra={"jobs": [job.name for job in JOBS]})
     worker.run(app)
@@ -45,4 +47,6 @@ def run_retention(wants_json: bool) -> None:
 
 
 def _period(rule: RetentionRule) -> str:
-    return f"kept for {rule.kept_for.days} days" if rule.kept_for else "kept until they expire"
+    if not rule.kept_for:
+        return "kept until they expire"
+    return f"kept for {rule.kept_for.days} day{'' if rule.kept_for.days == 1 else 's'}"

@@ -1,5 +1,7 @@
 """`flask keys`: manage the key pairs that sign access tokens, and rotate the encryption key."""
 
+from datetime import datetime, timedelta
+
 import click
 
 from otp_service.core import clock
@@ -9,6 +11,9 @@ from otp_service.core.services import settings
 from otp_service.operators.output import CommandGroup, as_json, print_json, print_table
 from otp_service.sessions.key_folder import KeyFault, KeyFolder, KeyState
 from otp_service.sessions.signing_keys import SHARED
+
+CACHED_FOR = timedelta(minutes=5)
+"""How long services may keep the key set (its Cache-Control)."""
 
 PROGRESS_EVERY = 25
 """Batches between two lines of progress."""
@@ -39,7 +44,7 @@ def list_keys(wants_json: bool) -> None:
         return
     print_table(
         ("KEY ID", "ALG", "STATE", "MADE (UTC)", "ACCEPTED UNTIL (UTC)"),
-        [(one.kid, one.algorithm, one.state, one.created_at[:19], (one.accepted_until or "-")[:19]) for one in entries],
+        [(one.kid, one.algorithm, one.state, _time(one.created_at), _time(one.accepted_until)) for one in entries],
         if_empty="No keys yet. Make one with: flask keys generate",
     )
 
@@ -48,8 +53,14 @@ def list_keys(wants_json: bool) -> None:
 def rotate() -> None:
     """Let the next key sign. The previous one stays accepted until the tokens that it signed have expired."""
     folder = _folder()
-    if not [entry for entry in folder.entries() if entry.state == KeyState.NEXT]:
+    waiting = [entry for entry in folder.entries() if entry.state == KeyState.NEXT]
+    if not waiting:
         click.echo("No next key was published: services that cache the key set will not know the new key.", err=True)
+    elif any(clock.now() - datetime.fromisoformat(entry.created_at) < CACHED_FOR for entry in waiting):
+        click.echo(
+            "The next key was published less than 5 minutes ago: services that cache the key set may not know it yet.",
+            err=True,
+        )
     entry = folder.rotate(now=clock.now(), token_ttl_seconds=settings().tokens.ttl_seconds)
     click.echo(f"{entry.kid} signs from now on. No restart is needed.")
 
@@ -76,6 +87,10 @@ def rotate_encryption() -> None:
     if unreadable:
         raise click.ClickException(_UNREADABLE.format(unreadable))
     click.echo("No stored value needs an older key. Before you remove one, see docs/operations.md.")
+
+
+def _time(text: str | None) -> datetime | None:
+    return datetime.fromisoformat(text) if text else None
 
 
 def _folder() -> KeyFolder:

@@ -152,13 +152,14 @@ def _writable(output: Path | None) -> Iterator[BinaryIO]:
 
 
 def _report(plan: Plan, outcome: Outcome) -> None:
-    bad = f"{outcome.bad:,} of {outcome.read:,} users cannot be imported" if outcome.bad else ""
+    bad = f"{outcome.bad:,} of {_users(outcome.read)} cannot be imported" if outcome.bad else ""
     if outcome.bad and not plan.skip_bad:
         click.echo(f"{bad}; nothing was imported. Fix them, or leave them out with --skip-bad.", err=True)
     elif plan.dry_run:
-        click.echo(f"{outcome.good:,} users can be imported{f', {bad}' if bad else ''}. Nothing was written.")
+        click.echo(f"{_users(outcome.good)} can be imported{f', {bad}' if bad else ''}. Nothing was written.")
     else:
-        click.echo(f"Imported {outcome.imported:,} users{f'; left out {outcome.bad:,} bad ones' if bad else ''}.")
+        left_out = f"; left out {outcome.bad:,} that cannot be imported" if bad else ""
+        click.echo(f"Imported {_users(outcome.imported)}{left_out}.")
     if outcome.costlier:
         rounds = settings().passwords.salt_rounds
         click.echo(
@@ -167,6 +168,10 @@ def _report(plan: Plan, outcome: Outcome) -> None:
             f"which reveals that they exist. PASSWORD_SALT_ROUNDS={outcome.highest_cost} hides them.",
             err=True,
         )
+
+
+def _users(count: int) -> str:
+    return f"{count:,} user{'' if count == 1 else 's'}"
 
 
 def _as_json(users: Source, plan: Plan, outcome: Outcome, faults: list[Fault]) -> dict[str, Any]:

@@ -17,10 +17,13 @@ from sqlalchemy.exc import SQLAlchemyError
 from otp_service import sinch
 from otp_service.core import clock, cores, redis_pool
 from otp_service.core.crypto import hashing
+from otp_service.core.database import sealed_columns
 from otp_service.core.database.transactions import fetch_all, fetch_one
 from otp_service.core.services import settings
 from otp_service.extensions import db
 from otp_service.jobs import JOBS, records
+from otp_service.mail import transport
+from otp_service.mail.settings import MailSettings
 from otp_service.ops import database_state
 from otp_service.ops.readiness import heads, known
 
@@ -32,6 +35,9 @@ GRACE = timedelta(minutes=10)  # for a job that takes long, or failed once
 
 _SET_CLOCK = "Synchronize the clocks of this machine and of the database (NTP)."
 
+_CONNECTIONS_ALLOWED = (
+    "SELECT current_setting('max_connections')::int - current_setting('superuser_reserved_connections')::int"
+)
 _WAIT = "Look into the log of the database server."
 _REMEDIES = {
     "read-only": "Point DATABASE_URL at the primary server, or free its disk (docs/operations.md, Failover).",
@@ -133,7 +139,7 @@ def _check_database() -> Iterator[Finding]:
     except SQLAlchemyError as error:
         remedy = "Start it, or fix DATABASE_URL, the permissions or the network."
         yield _failed("database", f"{place}: {_reason(error)}", remedy)
-        for name in ("clock", "migrations"):
+        for name in ("clock", "migrations", "connections"):
             yield _warning(name, "not checked: the database is unavailable", "Run this again when it is back.")
         return
     if (state := database_state.find()) == database_state.UP:
@@ -144,6 +150,7 @@ def _check_database() -> Iterator[Finding]:
     moment = theirs if isinstance(theirs, datetime) else datetime.fromisoformat(str(theirs))
     yield _compare_clocks(moment, before, after)
     yield _compare_schemas()
+    yield from _compare_pools()
 
 
 def _compare_clocks(theirs: datetime, before: datetime, after: datetime) -> Finding:
@@ -218,6 +225,54 @@ def _check_worker() -> Iterator[Finding]:
     yield _ok("worker", detail)
 
 
+def _check_encryption() -> Iterator[Finding]:
+    """Check that ENCRYPTION_KEY opens what is stored: each table's values, as far as a sample tells."""
+    try:
+        unreadable = sealed_columns.find_unreadable()
+    except SQLAlchemyError:
+        yield _warning("encryption", "not checked: the database is unavailable", "Run this again when it is back.")
+        return
+    if unreadable:
+        remedy = "Set ENCRYPTION_KEY to the key that encrypted them, with the newest first if there are several."
+        yield _failed("encryption", f"no key opens the values of {', '.join(unreadable)}", remedy)
+        return
+    yield _ok("encryption", "ENCRYPTION_KEY opens the stored values")
+
+
+def _check_mail() -> Iterator[Finding]:
+    """Connect and sign in to the mail server. No message is sent."""
+    mail = settings().of(MailSettings)
+    if mail.server is None:
+        yield _ok("mail", "no mail server is set" if settings().is_production else "no mail server: see /mail")
+        return
+    place = f"{mail.server.host}:{mail.server.port}"
+    try:
+        transport.probe(mail.server, sender=mail.sender)
+    except transport.NotSent as error:
+        remedy = "Start it, or fix SMTP_URL, its user and password, SMTP_TLS, SMTP_CA_FILE or the firewall."
+        yield _failed("mail", f"{place}: {error.reason}", remedy)
+        return
+    yield _ok("mail", f"{place} accepts the connection")
+
+
+def _compare_pools() -> Iterator[Finding]:
+    """Compare the connections that all processes of this machine may open with those that PostgreSQL allows."""
+    if db.engine.dialect.name != "postgresql":
+        yield _ok("connections", "SQLite has no limit")
+        return
+    config = settings()
+    # One more than there are workers: `flask worker` has a pool, too.
+    wanted = (config.server.workers + 1) * config.stores.pool_size
+    allowed = int(str(_scalar(_CONNECTIONS_ALLOWED)))
+    detail = f"up to {wanted} of this machine (WEB_CONCURRENCY and a worker, times DATABASE_POOL_SIZE)"
+    if wanted > allowed:
+        remedy = f"Set DATABASE_POOL_SIZE to {max(1, allowed // (config.server.workers + 1))}, raise max_connections, "
+        remedy += "or put PgBouncer between. Several machines share the limit."
+        yield _warning("connections", f"{detail}; the server allows {allowed}", remedy)
+        return
+    yield _ok("connections", f"{detail} of the {allowed} that the server allows")
+
+
 def _check_sinch() -> Iterator[Finding]:
     """Ask for a verification that cannot exist. "Not found" shows that the credentials are valid, and costs nothing."""
     place = urlsplit(settings().sinch.base_url).netloc or settings().sinch.base_url
@@ -271,6 +326,8 @@ _CHECKS: dict[str, Callable[[], Iterator[Finding]]] = {
     "instance folder": _check_instance,
     "database": _check_database,
     "redis": _check_redis,
+    "encryption": _check_encryption,
+    "mail": _check_mail,
     "worker": _check_worker,
     "sinch": _check_sinch,
     "hashing": _check_hashing,

@@ -193,10 +193,10 @@ def test_people_read_text(app: Flask) -> None:
         "1 of 2 users cannot be imported; nothing was imported. Fix them, or leave them out with --skip-bad.\n"
     )
     assert flask_users(app, "import", "-", "--dry-run", stdin=good).stdout == (
-        "1 users can be imported. Nothing was written.\n"
+        "1 user can be imported. Nothing was written.\n"
     )
     assert flask_users(app, "import", "-", "--skip-bad", stdin=bad).stdout == (
-        "Imported 1 users; left out 1 bad ones.\n"
+        "Imported 1 user; left out 1 that cannot be imported.\n"
     )
 
 
@@ -267,7 +267,7 @@ def test_of_10_002_lines_the_one_that_is_bad_is_found(app: Flask) -> None:
         "line 10002: email is the same as that of line 9",
     ]
     accepted = flask_users(app, "import", "-", "--skip-bad", stdin=spoiled)
-    assert accepted.stdout == "Imported 10,001 users; left out 1 bad ones.\n"
+    assert accepted.stdout == "Imported 10,001 users; left out 1 that cannot be imported.\n"
     assert "written 10,000 of 10,001\n" in accepted.stderr
     assert emails(app) == [f"p{number}@example.com" for number in range(10_002) if number != 10_000]
     assert json.dumps([event.facts["imported"] for event in events(app)]) == "[10001]"

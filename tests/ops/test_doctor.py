@@ -1,5 +1,6 @@
 """`flask doctor`."""
 
+import base64
 import json
 import shutil
 import uuid
@@ -10,17 +11,26 @@ import pytest
 from flask import Flask
 from sqlalchemy import text
 
+from config import ConfigError
+from otp_service.core.services import services_of
 from otp_service.extensions import db
 from otp_service.jobs import records
 from otp_service.jobs.records import Claim
+from otp_service.ops import startup
 from otp_service.ops.doctor import Health, rate_hashing
 from otp_service.simulator import Simulator
+from tests.api import Api
 from tests.conftest import MakeApp, Time
 from tests.environments import give
+from tests.factories import log_in, make_person
+from tests.mail.mailbox import Mailbox
 from tests.processes import FlaskCommand
 from tests.servers import ValkeyServer, free_port
 
-NAMES = ["settings", "instance folder", "database", "clock", "migrations", "redis", "worker", "sinch", "hashing"]
+NAMES = [
+    *("settings", "instance folder", "database", "clock", "migrations", "connections", "redis", "encryption", "mail"),
+    *("worker", "sinch", "hashing"),
+]
 
 
 class Report:
@@ -44,7 +54,8 @@ def let_a_worker_live(app: Flask) -> None:
         records.beat(uuid.uuid4())
 
 
-def test_a_good_installation_is_healthy(app: Flask) -> None:
+def test_a_good_installation_is_healthy(make_app: MakeApp) -> None:
+    app = make_app(WEB_CONCURRENCY="2")
     let_a_worker_live(app)
     report = Report(app)
     assert report.exit_code == 0
@@ -54,7 +65,8 @@ def test_a_good_installation_is_healthy(app: Flask) -> None:
     assert json.loads(report.text)["healthy"] is True
 
 
-def test_people_read_a_line_for_each_finding(app: Flask) -> None:
+def test_people_read_a_line_for_each_finding(make_app: MakeApp) -> None:
+    app = make_app(WEB_CONCURRENCY="2")
     let_a_worker_live(app)
     result = app.test_cli_runner().invoke(args=["doctor"])
     lines = result.output.splitlines()
@@ -81,8 +93,9 @@ def test_each_doubtful_setting_is_a_warning(make_app: MakeApp) -> None:
 def test_with_the_database_away_all_the_rest_is_looked_at(make_app: MakeApp, url: str) -> None:
     report = Report(make_app(DATABASE_URL=url))
     assert (report.exit_code, report.of("database")) == (1, "FAILED")
-    rest = {name: report.findings[name]["health"] for name in ("clock", "migrations", "sinch")}
-    assert rest == {"clock": "warning", "migrations": "warning", "sinch": "ok"}
+    unchecked = ("clock", "migrations", "connections", "encryption", "worker")
+    assert {report.findings[name]["health"] for name in unchecked} == {"warning"}
+    assert report.findings["sinch"]["health"] == "ok"
     assert "canary" not in report.text
 
 
@@ -219,3 +232,49 @@ def test_a_job_that_is_late_is_found(app: Flask, time: Time) -> None:
     let_a_worker_live(app)
 
     assert Report(app).findings["worker"]["detail"].endswith("; late: sweep")
+
+
+def test_a_mail_server_that_is_away_is_a_failure(make_app: MakeApp) -> None:
+    report = Report(make_app(SMTP_HOST="127.0.0.1", SMTP_PORT=str(free_port()), SMTP_TLS="none"))
+
+    assert report.of("mail") == "FAILED"
+    assert "fix SMTP_URL" in report.findings["mail"]["remedy"]
+
+
+def test_a_mail_server_is_asked_and_sends_no_message(make_app: MakeApp) -> None:
+    with Mailbox() as mailbox:
+        report = Report(make_app(SMTP_HOST="127.0.0.1", SMTP_PORT=str(mailbox.port), SMTP_TLS="none"))
+
+        assert report.of("mail") == "ok"
+        assert mailbox.messages == []
+
+
+def test_more_connections_than_the_server_allows_are_a_warning(make_app: MakeApp, postgres_url: str) -> None:
+    crowded = {"DATABASE_URL": postgres_url, "DATABASE_POOL_SIZE": "200", "WEB_CONCURRENCY": "64"}
+    report = Report(make_app(**crowded, REDIS_URL=""))
+
+    assert report.findings["connections"]["health"] == "warning"
+    assert "DATABASE_POOL_SIZE" in report.findings["connections"]["remedy"]
+
+
+def test_a_key_that_opens_nothing_is_a_failure_and_stops_the_start(app: Flask, api: Api, make_app: MakeApp) -> None:
+    log_in(api, make_person(app))
+    key = base64.b64encode(bytes(range(7, 39))).decode()
+
+    report = Report(make_app(ENCRYPTION_KEY=key))
+
+    assert report.of("encryption") == "FAILED"
+    assert "verifications.provider_id" in report.findings["encryption"]["detail"]
+    other = make_app(ENCRYPTION_KEY=key)
+    with other.app_context(), pytest.raises(ConfigError, match="ENCRYPTION_KEY: opens no stored value"):
+        startup.require_right_key()
+    result = other.test_cli_runner().invoke(args=["worker"])
+    assert "ENCRYPTION_KEY: opens no stored value" in str(result.exception)
+
+
+def test_of_several_keys_one_that_opens_is_enough(app: Flask, api: Api, make_app: MakeApp) -> None:
+    log_in(api, make_person(app))
+    old = base64.b64encode(services_of(app).settings.encryption_keys[0]).decode()
+    new = base64.b64encode(bytes(range(7, 39))).decode()
+
+    assert Report(make_app(ENCRYPTION_KEY=f"{new},{old}")).of("encryption") == "ok"

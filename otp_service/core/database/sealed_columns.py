@@ -17,6 +17,9 @@ from otp_service.extensions import Base
 BATCH = 200
 """Rows in one transaction. On SQLite, which has one writer at a time, a request waits a few milliseconds for it."""
 
+SAMPLE = 20
+"""Values of each column that are looked at before a start."""
+
 _PLACE = "sealed for"
 
 
@@ -59,6 +62,20 @@ def all_sealed() -> list[SealedColumn]:
     return sorted(found, key=lambda one: one.place)
 
 
+def find_unreadable() -> list[str]:
+    """Return the places whose sampled values no key of ENCRYPTION_KEY opens: all of them, so the keys are wrong.
+
+    A few values that a removed key sealed do not count: `flask keys rotate-encryption` names these.
+    """
+    return [place.place for place in all_sealed() if _is_unreadable(place)]
+
+
+def _is_unreadable(place: SealedColumn) -> bool:
+    columns = (place.key.label("key"), place.column.label("sealed"))
+    sample = fetch_all(select(*columns).where(place.column.is_not(None)).limit(SAMPLE))
+    return bool(sample) and all(_opened(place, row) is None for row in sample)
+
+
 def count_outdated(place: SealedColumn) -> int:
     """Count the values that an older key sealed."""
     return int(fetch_all(select(func.count()).select_from(place.table).where(_is_outdated(place)))[0][0])
@@ -96,12 +113,16 @@ def _is_outdated(place: SealedColumn) -> ColumnElement[bool]:
     return func.substr(place.column, 1, len(prefix)) != prefix  # NULL is not
 
 
-def _resealed(place: SealedColumn, row: Row[Any]) -> str | None:
-    context = place.context(row.key)
+def _opened(place: SealedColumn, row: Row[Any]) -> str | None:
     try:
-        return keyring().seal(keyring().open(row.sealed, context=context), context=context)
+        return keyring().open(row.sealed, context=place.context(row.key))
     except Unreadable:
         return None
+
+
+def _resealed(place: SealedColumn, row: Row[Any]) -> str | None:
+    opened = _opened(place, row)
+    return None if opened is None else keyring().seal(opened, context=place.context(row.key))
 
 
 def _replace(place: SealedColumn, row: Row[Any], value: str) -> int:
