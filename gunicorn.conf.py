@@ -9,6 +9,7 @@ from threading import Timer
 from typing import Any
 
 from click import ClickException
+from gunicorn import util
 from gunicorn.glogging import Logger
 from gunicorn.workers.gthread import TConn, ThreadWorker
 
@@ -17,7 +18,7 @@ from otp_service.config import environment
 from otp_service.config.reader import Reader
 from otp_service.config.server import read_host
 from otp_service.core.logging import JsonFormatter, TextFormatter
-from otp_service.core.web import draining
+from otp_service.core.web import draining, server_errors
 from otp_service.core.web.held_responses import Gate, Outlet
 from otp_service.core.web.slow_requests import Watch
 
@@ -36,6 +37,13 @@ class ServiceLogger(Logger):
         for handler in self.error_log.handlers:
             handler.setFormatter(JsonFormatter() if _config.server.log_format == "json" else TextFormatter())
 
+
+def _write_error(connection: Any, status: int, _reason: str, _message: str) -> None:
+    """Reject a request that gunicorn cannot read, in our form. gunicorn has no setting for it, and writes HTML."""
+    util.write_nonblock(connection, server_errors.response(status))
+
+
+util.write_error = _write_error
 
 RECEIVE_SECONDS = 5
 ORPHAN_SECONDS = 0.5  # for requests in hand, when the master is gone

@@ -5,6 +5,7 @@ import os
 import pty
 import subprocess
 import sys
+import unicodedata
 from pathlib import Path
 from typing import Any
 
@@ -63,6 +64,22 @@ def test_addresses_and_numbers_in_any_spelling_become_one(app: Flask) -> None:
     spelled = row(1, email="Ann.Smith@EXAMPLE.com", phoneNumber="0044 7400 123-456")
     assert report_of(app, json_of(spelled))[0] == 0
     assert (stored(app)[0].email, stored(app)[0].phone_number) == ("ann.smith@example.com", "+447400123456")
+
+
+def test_an_old_password_in_decomposed_letters_signs_in_and_is_then_hashed_composed(app: Flask, api: Api) -> None:
+    typed = unicodedata.normalize("NFD", "Grüße-Zürich-7")
+    old = bcrypt.hashpw(typed.encode(), bcrypt.gensalt(4)).decode()
+    report_of(app, json_of(row(1, passwordHash=old)))
+
+    first = api.post("/auth/login", {"email": "p1@example.com", "password": typed})
+
+    assert first.status_code == 200, first.json
+    (user,) = stored(app)
+    assert user.password_hash.startswith("$bcrypt-sha256$")
+    for password in (typed, unicodedata.normalize("NFC", typed)):
+        assert api.post("/auth/login", {"email": "p1@example.com", "password": password}).status_code == 200
+    wrong = api.post("/auth/login", {"email": "p1@example.com", "password": f"{typed}\u0308"})
+    assert wrong.status_code == 401
 
 
 def test_a_default_region_stands_in_for_the_country_code(app: Flask, make_app: MakeApp) -> None:

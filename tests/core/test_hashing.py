@@ -4,6 +4,7 @@ import re
 import statistics
 import time
 
+import bcrypt
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -179,3 +180,29 @@ def test_nobody_can_tell_imported_cheap_malformed_and_unknown_users_apart_by_tim
 
     medians = [statistics.median(samples) for samples in seconds]
     assert max(medians) < 1.4 * min(medians)  # without the padding it would be 16 times or more
+
+
+TYPED = {"NFC": "Gr\u00fc\u00dfe-Z\u00fcrich-7", "NFD": "Gru\u0308\u00dfe-Zu\u0308rich-7"}
+
+
+@pytest.mark.parametrize("hashed", TYPED)
+@pytest.mark.parametrize("prefix", ["2a", "2b", "2y"])
+def test_a_hash_from_another_system_matches_what_was_typed_there(prefix: str, hashed: str) -> None:
+    made = bcrypt.hashpw(TYPED[hashed].encode(), bcrypt.gensalt(4)).decode().replace("$2b$", f"${prefix}$")
+
+    results = {form: verify_password(typed, made, cost=4) for form, typed in TYPED.items()}
+
+    assert results[hashed] == Verification(matches=True, needs_upgrade=True)
+    assert results["NFD"].matches
+
+
+@pytest.mark.parametrize("typed", TYPED.values(), ids=TYPED)
+def test_a_hash_of_ours_matches_every_spelling_and_needs_no_other(typed: str) -> None:
+    for hashed in TYPED.values():
+        found = verify_password(typed, hash_password(hashed, cost=4), cost=4)
+        assert found == Verification(matches=True, needs_upgrade=False)
+
+
+@pytest.mark.parametrize("stored", [None, "none", hash_password("", cost=4)])
+def test_a_password_too_long_to_be_one_matches_no_hash(stored: str | None) -> None:
+    assert not verify_password("x" * (LONGEST_PASSWORD + 1), stored, cost=4).matches

@@ -64,23 +64,43 @@ def hash_password(password: str, *, cost: int) -> str:
 def verify_password(password: str, stored: str | None, *, cost: int) -> Verification:
     """Compare with a stored hash (None for an unknown user) in the time of one hash at `cost`, match or not.
 
+    A password that Unicode's NFC changes takes two: it is compared in NFC, and as it was typed (see `_forms`).
     `cost` is that of new hashes. A failed comparison with a cheaper stored hash takes as long as one at `cost`, so
     its time does not reveal an imported user, or that there is no user. A malformed hash matches no password. Only a
     stored hash of a higher cost takes longer, until its owner signs in and gets a new one; an import reports how many
     there are, and which cost would hide them. Raises ValueError for a `cost` outside LOWEST_COST to HIGHEST_COST.
     """
     _check_cost(cost)
-    known = _parse(stored) if stored else None
-    if known is None or len(password) > LONGEST_PASSWORD:
-        _digest(b"", _DUMMY_SALT, cost)
+    known = _parse(stored) if stored and len(password) <= LONGEST_PASSWORD else None
+    # All forms in any case: how long it takes depends on what was typed, and shows neither whether there is a user or
+    # an imported hash, nor which form was right.
+    is_right = [_is_right(form, known, cost) for form in _forms(password)]
+    if known is None or not any(is_right):
         return _NO_MATCH
-    secret = _to_bytes(password)
+    needs_upgrade = known.is_plain or known.cost != cost or not is_right[0]
+    return Verification(matches=True, needs_upgrade=needs_upgrade)
+
+
+def _forms(password: str) -> list[bytes]:
+    """Return the password in NFC and, if that changes it, as it was typed as well.
+
+    Other systems hash what was typed. A hash that was imported from one may be of a form that NFC never gives.
+    """
+    if len(password) > LONGEST_PASSWORD:
+        return [b""]
+    return list(dict.fromkeys((_to_bytes(password), password.encode("utf-8", "surrogatepass"))))
+
+
+def _is_right(secret: bytes, known: _StoredHash | None, cost: int) -> bool:
+    if known is None:
+        _digest(b"", _DUMMY_SALT, cost)
+        return False
     key = secret[:_BCRYPT_BYTES] if known.is_plain else _prehash(secret, known.salt)
     if hmac.compare_digest(_digest(key, known.salt, known.cost), known.digest):
-        return Verification(matches=True, needs_upgrade=known.is_plain or known.cost != cost)
+        return True
     for missing_cost in range(known.cost, cost):  # 2^c + (2^c + 2^(c+1) + ... + 2^(cost-1)) = 2^cost rounds
         _digest(key, _DUMMY_SALT, missing_cost)
-    return _NO_MATCH
+    return False
 
 
 def estimate_seconds(cost: int) -> float:

@@ -59,9 +59,9 @@ def init_http(app: Flask, *, trusted_proxies: int, origins: tuple[str, ...], pub
         app.wsgi_app = under(public_path, app.wsgi_app)  # type: ignore[method-assign, assignment]
     if trusted_proxies:
         app.wsgi_app = ProxyFix(app.wsgi_app, x_for=trusted_proxies, x_proto=trusted_proxies)  # type: ignore[method-assign]
-    if origins:
-        _allow_origins(app, origins)
+    _allow_origins(app, origins)
     app.before_request(_start)
+    app.before_request(_answer_preflight)
     app.after_request(_finish)
 
 
@@ -98,23 +98,42 @@ def under(path: str, app: "WSGIApplication") -> "WSGIApplication":
 
 
 def _allow_origins(app: Flask, origins: tuple[str, ...]) -> None:
-    """Let pages of these origins, and of no other, read the responses of the API (the CORS protocol)."""
+    """Let pages of these origins, and of no other, read the responses of the API (the CORS protocol).
+
+    Pages of every origin may read the public documents: keys and metadata, which have no secret and no person.
+    """
+    # Always sent, since a cache may give one page what another one fetched.
+    resources: dict[str | re.Pattern[str], dict[str, Any]] = {
+        r"/\.well-known/.*": {"origins": "*", "send_wildcard": True, "always_send": True},
+    }
+    if origins:
+        # Patterns, because flask-cors takes a text with brackets for one. It matches at the start only, hence `\Z`.
+        resources[r"/api/.*"] = {"origins": [re.compile(re.escape(origin) + r"\Z") for origin in origins]}
+        app.after_request(_vary_by_origin)
     CORS(
         app,
-        # Patterns, because flask-cors takes a text with brackets for one. It matches at the start only, hence `\Z`.
-        resources={r"/api/.*": {"origins": [re.compile(re.escape(origin) + r"\Z") for origin in origins]}},
+        resources=resources,
         allow_headers=["Authorization", "Content-Type", "X-Request-ID"],
         expose_headers=["X-Request-ID", "Retry-After", "RateLimit-Limit", "RateLimit-Remaining", "RateLimit-Reset"],
         max_age=600,
         always_send=False,
         vary_header=False,
     )
-    app.after_request(_vary_by_origin)
 
 
 def _vary_by_origin(response: Response) -> Response:
     response.vary.add("Origin")  # a cache must not give one origin the response that was meant for another
     return response
+
+
+def _answer_preflight() -> Response | None:
+    """Respond to a browser's question before a request, whatever the path: flask-cors adds what the page may do.
+
+    Before the request is counted and routed: a browser shows a refused preflight as a network error, and the page would
+    learn of neither the limit nor the 404.
+    """
+    is_from_browser = "Origin" in request.headers and "Access-Control-Request-Method" in request.headers
+    return Response() if is_from_browser and request.method == "OPTIONS" else None
 
 
 def _start() -> None:

@@ -3,6 +3,7 @@
 import logging
 import sqlite3
 import time
+from http import HTTPStatus
 from typing import Any
 
 import orjson
@@ -27,10 +28,21 @@ _HTTP_CODES = {
     405: ("method_not_allowed", "This method is not allowed here."),
     408: ("request_timeout", "The request took too long to arrive."),
     413: ("body_too_large", "The request body is larger than 64 KiB."),
+    414: ("uri_too_long", "The address of the request is longer than 4,094 characters."),
     415: ("unsupported_media_type", "Send JSON, with Content-Type: application/json."),
+    417: ("expectation_failed", "The header Expect may hold 100-continue alone."),
+    431: ("headers_too_large", "The request has more than 64 headers, or one that is longer than 8 KiB."),
+    501: ("transfer_coding_unknown", "Send the body with Content-Length, or in chunks."),
 }
 
 _OVERTAKEN_ON_POSTGRESQL = ("23503", "23505")  # foreign_key_violation, unique_violation
+
+
+def described(status: int) -> tuple[str, str]:
+    """Return code and message of an error that the framework or the server raised."""
+    if status == ServiceError.status_code:
+        return ServiceError.code, ServiceError.title
+    return _HTTP_CODES.get(status, (HttpError.code_of_others, HTTPStatus(status).phrase))
 
 
 def framework_codes() -> set[str]:

@@ -71,6 +71,49 @@ def test_another_page_gets_no_leave(front: Api, method: str, origin: str) -> Non
     assert response.headers["Vary"] == "Origin"
 
 
+@pytest.mark.parametrize("path", ["/auth/login", "/nope", "/sessions/nope", "/auth/login/", "/"])
+def test_a_preflight_succeeds_on_every_path(front: Api, path: str) -> None:
+    response = front.send("OPTIONS", path, headers={"Origin": ORIGINS[0], **PREFLIGHT})
+    assert response.status_code == 200
+    assert response.headers["Access-Control-Allow-Origin"] == ORIGINS[0]
+    assert "POST" in response.headers["Access-Control-Allow-Methods"]
+    assert response.data == b""
+
+
+@pytest.mark.parametrize("origin", [ORIGINS[0], "https://evil.example"])
+@pytest.mark.parametrize("path", ["/auth/register", "/profile", "/nope"])
+def test_preflights_are_never_counted(make_app: MakeApp, path: str, origin: str) -> None:
+    limits = {"RATE_LIMITS_ENABLED": "true", "RATE_LIMIT_MAX_REQUESTS": "2", "RATE_LIMIT_REGISTER_PER_HOUR": "1"}
+    front = Api(make_app(FRONTEND_URL=ORIGINS[0], **limits))
+
+    statuses = {front.send("OPTIONS", path, headers={"Origin": origin, **PREFLIGHT}).status_code for _ in range(7)}
+
+    assert statuses == {200}
+    assert [front.get("/profile").status_code for _ in range(3)] == [401, 401, 429]
+    assert front.send("OPTIONS", path, headers={"Origin": origin, **PREFLIGHT}).status_code == 200
+
+
+def test_what_is_no_preflight_is_counted(make_app: MakeApp) -> None:
+    api = Api(make_app(FRONTEND_URL=ORIGINS[0], RATE_LIMITS_ENABLED="true", RATE_LIMIT_MAX_REQUESTS="2"))
+
+    assert [api.send("OPTIONS", "/auth/login").status_code for _ in range(3)] == [200, 200, 429]
+
+
+@pytest.mark.parametrize("frontend", ["", ORIGINS[0]])
+@pytest.mark.parametrize("origin", [*ORIGINS, "https://any.example", "null"])
+def test_pages_of_every_origin_may_read_the_public_keys(make_app: MakeApp, frontend: str, origin: str) -> None:
+    api = Api(make_app(FRONTEND_URL=frontend))
+
+    read = api.get("//.well-known/jwks.json", headers={"Origin": origin})
+    asked = api.send("OPTIONS", "//.well-known/jwks.json", headers={"Origin": origin, **PREFLIGHT})
+
+    assert (read.status_code, asked.status_code) == (200, 200)
+    assert read.headers.getlist("Access-Control-Allow-Origin") == ["*"]
+    assert asked.headers.getlist("Access-Control-Allow-Origin") == ["*"]
+    assert "Access-Control-Allow-Credentials" not in read.headers
+    assert api.get("//.well-known/jwks.json").headers["Access-Control-Allow-Origin"] == "*"
+
+
 def test_who_is_no_page_is_told_nothing_of_pages(front: Api) -> None:
     response = front.get("/openapi.json")
     assert cors(response) == {}

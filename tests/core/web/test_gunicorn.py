@@ -69,3 +69,30 @@ def test_a_request_that_is_none_is_400_without_a_trace(server: Gunicorn, head: b
 def test_nothing_of_all_this_was_a_failure_of_the_service(server: Gunicorn) -> None:
     assert "request.failed" not in server.log
     assert "Traceback" not in server.log
+
+
+REFUSED_BY_THE_SERVER = {
+    "no request line": (b"nonsense\r\n", 400, "bad_request"),
+    "a version that is none": (b"GET / HTTP/7.x\r\n", 400, "bad_request"),
+    "a header without a colon": (b"GET / HTTP/1.1\r\nnonsense\r\n", 400, "bad_request"),
+    "two lengths": (LOGIN + b"Content-Length: 2\r\nContent-Length: 3\r\n", 400, "bad_request"),
+    "a long address": (b"GET /" + b"x" * 5_000 + b" HTTP/1.1\r\n", 414, "uri_too_long"),
+    "a long header": (b"GET / HTTP/1.1\r\nX-Long: " + b"x" * 9_000 + b"\r\n", 431, "headers_too_large"),
+    "many headers": (b"GET / HTTP/1.1\r\n" + b"X-Many: 1\r\n" * 65, 431, "headers_too_large"),
+    "another transfer coding": (LOGIN + b"Transfer-Encoding: cramped\r\n", 501, "transfer_coding_unknown"),
+}
+
+
+@pytest.mark.parametrize("name", REFUSED_BY_THE_SERVER)
+def test_what_the_server_itself_refuses_is_an_error_in_our_form(server: Gunicorn, name: str) -> None:
+    request, status, code = REFUSED_BY_THE_SERVER[name]
+
+    answer = server.send(request)
+
+    assert (answer.status, answer.json["statusCode"], answer.json["code"]) == (status, status, code)
+    assert answer.json["status"] == "error"
+    assert answer.json["message"]
+    assert answer.headers["content-type"] == "application/json"
+    assert answer.headers["x-request-id"] == answer.json["requestId"]
+    assert answer.headers["x-content-type-options"] == "nosniff"
+    assert answer.json["requestId"] in server.log
