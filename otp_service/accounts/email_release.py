@@ -34,8 +34,9 @@ class Release(TypedDict, total=False):
 
 def issue(account: Account, *, now: datetime) -> Release:
     """Return the token that releases the account's address, and its link, as values of an e-mail to that address."""
-    token = links.issue(account.id, LinkPurpose.EMAIL_RELEASE, lifetime=LIFETIME, now=now, email=account.email)
-    return {"release_token": token, "release_link": links.web_address(PAGE, token)}
+    purpose = LinkPurpose.EMAIL_RELEASE
+    mailed = links.issue_for_mail(account.id, purpose, lifetime=LIFETIME, now=now, email=account.email)
+    return {"release_token": mailed.code, "release_link": links.web_address(PAGE, mailed.token)}
 
 
 def notify_owner(email: str, event: str, *, client: ClientInfo, now: datetime) -> None:
@@ -58,12 +59,14 @@ def notify_owner(email: str, event: str, *, client: ClientInfo, now: datetime) -
         notices.notify(account.id, template, now=now, phone_number=account.phone_number, network=network, **release)
 
 
-def release(token: str) -> None:
+def release(token: str, *, client: ClientInfo) -> None:
     """Take the address from the account that the token names; a registration without a verified number is deleted.
 
-    The account keeps all the rest and signs in by its number. Raises InvalidToken, EmailAlreadyVerified.
+    The account keeps all the rest and signs in by its number. Raises InvalidToken, EmailAlreadyVerified, and
+    TooMany for codes.
     """
     now = clock.now()
+    links.count_typed(token, client=client, now=now)
     link = links.find(token, LinkPurpose.EMAIL_RELEASE, now=now)
     account = users.find_by_id(link.user_id) if link is not None else None
     if link is None or account is None or account.email != link.email:

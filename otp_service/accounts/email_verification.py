@@ -18,7 +18,7 @@ from otp_service.accounts.errors import (
     EmailTaken,
     EmailUnchanged,
 )
-from otp_service.accounts.links import Link, LinkPurpose
+from otp_service.accounts.links import Link, LinkPurpose, Mailed
 from otp_service.accounts.settings import ExistenceSettings
 from otp_service.accounts.users import Account
 from otp_service.core import allowances, clock
@@ -104,12 +104,14 @@ def _request_change(caller: Caller, email: str, client: ClientInfo, now: datetim
 
 
 def verify(token: str, *, caller: Caller | None, password: str | None, client: ClientInfo) -> Outcome:
-    """Redeem the token of a link, once. No session starts.
+    """Redeem the token of a link, or the code of its message, once. No session starts.
 
-    A change needs `caller`, the session that requested it, or the account's `password`. Raises InvalidToken, EmailTaken
-    if another account has the address, and what `_confirm` raises; after these two the token still works.
+    A change needs `caller`, the session that requested it, or the account's `password`. Raises InvalidToken, TooMany
+    for codes, EmailTaken if another account has the address, and what `_confirm` raises; after the latter two the token
+    still works.
     """
     now = clock.now()
+    links.count_typed(token, client=client, now=now)
     verification = links.find(token, LinkPurpose.EMAIL_VERIFICATION, now=now)
     if verification is not None:
         _verify(token, verification, client, now)
@@ -194,19 +196,19 @@ def _changes(user_id: int, email: str) -> tuple[Allowance, ...]:
 def _send_verification(account: Account, client: ClientInfo, now: datetime) -> None:
     """Send a link that verifies the account's address, and one with which a stranger to the account releases it."""
     purpose, email = LinkPurpose.EMAIL_VERIFICATION, account.email
-    token = links.issue(account.id, purpose, lifetime=LIFETIME, now=now, email=email)
+    mailed = links.issue_for_mail(account.id, purpose, lifetime=LIFETIME, now=now, email=email)
     release = {} if account.email_verified else email_release.issue(account, now=now)
-    _send("address_verification", email, account, token, client, now, **release)
+    _send("address_verification", email, account, mailed, client, now, **release)
 
 
 def _send_change(account: Account, email: str, session_id: UUID, client: ClientInfo, now: datetime) -> None:
     purpose = LinkPurpose.EMAIL_CHANGE
-    token = links.issue(account.id, purpose, lifetime=LIFETIME, now=now, email=email, session_id=session_id)
-    _send("address_change", email, account, token, client, now)
+    mailed = links.issue_for_mail(account.id, purpose, lifetime=LIFETIME, now=now, email=email, session_id=session_id)
+    _send("address_change", email, account, mailed, client, now)
 
 
 def _send(
-    template: str, to: str, account: Account, token: str, client: ClientInfo, now: datetime, **more: str | None
+    template: str, to: str, account: Account, mailed: Mailed, client: ClientInfo, now: datetime, **more: str | None
 ) -> None:
     """Send a link, and say which account asks for it: by number, time and network, without a text of a stranger's."""
     outbox.enqueue(
@@ -215,8 +217,8 @@ def _send(
         locale=account.locale,
         now=now,
         user_id=account.id,
-        link=links.web_address(PAGE, token),
-        token=token,
+        link=links.web_address(PAGE, mailed.token),
+        token=mailed.code,
         valid_minutes=int(LIFETIME.total_seconds()) // 60,
         phone_number=account.phone_number,
         network=site_of(client.ip) or None,

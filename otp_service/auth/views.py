@@ -141,7 +141,7 @@ def resend_link(caller: Caller) -> dict[str, Any]:
 @api(body=schemas.EmailReleaseIn, out=schemas.EmailMessageOut, errors=(401, 409))
 def release_email(body: dict[str, Any]) -> dict[str, Any]:
     """Take an e-mail address from an account that never verified it, with the token of a link to that address."""
-    email_release.release(body["token"])
+    email_release.release(body["token"], client=client_info())
     return {"message": "The address was released. You can register with it now."}
 
 
