@@ -11,6 +11,7 @@ from otp_service.config import ROOT, ConfigError, env_file, environment
 from otp_service.config.env_file import READ_ELSEWHERE, unknown_names
 from otp_service.config.reader import SectionReader
 from otp_service.factors.registry import FACTORS
+from otp_service.factors.removals import read_removals
 from otp_service.factors.trusted_devices.devices import read_trusted_devices
 from otp_service.mail.settings import MailSettings, read_mail
 from otp_service.recovery.settings import read_recovery
@@ -26,6 +27,7 @@ READERS: tuple[SectionReader, ...] = (
     read_existence,
     read_links,
     read_deletion,
+    read_removals,
     read_trusted_devices,
     read_recovery,
     *(factor.settings for factor in FACTORS if factor.settings is not None),

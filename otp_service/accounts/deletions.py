@@ -25,7 +25,7 @@ def schedule(account: Account, *, after: timedelta, client: ClientInfo, now: dat
     earned.void(account.id, now=now)
     sessions.end_all(account.id, now=now)
     audit.record("user.deletion_requested", user_id=account.id, client=client, at=now, eraseAt=erase_at.isoformat())
-    notices.notify(account.id, "deletion_requested", now=now, client=client, erase_at=erase_at.isoformat())
+    notices.notify_everywhere(account.id, "deletion_requested", now=now, client=client, erase_at=erase_at.isoformat())
     return erase_at
 
 
@@ -42,7 +42,7 @@ def undo(account: Account, *, client: ClientInfo, now: datetime) -> bool:
             raise InvalidToken
         return False  # another sign-in was faster
     audit.record("user.deletion_cancelled", user_id=account.id, client=client, at=now)
-    notices.notify(account.id, "deletion_cancelled", now=now, client=client)
+    notices.notify_everywhere(account.id, "deletion_cancelled", now=now, client=client)
     return True
 
 

@@ -20,6 +20,8 @@ class User(Model):
     A registration reserves address and number until `held_until`. It is None once the number is verified, and for users
     that an operator made or imported.
 
+    Since `phone_off_at` the number is no second factor, at the user's wish.
+
     From `erase_at` on the account is as good as erased, at its holder's request; a sign-in before undoes it (ADR 35).
 
     `password_verified_at` is when the password was last verified together with a possession: only then may it open a
@@ -52,6 +54,7 @@ class User(Model):
     phone_number: Mapped[str | None] = mapped_column(String(16))
     holds_number: Mapped[bool] = mapped_column(Boolean, server_default=true())
     phone_verified_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    phone_off_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
     password_hash: Mapped[str] = mapped_column(String(100))
     password_changed_at: Mapped[datetime] = mapped_column(UtcDateTime)
     password_verified_at: Mapped[datetime | None] = mapped_column(UtcDateTime)

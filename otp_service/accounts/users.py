@@ -34,6 +34,7 @@ class Account:
     phone_number: str | None
     holds_number: bool
     phone_verified_at: datetime | None
+    phone_off_at: datetime | None
     password_changed_at: datetime
     password_verified_at: datetime | None
     challenges_void_before: datetime | None
@@ -263,6 +264,12 @@ def set_password_hash(user_id: int, password_hash: str, *, now: datetime) -> Non
     throttle.clear_account(user_id, get(user_id).email)
 
 
+def switch_phone(user_id: int, *, off_at: datetime | None) -> bool:
+    """Switch the phone off as a factor, or on again with None, in the open transaction; return whether it changed."""
+    is_other = User.phone_off_at.is_(None) if off_at else User.phone_off_at.is_not(None)
+    return execute(update(User).where(User.id == user_id, is_other).values(phone_off_at=off_at)).rowcount == 1
+
+
 def mark_password_verified(account: Account, *, now: datetime) -> None:
     """Record in the open transaction that the password was verified together with a possession."""
     if not account.password_verified:  # once in the life of a password: later sign-ins have no statement to spend
@@ -288,9 +295,9 @@ def personal_data(user_id: int) -> dict[str, Any]:
     """Return the user's own row, without the password's hash."""
     columns = (
         User.id, User.email, User.email_verified_at, User.phone_number, User.holds_number, User.phone_verified_at,
-        User.password_changed_at, User.password_verified_at, User.challenges_void_before, User.strangers_void_before,
-        User.clients_known_since, User.locked_at, User.lock_reason, User.recovery_hold_until, User.erase_at,
-        User.held_until, User.display_name, User.locale, User.created_at,
+        User.phone_off_at, User.password_changed_at, User.password_verified_at, User.challenges_void_before,
+        User.strangers_void_before, User.clients_known_since, User.locked_at, User.lock_reason,
+        User.recovery_hold_until, User.erase_at, User.held_until, User.display_name, User.locale, User.created_at,
     )  # fmt: skip
     row = next(iter(rows_about(User.id == user_id, *columns)), {})
     return {**row, "email": None} if str(row.get("email", "")).startswith(RELEASED) else row

@@ -21,6 +21,7 @@ from otp_service.core.web.tracing import ClientInfo
 from otp_service.factors import defaults, registry, trusted_devices
 from otp_service.factors.contract import AloneSignIn, Factor, ProofRequest
 from otp_service.factors.errors import MethodNotEnrolled
+from otp_service.factors.phone import PHONE
 from otp_service.factors.phone.codes import PhoneOwner
 from otp_service.sinch import Channel
 from otp_service.verifications import Asker, Purpose, Recipient
@@ -193,8 +194,10 @@ def complete(
     # A hold that begins later voids the challenge.
     user_id, is_on_hold = challenge.account.id, challenge.account.is_on_hold(clock.now())
     acr = registry.level_of(factor, is_on_hold=is_on_hold)
-    # MFA_BEYOND_PHONE or a hold: the phone signs in only while the user has no factor that reaches aal2.
-    if acr != "aal2" and acr != registry.best_level(registry.methods(user_id), is_on_hold=is_on_hold):
+    # MFA_BEYOND_PHONE or a hold: the phone signs in only while the user has no factor that reaches aal2. The same where
+    # the user switched it off.
+    is_weak = acr != "aal2" and acr != registry.best_level(registry.methods(user_id), is_on_hold=is_on_hold)
+    if is_weak or (factor is PHONE and challenge.account.phone_off_at and registry.second_steps(user_id)):
         raise MethodNotEnrolled
     # Outside the transaction: the factor may ask the provider (ADR 4).
     proof = factor.verify(_proof_request(challenge, client), response)

@@ -9,7 +9,7 @@ from otp_service.accounts.users import Account
 from otp_service.core import clock
 from otp_service.core.database.transactions import transaction
 from otp_service.core.web.tracing import ClientInfo
-from otp_service.factors import registry
+from otp_service.factors import registry, strength
 from otp_service.factors.contract import ProofRequest
 from otp_service.factors.errors import MethodNotEnrolled
 from otp_service.factors.phone.codes import PhoneOwner
@@ -25,11 +25,14 @@ def requirement_of(user_id: int) -> Requirement:
     """Return the highest level that the user's factors reach; the password's for a user without factors."""
     methods, account = registry.methods(user_id), users.find_by_id(user_id)
     is_on_hold = account is not None and account.is_on_hold(clock.now())
+    strongest = registry.strongest(methods)
     return Requirement(
         acr=registry.best_level(methods, is_on_hold=is_on_hold),
         methods=methods or (PASSWORD,),
         beyond_password=bool(methods),
         held_until=account.recovery_hold_until if account is not None and is_on_hold else None,
+        strongest=registry.as_strong_as(strongest, methods),
+        strongest_amr=strength.values_reaching(strongest) if methods else frozenset(),
     )
 
 

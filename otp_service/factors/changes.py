@@ -1,15 +1,21 @@
 """The consequences of a change of a user's factors, whatever the factor: backup codes, event, notice, ended trust."""
 
+import uuid
+from collections.abc import Callable
 from datetime import datetime
 
 from otp_service import audit, sessions
 from otp_service.accounts import notices
+from otp_service.core.services import settings
 from otp_service.core.web.tracing import ClientInfo
 from otp_service.factors import throttle, trusted_devices
 from otp_service.factors.contract import MakeFirstCodes, NewCodes
+from otp_service.factors.removals import RemovalSettings
+from otp_service.factors.strength import Strength, is_reached
 from otp_service.sessions import Caller
 
 _makers: list[MakeFirstCodes] = []
+_counters: list[Callable[[int], int]] = []
 
 
 def make_first_codes_by(maker: MakeFirstCodes) -> None:
@@ -26,6 +32,16 @@ def make_first_codes(user_id: int) -> NewCodes | None:
     Call it before the transaction that adds the authenticator: hashing takes long. Raises SlotsBusy.
     """
     return _makers[0](user_id) if _makers else None
+
+
+def count_authenticators_by(counter: Callable[[int], int]) -> None:
+    """Name the function that counts a user's authenticators besides the phone. The registry calls this, as above."""
+    _counters[:] = [counter]
+
+
+def authenticators_beyond_phone(user_id: int) -> int:
+    """Return how many lasting authenticators the user has besides the phone."""
+    return _counters[0](user_id)
 
 
 def record_added(
@@ -50,13 +66,26 @@ def record_added(
     return first_codes.store_first(client=client, now=now) if first_codes is not None else ()
 
 
-def record_removed(caller: Caller, kind: str, *, client: ClientInfo, now: datetime, **facts: str) -> None:
-    """Record that the caller removed a factor, in the open transaction, and notify the user.
+def removes_at_once(caller: Caller, needed: Strength) -> bool:
+    """Whether the caller's sign-in may remove a factor of this strength at once; else the removal waits (ADR 35)."""
+    return is_reached(caller, needed) or not settings().of(RemovalSettings).delay
 
-    A removed authenticator may be in wrong hands. Trust in devices and all sessions but the caller's end, since the
-    authenticator may have started them. `facts` are those of `record_added`.
+
+def record_removed(
+    user_id: int,
+    kind: str,
+    *,
+    client: ClientInfo,
+    now: datetime,
+    keep: uuid.UUID | None = None,
+    **facts: str,
+) -> None:
+    """Record that a factor was removed, in the open transaction, and notify the user.
+
+    A removed authenticator may be in wrong hands. Trust in devices and all sessions but the one to `keep` end, since
+    the authenticator may have started them. `facts` are those of `record_added`.
     """
-    trusted_devices.end_all(caller.user_id, now=now)
-    sessions.end_all(caller.user_id, now=now, keep=caller.session_id)
-    audit.record("factor.removed", user_id=caller.user_id, client=client, at=now, factor=kind, **facts)
-    notices.notify(caller.user_id, "factor_removed", now=now, client=client, factor=kind)
+    trusted_devices.end_all(user_id, now=now)
+    sessions.end_all(user_id, now=now, keep=keep)
+    audit.record("factor.removed", user_id=user_id, client=client, at=now, factor=kind, **facts)
+    notices.notify(user_id, "factor_removed", now=now, client=client, factor=kind)

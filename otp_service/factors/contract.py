@@ -17,6 +17,7 @@ from otp_service.core.database.rows import ExportPart, RetentionRule
 from otp_service.core.errors import NotAuthenticated
 from otp_service.core.web.schema import Schema
 from otp_service.core.web.tracing import ClientInfo
+from otp_service.factors.strength import Strength
 from otp_service.verifications.states import Purpose
 
 
@@ -116,11 +117,17 @@ class Factor:
     describe: Callable[[int], list[dict[str, Any]]]
     """Return what the user has enrolled, never a secret: `type`, `created_at`, `last_used_at` and more."""
 
+    strength: Strength
+    """Its place in the order of factors (ADR 35)."""
+
     remove_all: Callable[[int], int]
     """Remove the user's authenticators of this kind in the open transaction. Return how many there were."""
 
     remove_added_since: Callable[[int, datetime], int]
     """Do the same for those that were added after a time: they may be an intruder's (ADR 32)."""
+
+    remove_one: Callable[[int, uuid.UUID], int] = lambda user_id, authenticator_id: 0  # noqa: ARG005
+    """Remove one authenticator whose removal waited, in the open transaction. Return how many there were."""
 
     mfa_path: str | None = None
     """Its sign-in route is /auth/mfa/<mfa_path>; None for the phone, which has routes of its own."""

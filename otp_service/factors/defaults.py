@@ -14,6 +14,8 @@ from otp_service.core.web.tracing import ClientInfo
 from otp_service.factors import registry
 from otp_service.factors.errors import MethodIsForEmergencies
 from otp_service.factors.models import FactorDefault
+from otp_service.factors.strength import is_reached
+from otp_service.sessions import Caller, step_up_by
 from otp_service.verifications.settings import DeliverySettings
 
 
@@ -33,12 +35,21 @@ def _chosen(user_id: Given) -> Select[Any]:
     return select(FactorDefault.method).where(FactorDefault.user_id == user_id)
 
 
-def choose(user_id: int, method: str, *, client: ClientInfo) -> None:
-    """Make `method` the default. Raises MethodIsForEmergencies, MethodNotEnrolled."""
+def choose(caller: Caller, method: str, *, client: ClientInfo) -> None:
+    """Make `method` the default. Raises MethodIsForEmergencies, MethodNotEnrolled.
+
+    A weaker method than the present default needs a sign-in as strong as that one, else StepUpRequired (ADR 35).
+    """
+    user_id = caller.user_id
     # First: whether the user has such codes or not, setting them up would not help.
     if registry.get(method).is_backup:
         raise MethodIsForEmergencies
-    registry.get_enrolled(user_id, method)
+    wanted = registry.get_enrolled(user_id, method)
+    methods = registry.methods(user_id)
+    present = of_user(user_id, methods)
+    needed = registry.get(present).strength if present else wanted.strength
+    if wanted.strength < needed and not is_reached(caller, needed):
+        raise step_up_by(registry.as_strong_as(needed, methods))
     # An upsert: of parallel choices the last one stands, and none fails.
     with transaction():
         statement = upsert(FactorDefault).values(user_id=user_id, method=method)

@@ -3,13 +3,18 @@
 from datetime import datetime
 from typing import Any
 
-from otp_service.accounts import earned
+from otp_service import audit
+from otp_service.accounts import earned, users
+from otp_service.core import clock
+from otp_service.core.database.transactions import transaction
 from otp_service.core.services import settings
-from otp_service.factors import changes, trusted_devices
+from otp_service.factors import changes, removals, trusted_devices
 from otp_service.factors.backup_codes import BACKUP_CODES
 from otp_service.factors.contract import Factor, Proof, ProofRequest
 from otp_service.factors.errors import MethodNotEnrolled
-from otp_service.factors.phone import PHONE
+from otp_service.factors.phone import PHONE, find_channels
+from otp_service.factors.removals import Removal
+from otp_service.factors.strength import Strength
 from otp_service.factors.totp import TOTP
 from otp_service.factors.webauthn import WEBAUTHN
 
@@ -19,6 +24,9 @@ FACTORS: tuple[Factor, ...] = (
     WEBAUTHN,
     BACKUP_CODES,
 )
+BATCH = 100
+"""Removals that one look for due ones finds."""
+
 METHOD_NAMES = tuple(name for factor in FACTORS for name in factor.method_names)
 """Every method that a user may have."""
 
@@ -48,11 +56,15 @@ def get_enrolled(user_id: int, method: str) -> Factor:
 def methods(user_id: int) -> tuple[str, ...]:
     """Return every method that the user can use now.
 
-    With MFA_BEYOND_PHONE, the phone is no method for a user who has another factor.
+    With MFA_BEYOND_PHONE, or once the user switched the phone off, it is no method for a user who has another factor.
     """
     if settings().sign_in.beyond_phone and second_steps(user_id):
         return methods_without_phone(user_id)
-    return _methods_of(FACTORS, user_id)
+    found = _methods_of(FACTORS, user_id)
+    if any(not get(method).is_backup for method in found):
+        return found
+    # Never without a lasting method: a user whose other factors are gone could not sign in any more (ADR 35).
+    return (*find_channels(user_id), *found)
 
 
 def methods_without_phone(user_id: int) -> tuple[str, ...]:
@@ -68,7 +80,7 @@ def second_steps(user_id: int) -> tuple[str, ...]:
 def require_phone(user_id: int) -> None:
     """Raise MethodNotEnrolled if a code on the phone would be rejected, before one is sent and paid for."""
     # Without a number the sender has the better error: PhoneNumberMissing.
-    if PHONE.find_methods(user_id) and not set(PHONE.method_names) & set(methods(user_id)):
+    if find_channels(user_id) and not set(PHONE.method_names) & set(methods(user_id)):
         raise MethodNotEnrolled
 
 
@@ -90,6 +102,46 @@ def best_level(provable: tuple[str, ...], *, is_on_hold: bool = False) -> str:
     factors = [get(method) for method in provable]
     lasting = [factor for factor in factors if not factor.is_backup]
     return max((level_of(factor, is_on_hold=is_on_hold) for factor in lasting or factors), default="aal1")
+
+
+def strongest(provable: tuple[str, ...]) -> Strength:
+    """Return the strength of the strongest of these methods. Backup codes do not raise it, as in `best_level`."""
+    factors = [get(method) for method in provable]
+    lasting = [factor for factor in factors if not factor.is_backup]
+    return max((factor.strength for factor in lasting or factors), default=Strength.PASSWORD)
+
+
+def as_strong_as(needed: Strength, provable: tuple[str, ...]) -> tuple[str, ...]:
+    """Return those of the methods that are strong enough."""
+    return tuple(method for method in provable if get(method).strength >= needed)
+
+
+def authenticators_beyond_phone(user_id: int) -> int:
+    """Return how many lasting authenticators the user has besides the phone: each passkey, but no backup codes."""
+    return sum(len(factor.describe(user_id)) for factor in _without_phone() if not factor.is_backup)
+
+
+def carry_out_removals() -> int:
+    """Remove the factors whose removal has waited long enough; return how many.
+
+    Safe to run in several workers at once, and late: these factors have stopped to work (see `removals.is_in_force`).
+    """
+    now, removed = clock.now(), 0
+    while batch := removals.due(now, limit=BATCH):
+        removed += sum(_carry_out(removal, now) for removal in batch)
+    return removed
+
+
+def _carry_out(removal: Removal, now: datetime) -> bool:
+    factor = next(factor for factor in FACTORS if factor.kind == removal.kind)
+    with transaction():
+        users.keep(removal.user_id)  # the user before the rows of the user, as everywhere
+        if not removals.forget(removal.authenticator_id):
+            return False  # another worker was faster
+        if not factor.remove_one(removal.user_id, removal.authenticator_id):
+            return False  # removed in another way since
+        changes.record_removed(removal.user_id, removal.kind, client=audit.SERVICE, now=now)
+        return True
 
 
 def verify(request: ProofRequest, *, method: str, response: dict[str, Any]) -> Proof:
@@ -138,3 +190,7 @@ def _without_phone() -> list[Factor]:
 
 def _methods_of(factors: tuple[Factor, ...] | list[Factor], user_id: int) -> tuple[str, ...]:
     return tuple(method for factor in factors for method in factor.find_methods(user_id))
+
+
+# At the end: what it hands down is defined above.
+changes.count_authenticators_by(authenticators_beyond_phone)

@@ -4,7 +4,7 @@ from typing import Any
 
 from marshmallow import fields, validate
 
-from otp_service.core.web.schema import Schema, one_fault
+from otp_service.core.web.schema import Schema, one_fault, text
 from otp_service.factors import registry
 
 
@@ -59,6 +59,21 @@ class FactorOut(Schema):
     synced = fields.Boolean(metadata={"description": "Whether more than one device keeps it."})
     created_at = fields.DateTime()
     last_used_at = fields.DateTime(allow_none=True)
+    enabled = fields.Boolean(metadata={"description": "For the phone: false once it was switched off as a factor."})
+    removal_at = fields.DateTime(metadata={"description": "From then on it does not work: a removal waits."})
+    removal_id = fields.UUID(metadata={"description": "Cancels the removal: `DELETE /factors/removals/{id}`."})
+
+
+class KeepIn(Schema):
+    """The token of the link that keeps a factor."""
+
+    token = text("Provide the token of your link.")
+
+
+class KeptOut(Schema):
+    """A message for the person."""
+
+    message = fields.String(required=True)
 
 
 class FactorsOut(Schema):

@@ -4,6 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from otp_service import outbox
+from otp_service.factors import registry
 from otp_service.jobs import retention
 from otp_service.verifications import sweeping
 
@@ -30,7 +31,13 @@ def _deliver() -> bool:
     return outbox.deliver(limit=BATCH).count == BATCH
 
 
+def _sweep() -> None:
+    """Settle abandoned codes, and remove factors whose removal has waited long enough."""
+    sweeping.sweep()
+    registry.carry_out_removals()
+
+
 DELIVER = Job("deliver", 1, _deliver, is_shared=True)
-SWEEP = Job("sweep", 60, sweeping.sweep)
+SWEEP = Job("sweep", 60, _sweep)
 RETENTION = Job("retention", 86_400, retention.run)
 JOBS = (DELIVER, SWEEP, RETENTION)

@@ -13,7 +13,7 @@ _ASKER = ("phone_number", "network")
 """Which account asks, or has the address, and from which network: no text that a stranger chose."""
 _RELEASE = ("release_token", "release_link")
 LINKS, TOKENS = ("link", "release_link"), ("token", "release_token")
-TIMES = ("at", "erase_at")
+TIMES = ("at", "erase_at", "effective_at")
 _TOKEN = re.compile(r"[A-Za-z0-9_-]{1,200}")
 _LINK = re.compile(r"https?://[!#-;=?-~]+")  # printable ASCII without space, quote and angle brackets
 
@@ -43,6 +43,8 @@ TEMPLATES = {
     "email_changed": _template("new_email"),
     "factor_added": _template("factor"),
     "factor_removed": _template("factor"),
+    "factor_removal_requested": _template("factor", "effective_at", "token", takes=["link"]),
+    "factor_removal_cancelled": _template("factor"),
     "backup_code_used": _template("remaining"),
     "recovery": _template(takes=["hold_hours", "recent", "removed"]),
     "recovery_code": _template("code", "valid_minutes", takes=["link"]),

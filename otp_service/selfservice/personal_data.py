@@ -22,7 +22,7 @@ from otp_service.core.database.rows import ExportPart
 from otp_service.core.database.transactions import transaction
 from otp_service.core.services import settings
 from otp_service.core.web.tracing import ClientInfo
-from otp_service.factors import defaults
+from otp_service.factors import defaults, removals
 from otp_service.factors import throttle as factor_throttle
 from otp_service.factors.registry import FACTORS
 from otp_service.factors.trusted_devices import devices as trusted_devices
@@ -44,6 +44,7 @@ PARTS = (
     ExportPart("sessions", "sessions", sessions.personal_data),
     ExportPart("verifiedNetworks", "verified_networks", known_clients.personal_data),
     *(part for factor in FACTORS for part in factor.personal_data),
+    ExportPart("factorRemovals", "factor_removals", removals.personal_data),
     ExportPart("defaultMethods", "factor_defaults", defaults.personal_data),
     ExportPart("failedProofs", "factor_throttles", factor_throttle.personal_data),
     ExportPart("trustedDevices", "trusted_devices", trusted_devices.personal_data),

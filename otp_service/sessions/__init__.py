@@ -7,6 +7,8 @@ from otp_service.sessions.access import (
     fresh_sign_in,
     settled_sign_in,
     signed_in,
+    step_up_by,
+    strongest_sign_in,
     token_bearer,
 )
 from otp_service.sessions.lifecycle import (
@@ -60,7 +62,9 @@ __all__ = [
     "settled_sign_in",
     "signed_in",
     "start",
+    "step_up_by",
     "strengthen",
+    "strongest_sign_in",
     "token_bearer",
     "was_ended",
     "were_opened_from",

@@ -1,6 +1,6 @@
 """The decorators of routes for signed-in people: with an access token of a live session, or with a fresh sign-in."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import wraps
@@ -29,13 +29,17 @@ class Requirement:
     """The strongest level that an account can reach, and the methods that reach it.
 
     `beyond_password`: the account has a factor, so the password alone is not enough at any level. Until `held_until`,
-    the phone is no second factor, after a reset by the phone alone (ADR 32).
+    the phone is no second factor, after a reset by the phone alone (ADR 32). `strongest` are the methods as strong as
+    the account's strongest factor, and `strongest_amr` the `amr` of a sign-in by one of them; both are empty for an
+    account without factors (ADR 35).
     """
 
     acr: str
     methods: tuple[str, ...]
     beyond_password: bool = False
     held_until: datetime | None = None
+    strongest: tuple[str, ...] = ()
+    strongest_amr: frozenset[str] = frozenset()
 
 
 RequirementOf = Callable[[int], Requirement]
@@ -107,6 +111,24 @@ def _refuse_held(caller: Caller, requirement: Requirement) -> None:
         raise RecoveryHold(requirement.held_until, now=clock.now())
 
 
+def strongest_sign_in(view: View) -> View:
+    """Do what `fresh_sign_in` does, for acts that add a factor: the sign-in must have used one as strong as any."""
+    return _checked(view, require_strongest)
+
+
+def require_strongest(caller: Caller) -> None:
+    """Raise StepUpRequired unless the sign-in is fresh, and used a factor as strong as the account's strongest one."""
+    require_fresh(caller)
+    requirement = services().requirement_of(caller.user_id)
+    if requirement.strongest_amr and not requirement.strongest_amr & set(caller.amr):
+        raise step_up_by(requirement.strongest)
+
+
+def step_up_by(methods: Iterable[str]) -> StepUpRequired:
+    """Return the error for a sign-in that is too old or too weak, which one of `methods` would cure."""
+    return StepUpRequired(extra={"methods": list(methods), "maxAgeSeconds": int(FRESH_FOR.total_seconds())})
+
+
 def require_fresh(caller: Caller, *, despite_hold: bool = False) -> None:
     """Raise StepUpRequired unless the caller signed in within ten minutes, at the account's strongest level.
 
@@ -120,8 +142,7 @@ def require_fresh(caller: Caller, *, despite_hold: bool = False) -> None:
     is_strong = caller.acr in LEVELS and LEVELS.index(caller.acr) >= LEVELS.index(requirement.acr)
     has_used_factor = bool(set(caller.amr) - {"pwd"}) or not requirement.beyond_password
     if not (is_recent and is_strong and has_used_factor):
-        max_age_seconds = int(FRESH_FOR.total_seconds())
-        raise StepUpRequired(extra={"methods": list(requirement.methods), "maxAgeSeconds": max_age_seconds})
+        raise step_up_by(requirement.methods)
 
 
 def find_caller() -> Caller | None:

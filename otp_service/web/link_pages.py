@@ -9,11 +9,12 @@ from otp_service.accounts import earlier_numbers, email_release, email_verificat
 from otp_service.accounts.password_policy import PasswordPolicy
 from otp_service.auth import known_devices, password_links
 from otp_service.config.passwords_and_codes import PasswordSettings
+from otp_service.factors import removals
 from otp_service.mail.catalogue import LOCALES
 
 NAMES = (
     email_verification.PAGE, email_release.PAGE, known_devices.PAGE, password_links.PAGE, earlier_numbers.PAGE,
-    "reset-password",
+    removals.PAGE, "reset-password",
 )  # fmt: skip
 _FOLDER = Path(__file__).parent / "texts"
 _LONGEST = PasswordPolicy().maximum_length

@@ -14,10 +14,10 @@ from tests.api import Api
 from tests.factors.throttles import disabled
 from tests.factors.totp import authenticator as app_of
 from tests.factors.trusted_devices.conftest import recognizes_on, remember_on
-from tests.factors.webauthn.conftest import enrolled
-from tests.sessions.conftest import SignedIn, alice
+from tests.factors.webauthn.conftest import alice, enrolled, signed_in_by_phone
+from tests.sessions.conftest import SignedIn
 
-__all__ = ["alice"]
+__all__ = ["alice", "signed_in_by_phone"]
 
 
 def remove_app(_: Flask, api: Api, who: SignedIn) -> None:

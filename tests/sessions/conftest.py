@@ -2,14 +2,17 @@
 
 import shutil
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 from flask import Flask
 
+from otp_service import sessions
+from otp_service.audit import COMMAND_LINE
 from otp_service.core import clock
+from otp_service.sessions import tokens
 from otp_service.sessions.key_folder import KeyFolder
 from otp_service.simulator import Simulator
 from tests.api import Api
@@ -37,6 +40,15 @@ class SignedIn:
     def refresh_token(self) -> str:
         """The refresh token."""
         return str(self.answer["refreshToken"])
+
+
+def stepped_up(app: Flask, who: SignedIn, *amr: str) -> SignedIn:
+    """The same session after a step-up with a factor, by what the factor puts into `amr`."""
+    with app.app_context():
+        caller = tokens.read(who.token)
+        renewed = replace(caller, amr=("pwd", *amr), acr="aal2", authenticated_at=clock.now())
+        token = sessions.strengthen(renewed, client=COMMAND_LINE).token
+    return SignedIn(who.person, {**who.answer, "token": token})
 
 
 def is_open(api: Api, token: str) -> bool:

@@ -26,6 +26,7 @@ FIRST_WORDS = {
     "verify-email": {"en": "Verify your", "de": "E-Mail-Adresse", "es": "Verificar su"},
     "release-email": {"en": "Take your", "de": "E-Mail-Adresse zur", "es": "Recuperar su"},
     "known-device": {"en": "Sign in on", "de": "Auf diesem", "es": "Iniciar sesi"},
+    "keep-factor": {"en": "Keep your", "de": "Anmeldemethode", "es": "Conservar su"},
     "set-password": {"en": "Set a new", "de": "Neues Passwort", "es": "Establecer una"},
     "reset-password": {"en": "Reset your", "de": "Passwort", "es": "Restablecer su"},
     "undo-phone-change": {"en": "Restore your", "de": "Telefonnummer", "es": "Restaurar su"},

@@ -5,6 +5,7 @@ from otp_service.factors.backup_codes import factor
 from otp_service.factors.backup_codes.schemas import BackupCodeResponse
 from otp_service.factors.backup_codes.views import bp
 from otp_service.factors.contract import Factor
+from otp_service.factors.strength import Strength
 
 BACKUP_CODES = Factor(
     kind=factor.KIND,
@@ -14,6 +15,7 @@ BACKUP_CODES = Factor(
     find_methods=factor.find_methods,
     verify=factor.verify,
     describe=factor.describe,
+    strength=Strength.CODE,
     remove_all=factor.remove_all,
     remove_added_since=factor.remove_added_since,
     mfa_path="backup-code",

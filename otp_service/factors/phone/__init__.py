@@ -4,8 +4,13 @@ from otp_service.core.database.rows import ExportPart
 from otp_service.factors.contract import Factor
 from otp_service.factors.phone import factor
 from otp_service.factors.phone.codes import KIND
+from otp_service.factors.phone.factor import find_channels
 from otp_service.factors.phone.schemas import PhoneResponse
+from otp_service.factors.phone.views import bp
+from otp_service.factors.strength import Strength
 from otp_service.verifications import CHANNELS
+
+__all__ = ["PHONE", "find_channels"]
 
 PHONE = Factor(
     kind=KIND,
@@ -15,6 +20,8 @@ PHONE = Factor(
     find_methods=factor.find_methods,
     verify=factor.verify,
     describe=factor.describe,
+    strength=Strength.PHONE,
+    blueprint=bp,
     remove_all=lambda user_id: 0,  # noqa: ARG005 - the number belongs to the account
     remove_added_since=lambda user_id, since: 0,  # noqa: ARG005
     personal_data=(ExportPart("verifications", "verifications", factor.personal_data),),

@@ -3,6 +3,7 @@
 from typing import Any
 
 from otp_service.accounts import users
+from otp_service.accounts.users import Account
 from otp_service.core import phone
 from otp_service.factors.contract import ProofRequest
 from otp_service.factors.phone import codes
@@ -17,9 +18,19 @@ _PURPOSES = (Purpose.SIGN_IN, Purpose.STEP_UP)
 
 
 def find_methods(user_id: int) -> tuple[str, ...]:
+    """Return what `find_channels` returns, unless the user switched the phone off as a factor."""
+    account = users.find_by_id(user_id)
+    return () if account is None or account.phone_off_at is not None else _channels(account)
+
+
+def find_channels(user_id: int) -> tuple[str, ...]:
     """Return the channels that reach the account's number, if it has one; the first sign-in verifies it."""
     account = users.find_by_id(user_id)
-    return channels_to(account.phone_number) if account is not None and account.phone_number else ()
+    return _channels(account) if account is not None else ()
+
+
+def _channels(account: Account) -> tuple[str, ...]:
+    return channels_to(account.phone_number) if account.phone_number else ()
 
 
 def verify(request: ProofRequest, response: dict[str, Any]) -> PhoneProof:
@@ -46,6 +57,7 @@ def describe(user_id: int) -> list[dict[str, Any]]:
             "type": KIND,
             "phone_number": phone.mask(account.phone_number),
             "created_at": account.phone_verified_at,
+            "enabled": account.phone_off_at is None,
         }
     ]
 

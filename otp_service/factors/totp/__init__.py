@@ -2,6 +2,7 @@
 
 from otp_service.core.database.rows import ExportPart, RetentionRule
 from otp_service.factors.contract import Factor
+from otp_service.factors.strength import Strength
 from otp_service.factors.totp import factor
 from otp_service.factors.totp.schemas import TotpResponse
 from otp_service.factors.totp.views import bp
@@ -14,6 +15,8 @@ TOTP = Factor(
     find_methods=factor.find_methods,
     verify=factor.verify,
     describe=factor.describe,
+    strength=Strength.CODE,
+    remove_one=factor.remove_one,
     remove_all=factor.remove_all,
     remove_added_since=factor.remove_added_since,
     void_offers=factor.void_enrolment,

@@ -17,9 +17,11 @@ from otp_service.core.database.statements import Given, prepared
 from otp_service.core.database.transactions import execute, fetch_one, transaction
 from otp_service.core.services import settings
 from otp_service.core.web.tracing import ClientInfo
-from otp_service.factors import changes, throttle
+from otp_service.factors import changes, removals, throttle
 from otp_service.factors.contract import ProofRequest
 from otp_service.factors.errors import FactorExists, FactorNotFound
+from otp_service.factors.removals import Removal
+from otp_service.factors.strength import Strength
 from otp_service.factors.throttle import ResponseRejected
 from otp_service.factors.totp import codes
 from otp_service.factors.totp.models import TotpAuthenticator
@@ -28,6 +30,7 @@ from otp_service.verifications.errors import OtpInvalid
 
 KIND = "totp"
 METHOD_NAMES = (KIND,)
+STRENGTH = Strength.CODE
 ENROLMENT_TTL = timedelta(days=1)
 """How long an enrolment can be confirmed."""
 
@@ -87,6 +90,7 @@ class TotpProof:
             # A code counts once (RFC 6238, section 5.2). The step only rises, and one conditional update raises it, so
             # of parallel uses of a code exactly one wins (ADR 3).
             is_newer = _IS_CONFIRMED & or_(used.is_(None), used < self.step)
+            is_newer &= ~removals.is_in_force(TotpAuthenticator.id, now)
             if not _update(self.authenticator_id, is_newer, last_used_step=self.step, last_used_at=now):
                 raise OtpInvalid
             throttle.clear(self.user_id, KIND)
@@ -100,7 +104,8 @@ def begin(user_id: int) -> Enrolment:
         account = users.hold_bearer(user_id)
         if find(user_id):
             raise FactorExists
-        void_enrolment(user_id)
+        # Also an app whose removal waited and whose time has come, where the worker is late.
+        execute(delete(TotpAuthenticator).where(TotpAuthenticator.user_id == user_id))
         sealed = keyring().seal(secret, context=_context(id))
         execute(insert(TotpAuthenticator).values(id=id, user_id=user_id, secret=sealed, created_at=now))
     uri = codes.key_uri(secret, issuer=settings().server.service_name, account=account.label)
@@ -153,17 +158,35 @@ def describe(user_id: int) -> list[dict[str, Any]]:
     held = find(user_id)
     if held is None:
         return []
-    return [{"type": KIND, "created_at": held.confirmed_at, "last_used_at": held.last_used_at}]
+    waiting = removals.described(removals.of_user(user_id).get(held.id))
+    return [{"type": KIND, "created_at": held.confirmed_at, "last_used_at": held.last_used_at, **waiting}]
 
 
-def remove(caller: Caller, *, client: ClientInfo) -> None:
-    """Remove the app and end all sessions but the caller's. Raises FactorNotFound, InvalidToken."""
+def remove(caller: Caller, *, client: ClientInfo) -> Removal | None:
+    """Remove the app and end all sessions but the caller's; None then.
+
+    A caller who signed in with a weaker factor has it removed later: return that removal. Raises FactorNotFound,
+    InvalidToken.
+    """
     now, user_id = clock.now(), caller.user_id
     with transaction():
         users.hold_bearer(user_id)
-        if not remove_all(user_id):
+        held = find(user_id)
+        if held is None:
             raise FactorNotFound
-        changes.record_removed(caller, KIND, client=client, now=now)
+        if not changes.removes_at_once(caller, STRENGTH):
+            return removals.schedule(user_id, KIND, held.id, client=client, now=now)
+        removals.forget(held.id)
+        remove_all(user_id)
+        changes.record_removed(user_id, KIND, client=client, now=now, keep=caller.session_id)
+        return None
+
+
+def remove_one(user_id: int, authenticator_id: uuid.UUID) -> int:
+    """Delete the app whose removal waited, and the tries, in the open transaction. Return how many apps."""
+    is_it = (TotpAuthenticator.user_id == user_id) & (TotpAuthenticator.id == authenticator_id)
+    throttle.clear(user_id, KIND)
+    return int(execute(delete(TotpAuthenticator).where(is_it)).rowcount)
 
 
 def remove_all(user_id: int) -> int:
@@ -199,13 +222,14 @@ def personal_data(user_id: int) -> list[dict[str, Any]]:
 
 
 def find(user_id: int) -> Authenticator | None:
-    """Return the user's confirmed authenticator."""
-    return _AUTHENTICATORS.find(fetch_one(*_confirmed(user_id)))
+    """Return the user's confirmed authenticator, unless the time of its removal has come."""
+    return _AUTHENTICATORS.find(fetch_one(*_confirmed(user_id, clock.now())))
 
 
 @prepared
-def _confirmed(user_id: Given) -> Select[Any]:
-    return _AUTHENTICATORS.select().where(TotpAuthenticator.user_id == user_id, _IS_CONFIRMED)
+def _confirmed(user_id: Given, now: Given) -> Select[Any]:
+    is_theirs = (TotpAuthenticator.user_id == user_id) & _IS_CONFIRMED
+    return _AUTHENTICATORS.select().where(is_theirs, ~removals.is_in_force(TotpAuthenticator.id, now))
 
 
 def _get_unconfirmed(user_id: int, now: datetime) -> Authenticator:

@@ -6,16 +6,17 @@ from flask import Blueprint
 
 from otp_service.core.web.api import api
 from otp_service.core.web.tracing import client_info
+from otp_service.factors.removal_schemas import RemovalOut, present_removal
 from otp_service.factors.totp import factor
 from otp_service.factors.totp.factor import Enrolment
 from otp_service.factors.totp.schemas import TotpBegunOut, TotpConfirmedOut, TotpConfirmIn
-from otp_service.sessions import Caller, fresh_sign_in
+from otp_service.sessions import Caller, fresh_sign_in, strongest_sign_in
 
 bp = Blueprint("totp", __name__, url_prefix="/factors/totp")
 
 
 @bp.post("")
-@fresh_sign_in
+@strongest_sign_in
 @api(out=TotpBegunOut, errors=(401, 403, 409))
 def begin(caller: Caller) -> Enrolment:
     """Issue a secret for an authenticator app. The app counts as a factor once it is confirmed."""
@@ -23,7 +24,7 @@ def begin(caller: Caller) -> Enrolment:
 
 
 @bp.post("/confirm")
-@fresh_sign_in
+@strongest_sign_in
 @api(body=TotpConfirmIn, out=TotpConfirmedOut, errors=(400, 401, 403, 404, 409, 503))
 def confirm(body: dict[str, Any], caller: Caller) -> dict[str, Any]:
     """Add the authenticator app by its first code."""
@@ -33,7 +34,7 @@ def confirm(body: dict[str, Any], caller: Caller) -> dict[str, Any]:
 
 @bp.delete("")
 @fresh_sign_in
-@api(errors=(401, 403, 404))
-def remove(caller: Caller) -> None:
-    """Remove the authenticator app."""
-    factor.remove(caller, client=client_info())
+@api(later=RemovalOut, errors=(401, 403, 404))
+def remove(caller: Caller) -> dict[str, Any] | None:
+    """Remove the authenticator app: at once, or later after a sign-in with a weaker factor (202)."""
+    return present_removal(factor.remove(caller, client=client_info()))

@@ -4,6 +4,7 @@ from datetime import timedelta
 
 from otp_service.core.database.rows import ExportPart, RetentionRule
 from otp_service.factors.contract import AloneSignIn, Factor
+from otp_service.factors.strength import Strength
 from otp_service.factors.webauthn import challenges, credentials, factor
 from otp_service.factors.webauthn.errors import PasskeyInvalid
 from otp_service.factors.webauthn.schemas import PasskeyIn, RequestOptionsOut
@@ -18,6 +19,8 @@ WEBAUTHN = Factor(
     find_methods=factor.find_methods,
     verify=factor.verify,
     describe=factor.describe,
+    strength=Strength.KEY,
+    remove_one=factor.remove_one,
     remove_all=factor.remove_all,
     remove_added_since=factor.remove_added_since,
     mfa_path="webauthn",

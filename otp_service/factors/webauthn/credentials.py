@@ -9,6 +9,7 @@ from typing import Any
 from sqlalchemy import ColumnElement, Select, delete, func, insert, select, update
 from sqlalchemy.exc import IntegrityError
 
+from otp_service.core import clock
 from otp_service.core.database.rows import Projection, rows_about
 from otp_service.core.database.statements import Given, prepared
 from otp_service.core.database.transactions import (
@@ -19,6 +20,7 @@ from otp_service.core.database.transactions import (
     upsert,
     violated_constraint,
 )
+from otp_service.factors import removals
 from otp_service.factors.webauthn.ceremonies import (
     TRANSPORTS,
     KnownCredential,
@@ -69,18 +71,19 @@ _PASSKEYS = Projection(Passkey, WebAuthnCredential)
 
 def of_user(user_id: int) -> list[Passkey]:
     """Return the user's passkeys, the oldest first."""
-    statement = _PASSKEYS.select().where(WebAuthnCredential.user_id == user_id)
+    statement = _PASSKEYS.select().where(WebAuthnCredential.user_id == user_id, _is_present(clock.now()))
     return _PASSKEYS.values(fetch_all(statement.order_by(WebAuthnCredential.created_at)))
 
 
 def count(user_id: int) -> int:
     """Return how many passkeys the user has."""
-    return int(fetch_all(*_count(user_id))[0][0])
+    return int(fetch_all(*_count(user_id, clock.now()))[0][0])
 
 
 @prepared
-def _count(user_id: Given) -> Select[Any]:
-    return select(func.count()).select_from(WebAuthnCredential).where(WebAuthnCredential.user_id == user_id)
+def _count(user_id: Given, now: Given) -> Select[Any]:
+    is_theirs = (WebAuthnCredential.user_id == user_id) & _is_present(now)
+    return select(func.count()).select_from(WebAuthnCredential).where(is_theirs)
 
 
 def find(credential_id: bytes) -> Passkey | None:
@@ -139,14 +142,20 @@ def record_use(passkey: Passkey, verified: VerifiedAssertion, *, now: datetime) 
     # none (section 6.1.1), and their challenge alone makes the response single-use.
     has_moved_on = (stored < verified.sign_count) | ((stored == 0) & (verified.sign_count == 0))
     values = {"sign_count": verified.sign_count, "synced": verified.synced, "last_used_at": now}
-    is_this = _is(passkey.id, passkey.user_id)
+    is_this = _is(passkey.id, passkey.user_id) & _is_present(now)
     return bool(execute(update(WebAuthnCredential).where(is_this, has_moved_on).values(**values)).rowcount)
 
 
 def remove(id: uuid.UUID, *, user_id: int) -> None:
     """Remove a passkey, in the open transaction. Raises PasskeyNotFound."""
-    if _remove(_is(id, user_id)) != 1:
+    if remove_one(user_id, id) != 1:
         raise PasskeyNotFound
+
+
+def remove_one(user_id: int, id: uuid.UUID) -> int:
+    """Remove a passkey, in the open transaction. Return how many there were."""
+    removals.forget(id)
+    return _remove(_is(id, user_id))
 
 
 def remove_all(user_id: int) -> int:
@@ -190,8 +199,13 @@ def _is(id: uuid.UUID, user_id: int) -> ColumnElement[bool]:
     return (WebAuthnCredential.id == id) & (WebAuthnCredential.user_id == user_id)
 
 
+def _is_present(now: datetime | Given) -> ColumnElement[bool]:
+    """Whether a passkey counts: the time of its removal, if one waits, has not come."""
+    return ~removals.is_in_force(WebAuthnCredential.id, now)
+
+
 def _find(condition: ColumnElement[bool]) -> Passkey | None:
-    return _PASSKEYS.find(fetch_one(_PASSKEYS.select().where(condition)))
+    return _PASSKEYS.find(fetch_one(_PASSKEYS.select().where(condition, _is_present(clock.now()))))
 
 
 def _remove(condition: ColumnElement[bool]) -> int:

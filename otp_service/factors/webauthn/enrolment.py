@@ -10,7 +10,9 @@ from otp_service.accounts.users import Account
 from otp_service.core import clock
 from otp_service.core.database.transactions import transaction
 from otp_service.core.web.tracing import ClientInfo
-from otp_service.factors import changes
+from otp_service.factors import changes, removals
+from otp_service.factors.removals import Removal
+from otp_service.factors.strength import Strength
 from otp_service.factors.webauthn import ceremonies, challenges, credentials
 from otp_service.factors.webauthn.ceremonies import Attestation, VerifiedAttestation
 from otp_service.factors.webauthn.challenges import Scope
@@ -19,6 +21,7 @@ from otp_service.factors.webauthn.errors import PasskeyRejected, TooManyPasskeys
 from otp_service.sessions import Caller
 from otp_service.verifications.states import Purpose
 
+STRENGTH = Strength.KEY
 LIMIT = 10
 """Passkeys of one account at most."""
 
@@ -71,14 +74,21 @@ def rename(id: uuid.UUID, *, user_id: int, name: str, client: ClientInfo) -> dic
         return credentials.get(id, user_id=user_id).described()
 
 
-def remove(id: uuid.UUID, *, caller: Caller, client: ClientInfo) -> None:
-    """Remove a passkey; the other sessions and the trust in devices end. Raises PasskeyNotFound."""
+def remove(id: uuid.UUID, *, caller: Caller, client: ClientInfo) -> Removal | None:
+    """Remove a passkey; the other sessions and the trust in devices end. Return None then.
+
+    A caller who signed in with a weaker factor has it removed later: return that removal. Raises PasskeyNotFound.
+    """
     now, user_id = clock.now(), caller.user_id
     with transaction():
         users.hold_bearer(user_id)
         passkey = credentials.get(id, user_id=user_id)
+        if not changes.removes_at_once(caller, STRENGTH):
+            return removals.schedule(user_id, KIND, id, client=client, now=now)
         credentials.remove(id, user_id=user_id)
-        changes.record_removed(caller, KIND, client=client, now=now, **_facts_of(passkey))
+        keep, facts = caller.session_id, _facts_of(passkey)
+        changes.record_removed(user_id, KIND, client=client, now=now, keep=keep, **facts)
+        return None
 
 
 def _scope(caller: Caller) -> Scope:

@@ -11,7 +11,7 @@ from otp_service.core import clock
 from otp_service.core.database.transactions import transaction
 from otp_service.core.services import settings
 from otp_service.core.web.tracing import ClientInfo
-from otp_service.factors import throttle
+from otp_service.factors import removals, throttle
 from otp_service.factors.contract import ProofRequest
 from otp_service.factors.errors import MethodNotEnrolled
 from otp_service.factors.webauthn import ceremonies, challenges, credentials
@@ -109,7 +109,16 @@ def find_methods(user_id: int) -> tuple[str, ...]:
 
 def describe(user_id: int) -> list[dict[str, Any]]:
     """Return each of the user's passkeys."""
-    return [passkey.described() for passkey in credentials.of_user(user_id)]
+    waiting = removals.of_user(user_id)
+    return [
+        {**passkey.described(), **removals.described(waiting.get(passkey.id))}
+        for passkey in credentials.of_user(user_id)
+    ]
+
+
+def remove_one(user_id: int, authenticator_id: uuid.UUID) -> int:
+    """Remove the passkey whose removal waited, in the open transaction. Return how many there were."""
+    return credentials.remove_one(user_id, authenticator_id)
 
 
 def remove_all(user_id: int) -> int:

@@ -8,15 +8,16 @@ from flask import Blueprint
 from otp_service.core.web import request_limits
 from otp_service.core.web.api import api
 from otp_service.core.web.tracing import client_info
+from otp_service.factors.removal_schemas import RemovalOut, present_removal
 from otp_service.factors.webauthn import enrolment, schemas
-from otp_service.sessions import Caller, fresh_sign_in
+from otp_service.sessions import Caller, fresh_sign_in, strongest_sign_in
 
 bp = Blueprint("webauthn", __name__, url_prefix="/factors/webauthn")
 
 
 @bp.post("/options")
 @request_limits.otp
-@fresh_sign_in
+@strongest_sign_in
 @api(out=schemas.CreationOptionsOut, errors=(401, 403, 409))
 def offer(caller: Caller) -> Any:
     """Get the options with which the browser makes a passkey."""
@@ -25,7 +26,7 @@ def offer(caller: Caller) -> Any:
 
 @bp.post("")
 @request_limits.otp
-@fresh_sign_in
+@strongest_sign_in
 @api(body=schemas.EnrolIn, out=schemas.EnrolledOut, status=201, errors=(401, 403, 409, 503))
 def enrol(body: dict[str, Any], caller: Caller) -> dict[str, Any]:
     """Enrol the passkey that the browser made."""
@@ -42,7 +43,7 @@ def rename(body: dict[str, Any], caller: Caller, id: uuid.UUID) -> dict[str, Any
 
 @bp.delete("/<id:id>")
 @fresh_sign_in
-@api(errors=(401, 403, 404))
-def remove(caller: Caller, id: uuid.UUID) -> None:
-    """Remove a passkey immediately."""
-    enrolment.remove(id, caller=caller, client=client_info())
+@api(later=RemovalOut, errors=(401, 403, 404))
+def remove(caller: Caller, id: uuid.UUID) -> dict[str, Any] | None:
+    """Remove a passkey: at once, or later after a sign-in with a weaker factor (202)."""
+    return present_removal(enrolment.remove(id, caller=caller, client=client_info()))

@@ -4,14 +4,22 @@ from collections.abc import Iterator
 from datetime import UTC, datetime
 
 import pytest
+from flask import Flask
 
 from otp_service.core import clock
 from otp_service.simulator import Simulator
 from tests.conftest import Time
 from tests.factors.totp.authenticator import STEP
-from tests.sessions.conftest import alice, bob
+from tests.sessions.conftest import SignedIn, bob, stepped_up
+from tests.sessions.conftest import alice as signed_in_by_phone
 
-__all__ = ["alice", "bob"]
+__all__ = ["bob", "signed_in_by_phone"]
+
+
+@pytest.fixture
+def alice(app: Flask, signed_in_by_phone: SignedIn) -> SignedIn:
+    """A person whose session may add and remove an authenticator app at once."""
+    return stepped_up(app, signed_in_by_phone, "otp")
 
 
 class SlowTime(Time):

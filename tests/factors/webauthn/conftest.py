@@ -2,14 +2,24 @@
 
 from typing import Any
 
+import pytest
+from flask import Flask
+
 from tests.api import Answer, Api
 from tests.factories import Person, log_in
 from tests.factors.webauthn.authenticator import HONEST, Authenticator, Lies
-from tests.sessions.conftest import SignedIn, alice, bob
+from tests.sessions.conftest import SignedIn, bob, stepped_up
+from tests.sessions.conftest import alice as signed_in_by_phone
 
-__all__ = ["alice", "bob"]
+__all__ = ["bob", "signed_in_by_phone"]
 
 REFUSAL = (401, "passkey_invalid", "Invalid or expired passkey.")
+
+
+@pytest.fixture
+def alice(app: Flask, signed_in_by_phone: SignedIn) -> SignedIn:
+    """A person whose session may add and remove passkeys at once."""
+    return stepped_up(app, signed_in_by_phone, "hwk", "user")
 
 
 def creation_options(api: Api, who: SignedIn) -> dict[str, Any]:
