@@ -5,9 +5,12 @@ import re
 import shutil
 import subprocess
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
+from config import Config, ConfigError
+from otp_service.config.env_file import read_env_file
 from tests.scripts.test_run_local import ROOT, env, runner  # noqa: F401 - fixtures
 from tests.waiting import PATIENCE_SECONDS
 
@@ -57,3 +60,19 @@ def test_the_first_five_minutes_work_when_pasted(shell: str, env: dict[str, str]
 
 def test_the_commands_have_no_comment_that_a_shell_could_run() -> None:
     assert [line for block in blocks() for line in block.splitlines() if "#" in line.replace("${LINK#", "")] == []
+
+
+def test_the_settings_for_production_are_refused_until_each_is_filled_in(tmp_path: Path) -> None:
+    section = README.partition("## In production")[2].partition("\n## ")[0]
+    block = re.search(r"```sh\n(umask.*?)```", section, re.DOTALL)
+    assert block
+    subprocess.run(["bash", "-c", block[1]], cwd=tmp_path, check=True, timeout=PATIENCE_SECONDS)
+    file = tmp_path / ".env"
+
+    with pytest.raises(ConfigError) as refused:
+        Config.from_env({**read_env_file(file), "INSTANCE_DIR": str(tmp_path)})
+
+    unfilled = [line.partition("=")[0] for line in file.read_text().splitlines() if line.endswith("...")]
+    assert file.stat().st_mode & 0o077 == 0
+    assert [line.partition(":")[0] for line in refused.value.faults if "placeholder" in line] != []
+    assert {line.partition(":")[0] for line in refused.value.faults} == set(unfilled)
