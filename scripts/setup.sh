@@ -80,5 +80,6 @@ if ! [ -x $python ] || [ "$(cat $done_dir/path 2>/dev/null)" != "$PWD" ]; then
 fi
 say "installing $lock"
 install_locked $lock
+cp scripts/blank_settings.pth "$($python -c "import sysconfig; print(sysconfig.get_path('purelib'))")"   # see there
 cp $lock $done_dir/
 [ $what = run ] || cp requirements.txt $done_dir/   # the development lock holds all of it
