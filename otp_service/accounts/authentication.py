@@ -115,15 +115,18 @@ def _stored(email: Given, network: Given, seen_after: Given, verified_after: Giv
 
 def _record_failure(user_id: int | None, failures: int, lane: Lane, client: ClientInfo, now: datetime) -> None:
     with transaction():
+        if user_id is None:
+            # One row for an address and hour: made-up names must not fill the trail.
+            audit.record_strangers("login.failed", client=client, at=now, inARow=failures)
+            return
         audit.record("login.failed", user_id=user_id, client=client, at=now, inARow=failures)
         if throttle.starts_a_wait(failures):
             audit.record("login.wait_started", user_id=user_id, client=client, at=now, inARow=failures)
-            if user_id is not None:
-                # A guessed password must not have earned a challenge that outlives the wait. But a stranger's guesses
-                # must not end the sign-in of a client that the account knows.
-                void = earned.void_challenges if lane.is_known else earned.void_challenges_of_strangers
-                void(user_id, now=now)
-                _notify_of_first_wait(user_id, failures, client, now)
+            # A guessed password must not have earned a challenge that outlives the wait. But a stranger's guesses must
+            # not end the sign-in of a client that the account knows.
+            void = earned.void_challenges if lane.is_known else earned.void_challenges_of_strangers
+            void(user_id, now=now)
+            _notify_of_first_wait(user_id, failures, client, now)
 
 
 def _notify_of_first_wait(user_id: int, failures: int, client: ClientInfo, now: datetime) -> None:

@@ -10,7 +10,8 @@ from sqlalchemy import delete, literal, or_, select
 
 from otp_service.accounts.errors import AccountLocked
 from otp_service.accounts.models import LoginThrottle
-from otp_service.core.allowances import DoublingWait, Tally
+from otp_service.core.allowances import Tally
+from otp_service.core.counting_rules import DoublingWait
 from otp_service.core.crypto.secrets import keyring
 from otp_service.core.database.batches import delete_in_batches
 from otp_service.core.database.transactions import execute, transaction, upsert

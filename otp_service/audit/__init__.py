@@ -1,6 +1,7 @@
 """The audit trail: append-only events, each written in the transaction of the act that it records."""
 
 from otp_service.audit.settings import AuditSettings, read_audit
+from otp_service.audit.strangers import record_strangers
 from otp_service.audit.trail import (
     COMMAND_LINE,
     PAGE,
@@ -26,5 +27,6 @@ __all__ = [
     "personal_data",
     "read_audit",
     "record",
+    "record_strangers",
     "redact",
 ]

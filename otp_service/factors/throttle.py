@@ -13,7 +13,8 @@ from typing import Any, ClassVar
 from sqlalchemy import ColumnElement, delete, exists, select
 
 from otp_service import audit
-from otp_service.core.allowances import InARow, SlidingWindow, Tally
+from otp_service.core.allowances import Tally
+from otp_service.core.counting_rules import InARow, SlidingWindow
 from otp_service.core.crypto.hash_slots import SlotsBusy
 from otp_service.core.database.rows import rows_about
 from otp_service.core.database.statements import Given
@@ -63,12 +64,19 @@ class ResponseRejected(Exception):
 
 @contextmanager
 def attempt(
-    user_id: int | None, authenticator: str, *, client: ClientInfo, now: datetime, is_in_a_row: bool = True
+    user_id: int | None,
+    authenticator: str,
+    *,
+    client: ClientInfo,
+    now: datetime,
+    is_in_a_row: bool = True,
+    concerning: int | None = None,
 ) -> Iterator[None]:
     """Count a try, run the block that checks the response, and give the try back if the block checked no guess.
 
     The block raises ResponseRejected to reject the response, or SlotsBusy if it could not check it. Without a
-    `user_id` no try is counted: the response names no account. Raises the `error` of the rejection, SlotsBusy,
+    `user_id` no try is counted: the response names no account, or its tries count elsewhere. The rejection is recorded
+    for the user that it is `concerning`. Raises the `error` of the rejection, SlotsBusy,
     AuthenticatorDisabled, TooManyAttempts.
     """
     # The count is committed before the check (ADR 7): parallel guesses, and tries whose process dies, count too.
@@ -82,7 +90,11 @@ def attempt(
             if user_id is not None and not rejected.is_guess:
                 give_back(user_id, authenticator, taken_at=now, is_in_a_row=is_in_a_row)
             facts = {"factor": authenticator, **rejected.facts}
-            audit.record(rejected.event, user_id=user_id, client=client, at=now, **facts)
+            whose = user_id if user_id is not None else concerning
+            if whose is None:
+                audit.record_strangers(rejected.event, client=client, at=now, **facts)
+            else:
+                audit.record(rejected.event, user_id=whose, client=client, at=now, **facts)
         raise rejected.error from rejected
     except SlotsBusy:
         if user_id is not None:
@@ -114,6 +126,13 @@ def take(
             in_a_row is TO_THE_END and row.in_a_row == DISABLED_AT
         ):  # only one try is the hundredth, so it is recorded once
             audit.record("factor.disabled", user_id=user_id, client=client, at=now, authenticator=authenticator)
+
+
+def require_enabled(user_id: int, authenticator: str) -> None:
+    """Raise AuthenticatorDisabled if wrong responses in a row disabled an authenticator."""
+    row = _TRIES.find(_key(user_id, authenticator))
+    if row is not None and row.in_a_row >= DISABLED_AT:
+        raise AuthenticatorDisabled
 
 
 def give_back(user_id: int, authenticator: str, *, taken_at: datetime, is_in_a_row: bool = True) -> None:

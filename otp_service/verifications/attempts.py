@@ -144,10 +144,13 @@ def is_shared(attempt: Attempt) -> bool:
     return row is not None and row.open_reports > 1
 
 
-def refusal(verification: Snapshot, *, now: datetime) -> OtpInvalid | TooManyAttempts:
-    """Return the error that says why this verification takes no more codes."""
-    row = fetch_one(select(Verification.state, Verification.attempts).where(Verification.id == verification.id))
-    is_used_up = row is not None and row.state in {State.SENT, State.FAILED} and row.attempts >= ATTEMPTS_PER_CODE
+def refusal(
+    verification: Snapshot, *, now: datetime, asker: Asker = Asker.HOLDER, allowed: int = ATTEMPTS_PER_CODE
+) -> OtpInvalid | TooManyAttempts:
+    """Return the error that says why this verification takes no more codes, of this asker."""
+    counts = _counts_of(asker)
+    row = fetch_one(select(Verification.state, counts.label("tried")).where(Verification.id == verification.id))
+    is_used_up = row is not None and row.state in {State.SENT, State.FAILED} and row.tried >= allowed
     if is_used_up and verification.expires_at > now:
         return TooManyAttempts(retry_after_seconds=limits.seconds_until_next(verification.owner, now=now))
     return OtpInvalid()
@@ -164,16 +167,16 @@ def _standing(verification: Snapshot, tried: Try) -> Asker:
 
 def _count_on_code(verification: Snapshot, attempt: Attempt, now: datetime) -> None:
     # One conditional update: of parallel guesses at most five are counted, and so at most five are reported (ADR 4).
-    if attempt.asker is Asker.HOLDER:
+    asker, allowed = attempt.asker, ATTEMPTS_PER_CODE
+    if asker is Asker.HOLDER:
         counted = execute(*_one_more(verification.id, now)).rowcount
     else:
-        count = _counts_of(attempt.asker)
-        allowed = attempt.owner.tries_per_code(attempt.asker)
+        count, allowed = _counts_of(asker), attempt.owner.tries_per_code(asker)
         is_open = (Verification.state == State.SENT) & (Verification.expires_at > now) & (count < allowed)
         by_name = update(Verification).where(Verification.id == verification.id, is_open)
         counted = execute(by_name.values({count: count + 1})).rowcount
     if counted != 1:
-        raise refusal(verification, now=now)
+        raise refusal(verification, now=now, asker=asker, allowed=allowed)
 
 
 @prepared

@@ -207,4 +207,4 @@ def check_by_name(purpose: Purpose, name: str, act: Callable[[], T], *, client: 
 
 def _record_unknown(client: ClientInfo, now: datetime) -> None:
     with transaction():
-        audit.record("otp.refused", user_id=None, client=client, at=now)
+        audit.record_strangers("otp.refused", client=client, at=now)

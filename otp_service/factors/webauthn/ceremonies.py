@@ -125,17 +125,29 @@ def request_options(*, challenge: bytes, allowed: Iterable[KnownCredential], nee
     return named
 
 
-def signed_challenge(client_data: bytes) -> bytes:
-    """Return the challenge that a response names. Raises PasskeyRejected, also if the page was inside a frame."""
+@dataclass(frozen=True, slots=True)
+class ClientData:
+    """What a browser says about a response: the challenge, and whether the page was inside another one."""
+
+    challenge: bytes
+    is_framed: bool
+
+    def reject_framed(self) -> None:
+        """Raise PasskeyRejected if the page was inside another one."""
+        if self.is_framed:
+            raise PasskeyRejected("the page was inside another one")
+
+
+def read_client_data(client_data: bytes) -> ClientData:
+    """Read what a browser says. Raises PasskeyRejected if it cannot be read."""
     try:
-        said = json.loads(client_data)
+        # Decoded here: given bytes, the parser would take UTF-16 as well (section 5.8.1 says UTF-8).
+        said = json.loads(client_data.decode("utf-8"))
         challenge = decoded_base64(said["challenge"], needs_padding=False)
         is_framed = bool(said.get("crossOrigin")) or "topOrigin" in said
     except (ValueError, TypeError, KeyError, AttributeError, RecursionError, binascii.Error) as error:
         raise PasskeyRejected("the client data cannot be read") from error
-    if is_framed:
-        raise PasskeyRejected("the page was inside another one")
-    return challenge
+    return ClientData(challenge, is_framed)
 
 
 def verify_attestation(attestation: Attestation, *, challenge: bytes) -> VerifiedAttestation:

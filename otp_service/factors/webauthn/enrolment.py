@@ -47,9 +47,10 @@ def enrol(caller: Caller, attestation: Attestation, *, name: str, client: Client
     ceremonies.get_rp_id()
     now = clock.now()
     try:
-        challenge = ceremonies.signed_challenge(attestation.client_data)
-        challenge_id = challenges.find_open(challenge, _scope(caller), now=now)
-        verified = ceremonies.verify_attestation(attestation, challenge=challenge)
+        said = ceremonies.read_client_data(attestation.client_data)
+        challenges.take(said.challenge, _scope(caller), now=now)
+        said.reject_framed()
+        verified = ceremonies.verify_attestation(attestation, challenge=said.challenge)
     except PasskeyRejected as rejected:
         with transaction():
             facts = {"factor": KIND, **rejected.facts}
@@ -58,7 +59,6 @@ def enrol(caller: Caller, attestation: Attestation, *, name: str, client: Client
     first_codes = changes.make_first_codes(caller.user_id)  # before the transaction: hashing takes long
     with transaction():
         account = users.hold_bearer(caller.user_id)  # parallel enrolments wait here, so that the limit holds
-        challenges.spend(challenge_id, now=now)
         passkey = _add(account, verified, name, attestation.transports, now)
         facts = _facts_of(passkey)
         codes = changes.record_added(account.id, KIND, client=client, now=now, first_codes=first_codes, **facts)

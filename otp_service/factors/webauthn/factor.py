@@ -7,7 +7,10 @@ from datetime import datetime
 from typing import Any
 
 from otp_service import audit
-from otp_service.core import clock
+from otp_service.core import allowances, clock
+from otp_service.core.addresses import site_of
+from otp_service.core.allowances import HOUR, Allowance
+from otp_service.core.crypto.secrets import keyring
 from otp_service.core.database.transactions import transaction
 from otp_service.core.services import settings
 from otp_service.core.web.tracing import ClientInfo
@@ -20,6 +23,7 @@ from otp_service.factors.webauthn.challenges import Scope
 from otp_service.factors.webauthn.credentials import KIND, Passkey
 from otp_service.factors.webauthn.errors import CloneSuspected, PasskeyInvalid, PasskeyRejected
 from otp_service.factors.webauthn.settings import WebAuthnSettings
+from otp_service.verifications.errors import TooManyAttempts
 from otp_service.verifications.states import Purpose
 
 METHOD_NAMES = (KIND,)
@@ -35,7 +39,6 @@ class PasskeyProof:
 
     passkey: Passkey
     verified: VerifiedAssertion
-    challenge_id: uuid.UUID
 
     @property
     def user_id(self) -> int:
@@ -48,9 +51,8 @@ class PasskeyProof:
         return ("hwk", "user") if self.verified.user_verified else ("hwk",)
 
     def redeem(self, *, client: ClientInfo, now: datetime) -> None:
-        """Raises PasskeyInvalid if the challenge is spent, or the passkey was removed or used meanwhile."""
+        """Raises PasskeyInvalid if the passkey was removed or used meanwhile. Its challenge was spent before."""
         with transaction():
-            challenges.spend(self.challenge_id, now=now)
             if not credentials.record_use(self.passkey, self.verified, now=now):
                 raise PasskeyInvalid
             throttle.clear(self.user_id, KIND)
@@ -76,7 +78,7 @@ def offer(request: ProofRequest) -> dict[str, Any]:
 def offer_alone() -> Any:
     """Return PublicKeyCredentialRequestOptionsJSON for any passkey that the person chooses. Raises PasskeysOff."""
     ceremonies.get_rp_id()
-    challenge = challenges.issue(_ALONE, now=clock.now())
+    challenge = challenges.issue_alone(now=clock.now())
     return ceremonies.request_options(challenge=challenge, allowed=(), needs_verification=True)
 
 
@@ -96,9 +98,21 @@ def verify_alone(response: dict[str, Any], client: ClientInfo) -> PasskeyProof:
     assertion: Assertion = response["credential"]
     passkey = credentials.find(assertion.raw_id)
     user_id = passkey.user_id if passkey else None
-    # Not in a row: a signature cannot be guessed, and a stranger who knows the credential's id must not disable it.
-    with throttle.attempt(user_id, KIND, client=client, now=now, is_in_a_row=False):
+    # By client: no password stands before it, so a stranger who knows the credential's id must not use up the tries of
+    # its owner. A signature cannot be guessed.
+    if user_id is not None:
+        _take_try(user_id, client, now)
+    with throttle.attempt(None, KIND, client=client, now=now, concerning=user_id):
         return _verify(assertion, passkey, _ALONE, now)
+
+
+def _take_try(user_id: int, client: ClientInfo, now: datetime) -> None:
+    """Count a try of the client's network. Raises TooManyAttempts, and AuthenticatorDisabled for a disabled passkey."""
+    subject = keyring().digest(f"{user_id} {site_of(client.ip)}", purpose="passkey counter: network")
+    hour = settings().codes.checks_per_hour
+    with transaction():
+        throttle.require_enabled(user_id, KIND)
+        allowances.take(Allowance("passkey-tries", subject, hour, HOUR, TooManyAttempts), now=now)
 
 
 def find_methods(user_id: int) -> tuple[str, ...]:
@@ -134,22 +148,24 @@ def remove_added_since(user_id: int, since: datetime) -> int:
 
 def _verify(assertion: Assertion, passkey: Passkey | None, scope: Scope, now: datetime) -> PasskeyProof:
     """Check challenge, owner, signature and counter (WebAuthn, section 7.2). Raises PasskeyRejected."""
-    challenge = ceremonies.signed_challenge(assertion.client_data)
-    # Read only: the challenge is spent when the proof is redeemed, in the transaction of the act that it allows.
-    challenge_id = challenges.find_open(challenge, scope, now=now)
+    said = ceremonies.read_client_data(assertion.client_data)
+    if passkey is None and scope.user_id is None:
+        raise PasskeyRejected("the passkey is unknown")  # and its response is stored nowhere
+    challenges.take(said.challenge, scope, now=now)
+    said.reject_framed()
     if passkey is None or scope.user_id not in {None, passkey.user_id}:
         raise PasskeyRejected("the passkey is unknown, or another user's")
     _check_handle(assertion.user_handle, passkey, scope)
     verified = ceremonies.verify_assertion(
         assertion,
-        challenge=challenge,
+        challenge=said.challenge,
         public_key=passkey.public_key,
         needs_verification=scope.purpose in NEEDS_VERIFICATION,
     )
     # Two zeros are no counter at all: synced passkeys do not count (section 6.1.1).
     if (verified.sign_count or passkey.sign_count) and verified.sign_count <= passkey.sign_count:
         raise CloneSuspected(f"the counter says {verified.sign_count} after {passkey.sign_count}")
-    return PasskeyProof(passkey, verified, challenge_id)
+    return PasskeyProof(passkey, verified)
 
 
 def _check_handle(given: bytes | None, passkey: Passkey, scope: Scope) -> None:

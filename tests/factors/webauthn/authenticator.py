@@ -51,6 +51,7 @@ class Lies:
     no_user_handle: bool = False
     cross_origin: bool = False
     bad_signature: bool = False
+    encoding: str = "utf-8"
 
 
 HONEST = Lies()
@@ -130,7 +131,7 @@ class Authenticator:
             "origin": lies.origin or self.origin,
             "crossOrigin": lies.cross_origin,
         }
-        return json.dumps(said).encode()
+        return json.dumps(said).encode(lies.encoding)
 
     def _data(self, rp_id: str, lies: Lies, flags: int = 0) -> bytes:
         verified = self.verifies if lies.verified is None else lies.verified

@@ -10,6 +10,8 @@ from sqlalchemy import select
 from otp_service import audit
 from otp_service.accounts import users
 from otp_service.core.database.transactions import fetch_all
+from otp_service.core.text import base64url, decoded_base64
+from otp_service.factors.webauthn.models import WebAuthnChallenge
 from otp_service.outbox import records
 from otp_service.sessions.models import Session
 from tests.api import Api
@@ -18,6 +20,7 @@ from tests.factors.webauthn.authenticator import Authenticator, Lies
 from tests.factors.webauthn.conftest import REFUSAL, begin, enrolled, passkey, passkey_options, refusal
 from tests.parallel import at_once
 from tests.sessions.conftest import SignedIn
+from tests.strangers import stranger
 
 WRONG = {
     "origin": Lies(origin="https://evil.example"),
@@ -73,7 +76,7 @@ def test_a_wrong_response_opens_no_session(app: Flask, api: Api, alice: SignedIn
     options, before = passkey_options(api), sessions(app)
     assert refusal(passkey(api, key.get(options, lies))) == REFUSAL
     assert sessions(app) == before
-    assert passkey(api, key.get(options)).status_code == 200
+    assert passkey(api, key.get(passkey_options(api))).status_code == 200
 
 
 def test_a_locked_account_is_rejected_like_a_wrong_response(app: Flask, api: Api, alice: SignedIn) -> None:
@@ -133,3 +136,48 @@ def test_failed_tries_are_limited_per_address(make_app: MakeApp, alice: SignedIn
 def test_what_is_no_credential_is_malformed(api: Api, body: dict[str, Any]) -> None:
     response = api.post("/auth/passkey", body)
     assert (response.status_code, response.json["code"]) == (400, "validation_failed")
+
+
+def test_a_challenge_for_any_user_is_stored_only_when_a_known_passkey_used_it(
+    app: Flask, api: Api, alice: SignedIn
+) -> None:
+    key = enrolled(api, alice)
+    before = stored_challenges(app)
+    options = [passkey_options(api) for _ in range(30)]
+    for one in options[:10]:
+        passkey(api, Authenticator(user_handle=b"h" * 64).get(one))
+    assert stored_challenges(app) == before
+
+    assert passkey(api, key.get(options[10])).status_code == 200
+    assert stored_challenges(app) == before + 1
+
+
+@pytest.mark.parametrize("position", [0, 10, 20])
+def test_a_challenge_that_was_bent_is_rejected(api: Api, alice: SignedIn, position: int) -> None:
+    key, options = enrolled(api, alice), passkey_options(api)
+    bent = bytearray(decoded_base64(options["challenge"], needs_padding=False))
+    bent[position] ^= 1
+
+    assert refusal(passkey(api, key.get({**options, "challenge": base64url(bytes(bent))}))) == REFUSAL
+
+
+def test_any_response_by_a_known_passkey_spends_the_challenge(api: Api, alice: SignedIn) -> None:
+    key, options = enrolled(api, alice), passkey_options(api)
+    assert refusal(passkey(api, key.get(options, Lies(bad_signature=True)))) == REFUSAL
+
+    assert refusal(passkey(api, key.get(options))) == REFUSAL
+    assert passkey(api, key.get(passkey_options(api))).status_code == 200
+
+
+def test_junk_signatures_use_up_the_tries_of_their_own_network_alone(app: Flask, api: Api, alice: SignedIn) -> None:
+    key, junk = enrolled(api, alice), Lies(bad_signature=True)
+    other = stranger(app)
+    statuses = [passkey(other, key.get(passkey_options(other), junk)).status_code for _ in range(16)]
+
+    assert statuses == [401] * 15 + [429]
+    assert passkey(api, key.get(passkey_options(api))).status_code == 200
+
+
+def stored_challenges(app: Flask) -> int:
+    with app.app_context():
+        return len(fetch_all(select(WebAuthnChallenge.id)))
