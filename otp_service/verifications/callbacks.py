@@ -143,7 +143,7 @@ def _take_delivery(event: DeliveryEvent, client: ClientInfo, now: datetime) -> b
 def _record_failure(verification: Snapshot, failure: str, client: ClientInfo, now: datetime) -> None:
     """Let the owner ask for a code by another channel at once."""
     records.note_failure(verification.id, failure)
-    limits.give_back_cooldown(verification.owner, taken_at=verification.created_at)
+    limits.give_back_cooldown(verification.spending(), taken_at=verification.created_at)
     facts = {"channel": verification.channel}
     owners.record("otp.delivery_failed", verification.owner, client=client, at=now, **facts)
 

@@ -3,6 +3,8 @@
 | allowance                | subject | how many                               | window       | error           |
 |--------------------------|---------|----------------------------------------|--------------|-----------------|
 | otp-cooldown             | owner   | 1                                      | OTP_COOLDOWN | OtpCooldown     |
+| otp-change-cooldown      | owner   | 1, for a change of number              | OTP_COOLDOWN | OtpCooldown     |
+| otp-first-to-new-number  | session | 1 in spite of otp-cooldown             | hour         | none            |
 | otp-number-hour, -day    | number  | OTP_SENDS_PER_NUMBER_HOUR, _DAY        | hour, day    | OtpSendLimit    |
 | otp-anonymous-hour, -day | number  | 3/5 of these, for strangers            | hour, day    | OtpSendLimit    |
 | otp-new-hour, -day       | number  | 2/5 more, for the holder of a challenge | hour, day   | none            |
@@ -22,6 +24,7 @@ stranger asks by name, or for a code to a number that may belong to someone else
 client's address, need RATE_LIMITS_ENABLED.
 """
 
+import uuid
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
@@ -36,6 +39,8 @@ from otp_service.verifications.errors import OtpCooldown, OtpSendLimit, TooManyA
 from otp_service.verifications.states import ATTEMPTS_PER_CODE, TO_A_STRANGERS_NUMBER, Asker, Purpose
 
 MINUTE = 60
+_COOLDOWN = "otp-cooldown"
+_CHANGE_COOLDOWN = "otp-change-cooldown"
 _OF_NUMBER = ("otp-number-hour", "otp-number-day")
 _NAMED = {Purpose.PHONE_VERIFICATION: "named-phone", Purpose.PASSWORD_RESET: "named-reset"}
 
@@ -49,6 +54,7 @@ class Spending:
     ip: str
     purpose: str
     asker: str
+    bound_to: uuid.UUID | None = None
 
     @property
     def is_strangers(self) -> bool:
@@ -61,29 +67,45 @@ def take_send(spending: Spending, *, now: datetime) -> None:
     # A refusal undoes the ones before it: the transaction is rolled back by the error.
     reserve = _reserve(spending) if spending.asker == Asker.NEW else ()
     has_reserve = bool(reserve) and len(allowances.take_each(reserve, now=now)) == len(reserve)
-    allowances.take_all(_of_send(spending), now=now, beyond=_OF_NUMBER if has_reserve else ())
+    # The wait protects a number and a person from floods. The code of the sign-in that a change of number needs went to
+    # another number, so the first code to a new one need not wait for it.
+    is_first = bool(allowances.take_each(tuple(_first_to_new_number(spending)), now=now))
+    beyond = (*(_OF_NUMBER if has_reserve else ()), *((_COOLDOWN,) if is_first else ()))
+    allowances.take_all(_of_send(spending), now=now, beyond=beyond)
 
 
 def give_back_send(spending: Spending, *, taken_at: datetime) -> None:
     """Undo `take_send`: no message left."""
     reserve = _reserve(spending) if spending.asker == Asker.NEW else ()
-    for allowance in (*reserve, *_of_send(spending)):
-        allowances.give_back(allowance, taken_at=taken_at)
+    for allowance in (*reserve, *_first_to_new_number(spending), *_of_send(spending)):
+        if allowance.name != _COOLDOWN or _is_own_cooldown(spending, taken_at):
+            allowances.give_back(allowance, taken_at=taken_at)
 
 
-def give_back_cooldown(owner: str, *, taken_at: datetime) -> None:
+def give_back_cooldown(spending: Spending, *, taken_at: datetime) -> None:
     """Let the owner ask again at once. The message may have left, so it still counts for the number and address."""
-    allowances.give_back(_cooldown("otp-cooldown", owner), taken_at=taken_at)
+    for allowance in _cooldowns(spending):
+        if allowance.name != _COOLDOWN or _is_own_cooldown(spending, taken_at):
+            allowances.give_back(allowance, taken_at=taken_at)
+
+
+def _is_own_cooldown(spending: Spending, taken_at: datetime) -> bool:
+    """Whether a send took the wait itself, and did not go in spite of one that an earlier code had started."""
+    if spending.purpose not in TO_A_STRANGERS_NUMBER:
+        return True
+    cooldown = _cooldown(_COOLDOWN, spending.owner)
+    return allowances.seconds_until_open(cooldown, now=taken_at) >= settings().codes.cooldown_seconds
 
 
 def seconds_until_next(owner: str, *, now: datetime) -> float:
     """Return the seconds until the owner may have another code."""
-    return allowances.seconds_until_open(_cooldown("otp-cooldown", owner), now=now)
+    return allowances.seconds_until_open(_cooldown(_COOLDOWN, owner), now=now)
 
 
 def forget(owner: str) -> None:
     """Forget what an owner used up, in the open transaction. What counts for a number stays."""
-    allowances.clear(_cooldown("otp-cooldown", owner))
+    for name in (_COOLDOWN, _CHANGE_COOLDOWN):
+        allowances.clear(_cooldown(name, owner))
 
 
 def take_named_send(purpose: Purpose, name: str, *, ip: str, now: datetime) -> None:
@@ -127,13 +149,24 @@ def strangers_tries(limit: int) -> int:
     return max(1, limit * 2 // 3)
 
 
+def _cooldowns(spending: Spending) -> Iterator[Allowance]:
+    yield _cooldown(_COOLDOWN, spending.owner)
+    if spending.purpose in TO_A_STRANGERS_NUMBER:
+        yield _cooldown(_CHANGE_COOLDOWN, spending.owner)
+
+
+def _first_to_new_number(spending: Spending) -> Iterator[Allowance]:
+    if spending.purpose in TO_A_STRANGERS_NUMBER:
+        yield Allowance("otp-first-to-new-number", str(spending.bound_to), 1, HOUR)
+
+
 def _of_send(spending: Spending) -> Iterator[Allowance]:
     """Yield them in one fixed order: two sends that lock the same rows in another order could deadlock."""
     config = settings()
     # Keyed hashes: a copy of the table lists no phone numbers and no addresses.
     number = keyring().digest(spending.phone_number, purpose="send counter: number")
     hour, day = config.codes.sends_per_number_hour, config.codes.sends_per_number_day
-    yield _cooldown("otp-cooldown", spending.owner)
+    yield from _cooldowns(spending)
     yield Allowance("otp-number-hour", number, hour, HOUR, OtpSendLimit)
     yield Allowance("otp-number-day", number, day, DAY, OtpSendLimit)
     if spending.is_strangers:

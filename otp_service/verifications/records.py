@@ -56,7 +56,7 @@ class Snapshot:
 
     def spending(self) -> Spending:
         """Return what the send used up."""
-        return Spending(self.owner, self.phone_number, self.ip, self.purpose, self.asker)
+        return Spending(self.owner, self.phone_number, self.ip, self.purpose, self.asker, self.bound_to)
 
 
 @dataclass(frozen=True, slots=True)

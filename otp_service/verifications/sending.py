@@ -51,7 +51,7 @@ class Recipient:
 
     def spending(self, ip: str) -> Spending:
         """Return what a send to them uses up."""
-        return Spending(self.owner.name, self.phone_number, ip, self.purpose, self.asker)
+        return Spending(self.owner.name, self.phone_number, ip, self.purpose, self.asker, self.bound_to)
 
 
 @dataclass(frozen=True, slots=True)
@@ -293,4 +293,4 @@ def _release(verification: Snapshot, failure: StartFailed) -> None:
         return
     with transaction():
         records.note_failure(verification.id, failure.error.summary)
-        limits.give_back_cooldown(verification.owner, taken_at=verification.created_at)
+        limits.give_back_cooldown(verification.spending(), taken_at=verification.created_at)

@@ -44,6 +44,64 @@ def undo(api: Api, token: str) -> int:
     return api.post("/account/phone/undo", {"token": token}).status_code
 
 
+def test_right_after_a_sign_in_by_sms_the_first_code_goes_to_a_new_number_at_once(
+    api: Api, sinch: Simulator, ada: Person
+) -> None:
+    token, new = sign_in(api, sinch, ada)["token"], new_number()
+
+    first, second = ask_for_number(api, token, new), ask_for_number(api, token, new_number())
+
+    assert first.status_code == 200, first.json
+    assert (second.status_code, second.json["code"]) == (429, "otp_cooldown")
+    assert confirm_number(api, token, code_at(sinch, new)).status_code == 200
+
+
+def test_right_after_a_step_up_by_sms_a_code_goes_to_a_new_number_at_once(
+    api: Api, sinch: Simulator, time: Time, ada: Person
+) -> None:
+    token = sign_in(api, sinch, ada)["token"]
+    time.advance(COOLDOWN)
+    assert api.post("/auth/step-up/request", {}, token=token).status_code == 200
+    body = {"password": ada.password, "method": "sms", "code": code_on_phone(sinch, ada)}
+    renewed = api.post("/auth/step-up", body, token=token).json["token"]
+
+    assert ask_for_number(api, renewed, new_number()).status_code == 200
+
+
+def test_codes_for_changes_of_number_wait_for_each_other(api: Api, sinch: Simulator, time: Time, ada: Person) -> None:
+    token = sign_in(api, sinch, ada)["token"]
+    time.advance(100)
+    assert ask_for_number(api, token, new_number()).status_code == 200
+    time.advance(30)
+
+    refused = ask_for_number(api, token, new_number())
+
+    assert (refused.status_code, refused.json["code"]) == (429, "otp_cooldown")
+    assert 60 <= refused.json["retryAfter"] <= 90
+    time.advance(refused.json["retryAfter"])
+    assert ask_for_number(api, token, new_number()).status_code == 200
+
+
+def test_a_code_that_could_not_be_sent_leaves_the_wait_of_the_sign_in(api: Api, sinch: Simulator, ada: Person) -> None:
+    token, new = sign_in(api, sinch, ada)["token"], new_number()
+    sinch.set_fault("status", "start", status_code=422, times=1)
+    assert ask_for_number(api, token, new).status_code == 422
+
+    own = api.post("/auth/request-otp", {"email": ada.email})
+    again = ask_for_number(api, token, new)
+
+    assert (own.status_code, own.json["code"]) == (429, "otp_cooldown")
+    assert again.status_code == 200
+
+
+def test_of_parallel_first_codes_to_new_numbers_one_leaves(api: Api, sinch: Simulator, ada: Person) -> None:
+    token = sign_in(api, sinch, ada)["token"]
+
+    statuses = at_once(10, lambda _: ask_for_number(api, token, new_number()).status_code)
+
+    assert sorted(statuses) == [200] + [429] * 9
+
+
 @pytest.mark.parametrize("number", UNREACHABLE)
 def test_a_number_that_no_code_reaches_is_refused_with_the_reason(
     api: Api, sinch: Simulator, time: Time, ada: Person, number: str
@@ -97,9 +155,9 @@ def test_a_code_for_a_change_shares_the_cooldown_and_works_nowhere_else(
     api: Api, sinch: Simulator, time: Time, ada: Person
 ) -> None:
     token, new = sign_in(api, sinch, ada)["token"], new_number()
-    assert ask_for_number(api, token, new).json["code"] == "otp_cooldown"
     time.advance(COOLDOWN)
     assert ask_for_number(api, token, new).status_code == 200
+    assert api.post("/auth/request-otp", {"email": ada.email}).json["code"] == "otp_cooldown"
     code = code_at(sinch, new)
     assert api.post("/auth/verify-otp", {"email": ada.email, "otpCode": code}).status_code == 401
     time.advance(COOLDOWN)
