@@ -173,8 +173,10 @@ def _change(token: str, link: Link, client: ClientInfo, now: datetime) -> None:
         links.void_sent(account.id, now=now)
         ended = sessions.end_all(account.id, now=now, keep=link.session_id)
         audit.record("email.changed", user_id=account.id, client=client, at=now, sessionsEnded=ended)
-        # To the address from before: its owner must learn of a change that an intruder made.
-        notices.notify(account.id, "email_changed", now=now, client=client, to=account.email, new_email=link.email)
+        if account.address is not None:
+            # To the address from before: its owner must learn of a change that an intruder made.
+            to = account.address
+            notices.notify(account.id, "email_changed", now=now, client=client, to=to, new_email=link.email)
 
 
 def _resends(user_id: int) -> tuple[Allowance, ...]:

@@ -151,6 +151,7 @@ def test_without_an_address_the_account_signs_in_by_its_number_and_takes_another
     assert api.post("/account/email", {"email": new}, token=token).status_code == 202
     assert api.post("/auth/verify-email", {"token": token_sent(api, new)}, token=token).status_code == 200
     assert api.post("/auth/login", {"email": new, "password": MALLORY}).status_code == 200
+    assert all("@" in letter["to"] for letter in api.get("//mail.json").json["messages"])
     assert log_in_by_number(api, squatter).json["code"] == "invalid_credentials"
 
 
