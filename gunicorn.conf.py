@@ -4,7 +4,6 @@ import os
 import sys
 import threading
 from functools import partial
-from pathlib import Path
 from threading import Timer
 from typing import Any
 
@@ -106,7 +105,7 @@ workers = _config.server.workers
 threads = _config.server.threads
 reload = _read.flag("GUNICORN_RELOAD", default=False)
 preload_app = not reload  # saves memory, and an application that cannot start ends gunicorn
-worker_tmp_dir = "/dev/shm" if Path("/dev/shm").is_dir() else None  # noqa: S108 - a heartbeat must not wait for a disk
+worker_tmp_dir = "/dev/shm" if os.access("/dev/shm", os.W_OK) else None  # noqa: S108 - a heartbeat must not wait for a disk
 
 timeout = 30
 # Together with SHUTDOWN_DELAY inside the 30 s that Kubernetes gives.
