@@ -45,8 +45,8 @@ def check() -> dict[str, Any]:
 def _database() -> tuple[str, str]:
     """Return the states of the database and of its schema."""
     state = database_state.find()
-    if state.startswith(outages.DOWN):
-        return state, "unknown"
+    if not outages.can_be_read(state):
+        return state, "unknown"  # a second question would only wait once more
     try:
         found = {str(row[0]) for row in fetch_all(text("SELECT version_num FROM alembic_version"))}
     except ProgrammingError:

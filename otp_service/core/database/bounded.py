@@ -43,6 +43,9 @@ class Waits:
     lock: float
 
 
+LEAST_SECONDS = 0.2
+
+
 class NoResponse(psycopg2.OperationalError):  # type: ignore[misc]
     """The server did not respond in time."""
 
@@ -58,11 +61,11 @@ class Outage:
         self._is_on = False
         self._next_try_at = 0.0
 
-    def note(self, *, is_on: bool) -> None:
-        """Note whether the server responded."""
+    def note(self, *, is_on: bool, pause_seconds: float = 0.0) -> None:
+        """Note whether the server responded, and how long to wait before the next attempt to connect."""
         with self._lock:
             self._is_on = is_on
-            self._next_try_at = time.monotonic() + PAUSE_SECONDS
+            self._next_try_at = time.monotonic() + pause_seconds
 
     def admit(self, *, seconds: float) -> None:
         """Let this thread connect, which takes at most `seconds`. Raises NoResponse if it may not."""
@@ -138,9 +141,9 @@ class BoundedConnection(DriverConnection):  # type: ignore[misc]
             raise NotImplementedError("transactions are READ COMMITTED")
         self._is_single = level == ISOLATION_LEVEL_AUTOCOMMIT
 
-    def limit(self, waits: Waits, outage: Outage) -> None:
-        """Bound all waits from now on. Asks the server once or twice. Raises psycopg2.Error."""
-        self.outage, self.wait_seconds = outage, waits.statement + GRACE_SECONDS
+    def limit(self, waits: Waits, outage: Outage, *, within_seconds: float) -> None:
+        """Bound all waits from now on. Asks the server once or twice, in the given time each. Raises psycopg2.Error."""
+        self.outage, self.wait_seconds = outage, within_seconds
         limits = (("statement_timeout", waits.statement), ("lock_timeout", waits.lock))
         self._is_single = True
         with self.cursor() as cursor:
@@ -152,6 +155,7 @@ class BoundedConnection(DriverConnection):  # type: ignore[misc]
             else:
                 self._limits = "".join(f"SET LOCAL {name} = {seconds * 1000:.0f}; " for name, seconds in limits)
         self._is_single = False
+        self.wait_seconds = waits.statement + GRACE_SECONDS
 
     def opening(self) -> str:
         """Return what the next statement has to be sent behind."""
@@ -203,6 +207,7 @@ class BoundedCursor(DriverCursor):  # type: ignore[misc]
         except psycopg2.Error as error:
             if _watch.end(ticket):
                 raise
+            # Without a pause: a statement may also be late because a pooler had no connection for it.
             connection.outage.note(is_on=True)
             raise NoResponse(f"the database did not respond within {connection.wait_seconds:.1f} s") from error
         else:
@@ -283,14 +288,17 @@ class Connector:
 
     def __call__(self, arguments: list[Any], options: dict[str, Any]) -> BoundedConnection:
         """Return a new connection. Raises psycopg2.OperationalError if there is none in time."""
-        self._outage.admit(seconds=self._waits.connect + self._waits.statement + GRACE_SECONDS)
+        self._outage.admit(seconds=self._waits.connect + LEAST_SECONDS)
         started = time.monotonic()
         try:
             connection = self._connect(lambda: psycopg2.connect(*arguments, **_OF_OURS, **options))
-            connection.limit(self._waits, self._outage)
+            # A pooler accepts a connection while its server is frozen: both waits together have the time of one.
+            left = self._waits.connect - (time.monotonic() - started)
+            connection.limit(self._waits, self._outage, within_seconds=max(LEAST_SECONDS, left))
         except psycopg2.Error:
             # A server that refuses does so at once, and may accept at once when it is back.
-            self._outage.note(is_on=time.monotonic() - started >= SLOW_SECONDS)
+            is_on = time.monotonic() - started >= min(SLOW_SECONDS, self._waits.connect)
+            self._outage.note(is_on=is_on, pause_seconds=PAUSE_SECONDS)
             raise
         self._outage.note(is_on=False)
         return connection

@@ -16,6 +16,8 @@ READ_ONLY = "read-only"
 LOCKED = "locked"
 DISK_FULL = "disk full"
 BUSY = "busy: no connection is free"
+CROWDED = "too many connections"
+SLOW = "too slow"
 
 REMEMBERED_SECONDS = 5.0
 
@@ -25,9 +27,9 @@ _STATES: dict[str | int, str] = {
     "42501": "read-only: the user of the service may not write",
     "53100": DISK_FULL,
     "53200": "out of memory",
-    "53300": "too many connections",
+    "53300": CROWDED,
     "55P03": LOCKED,
-    "57014": "too slow",
+    "57014": SLOW,
     "57P01": "down: shutting down",
     "57P02": "down: it crashed",
     "57P03": "down: starting or stopping",
@@ -61,6 +63,11 @@ def state_of(error: BaseException) -> str:
     if isinstance(getattr(error, "orig", error), NoResponse):
         return SILENT
     return _STATES.get(_code(error) or "", DOWN)
+
+
+def can_be_read(state: str) -> bool:
+    """Whether a database in this state still responds to a question."""
+    return not state.startswith((DOWN, BUSY, CROWDED, SLOW))
 
 
 class _LastFullDisk:
