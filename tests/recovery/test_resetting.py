@@ -200,7 +200,7 @@ def test_a_number_that_is_proven_no_more_recovers_nothing(app: Flask, api: Api, 
     assert can_sign_in(api, person.email, PASSWORD)
 
 
-@pytest.mark.parametrize("code", ["", None, True, [], 1234, "12a4", "１２３４", "123", " 1234"])
+@pytest.mark.parametrize("code", ["", None, True, [], 1234, "12a4", "１２３４", "123"])
 def test_what_is_no_code_is_400(app: Flask, api: Api, sinch: Simulator, code: Any) -> None:
     response = confirm(api, "nobody@example.com", code)
     assert (response.status_code, response.json["errors"][0]["field"]) == (400, "otpCode")
