@@ -29,7 +29,7 @@ from otp_service.core.database.transactions import transaction
 from otp_service.core.services import settings
 from otp_service.core.web.even_timing import even_timing
 from otp_service.core.web.tracing import ClientInfo
-from otp_service.sessions import Caller
+from otp_service.sessions import Caller, SteppedUp
 from otp_service.sessions.errors import InvalidToken
 
 LIFETIME = timedelta(hours=24)
@@ -103,8 +103,12 @@ def _request_change(caller: Caller, email: str, client: ClientInfo, now: datetim
     return not is_taken
 
 
-def verify(token: str, *, caller: Caller | None, password: str | None, client: ClientInfo) -> Outcome:
+def verify(
+    token: str, *, caller: Caller | None, password: str | None, client: ClientInfo
+) -> tuple[Outcome, SteppedUp | None]:
     """Redeem the token of a link, or the code of its message, once. No session starts.
+
+    A change gives the caller's session a new access token.
 
     A change needs `caller`, the session that requested it, or the account's `password`. Raises InvalidToken, TooMany
     for codes, EmailTaken if another account has the address, and what `_confirm` raises; after the latter two the token
@@ -115,14 +119,15 @@ def verify(token: str, *, caller: Caller | None, password: str | None, client: C
     verification = links.find(token, LinkPurpose.EMAIL_VERIFICATION, now=now)
     if verification is not None:
         _verify(token, verification, client, now)
-        return Outcome.VERIFIED
+        return Outcome.VERIFIED, None
     change = links.find(token, LinkPurpose.EMAIL_CHANGE, now=now)
     if change is None:
         raise InvalidToken
     _require_open(change, users.get_bearer(change.user_id))
     _confirm(change, caller, password, client)
-    _change(token, change, client, clock.now())
-    return Outcome.CHANGED
+    renewed = _change(token, change, client, clock.now())
+    is_its = caller is not None and caller.session_id in renewed
+    return Outcome.CHANGED, sessions.go_on(caller, renewed) if caller is not None and is_its else None
 
 
 def _confirm(change: Link, caller: Caller | None, password: str | None, client: ClientInfo) -> None:
@@ -161,8 +166,11 @@ def _require_open(change: Link, account: Account) -> None:
         raise InvalidToken
 
 
-def _change(token: str, link: Link, client: ClientInfo, now: datetime) -> None:
-    """Give the account its new address, and end every session but the one that requested the change."""
+def _change(token: str, link: Link, client: ClientInfo, now: datetime) -> dict[UUID, Caller]:
+    """Give the account its new address, and end every session but the one that requested the change.
+
+    Return that session by its earlier id, if it is live.
+    """
     with transaction():
         account = users.hold_bearer(link.user_id)
         _require_open(link, account)  # again under the lock on the user
@@ -177,6 +185,7 @@ def _change(token: str, link: Link, client: ClientInfo, now: datetime) -> None:
             # To the address from before: its owner must learn of a change that an intruder made.
             to = account.address
             notices.notify(account.id, "email_changed", now=now, client=client, to=to, new_email=link.email)
+        return users.renew_sessions(account.id, now=now)
 
 
 def _resends(user_id: int) -> tuple[Allowance, ...]:

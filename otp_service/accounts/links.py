@@ -146,6 +146,12 @@ def spend(token: str, purpose: LinkPurpose, *, now: datetime) -> None:
     execute(*_unspent(spent[0].user_id, purpose, spent_at=now))
 
 
+def follow_session(user_id: int, earlier_id: uuid.UUID, session_id: uuid.UUID) -> None:
+    """Bind what a session requested to the session's new id, in the open transaction (ADR 33)."""
+    is_its = (AccountLink.user_id == user_id) & (AccountLink.session_id == earlier_id)
+    execute(update(AccountLink).where(is_its, AccountLink.spent_at.is_(None)).values(session_id=session_id))
+
+
 def void_earned(user_id: int, *, now: datetime, by_operator: bool = False) -> None:
     """Void the user's pending change of address and, unless an operator makes the change, links that set a password.
 

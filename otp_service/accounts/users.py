@@ -8,13 +8,15 @@ from typing import Any
 from sqlalchemy import ColumnElement, Select, bindparam, case, delete, select, update
 
 from otp_service import audit, sessions, verifications
-from otp_service.accounts import earned, throttle
+from otp_service.accounts import earned, links, throttle
 from otp_service.accounts.errors import PhoneNumberMissing, UserNotFound
 from otp_service.accounts.models import User
 from otp_service.core import clock
 from otp_service.core.database.rows import Projection, rows_about
 from otp_service.core.database.statements import Given, prepared
 from otp_service.core.database.transactions import execute, fetch_all, fetch_one, transaction
+from otp_service.core.web.tracing import ClientInfo
+from otp_service.sessions import Caller
 from otp_service.sessions.errors import InvalidToken
 
 RELEASED = "released:"
@@ -236,6 +238,20 @@ def lock(user_id: int) -> Account:
         return account
 
 
+def freeze(user_id: int, *, reason: str, client: ClientInfo, now: datetime) -> None:
+    """Lock the account for a reason, in the open transaction, until an operator unlocks it.
+
+    Raises InvalidToken if it is locked already.
+    """
+    is_open = (User.id == user_id) & User.locked_at.is_(None)
+    # Of parallel requests, one freezes the account and records it (ADR 3).
+    if execute(update(User).where(is_open).values(locked_at=now, lock_reason=reason)).rowcount != 1:
+        raise InvalidToken
+    earned.void(user_id, now=now)
+    sessions.end_all(user_id, now=now)
+    audit.record("user.frozen", user_id=user_id, client=client, at=now, reason=reason)
+
+
 def unlock(user_id: int) -> Account:
     """Undo `lock`, end a hold, and end the wait after wrong passwords. Raises UserNotFound."""
     unlocked = {"locked_at": None, "lock_reason": None, "recovery_hold_until": None}
@@ -243,6 +259,17 @@ def unlock(user_id: int) -> Account:
         account = _change(user_id, "user.unlocked_by_operator", **unlocked)
         throttle.clear_account(user_id, account.email)
         return account
+
+
+def renew_sessions(user_id: int, *, now: datetime) -> dict[uuid.UUID, Caller]:
+    """Give each live session of the user a new id, in the open transaction of a change (ADR 33).
+
+    Return the sessions by their earlier ids. A pending change of address stays bound to the session that requested it.
+    """
+    renewed = sessions.replace_ids(user_id, is_verified=get(user_id).is_verified, now=now)
+    for earlier_id, caller in renewed.items():
+        links.follow_session(user_id, earlier_id, caller.session_id)
+    return renewed
 
 
 def edit(user_id: int, **values: str | None) -> None:

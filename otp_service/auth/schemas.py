@@ -274,6 +274,17 @@ class EmailReleaseIn(Schema):
     token = text("Provide the token of your link.")
 
 
+class EmailVerifiedOut(Schema):
+    """A message for the person. After a change, the session that requested it also gets a new access token."""
+
+    message = fields.String(required=True)
+    token = fields.String(metadata={"description": "The earlier access token no longer works."})
+    token_type = fields.String()
+    expires_in = fields.Integer()
+    session_id = fields.UUID()
+    acr = fields.String()
+
+
 class EmailMessageOut(Schema):
     """A message for the person."""
 

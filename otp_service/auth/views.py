@@ -4,6 +4,7 @@ Each factor of the registry gets a route below `/auth/mfa`, and a second one if 
 A factor that signs in alone gets two routes of its own.
 """
 
+from dataclasses import asdict
 from typing import Any
 
 from flask import Blueprint
@@ -114,7 +115,7 @@ def set_password(body: dict[str, Any]) -> None:
 
 @email.post("")
 @request_limits.otp
-@api(body=schemas.EmailTokenIn, out=schemas.EmailMessageOut, errors=(401, 403, 409, 503))
+@api(body=schemas.EmailTokenIn, out=schemas.EmailVerifiedOut, errors=(401, 403, 409, 503))
 def verify_email(body: dict[str, Any]) -> dict[str, Any]:
     """Verify an e-mail address with the token of a link. No session starts.
 
@@ -122,8 +123,9 @@ def verify_email(body: dict[str, Any]) -> dict[str, Any]:
     account's password.
     """
     token, password = body["token"], body.get("password")
-    outcome = email_verification.verify(token, caller=sessions.find_caller(), password=password, client=client_info())
-    return {"message": outcome.value}
+    caller = sessions.find_caller()
+    outcome, renewed = email_verification.verify(token, caller=caller, password=password, client=client_info())
+    return {"message": outcome.value, **(asdict(renewed) if renewed is not None else {})}
 
 
 @email.post("/resend")

@@ -2,10 +2,12 @@
 
 import uuid
 from collections.abc import Callable
+from dataclasses import asdict, dataclass
 from datetime import datetime
+from typing import Any
 
 from otp_service import audit, sessions
-from otp_service.accounts import notices
+from otp_service.accounts import notices, users
 from otp_service.core.services import settings
 from otp_service.core.web.tracing import ClientInfo
 from otp_service.factors import throttle, trusted_devices
@@ -13,6 +15,20 @@ from otp_service.factors.contract import MakeFirstCodes, NewCodes
 from otp_service.factors.removals import RemovalSettings
 from otp_service.factors.strength import Strength, is_reached
 from otp_service.sessions import Caller
+
+
+@dataclass(frozen=True, slots=True)
+class Added:
+    """What comes with a new factor: the first backup codes, to be shown once, and the sessions by their earlier ids."""
+
+    backup_codes: tuple[str, ...]
+    sessions: dict[uuid.UUID, Caller]
+
+    def shown_to(self, caller: Caller) -> dict[str, Any]:
+        """Return the fields of the response: new codes, and the token that goes on. Raises InvalidToken."""
+        codes = {"backup_codes": self.backup_codes} if self.backup_codes else {}
+        return {**codes, **asdict(sessions.go_on(caller, self.sessions))}
+
 
 _makers: list[MakeFirstCodes] = []
 _counters: list[Callable[[int], int]] = []
@@ -52,18 +68,19 @@ def record_added(
     now: datetime,
     first_codes: NewCodes | None,
     **facts: str,
-) -> tuple[str, ...]:
+) -> Added:
     """Record that a factor was added, in the open transaction that holds the user, and notify the user.
 
     The tries of its kind are cleared. Trust in devices ends, since it was given without this factor. `facts` go into
     the event, and not into the notice: an intruder may have named the authenticator. Return the backup codes that came
-    with it, to be shown once.
+    with it, and the sessions by their ids from before.
     """
     throttle.clear(user_id, kind)  # a disabled kind works again with its new authenticator
     trusted_devices.end_all(user_id, now=now)
     audit.record("factor.added", user_id=user_id, client=client, at=now, factor=kind, **facts)
     notices.notify(user_id, "factor_added", now=now, client=client, factor=kind)
-    return first_codes.store_first(client=client, now=now) if first_codes is not None else ()
+    codes = first_codes.store_first(client=client, now=now) if first_codes is not None else ()
+    return Added(codes, users.renew_sessions(user_id, now=now))
 
 
 def removes_at_once(caller: Caller, needed: Strength) -> bool:
@@ -87,5 +104,7 @@ def record_removed(
     """
     trusted_devices.end_all(user_id, now=now)
     sessions.end_all(user_id, now=now, keep=keep)
+    # An access token that was stolen before ends, too (ADR 33).
+    users.renew_sessions(user_id, now=now)
     audit.record("factor.removed", user_id=user_id, client=client, at=now, factor=kind, **facts)
     notices.notify(user_id, "factor_removed", now=now, client=client, factor=kind)

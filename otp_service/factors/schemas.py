@@ -8,11 +8,11 @@ from otp_service.core.web.schema import Schema, one_fault, text
 from otp_service.factors import registry
 
 
-def method(names: tuple[str, ...] = registry.METHOD_NAMES) -> fields.String:
+def method(names: tuple[str, ...] = registry.METHOD_NAMES, *, is_required: bool = True) -> fields.String:
     """Make the field that names a method."""
     fault = method_fault(names)
     return fields.String(
-        required=True,
+        required=is_required,
         validate=validate.OneOf(names, error=fault),
         error_messages=one_fault(fault),
     )

@@ -47,6 +47,7 @@ TEMPLATES = {
     "factor_removal_cancelled": _template("factor"),
     "backup_code_used": _template("remaining"),
     "recovery": _template(takes=["hold_hours", "recent", "removed"]),
+    "account_frozen": _template(),
     "recovery_code": _template("code", "valid_minutes", takes=["link"]),
     "lockout": _template(takes=["wait_minutes"]),
     "number_lost": _template("phone_number"),

@@ -23,6 +23,8 @@ def set_phone_number(user_id: int, phone_number: str, *, is_verified: bool) -> A
         account = numbers.set_by_operator(user_id, phone_number, is_verified=is_verified)
         # A code on its way to the old number must not verify the new one.
         earned.void(user_id, now=clock.now(), by_operator=True)
+        # The sessions stay, and their access tokens end: one may have been stolen before (ADR 33).
+        users.renew_sessions(user_id, now=clock.now())
         return account
 
 

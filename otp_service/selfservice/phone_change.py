@@ -1,9 +1,9 @@
-"""Changes the number once the new one is verified, and undoes a change with the token from its e-mail."""
+"""Changes the number of an account once the new one is verified."""
 
 from datetime import datetime
 
 from otp_service import audit, sessions, verifications
-from otp_service.accounts import earlier_numbers, earned, links, notices, numbers, users
+from otp_service.accounts import earlier_numbers, earned, links, notices, users
 from otp_service.accounts.errors import PhoneUnchanged
 from otp_service.accounts.users import Account
 from otp_service.core import clock
@@ -12,10 +12,10 @@ from otp_service.core.web.tracing import ClientInfo
 from otp_service.factors import trusted_devices
 from otp_service.factors.phone import codes
 from otp_service.factors.phone.codes import PhoneOwner
-from otp_service.sessions import Caller
+from otp_service.sessions import Caller, SteppedUp
 from otp_service.sessions.errors import InvalidToken
 from otp_service.sinch import Channel
-from otp_service.verifications import Purpose, Recipient, owner_of_user
+from otp_service.verifications import Purpose, Recipient
 
 
 def request(
@@ -34,10 +34,11 @@ def request(
     return verifications.send(recipient, channel=channel, client=client)
 
 
-def confirm(caller: Caller, *, code: str, client: ClientInfo) -> str:
+def confirm(caller: Caller, *, code: str, client: ClientInfo) -> tuple[str, SteppedUp]:
     """Verify the code, make the number the user's, and end all other sessions and open challenges.
 
-    Returns the number. Raises OtpInvalid, TooManyAttempts, ProviderUnavailable, ProviderRefused, InvalidToken.
+    Returns the number, and a new access token of the session. Raises OtpInvalid, TooManyAttempts, ProviderUnavailable,
+    ProviderRefused, InvalidToken.
     """
     purpose, session_id = Purpose.PHONE_CHANGE, caller.session_id
     proof = codes.prove(caller.user_id, code=code, purpose=purpose, client=client, bound_to=session_id)
@@ -55,26 +56,7 @@ def confirm(caller: Caller, *, code: str, client: ClientInfo) -> str:
         ended = sessions.end_all(before.id, now=now, keep=caller.session_id)
         audit.record("phone.changed", user_id=before.id, client=client, at=now, sessionsEnded=ended)
         _notify(before, proof.phone_number, client, now)
-    return proof.phone_number
-
-
-def undo(token: str, *, client: ClientInfo) -> None:
-    """Give the earlier number back as verified, and end every session. No new session starts.
-
-    Raises InvalidToken, PhoneNumberTaken if another account has verified the number since.
-    """
-    now = clock.now()
-    change = earlier_numbers.get(token, now=now)
-    with transaction():
-        # First of all: it takes the turn of the number, before the rows that the rest locks (ADR 17).
-        numbers.restore(change.user_id, phone_number=change.earlier_number, now=now)
-        earlier_numbers.close(change)
-        owner = owner_of_user(change.user_id)
-        verifications.end_codes_of_others(change.earlier_number, owner=owner, now=now)
-        trusted_devices.end_all(change.user_id, now=now)
-        ended = sessions.end_all(change.user_id, now=now)
-        audit.record("phone.change_undone", user_id=change.user_id, client=client, at=now, sessionsEnded=ended)
-        notices.notify(change.user_id, "phone_changed", now=now, client=client, phone_number=change.earlier_number)
+        return proof.phone_number, sessions.go_on(caller, users.renew_sessions(before.id, now=now))
 
 
 def _notify(before: Account, phone_number: str, client: ClientInfo, now: datetime) -> None:

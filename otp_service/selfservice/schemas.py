@@ -1,12 +1,17 @@
 """Request and response schemas of `/account/*` and `/profile`."""
 
-from marshmallow import ValidationError, fields, validate
+from typing import Any
+
+from marshmallow import ValidationError, fields, post_load, validate, validates_schema
 
 from otp_service.accounts.fields import NewEmailField, NewPasswordField, PhoneField, password
 from otp_service.auth.schemas import TokensOut
 from otp_service.core.text import LANGUAGE_TAG, LONGEST_LANGUAGE_TAG, SHOWN_TEXT, steers
 from otp_service.core.web.schema import OpenOut, Schema, text
 from otp_service.factors.phone.schemas import CodeField, channel
+from otp_service.factors.registry import METHOD_NAMES
+from otp_service.factors.schemas import ResponseIn, method, method_fault
+from otp_service.sessions.schemas import NewTokenOut
 
 LOCALE_FAULT = "Provide a language tag such as en or pt-BR (RFC 5646), of at most 35 characters."
 CONTROL_FAULT = "Provide a name without control characters."
@@ -124,7 +129,7 @@ class PhoneChangeConfirmIn(Schema):
     otp_code = CodeField()
 
 
-class PhoneChangedOut(Schema):
+class PhoneChangedOut(NewTokenOut):
     """The account's new number."""
 
     message = fields.String(required=True)
@@ -132,10 +137,42 @@ class PhoneChangedOut(Schema):
     notice = fields.String(required=True, metadata={"description": "For people: the risk of codes on the phone."})
 
 
-class UndoIn(Schema):
+class UndoTokenIn(Schema):
     """The token of a link that undoes a change of number."""
 
     token = text("Provide the token of your link.")
+
+
+class UndoIn(ResponseIn, UndoTokenIn):
+    """The token of a link that undoes a change of number, and the password or a response by another factor."""
+
+    password = password("Provide your password.", is_required=False)
+    method = method(is_required=False)
+
+    @validates_schema(skip_on_field_errors=True)
+    def _check_evidence(self, data: dict[str, Any], **_: Any) -> None:
+        if "method" not in data and {"code", "credential"} & data.keys():
+            raise ValidationError(method_fault(METHOD_NAMES), "method")
+
+    @post_load
+    def _gather(self, data: dict[str, Any], **_: Any) -> dict[str, Any]:
+        response = self.load_response(data) if "method" in data else {}
+        evidence = {"password": data.get("password"), "method": data.get("method"), "response": response}
+        return {"token": data["token"], "evidence": evidence}
+
+
+class UndoOut(Schema):
+    """Whether the number is restored (200), or the account is frozen until the operator unlocks it (202)."""
+
+    message = fields.String(required=True)
+    frozen = fields.Boolean(required=True)
+
+
+class UndoOptionsOut(Schema):
+    """The methods that an undo accepts besides the password, and by method what a client needs first."""
+
+    methods = fields.List(fields.String(), required=True)
+    options = fields.Dict(required=True)
 
 
 class MessageOut(Schema):

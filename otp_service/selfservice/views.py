@@ -3,7 +3,8 @@
 from dataclasses import asdict
 from typing import Any
 
-from flask import Blueprint
+import orjson
+from flask import Blueprint, Response
 
 from otp_service.accounts import email_verification, profiles
 from otp_service.auth.responses import present_delivery
@@ -12,8 +13,15 @@ from otp_service.core.web import request_limits
 from otp_service.core.web.api import api
 from otp_service.core.web.tracing import client_info
 from otp_service.factors.phone.factor import RISK
-from otp_service.selfservice import password_change, personal_data, phone_change, schemas
+from otp_service.selfservice import password_change, personal_data, phone_change, phone_undo, schemas
+from otp_service.selfservice.phone_undo import Evidence
 from otp_service.sessions import Caller, fresh_despite_hold, fresh_sign_in, signed_in, token_bearer
+
+UNDONE = "Your phone number is as before. All sessions were ended."
+FROZEN = (
+    "The link alone does not show who you are, so the account was frozen and all sessions were ended. "
+    "The phone number was not changed. Contact the operator, who can unlock the account."
+)
 
 profile = Blueprint("accounts", __name__)
 account = Blueprint("account", __name__, url_prefix="/account")
@@ -80,18 +88,32 @@ def change_phone(body: dict[str, Any], caller: Caller) -> dict[str, Any]:
 @api(body=schemas.PhoneChangeConfirmIn, out=schemas.PhoneChangedOut, errors=(401, 403, 502, 503))
 def confirm_phone(body: dict[str, Any], caller: Caller) -> dict[str, Any]:
     """Verify the new number, which becomes the account's. Every other session ends; the person is notified."""
-    number = phone_change.confirm(caller, code=body["otp_code"], client=client_info())
+    number, token = phone_change.confirm(caller, code=body["otp_code"], client=client_info())
     message = "Phone number changed successfully. Other sessions were ended."
-    return {"message": message, "phone_number": number, "notice": RISK}
+    return {"message": message, "phone_number": number, "notice": RISK, **asdict(token)}
 
 
 @account.post("/phone/undo")
 @request_limits.otp
-@api(body=schemas.UndoIn, out=schemas.MessageOut, errors=(401, 409))
-def undo_phone(body: dict[str, Any]) -> dict[str, Any]:
-    """Undo a change of number with the token from the e-mail. All sessions end, and no new one starts."""
-    phone_change.undo(body["token"], client=client_info())
-    return {"message": "Your phone number is as before. All sessions were ended."}
+@api(body=schemas.UndoIn, out=schemas.UndoOut, others={202: schemas.UndoOut}, errors=(401, 403, 409, 503))
+def undo_phone(body: dict[str, Any]) -> dict[str, Any] | Response:
+    """Undo a change of number with the token from the e-mail and the password or another factor.
+
+    All sessions end, and no new one starts. Without password and factor the account is frozen until the operator
+    unlocks it, and the number stays as it is (202).
+    """
+    if phone_undo.undo(body["token"], evidence=Evidence(**body["evidence"]), client=client_info()):
+        return {"message": UNDONE, "frozen": False}
+    text = orjson.dumps(schemas.UndoOut().dump({"message": FROZEN, "frozen": True}), option=orjson.OPT_APPEND_NEWLINE)
+    return Response(text, status=202, mimetype="application/json", headers={"Cache-Control": "no-store"})
+
+
+@account.post("/phone/undo/options")
+@request_limits.otp
+@api(body=schemas.UndoTokenIn, out=schemas.UndoOptionsOut, errors=(401, 409))
+def offer_undo(body: dict[str, Any]) -> dict[str, Any]:
+    """Get the methods that an undo accepts besides the password, and the options of a passkey."""
+    return phone_undo.offer(body["token"], client=client_info())
 
 
 @account.get("/export")

@@ -3,13 +3,13 @@
 import uuid
 from datetime import datetime, timedelta
 
-from sqlalchemy import ColumnElement, update
+from sqlalchemy import ColumnElement, select, update
 
 from otp_service import audit
 from otp_service.core import clock
 from otp_service.core.addresses import site_of
 from otp_service.core.database.statements import prepared_insert
-from otp_service.core.database.transactions import execute, transaction
+from otp_service.core.database.transactions import execute, fetch_all, transaction
 from otp_service.core.services import settings
 from otp_service.core.web.tracing import ClientInfo
 from otp_service.sessions import tokens
@@ -48,13 +48,13 @@ def start(caller: Caller, *, client: ClientInfo) -> Tokens:
 
 
 def renew(caller: Caller, *, is_verified: bool, now: datetime) -> Tokens:
-    """Replace the refresh tokens of the caller's session by a new family, in the open transaction.
+    """Give the caller's session a new id and a new family of refresh tokens, in the open transaction.
 
-    A token of the old family is unknown afterwards; it does not end the session as a reused one does.
-    Raises InvalidToken when the session has ended.
+    Access tokens from before are rejected at once (ADR 33). A token of the old family is unknown afterwards; it does
+    not end the session as a reused one does. Raises InvalidToken when the session has ended.
     """
-    refresh_token = RefreshToken.new()
-    family = {"refresh_hash": refresh_token.family_hash, "generation": 0, "minute_generation": 0}
+    refresh_token, session_id = RefreshToken.new(), uuid.uuid4()
+    family = {"refresh_hash": refresh_token.family_hash, "generation": 0, "minute_generation": 0, "id": session_id}
     # One statement checks and writes, so a session that ends at this moment gets no new tokens (ADR 3).
     statement = update(Session).where(_is_of(caller), lives(now))
     statement = statement.values({**family, "rotated_at": None, "last_used_at": now})
@@ -68,9 +68,37 @@ def renew(caller: Caller, *, is_verified: bool, now: datetime) -> Tokens:
         acr=row.acr,
         authenticated_at=row.authenticated_at,
         is_verified=is_verified,
-        session_id=caller.session_id,
+        session_id=session_id,
     )
     return tokens.hand_out(renewed, refresh_token=refresh_token.text)
+
+
+def replace_ids(user_id: int, *, is_verified: bool, now: datetime) -> dict[uuid.UUID, Caller]:
+    """Give each live session of the user a new id, in the open transaction; return the sessions by their earlier ids.
+
+    Access tokens from before are rejected at once. The refresh tokens stay, since they name the family (ADR 33).
+    """
+    columns = (Session.id, Session.amr, Session.acr, Session.authenticated_at)
+    # Locked in one order: of two changes at once, the second one waits for the first.
+    live = select(*columns).where(Session.user_id == user_id, lives(now)).order_by(Session.created_at, Session.id)
+    renewed = {
+        row.id: Caller(user_id, tuple(row.amr.split()), row.acr, row.authenticated_at, is_verified)
+        for row in fetch_all(live.with_for_update())
+    }
+    for earlier_id, caller in renewed.items():
+        execute(update(Session).where(Session.id == earlier_id).values(id=caller.session_id))
+    return renewed
+
+
+def go_on(caller: Caller, renewed: dict[uuid.UUID, Caller]) -> SteppedUp:
+    """Return an access token for the caller's session after `replace_ids`.
+
+    Raises InvalidToken when the session has ended since the request began: the change is undone then.
+    """
+    renewed_caller = renewed.get(caller.session_id)
+    if renewed_caller is None:
+        raise InvalidToken
+    return _stepped_up(renewed_caller)
 
 
 def strengthen(caller: Caller, *, client: ClientInfo) -> SteppedUp:
@@ -83,8 +111,11 @@ def strengthen(caller: Caller, *, client: ClientInfo) -> SteppedUp:
             raise InvalidToken
         facts = {"sessionId": str(caller.session_id), "amr": list(caller.amr)}
         audit.record("session.stepped_up", user_id=caller.user_id, client=client, at=now, **facts)
-    token = tokens.issue(caller)
-    return SteppedUp(token, settings().tokens.ttl_seconds, caller.session_id, caller.acr)
+    return _stepped_up(caller)
+
+
+def _stepped_up(caller: Caller) -> SteppedUp:
+    return SteppedUp(tokens.issue(caller), settings().tokens.ttl_seconds, caller.session_id, caller.acr)
 
 
 def end(session_id: uuid.UUID, *, user_id: int, client: ClientInfo) -> bool:

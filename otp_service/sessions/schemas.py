@@ -5,6 +5,16 @@ from marshmallow import fields
 from otp_service.core.web.schema import Schema
 
 
+class NewTokenOut(Schema):
+    """The access token that goes on after a change; times in seconds. Earlier access tokens no longer work."""
+
+    token = fields.String(required=True)
+    token_type = fields.String(required=True)
+    expires_in = fields.Integer(required=True)
+    session_id = fields.UUID(required=True)
+    acr = fields.String(required=True)
+
+
 class SessionOut(Schema):
     """A live session. `current` marks the one that sent the request."""
 

@@ -108,6 +108,7 @@ class Purpose(StrEnum):
     PHONE_VERIFICATION = "phone_verification"
     STEP_UP = "step_up"
     PHONE_CHANGE = "phone_change"
+    PHONE_UNDO = "phone_undo"
     PASSWORD_RESET = "password_reset"  # noqa: S105 - a purpose, no password
     ENROLMENT = "enrol"  # a new passkey
     PASSKEY = "passkey"  # a whole sign-in with a passkey alone

@@ -38,12 +38,13 @@ def confirm_number(api: Api, token: str, code: str) -> Any:
     return api.post("/account/phone/verify", {"otpCode": code}, token=token)
 
 
-def change_number(api: Api, sinch: Simulator, token: str, number: str) -> None:
-    """Ask, and prove."""
+def change_number(api: Api, sinch: Simulator, token: str, number: str) -> dict[str, Any]:
+    """Ask, and prove; the response."""
     asked = ask_for_number(api, token, number)
     assert asked.status_code == 200, asked.json
     confirmed = confirm_number(api, token, code_at(sinch, number))
     assert confirmed.status_code == 200, confirmed.json
+    return dict(confirmed.json)
 
 
 def undo_token(api: Api, person: Person) -> str:
@@ -52,8 +53,8 @@ def undo_token(api: Api, person: Person) -> str:
 
 
 def sign_in_and_change(api: Api, sinch: Simulator, time: Time, person: Person) -> tuple[dict[str, Any], str]:
-    """The tokens of a sign-in in which the number was changed, and the new number."""
+    """The tokens after a sign-in in which the number was changed, and the new number."""
     tokens, number = sign_in(api, sinch, person), new_number()
     time.advance(COOLDOWN)
-    change_number(api, sinch, tokens["token"], number)
-    return tokens, number
+    changed = change_number(api, sinch, tokens["token"], number)
+    return {**tokens, "token": changed["token"], "sessionId": changed["sessionId"]}, number

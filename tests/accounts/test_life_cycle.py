@@ -176,7 +176,9 @@ class LifeOfNumbers(RuleBasedStateMachine):
             others = [one for one in self.alive if one is not soul and one.number == way.number]
             is_over = self.now - way.made_at >= UNDO_FOR
             expected = 401 if is_over else 409 if any(one.is_verified for one in others) else 200
-            assert self.api.post("/account/phone/undo", {"token": way.token}).status_code == expected
+            assert (
+                self.api.post("/account/phone/undo", {"token": way.token, "password": PASSWORD}).status_code == expected
+            )
             if expected == 200:
                 del soul.ways_back[soul.ways_back.index(way) :]
                 self.sessions_end(soul)

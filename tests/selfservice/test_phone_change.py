@@ -23,7 +23,17 @@ from tests.accounts.phones import (
 )
 from tests.api import Api
 from tests.conftest import Time
-from tests.factories import Person, code_on_phone, log_in, make_person, new_details, new_number, sign_in, wrong_code
+from tests.factories import (
+    PASSWORD,
+    Person,
+    code_on_phone,
+    log_in,
+    make_person,
+    new_details,
+    new_number,
+    sign_in,
+    wrong_code,
+)
 from tests.parallel import at_once
 
 HOURS_72 = 72 * 3_600
@@ -41,7 +51,7 @@ def number_of(app: Flask, person: Person) -> tuple[str | None, bool]:
 
 
 def undo(api: Api, token: str) -> int:
-    return api.post("/account/phone/undo", {"token": token}).status_code
+    return api.post("/account/phone/undo", {"token": token, "password": PASSWORD}).status_code
 
 
 def test_right_after_a_sign_in_by_sms_the_first_code_goes_to_a_new_number_at_once(

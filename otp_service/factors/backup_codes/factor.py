@@ -17,8 +17,10 @@ from otp_service.core.web.tracing import ClientInfo
 from otp_service.factors import throttle
 from otp_service.factors.backup_codes import codes
 from otp_service.factors.backup_codes.models import BackupCode
+from otp_service.factors.changes import Added
 from otp_service.factors.contract import ProofRequest
 from otp_service.factors.throttle import ResponseRejected
+from otp_service.sessions import Caller
 from otp_service.verifications.errors import OtpInvalid
 
 KIND = "backup_codes"
@@ -110,8 +112,12 @@ class BackupCodeProof:
             notices.notify(self.user_id, "backup_code_used", now=now, client=client, remaining=remaining)
 
 
-def replace(user_id: int, *, client: ClientInfo) -> tuple[str, ...]:
-    """Issue new codes in place of the earlier ones. Raises SlotsBusy (nothing is changed), InvalidToken."""
+def replace(caller: Caller, *, client: ClientInfo) -> dict[str, Any]:
+    """Issue new codes in place of the earlier ones, and return them with a new access token of the session.
+
+    Raises SlotsBusy (nothing is changed), InvalidToken.
+    """
+    user_id = caller.user_id
     made = _make(user_id)
     now = clock.now()
     with transaction():
@@ -119,7 +125,7 @@ def replace(user_id: int, *, client: ClientInfo) -> tuple[str, ...]:
         users.hold_bearer(user_id)
         made.store(client=client, now=now)
         notices.notify(user_id, "factor_added", now=now, client=client, factor=KIND)
-    return made.codes
+        return Added(made.codes, users.renew_sessions(user_id, now=now)).shown_to(caller)
 
 
 def make_first(user_id: int) -> NewCodes | None:

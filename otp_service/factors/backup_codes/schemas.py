@@ -3,6 +3,7 @@
 from marshmallow import fields, validate
 
 from otp_service.core.web.schema import CodeText, Schema, one_fault
+from otp_service.sessions.schemas import NewTokenOut
 
 CODE_FAULT = "Provide one of your backup codes."
 
@@ -22,7 +23,7 @@ class BackupCodeResponse(Schema):
     )
 
 
-class BackupCodesOut(Schema):
+class BackupCodesOut(NewTokenOut):
     """New codes, shown once. The earlier ones stop working."""
 
     backup_codes = fields.List(fields.String(), required=True)

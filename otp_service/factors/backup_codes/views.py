@@ -18,4 +18,4 @@ bp = Blueprint("backup_codes", __name__, url_prefix="/factors/backup-codes")
 @api(out=BackupCodesOut, status=201, errors=(401, 403, 503))
 def make(caller: Caller) -> dict[str, Any]:
     """Issue ten new backup codes, shown once. The earlier ones stop working."""
-    return {"backup_codes": factor.replace(caller.user_id, client=client_info())}
+    return factor.replace(caller, client=client_info())

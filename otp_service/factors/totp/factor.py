@@ -112,13 +112,15 @@ def begin(user_id: int) -> Enrolment:
     return Enrolment(secret, uri, codes.qr_code(uri))
 
 
-def confirm(user_id: int, *, code: str, client: ClientInfo) -> tuple[str, ...]:
-    """Add the app by its first code, which is spent. Return backup codes if the user has none yet.
+def confirm(caller: Caller, *, code: str, client: ClientInfo) -> dict[str, Any]:
+    """Add the app by its first code, which is spent.
+
+    Return a new access token of the session, and backup codes if the user has none yet.
 
     Raises FactorNotFound, FactorExists, OtpInvalid, TooManyAttempts, AuthenticatorDisabled, SlotsBusy (no try is
     counted), InvalidToken.
     """
-    now = clock.now()
+    now, user_id = clock.now(), caller.user_id
     waiting = _get_unconfirmed(user_id, now)
     # Not in a row: the person who enrols has just seen the secret, so wrong codes are typing errors and no guesses.
     with throttle.attempt(user_id, KIND, client=client, now=now, is_in_a_row=False):
@@ -131,7 +133,8 @@ def confirm(user_id: int, *, code: str, client: ClientInfo) -> tuple[str, ...]:
         # Conditional: another request may have confirmed or replaced this enrolment while the code was checked.
         if not _update(waiting.id, ~_IS_CONFIRMED, confirmed_at=now, last_used_step=step):
             raise FactorNotFound
-        return changes.record_added(user_id, KIND, client=client, now=now, first_codes=first_codes)
+        added = changes.record_added(user_id, KIND, client=client, now=now, first_codes=first_codes)
+        return added.shown_to(caller)
 
 
 def verify(request: ProofRequest, response: dict[str, Any]) -> TotpProof:

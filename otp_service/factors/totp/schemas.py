@@ -3,6 +3,7 @@
 from marshmallow import fields, validate
 
 from otp_service.core.web.schema import CodeText, Schema, one_fault
+from otp_service.sessions.schemas import NewTokenOut
 
 CODE_FAULT = "Provide the code as 6 digits."
 
@@ -30,7 +31,7 @@ class TotpBegunOut(Schema):
     qr_code = fields.String(required=True, metadata={"description": "The uri as an SVG image, in a data: URI."})
 
 
-class TotpConfirmedOut(Schema):
+class TotpConfirmedOut(NewTokenOut):
     """The added app. `backupCodes` come with it if the person had none, and are shown once."""
 
     message = fields.String(required=True)

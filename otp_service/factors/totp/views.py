@@ -28,8 +28,7 @@ def begin(caller: Caller) -> Enrolment:
 @api(body=TotpConfirmIn, out=TotpConfirmedOut, errors=(400, 401, 403, 404, 409, 503))
 def confirm(body: dict[str, Any], caller: Caller) -> dict[str, Any]:
     """Add the authenticator app by its first code."""
-    codes = factor.confirm(caller.user_id, code=body["code"], client=client_info())
-    return {"message": "Authenticator app added.", **({"backup_codes": codes} if codes else {})}
+    return {"message": "Authenticator app added.", **factor.confirm(caller, code=body["code"], client=client_info())}
 
 
 @bp.delete("")

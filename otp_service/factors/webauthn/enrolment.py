@@ -40,7 +40,7 @@ def offer(caller: Caller) -> Any:
 
 
 def enrol(caller: Caller, attestation: Attestation, *, name: str, client: ClientInfo) -> dict[str, Any]:
-    """Add a new passkey and describe it, with backup codes if the user has none yet.
+    """Add a new passkey and describe it, with a new access token, and backup codes if the user has none yet.
 
     Raises PasskeyInvalid, PasskeyTaken, TooManyPasskeys, PasskeysOff, SlotsBusy, InvalidToken.
     """
@@ -61,8 +61,8 @@ def enrol(caller: Caller, attestation: Attestation, *, name: str, client: Client
         account = users.hold_bearer(caller.user_id)  # parallel enrolments wait here, so that the limit holds
         passkey = _add(account, verified, name, attestation.transports, now)
         facts = _facts_of(passkey)
-        codes = changes.record_added(account.id, KIND, client=client, now=now, first_codes=first_codes, **facts)
-    return {**passkey.described(), **({"backup_codes": codes} if codes else {})}
+        added = changes.record_added(account.id, KIND, client=client, now=now, first_codes=first_codes, **facts)
+        return {**passkey.described(), **added.shown_to(caller)}
 
 
 def rename(id: uuid.UUID, *, user_id: int, name: str, client: ClientInfo) -> dict[str, Any]:

@@ -8,6 +8,7 @@ from marshmallow import EXCLUDE, ValidationError, fields, post_load, validate
 from otp_service.core.text import SHOWN_TEXT, decoded_base64, steers, trimmed
 from otp_service.core.web.schema import OpenOut, Schema, one_fault, text
 from otp_service.factors.webauthn.ceremonies import Assertion, Attestation
+from otp_service.sessions.schemas import NewTokenOut
 
 CREDENTIAL_FAULT = "Provide the credential as the browser's toJSON() gives it."
 NAME_FAULT = "Provide a name of 1 to 64 printable characters."
@@ -142,7 +143,7 @@ class PasskeyOut(Schema):
     synced = fields.Boolean(required=True, metadata={"description": "Whether more than one device keeps it."})
 
 
-class EnrolledOut(PasskeyOut):
+class EnrolledOut(PasskeyOut, NewTokenOut):
     """The new passkey."""
 
     backup_codes = fields.List(

@@ -93,7 +93,15 @@ def _say_alternatives(component: JsonSchema, kind: type[Schema], components: Jso
         ]
     if responses := _responses(kind):
         methods = component["properties"]["method"]["enum"]
-        component["oneOf"] = [_branch(name, *responses[name], components) for name in methods]
+        branches = [_branch(name, *responses[name], components) for name in methods if name is not None]
+        component["oneOf"] = branches if None not in methods else [*branches, _WITHOUT_METHOD]
+
+
+_WITHOUT_METHOD: JsonSchema = {
+    "title": "none",
+    "properties": {name: {"type": "null"} for name in ("method", "code", "credential")},
+}
+"""The branch of a body whose method may be left out: no response may come with it."""
 
 
 def _branch(method: str, response: type[Schema] | None, needs: tuple[str, ...], components: JsonSchema) -> JsonSchema:

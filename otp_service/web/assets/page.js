@@ -87,7 +87,10 @@ function succeed(form) {
   form.hidden = true;
   form.reset();
   history.replaceState(null, "", location.pathname);
-  if (!next) return show("done");
+  if (!next) {
+    for (const other of document.forms) other.hidden = true;
+    return show(form.dataset.done ?? "done");
+  }
   next.hidden = false;
   next.querySelector("[tabindex='-1']").focus();
 }
