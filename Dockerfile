@@ -4,10 +4,11 @@ ARG PYTHON_IMAGE=docker.io/library/python:3.13-slim-bookworm
 FROM ${PYTHON_IMAGE} AS build
 WORKDIR /app
 # Before the code, so that a change of the code installs nothing again. Only files with a locked hash are installed.
-COPY requirements.txt ./
+COPY requirements.txt scripts/blank_settings.pth ./
 RUN python3 -m venv /venv && \
     /venv/bin/pip install --no-cache-dir --disable-pip-version-check --no-deps --only-binary :all: --require-hashes \
         --requirement requirements.txt && \
+    mv blank_settings.pth /venv/lib/python3*/site-packages/ && \
     rm -r /venv/lib/python3*/site-packages/pip /venv/lib/python3*/site-packages/pip-*
 COPY config.py wsgi.py gunicorn.conf.py .flaskenv ./
 COPY migrations/ migrations/
