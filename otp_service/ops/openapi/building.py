@@ -33,6 +33,7 @@ TAGS = {
     "recovery": ("Recovery", "Reset a forgotten password."),
     "sessions": ("Sessions", "See and end the sessions of the signed-in person."),
     "factors": ("Factors", "See the factors of the account, and choose the default."),
+    "phone_factor": ("Phone", "Switch the phone off and on as a factor."),
     "totp": ("Authenticator apps", "Add and remove an authenticator app."),
     "webauthn": ("Passkeys", "Add, rename and remove passkeys and security keys."),
     "backup_codes": ("Backup codes", "Make backup codes for emergencies."),
@@ -102,7 +103,7 @@ def _tags(app: Flask) -> Iterator[JsonSchema]:
     for name in dict.fromkeys(rule.endpoint.partition(".")[0] for rule in _rules(app)):
         endpoint = next(rule.endpoint for rule in _rules(app) if rule.endpoint.partition(".")[0] == name)
         about = sys.modules[app.view_functions[endpoint].__module__].__doc__ or name
-        title, description = TAGS.get(name, (name, _first_sentence(about)))
+        title, description = TAGS.get(name, (_title(name), _first_sentence(about)))
         yield {"name": title, "description": description}
 
 
@@ -129,7 +130,7 @@ def _operations(app: Flask, rule: Rule) -> Iterator[tuple[str, JsonSchema]]:
             "operationId": f"{rule.endpoint.replace('.', '_')}",
             "summary": _first_sentence(inspect.getdoc(view) or ""),
             "description": _description(view),
-            "tags": [TAGS.get(blueprint, (blueprint, ""))[0]],
+            "tags": [TAGS.get(blueprint, (_title(blueprint), ""))[0]],
             "security": [{_SECURITY: []}] if needs_token else [],
             "responses": _responses(contract, needs_token=needs_token),
         }
@@ -142,6 +143,10 @@ def _operations(app: Flask, rule: Rule) -> Iterator[tuple[str, JsonSchema]]:
         if parameters:
             operation["parameters"] = parameters
         yield method.lower(), operation
+
+
+def _title(blueprint: str) -> str:
+    return blueprint.replace("_", " ").capitalize()
 
 
 def _first_sentence(text: str) -> str:
