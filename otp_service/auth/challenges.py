@@ -5,7 +5,8 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import Select, Update, select, update
+from sqlalchemy import Select, Update, func, select, update
+from sqlalchemy.orm import aliased
 
 from otp_service.accounts import numbers, users
 from otp_service.accounts.users import Account
@@ -71,8 +72,12 @@ def adopt(challenge: IssuedChallenge, verification_id: uuid.UUID) -> None:
 
 
 def find_open(token: str, *, now: datetime) -> OpenChallenge:
-    """Return the challenge of a token. Raises InvalidToken if it is unknown, spent, expired or void."""
-    row = fetch_one(*_open(keyring().digests(token, purpose=_PURPOSE), now))
+    """Return the challenge of a token. Raises InvalidToken if it is unknown, spent, expired or void.
+
+    Only the newest MAX_OPEN_CHALLENGES of a user are open.
+    """
+    most = settings().sign_in.max_open_challenges
+    row = fetch_one(*_open(keyring().digests(token, purpose=_PURPOSE), now, most))
     if row is None:
         raise InvalidToken
     concerns(row.user_id)
@@ -101,8 +106,13 @@ def spend(challenge: OpenChallenge, *, now: datetime) -> None:
 
 
 @prepared
-def _open(token_hashes: Given, now: Given) -> Select[Any]:
+def _open(token_hashes: Given, now: Given, most: Given) -> Select[Any]:
     is_open = Challenge.spent_at.is_(None) & (Challenge.expires_at > now)
+    newer = aliased(Challenge)
+    # Those of strangers and of known clients apart: a thief of the password must not void what the owner began.
+    is_newer = (newer.user_id == Challenge.user_id) & (newer.is_known == Challenge.is_known)
+    is_newer &= newer.spent_at.is_(None) & (newer.expires_at > now) & (newer.created_at > Challenge.created_at)
+    is_open &= select(func.count()).where(is_newer).scalar_subquery() < most
     columns = (Challenge.id, Challenge.user_id, Challenge.created_at, Challenge.is_known, Challenge.adopted_code)
     return select(*columns).where(Challenge.token_hash.in_(token_hashes), is_open)
 

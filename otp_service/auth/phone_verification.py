@@ -54,7 +54,7 @@ def request(named: Named, *, channel: Channel | None, client: ClientInfo) -> ver
     if named.challenge_token is not None:
         challenge = challenges.find_open(named.challenge_token, now=clock.now())
         registry.require_phone(challenge.account.id)
-        recipient = sign_in.recipient(challenge.account, challenge.id)
+        recipient = sign_in.recipient(challenge.account, challenge.id, is_known=challenge.is_known)
         return verifications.send(recipient, channel=channel, client=client)
     if settings().of(ExistenceSettings).hidden:
         return _announce(named, channel or Channel(settings().of(DeliverySettings).channel), client)
@@ -65,9 +65,8 @@ def _send(named: Named, channel: Channel | None, client: ClientInfo) -> verifica
     account = _account_of(named)
     owner, purpose, number = PhoneOwner(account.id), Purpose.PHONE_VERIFICATION, account.reachable_number()
     # The caller only named the account: it may use a part of the sends, or it could use up the owner's (ADR 13).
-    is_by_name = account.is_verified or sign_in.may_be_strangers_number(account)
-    is_by_name = is_by_name and not _is_known(account, named, client)
-    asker = Asker.BY_NAME if is_by_name else Asker.HOLDER
+    asker = Asker.BY_NAME if account.is_verified or sign_in.may_be_strangers_number(account) else Asker.ASKED
+    asker = Asker.HOLDER if _is_known(account, named, client) else asker
     recipient = Recipient(owner, number, purpose, account.locale, asker=asker)
     return verifications.send(recipient, channel=channel, client=client)
 

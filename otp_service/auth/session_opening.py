@@ -30,7 +30,11 @@ class Opened(Tokens):
 def open_session(user_id: int, *, amr: tuple[str, ...], acr: str, client: ClientInfo, now: datetime) -> Opened:
     """Start a session in the open transaction; notify the person if the device is unknown. Raises UserNotFound."""
     # Before the start: the new session would make its own device known.
-    _notify_if_new(user_id, client, now)
+    devices, number_open = sessions.devices_of(user_id, now=now)
+    _notify_if_new(user_id, devices, client, now)
+    most = settings().tokens.max_sessions
+    if number_open >= most:
+        sessions.end_oldest(user_id, keep=most - 1, client=client, now=now)
     # Read now: the proof just redeemed may have verified the number.
     is_verified = users.get(user_id).is_verified
     tokens = sessions.start(Caller(user_id, amr, acr, now, is_verified), client=client)
@@ -42,9 +46,9 @@ def refresh(refresh_token: str, *, client: ClientInfo) -> Tokens:
     return sessions.rotate(refresh_token, is_verified=users.IS_VERIFIED, client=client)
 
 
-def _notify_if_new(user_id: int, client: ClientInfo, now: datetime) -> None:
+def _notify_if_new(user_id: int, devices: list[Device], client: ClientInfo, now: datetime) -> None:
     """Send `new_sign_in` for an unknown device, except at the account's very first sign-in."""
-    known = {_kind(device) for device in sessions.devices_of(user_id)}
+    known = set(map(_kind, devices))
     if _kind(Device(client.ip, client.agent)) in known:
         return
     # Old sessions are deleted, so an account without any may still have signed in before: its events show that, and

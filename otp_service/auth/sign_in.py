@@ -10,22 +10,22 @@ from otp_service.accounts import authentication, deletions, users
 from otp_service.accounts.errors import InvalidCredentials, PhoneNumberMissing
 from otp_service.accounts.settings import ExistenceSettings
 from otp_service.accounts.users import Account
-from otp_service.auth import challenges
+from otp_service.auth import challenges, unfinished
 from otp_service.auth.challenges import IssuedChallenge, OpenChallenge
 from otp_service.auth.session_opening import Opened, open_session
 from otp_service.core import clock
 from otp_service.core.database.transactions import transaction
-from otp_service.core.errors import ServiceError
+from otp_service.core.errors import NotAuthenticated, ServiceError
 from otp_service.core.services import settings
 from otp_service.core.web.tracing import ClientInfo
 from otp_service.factors import defaults, registry, trusted_devices
-from otp_service.factors.contract import AloneSignIn, Factor, ProofRequest
+from otp_service.factors.contract import AloneSignIn, Factor, Proof, ProofRequest
 from otp_service.factors.errors import MethodNotEnrolled
 from otp_service.factors.phone import PHONE
 from otp_service.factors.phone.codes import PhoneOwner
 from otp_service.sinch import Channel
 from otp_service.verifications import Asker, Purpose, Recipient
-from otp_service.verifications.errors import OtpCooldown
+from otp_service.verifications.errors import OtpCooldown, TooManyAttempts
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,7 +85,7 @@ def login(*, email: str, password: str, client: ClientInfo, device_token: str | 
     with transaction():
         challenge = challenges.issue(account.id, is_known=checked.is_known, now=started)
         audit.record("login.password_accepted", user_id=account.id, client=client, at=now)
-    return _with_methods(account, challenge, client)
+    return _with_methods(account, challenge, client, is_known=checked.is_known)
 
 
 def login_by_number(*, phone_number: str, password: str, client: ClientInfo, device_token: str | None = None) -> SignIn:
@@ -128,7 +128,7 @@ def _start_on_device(
         return _start_without_factor(user_id, client, started, now)
 
 
-def _with_methods(account: Account, challenge: IssuedChallenge, client: ClientInfo) -> SignIn:
+def _with_methods(account: Account, challenge: IssuedChallenge, client: ClientInfo, *, is_known: bool) -> SignIn:
     """List the methods for the second step; if the default is the phone, send the code."""
     methods = registry.methods(account.id)
     default = defaults.of_user(account.id, methods)
@@ -146,7 +146,8 @@ def _with_methods(account: Account, challenge: IssuedChallenge, client: ClientIn
         return result
     channel = Channel(default)
     try:
-        channel = verifications.send(recipient(account, challenge.id), channel=channel, client=client).channel
+        to = recipient(account, challenge.id, is_known=is_known)
+        channel = verifications.send(to, channel=channel, client=client).channel
     except OtpCooldown as refused:
         return _with_earlier_code(replace(result, channel=channel, otp_error=refused), challenge)
     except ServiceError as refused:
@@ -164,10 +165,11 @@ def _with_earlier_code(result: SignIn, challenge: IssuedChallenge) -> SignIn:
     return replace(result, channel=earlier.via(), uses_earlier_code=True)
 
 
-def recipient(account: Account, challenge_id: uuid.UUID) -> Recipient:
+def recipient(account: Account, challenge_id: uuid.UUID, *, is_known: bool) -> Recipient:
     """Return the recipient of a code that signs the holder of a challenge in. Raises PhoneNumberMissing."""
     number = account.reachable_number()
-    asker = Asker.HOLDER if account.is_verified else Asker.NEW
+    holder = Asker.HOLDER if is_known else Asker.UNKNOWN
+    asker = holder if account.is_verified else Asker.NEW
     asker = Asker.BY_NAME if may_be_strangers_number(account) else asker
     return Recipient(PhoneOwner(account.id), number, Purpose.SIGN_IN, account.locale, challenge_id, asker)
 
@@ -199,8 +201,7 @@ def complete(
     is_weak = acr != "aal2" and acr != registry.best_level(registry.methods(user_id), is_on_hold=is_on_hold)
     if is_weak or (factor is PHONE and challenge.account.phone_off_at and registry.second_steps(user_id)):
         raise MethodNotEnrolled
-    # Outside the transaction: the factor may ask the provider (ADR 4).
-    proof = factor.verify(_proof_request(challenge, client), response)
+    proof = _verify(challenge, factor, response, client)
     now = clock.now()
     with transaction():
         # The challenge first: it locks the account, and of parallel requests with one challenge lets one win.
@@ -221,6 +222,15 @@ def complete(
             deletion_cancelled=is_undone,
             recovery_hold_until=held_until,
         )
+
+
+def _verify(challenge: OpenChallenge, factor: Factor, response: dict[str, Any], client: ClientInfo) -> Proof:
+    """Check the second step, outside the transaction: the factor may ask the provider (ADR 4)."""
+    try:
+        return factor.verify(_proof_request(challenge, client), response)
+    except (NotAuthenticated, TooManyAttempts):
+        unfinished.notify_of_failed(challenge, client=client, now=clock.now())
+        raise
 
 
 def _proof_request(challenge: OpenChallenge, client: ClientInfo) -> ProofRequest:

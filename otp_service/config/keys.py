@@ -31,10 +31,11 @@ class TokenSettings:
     refresh_ttl_seconds: int
     refresh_idle_seconds: int
     clock_leeway_seconds: int
+    max_sessions: int
 
 
 def read_tokens(read: Reader, instance_dir: Path) -> TokenSettings:
-    """Read JWT_* and REFRESH_*."""
+    """Read JWT_*, REFRESH_* and MAX_SESSIONS."""
     algorithm = read.choice("JWT_ALGORITHM", JWT_ALGORITHMS, default="HS256", fold=_spelled_algorithm)
     secret = read.secret("JWT_SECRET", default=None, minimum=32)
     if not read.production:
@@ -57,6 +58,7 @@ def read_tokens(read: Reader, instance_dir: Path) -> TokenSettings:
             "REFRESH_IDLE", default=3_600 if read.strict else 30 * DAY, low=60, high=400 * DAY
         ),
         clock_leeway_seconds=read.duration("CLOCK_LEEWAY", default=5, low=0, high=60),
+        max_sessions=read.integer("MAX_SESSIONS", default=50, low=1, high=10_000),
     )
 
 

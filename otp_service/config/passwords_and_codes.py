@@ -17,6 +17,7 @@ class SignInSettings:
 
     mfa_policy: str
     beyond_phone: bool
+    max_open_challenges: int
     challenge_ttl_seconds: int = 600
 
 
@@ -38,8 +39,12 @@ class PasswordSettings:
 
 
 def read_sign_in(read: Reader) -> SignInSettings:
-    """Read MFA_*."""
-    return SignInSettings(mfa_policy=_mfa_policy(read), beyond_phone=read.flag("MFA_BEYOND_PHONE", default=False))
+    """Read MFA_* and MAX_OPEN_CHALLENGES."""
+    return SignInSettings(
+        mfa_policy=_mfa_policy(read),
+        beyond_phone=read.flag("MFA_BEYOND_PHONE", default=False),
+        max_open_challenges=read.integer("MAX_OPEN_CHALLENGES", default=10, low=1, high=1_000),
+    )
 
 
 def read_passwords(read: Reader) -> PasswordSettings:

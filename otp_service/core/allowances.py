@@ -182,8 +182,14 @@ def take_all(allowances: Iterable[Allowance], *, now: datetime, beyond: Collecti
     Those whose names are `beyond` may be full, and are then not counted. The names must differ.
     """
     listed = tuple(allowances)
-    taken = take_each(listed, now=now)
-    for allowance in listed:
+    refuse_full(listed, take_each(listed, now=now), beyond=beyond, now=now)
+
+
+def refuse_full(
+    allowances: Iterable[Allowance], taken: Collection[str], *, now: datetime, beyond: Collection[str] = ()
+) -> None:
+    """Raise the refusal of the first that `take_each` did not take, except those whose names are `beyond`."""
+    for allowance in allowances:
         if allowance.name not in taken and allowance.name not in beyond:
             _COUNTERS.repair(allowance.key, now=now)
             raise allowance.refusal(allowance.message, retry_after_seconds=seconds_until_open(allowance, now=now))

@@ -4,6 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from otp_service import outbox
+from otp_service.auth import unfinished
 from otp_service.factors import registry
 from otp_service.jobs import retention
 from otp_service.verifications import sweeping
@@ -39,5 +40,6 @@ def _sweep() -> None:
 
 DELIVER = Job("deliver", 1, _deliver, is_shared=True)
 SWEEP = Job("sweep", 60, _sweep)
+UNFINISHED = Job("unfinished sign-ins", 300, unfinished.notify_of_all)
 RETENTION = Job("retention", 86_400, retention.run)
-JOBS = (DELIVER, SWEEP, RETENTION)
+JOBS = (DELIVER, SWEEP, UNFINISHED, RETENTION)

@@ -49,6 +49,7 @@ TEMPLATES = {
     "recovery": _template(takes=["hold_hours", "recent", "removed"]),
     "account_frozen": _template(),
     "recovery_code": _template("code", "valid_minutes", takes=["link"]),
+    "password_used": _template(),
     "lockout": _template(takes=["wait_minutes"]),
     "number_lost": _template("phone_number"),
     "account_deleted": _template(),

@@ -153,6 +153,15 @@ def end_every_session(*, client: ClientInfo) -> int:
     return ended
 
 
+def end_oldest(user_id: int, *, keep: int, client: ClientInfo, now: datetime) -> None:
+    """End the open sessions but the last used ones, in the open transaction: nobody has that many devices."""
+    is_open = (Session.user_id == user_id) & Session.ended_at.is_(None)
+    newest = select(Session.id).where(is_open, Session.expires_at > now)
+    kept = newest.order_by(Session.last_used_at.desc(), Session.created_at.desc()).limit(keep)
+    ended = _end(now, is_open, Session.expires_at > now, Session.id.not_in(kept))
+    audit.record("session.oldest_ended", user_id=user_id, client=client, at=now, sessions=ended)
+
+
 def end_all(user_id: int, *, now: datetime, keep: uuid.UUID | None = None) -> int:
     """End all sessions of the user in the open transaction, except the one to `keep`; return how many were open.
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, Select, exists, or_, select
+from sqlalchemy import ColumnElement, Select, case, exists, func, or_, select
 from sqlalchemy.orm import InstrumentedAttribute
 
 from otp_service.core import clock
@@ -41,7 +41,6 @@ class Device:
 
 
 _LIVE_SESSIONS = Projection(LiveSession, Session)
-_DEVICES = Projection(Device, Session)
 _NEWEST_FIRST = (Session.last_used_at.desc(), Session.created_at.desc())
 
 
@@ -62,14 +61,21 @@ def was_ended(session_id: uuid.UUID) -> bool:
     return bool(fetch_all(select(Session.id).where(Session.id == session_id, Session.ended_at.is_not(None))))
 
 
-def devices_of(user_id: int) -> list[Device]:
-    """Return the devices of all stored sessions of the user: the live ones, and those that `forget` has not deleted."""
-    return _DEVICES.values(fetch_all(*_devices(user_id)))
+def devices_of(user_id: int, *, now: datetime) -> tuple[list[Device], int]:
+    """Return the devices of all stored sessions of the user, and how many of these sessions are open.
+
+    Stored are the live sessions, and those that `forget` has not deleted.
+    """
+    rows = fetch_all(*_devices(user_id, now))
+    return [Device(row.ip, row.agent) for row in rows], sum(row.open for row in rows)
 
 
 @prepared
-def _devices(user_id: Given) -> Select[Any]:
-    return _DEVICES.select().where(Session.user_id == user_id).distinct()
+def _devices(user_id: Given, now: Given) -> Select[Any]:
+    is_open = Session.ended_at.is_(None) & (Session.expires_at > now)
+    number = func.sum(case((is_open, 1), else_=0)).label("open")
+    statement = select(Session.ip, Session.agent, number).where(Session.user_id == user_id)
+    return statement.group_by(Session.ip, Session.agent)
 
 
 def were_opened_from(

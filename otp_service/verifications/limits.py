@@ -7,7 +7,8 @@
 | otp-first-to-new-number  | session | 1 in spite of otp-cooldown             | hour         | none            |
 | otp-number-hour, -day    | number  | OTP_SENDS_PER_NUMBER_HOUR, _DAY        | hour, day    | OtpSendLimit    |
 | otp-anonymous-hour, -day | number  | 3/5 of these, for strangers            | hour, day    | OtpSendLimit    |
-| otp-new-hour, -day       | number  | 2/5 more, for the holder of a challenge | hour, day   | none            |
+| otp-reserve-hour, -day   | number  | 2/5 more, for known clients             | hour, day   | none            |
+| otp-unknown-day          | number  | 3/5 of _DAY, for passwords of strangers | day         | OtpSendLimit    |
 | otp-address-hour         | network | OTP_SENDS_PER_ADDRESS_HOUR             | hour         | OtpSendLimit    |
 | named-phone-cooldown     | name    | 1                                      | OTP_COOLDOWN | OtpCooldown     |
 | named-*-hour, -day       | name    | 3/5 of OTP_SENDS_PER_NUMBER_HOUR, _DAY | hour, day    | OtpSendLimit    |
@@ -65,19 +66,20 @@ class Spending:
 def take_send(spending: Spending, *, now: datetime) -> None:
     """Count one message in the open transaction. Raises OtpCooldown or OtpSendLimit."""
     # A refusal undoes the ones before it: the transaction is rolled back by the error.
-    reserve = _reserve(spending) if spending.asker == Asker.NEW else ()
-    has_reserve = bool(reserve) and len(allowances.take_each(reserve, now=now)) == len(reserve)
+    reserve, usual = _reserve(spending), tuple(_of_send(spending))
+    first = tuple(_first_to_new_number(spending))
+    taken = allowances.take_each((*reserve, *first, *usual), now=now)
+    has_reserve = bool(reserve) and all(allowance.name in taken for allowance in reserve)
     # The wait protects a number and a person from floods. The code of the sign-in that a change of number needs went to
     # another number, so the first code to a new one need not wait for it.
-    is_first = bool(allowances.take_each(tuple(_first_to_new_number(spending)), now=now))
+    is_first = any(allowance.name in taken for allowance in first)
     beyond = (*(_OF_NUMBER if has_reserve else ()), *((_COOLDOWN,) if is_first else ()))
-    allowances.take_all(_of_send(spending), now=now, beyond=beyond)
+    allowances.refuse_full(usual, taken, beyond=beyond, now=now)
 
 
 def give_back_send(spending: Spending, *, taken_at: datetime) -> None:
     """Undo `take_send`: no message left."""
-    reserve = _reserve(spending) if spending.asker == Asker.NEW else ()
-    for allowance in (*reserve, *_first_to_new_number(spending), *_of_send(spending)):
+    for allowance in (*_reserve(spending), *_first_to_new_number(spending), *_of_send(spending)):
         if allowance.name != _COOLDOWN or _is_own_cooldown(spending, taken_at):
             allowances.give_back(allowance, taken_at=taken_at)
 
@@ -172,20 +174,22 @@ def _of_send(spending: Spending) -> Iterator[Allowance]:
     if spending.is_strangers:
         yield Allowance("otp-anonymous-hour", number, strangers_sends(hour), HOUR, OtpSendLimit)
         yield Allowance("otp-anonymous-day", number, strangers_sends(day), DAY, OtpSendLimit)
+    if spending.asker == Asker.UNKNOWN:
+        # A thief of the password must not use up the day of its owner.
+        yield Allowance("otp-unknown-day", number, strangers_sends(day), DAY, OtpSendLimit)
     if config.limits.enabled:
         yield from _of_address("otp-address-hour", spending.ip)
 
 
-def _reserve(spending: Spending) -> tuple[Allowance, Allowance]:
-    """What the holder of a challenge may send before the number is verified, whatever callers by name have used up.
-
-    They have all of the number's messages then, since nothing shows yet who its owner is (ADR 13).
-    """
+def _reserve(spending: Spending) -> tuple[Allowance, ...]:
+    """What known clients, and the password of an unverified number, may send whatever others have used up (ADR 13)."""
+    if spending.asker not in {Asker.NEW, Asker.HOLDER} or spending.is_strangers:
+        return ()
     codes, number = settings().codes, keyring().digest(spending.phone_number, purpose="send counter: number")
     hour, day = (limit - strangers_sends(limit) for limit in (codes.sends_per_number_hour, codes.sends_per_number_day))
     return (
-        Allowance("otp-new-hour", number, hour, HOUR, OtpSendLimit),
-        Allowance("otp-new-day", number, day, DAY, OtpSendLimit),
+        Allowance("otp-reserve-hour", number, hour, HOUR, OtpSendLimit),
+        Allowance("otp-reserve-day", number, day, DAY, OtpSendLimit),
     )
 
 

@@ -97,7 +97,8 @@ class Asker(StrEnum):
 
     HOLDER = "holder"  # has a password or a session, or the number is not verified yet
     NEW = "new"  # has the password of an account whose number is not verified; or tries a code for it by name
-    ASKED = "asked"  # only named the person, in the network from which this code was asked for
+    UNKNOWN = "unknown"  # has the password, on a device and in a network that the account has not seen
+    ASKED = "asked"  # only named the person: in the network that asked for this code, or before the number is verified
     BY_NAME = "by_name"  # only named the person, whose number is verified
 
 

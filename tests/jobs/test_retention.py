@@ -16,12 +16,15 @@ from otp_service.extensions import Base
 from otp_service.factors import trusted_devices
 from otp_service.factors.totp.models import TotpAuthenticator
 from otp_service.factors.trusted_devices.models import TrustedDevice
+from otp_service.factors.webauthn import challenges as webauthn_challenges
+from otp_service.factors.webauthn.challenges import Scope
 from otp_service.factors.webauthn.models import WebAuthnChallenge
 from otp_service.jobs import retention
 from otp_service.sessions.models import Session
 from otp_service.simulator import Simulator
 from otp_service.verifications import sweeping
 from otp_service.verifications.models import Verification, VerificationAttempt
+from otp_service.verifications.states import Purpose
 from tests.api import Api
 from tests.conftest import Time
 from tests.factories import make_person, new_details, sign_in
@@ -61,7 +64,8 @@ def live(app: Flask, api: Api, sinch: Simulator) -> None:
         trusted_devices.remember(person.id, client=COMMAND_LINE, now=clock.now())
     api.post("/auth/login", {"email": "nobody@example.com", "password": "x"})
     app.test_cli_runner().invoke(args=["users", "set-password-link", person.email])
-    api.post("/auth/passkey/options", {})
+    with app.app_context():
+        webauthn_challenges.issue(Scope(Purpose.ENROLMENT, person.id), now=clock.now())
 
 
 @pytest.mark.parametrize("model", KEPT_DAYS, ids=lambda model: model.__tablename__)
