@@ -13,7 +13,7 @@ from tests.factories import PASSWORD, code_on_phone, log_in, make_person, new_de
 from tests.factors.totp.authenticator import enrol, sign_in_with
 from tests.factors.trusted_devices.test_sign_in import log_in_on, sign_in_and_remember
 from tests.selfservice.test_phone_change import number_of, undo
-from tests.sessions.conftest import SignedIn, stepped_up
+from tests.sessions.conftest import SignedIn, refreshed, stepped_up
 
 SEND_LIMITS = {"OTP_SENDS_PER_NUMBER_HOUR": "5", "OTP_SENDS_PER_NUMBER_DAY": "10", "OTP_COOLDOWN": "0"}
 
@@ -114,11 +114,10 @@ def test_who_signed_in_with_a_factor_is_out_once_it_is_removed(
     app: Flask, api: Api, sinch: Simulator, time: Time
 ) -> None:
     person = make_person(app)
-    own = SignedIn(person, sign_in(api, sinch, person))
+    own = stepped_up(app, SignedIn(person, sign_in(api, sinch, person)), "otp")
     authenticator, _ = enrol(api, own.token)
-    token = stepped_up(app, own, "otp").token
     time.advance(60)
     others = sign_in_with(api, person, authenticator.code()).json["token"]
-    assert api.send("DELETE", "/factors/totp", token=token).status_code == 204
+    assert api.send("DELETE", "/factors/totp", token=own.token).status_code == 204
     assert api.get("/profile", token=others).status_code == 401
-    assert api.get("/profile", token=token).status_code == 200
+    assert api.get("/profile", token=refreshed(api, own.refresh_token)["token"]).status_code == 200

@@ -13,7 +13,7 @@ from tests.conftest import Time
 from tests.factories import PASSWORD, log_in, make_person, sign_in
 from tests.factors.totp.authenticator import STEP, AuthenticatorApp, enrol, sign_in_with
 from tests.parallel import ROUNDS, at_once
-from tests.sessions.conftest import SignedIn, stepped_up
+from tests.sessions.conftest import SignedIn, refreshed, stepped_up
 from tests.trail import factor_events
 
 pytestmark = pytest.mark.usefixtures("time")  # before anybody signs in or enrols
@@ -168,9 +168,9 @@ def test_a_disabled_app_is_403_and_a_new_one_can_be_added(
     refused = sign_in_with(api, alice.person, phone_app.code(), challenge=challenge)
     assert (refused.status_code, refused.json["code"]) == (403, "authenticator_disabled")
     time.advance(120)
-    token = stepped_up(app, SignedIn(alice.person, sign_in(api, sinch, alice.person)), "otp").token
-    assert api.send("DELETE", "/factors/totp", token=token).status_code == 204
-    anew, _ = enrol(api, token)
+    own = stepped_up(app, SignedIn(alice.person, sign_in(api, sinch, alice.person)), "otp")
+    assert api.send("DELETE", "/factors/totp", token=own.token).status_code == 204
+    anew, _ = enrol(api, refreshed(api, own.refresh_token)["token"])
     time.advance(STEP)
     assert sign_in_with(api, alice.person, anew.code()).status_code == 200
 
