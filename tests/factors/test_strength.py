@@ -26,6 +26,19 @@ __all__ = ["alice"]
 DAY, COOLDOWN = 86_400, 121
 
 
+def renew(api: Api, who: SignedIn) -> SignedIn:
+    """Take the tokens of the session from the service: a change of factors voids the access tokens from before."""
+    response = api.post("/auth/refresh", {"refreshToken": who.refresh_token})
+    assert response.status_code == 200, response.json
+    who.answer.update(response.json)
+    return who
+
+
+def by(app: Flask, api: Api, who: SignedIn, *amr: str) -> SignedIn:
+    """The session of a person after a step-up with a factor."""
+    return stepped_up(app, renew(api, who), *amr)
+
+
 def by_phone(api: Api, sinch: Simulator, person: Person, time: Time) -> SignedIn:
     """A new sign-in with password and SMS."""
     time.advance(COOLDOWN)
@@ -67,13 +80,14 @@ def totp(api: Api, alice: SignedIn, time: Time) -> AuthenticatorApp:
     """Alice's authenticator app; she signed in by phone to add it."""
     app, _ = enrol(api, alice.token)
     time.advance(60)
+    renew(api, alice)
     return app
 
 
 def test_a_stronger_factor_removes_the_app_at_once(
     app: Flask, api: Api, alice: SignedIn, totp: AuthenticatorApp
 ) -> None:
-    response = remove_app(api, stepped_up(app, alice, "hwk"))
+    response = remove_app(api, by(app, api, alice, "hwk"))
 
     assert (response.status_code, response.data) == (204, b"")
     assert templates(api, alice)[0] == "factor_removed"
@@ -137,9 +151,9 @@ def test_another_factor_shortens_no_time(
 ) -> None:
     first = remove_app(api, alice).json
 
-    passkeys.enrolled(api, stepped_up(app, alice, "otp"))
+    passkeys.enrolled(api, by(app, api, alice, "otp"))
 
-    assert factors(api, alice)["totp"]["removalAt"] == first["effectiveAt"]
+    assert factors(api, renew(api, alice))["totp"]["removalAt"] == first["effectiveAt"]
 
 
 def test_the_link_of_the_notice_keeps_the_app(
@@ -207,23 +221,23 @@ def test_a_removal_that_takes_effect_ends_every_session(
 def test_the_app_and_backup_codes_remove_a_passkey_after_a_day_and_a_passkey_at_once(
     app: Flask, api: Api, alice: SignedIn, totp: AuthenticatorApp, time: Time
 ) -> None:
-    passkeys.enrolled(api, stepped_up(app, alice, "otp"))
-    id = factors(api, alice)["webauthn"]["id"]
+    passkeys.enrolled(api, by(app, api, alice, "otp"))
+    id = factors(api, renew(api, alice))["webauthn"]["id"]
     path = f"/factors/webauthn/{id}"
 
     for amr in ("sms", "tel", "otp"):
-        assert api.send("DELETE", path, token=stepped_up(app, alice, amr).token).status_code == 202
+        assert api.send("DELETE", path, token=by(app, api, alice, amr).token).status_code == 202
     assert "removalAt" in factors(api, alice)["webauthn"]
 
-    assert api.send("DELETE", path, token=stepped_up(app, alice, "hwk").token).status_code == 204
-    assert "webauthn" not in factors(api, alice)
+    assert api.send("DELETE", path, token=by(app, api, alice, "hwk").token).status_code == 204
+    assert "webauthn" not in factors(api, renew(api, alice))
 
 
 def test_a_passkey_does_not_sign_in_alone_after_the_time_of_its_removal(
     app: Flask, api: Api, alice: SignedIn, time: Time
 ) -> None:
     key = passkeys.enrolled(api, alice)
-    id = factors(api, alice)["webauthn"]["id"]
+    id = factors(api, renew(api, alice))["webauthn"]["id"]
     assert api.send("DELETE", f"/factors/webauthn/{id}", token=alice.token).status_code == 202
     assert passkeys.passkey(api, key.get(passkeys.passkey_options(api))).status_code == 200
     time.advance(DAY - 30)
@@ -239,18 +253,18 @@ def test_a_weaker_factor_adds_none(app: Flask, api: Api, alice: SignedIn, totp: 
 
     assert (response.status_code, response.json["code"]) == (403, "step_up_required")
     assert response.json["methods"] == ["totp", "backup_code"]
-    assert api.post(path, token=stepped_up(app, alice, "otp").token).status_code in {200, 201, 409}
+    assert api.post(path, token=by(app, api, alice, "otp").token).status_code in {200, 201, 409}
 
 
 def test_with_a_passkey_the_app_is_too_weak_to_add(
     app: Flask, api: Api, alice: SignedIn, totp: AuthenticatorApp
 ) -> None:
-    passkeys.enrolled(api, stepped_up(app, alice, "otp"))
+    passkeys.enrolled(api, by(app, api, alice, "otp"))
 
-    response = api.post("/factors/backup-codes", token=stepped_up(app, alice, "otp").token)
+    response = api.post("/factors/backup-codes", token=by(app, api, alice, "otp").token)
 
     assert (response.status_code, response.json["methods"]) == (403, ["webauthn"])
-    assert api.post("/factors/backup-codes", token=stepped_up(app, alice, "hwk").token).status_code == 201
+    assert api.post("/factors/backup-codes", token=by(app, api, alice, "hwk").token).status_code == 201
 
 
 def test_backup_codes_do_not_raise_what_is_required(api: Api, alice: SignedIn) -> None:
@@ -270,7 +284,7 @@ def test_a_weaker_default_wants_a_sign_in_as_strong_as_the_present_one(
     assert (refused.status_code, refused.json["code"]) == (403, "step_up_required")
     assert refused.json["methods"] == ["totp", "backup_code"]
 
-    assert choose("sms", stepped_up(app, alice, "otp")).status_code == 204
+    assert choose("sms", by(app, api, alice, "otp")).status_code == 204
 
 
 def test_without_a_delay_any_fresh_sign_in_removes_at_once(
@@ -282,8 +296,8 @@ def test_without_a_delay_any_fresh_sign_in_removes_at_once(
 @pytest.fixture
 def strong(app: Flask, api: Api, alice: SignedIn, totp: AuthenticatorApp) -> SignedIn:
     """Alice with an app and a passkey, after a step-up by the passkey."""
-    passkeys.enrolled(api, stepped_up(app, alice, "otp"))
-    return stepped_up(app, alice, "hwk")
+    passkeys.enrolled(api, by(app, api, alice, "otp"))
+    return by(app, api, alice, "hwk")
 
 
 def test_with_two_stronger_factors_the_phone_is_switched_off_and_on(
@@ -294,14 +308,14 @@ def test_with_two_stronger_factors_the_phone_is_switched_off_and_on(
 
     assert api.send("DELETE", "/factors/phone", token=strong.token).status_code == 204
 
-    assert factors(api, strong)["phone"]["enabled"] is False
+    assert factors(api, renew(api, strong))["phone"]["enabled"] is False
     assert log_in(api, strong.person)["methods"] == ["totp", "webauthn", "backup_code"]
     for challenge in (begun, log_in(api, strong.person)["challengeToken"]):
         asked = api.post("/auth/request-otp", {"challengeToken": challenge})
         assert (asked.status_code, asked.json["code"]) == (409, "method_not_enrolled")
     assert api.post("/auth/step-up/request", {}, token=strong.token).status_code == 409
     assert api.post("/factors/phone", token=strong.token).status_code == 204
-    assert factors(api, strong)["phone"]["enabled"] is True
+    assert factors(api, renew(api, strong))["phone"]["enabled"] is True
     assert "sms" in log_in(api, strong.person)["methods"]
 
 
@@ -321,14 +335,14 @@ def test_a_code_sent_before_the_phone_was_switched_off_signs_nobody_in(
 def test_with_one_stronger_factor_and_backup_codes_the_phone_stays(
     app: Flask, api: Api, alice: SignedIn, totp: AuthenticatorApp
 ) -> None:
-    response = api.send("DELETE", "/factors/phone", token=stepped_up(app, alice, "otp").token)
+    response = api.send("DELETE", "/factors/phone", token=by(app, api, alice, "otp").token)
 
     assert (response.status_code, response.json["code"]) == (409, "stronger_factors_missing")
 
 
 @pytest.mark.parametrize("method", ["DELETE", "POST"])
 def test_switching_the_phone_wants_the_strongest_factor(app: Flask, api: Api, strong: SignedIn, method: str) -> None:
-    response = api.send(method, "/factors/phone", token=stepped_up(app, strong, "otp").token)
+    response = api.send(method, "/factors/phone", token=by(app, api, strong, "otp").token)
 
     assert (response.status_code, response.json["code"]) == (403, "step_up_required")
     assert response.json["methods"] == ["webauthn"]
@@ -338,9 +352,9 @@ def test_the_phone_counts_again_once_no_other_factor_is_left(
     app: Flask, api: Api, sinch: Simulator, strong: SignedIn, time: Time
 ) -> None:
     assert api.send("DELETE", "/factors/phone", token=strong.token).status_code == 204
-    id = factors(api, strong)["webauthn"]["id"]
+    id = factors(api, renew(api, strong))["webauthn"]["id"]
     assert api.send("DELETE", f"/factors/webauthn/{id}", token=strong.token).status_code == 204
-    assert api.send("DELETE", "/factors/totp", token=strong.token).status_code == 204
+    assert api.send("DELETE", "/factors/totp", token=renew(api, strong).token).status_code == 204
 
     assert by_phone(api, sinch, strong.person, time).token
 
