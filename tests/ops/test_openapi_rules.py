@@ -172,6 +172,16 @@ def test_the_method_decides_what_a_step_up_takes(described: Told, given: Told, i
     assert Draft202012Validator(schema).is_valid(given) == is_right
 
 
+@pytest.mark.parametrize(
+    ("given", "is_right"),
+    [({}, True), ({"password": "x"}, True), ({"method": "totp", "code": "492039"}, True), ({"code": "492039"}, False)],
+)
+def test_a_body_may_leave_its_method_out_where_none_is_needed(described: Told, given: Told, is_right: bool) -> None:
+    schema = {"$ref": "#/components/schemas/UndoIn", "components": described["components"]}
+
+    assert Draft202012Validator(schema).is_valid({"token": "lk_1", **given}) == is_right
+
+
 def test_no_text_of_a_request_may_have_a_nul(described: Told) -> None:
     for name in ("LoginIn", "RegisterIn", "ProfileIn", "EnrolIn", "StepUpIn", "AssertionResponse"):
         for field, shape in described["components"]["schemas"][name]["properties"].items():

@@ -94,7 +94,10 @@ def _say_alternatives(component: JsonSchema, kind: type[Schema], components: Jso
     if responses := _responses(kind):
         methods = component["properties"]["method"]["enum"]
         branches = [_branch(name, *responses[name], components) for name in methods if name is not None]
-        component["oneOf"] = branches if None not in methods else [*branches, _WITHOUT_METHOD]
+        if None in methods:  # `anyOf`, because tools want each branch of `oneOf` to require what tells it apart
+            component["anyOf"] = [*branches, _WITHOUT_METHOD]
+        else:
+            component["oneOf"] = branches
 
 
 _WITHOUT_METHOD: JsonSchema = {
