@@ -44,5 +44,6 @@ def switch_on(caller: Caller, *, client: ClientInfo) -> None:
     with transaction():
         users.hold_bearer(user_id)
         if users.switch_phone(user_id, off_at=None):
+            users.renew_sessions(user_id, now=now)  # as wherever a factor is added (ADR 33)
             audit.record("factor.added", user_id=user_id, client=client, at=now, factor=KIND)
             notices.notify(user_id, "factor_added", now=now, client=client, factor=KIND)
