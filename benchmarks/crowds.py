@@ -12,14 +12,17 @@ from dataclasses import dataclass, field
 from multiprocessing.connection import Connection as Pipe
 from typing import Any
 
-from benchmarks import people
+from benchmarks import hash_limit, people
 from benchmarks.people import PASSWORD, Person
+from benchmarks.results import Latency, latency
 from benchmarks.stack import Stack, run_command
 from benchmarks.wire import Answer, Connection, UnexpectedAnswer, connect, parse
 from otp_service.core.crypto import hashing
 
 PROBE_EVERY_SECONDS = 0.05
 PROBES_AT_ONCE = 16
+LIMIT_SECONDS = 3
+OTHERS = 60
 _spawn = multiprocessing.get_context("spawn")
 
 
@@ -72,6 +75,60 @@ def flood(stack: Stack, crowd: Sequence[Person], *, seconds: float, others: "Oth
             ended.set()
         probing.result()
     return found, felt
+
+
+@dataclass(frozen=True, slots=True)
+class BurstFigures:
+    """A burst: how many got in, the seconds until the last of them, and that as a multiple of what the hashes need."""
+
+    people: int
+    succeeded: int
+    seconds: float
+    of_hash_time: float
+
+
+@dataclass(frozen=True, slots=True)
+class FloodFigures:
+    """A flood: the hashed share of the machine's limit, what was refused and how soon, and what others felt."""
+
+    clients: int
+    goodput: float
+    refused: int
+    longest_wait_seconds: float
+    refused_within: Latency | None
+    retry_after_seconds: tuple[int, int] | None
+    health: Latency
+    refresh: Latency
+    verify: Latency
+
+
+def measure_burst(stack: Stack, size: int) -> BurstFigures:
+    """Measure a burst between two looks at the machine's hash limit."""
+    crowd = import_people(stack, size)
+    before = hash_limit.measure(LIMIT_SECONDS, cost=stack.cost)
+    found, seconds = burst(stack, crowd)
+    limit = (before + hash_limit.measure(LIMIT_SECONDS, cost=stack.cost)) / 2
+    return BurstFigures(size, sum(each.status == 200 for each in found), seconds, seconds / (size / limit))
+
+
+def measure_flood(stack: Stack, size: int, *, seconds: float) -> FloodFigures:
+    """Measure a flood between two looks at the machine's hash limit."""
+    crowd, others = import_people(stack, size), Others(stack, import_people(stack, OTHERS))
+    before = hash_limit.measure(LIMIT_SECONDS, cost=stack.cost)
+    found, felt = flood(stack, crowd, seconds=seconds, others=others)
+    limit = (before + hash_limit.measure(LIMIT_SECONDS, cost=stack.cost)) / 2
+    served = [each for each in found if each.status == 200]
+    refused = [each for each in found if each.status == 503]
+    waits = [each.retry_after_seconds for each in refused]
+    return FloodFigures(
+        size,
+        sum(each.at <= seconds for each in served) / seconds / limit,
+        len(refused),
+        max(each.seconds for each in served),
+        latency([each.seconds for each in refused]) if refused else None,
+        (min(waits), max(waits)) if waits else None,
+        *(latency(times) for times in (felt.health, felt.refresh, felt.verify)),
+    )
 
 
 class Others:

@@ -1,8 +1,10 @@
 """Checks the password of an account; an unknown address costs the same time and gives the same error."""
 
 import uuid
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
+from functools import partial
 from typing import Any
 
 from sqlalchemy import Row, Select, select, update
@@ -22,18 +24,22 @@ from otp_service.core.web.tracing import ClientInfo, concerns
 
 @dataclass(frozen=True, slots=True)
 class Authenticated:
-    """An account whose password was right, and whether it knows the client (see `known_clients`).
+    """A user whose password was right, and whether the account knows the client (see `known_clients`).
 
     `as_of` is the moment at which the password was read. It follows every void that was in force then (ADR 28).
     """
 
-    account: Account
+    user_id: int
     is_known: bool
     as_of: datetime
+    settle: Callable[[], None]
+    """Forget the failures before, in the open transaction of what the password leads to."""
 
 
 def authenticate(*, email: str, password: str, client: ClientInfo, device_token: str | None = None) -> Authenticated:
-    """Return the account with this canonical address and password.
+    """Return the user with this canonical address and password.
+
+    Settle it in the transaction of what it leads to.
 
     Raises InvalidCredentials, alike for an unknown address, a wrong password and an account that an operator locked;
     AccountLocked while the wait after failures runs; SlotsBusy.
@@ -43,8 +49,7 @@ def authenticate(*, email: str, password: str, client: ClientInfo, device_token:
         now = clock.now()
         row = fetch_one(*_stored(email, *known_clients.values(client, now=now)))
         lane = known_clients.lane_of(row, email=email, device_token=device_token, client=client, now=now)
-        account = _check(row, password, lane, _Asking(client, now, place))
-        return Authenticated(account, lane.is_known, _as_of(row, now))
+        return _check(row, password, lane, _Asking(client, now, place))
 
 
 def confirm_password(account: Account, password: str, *, session_id: uuid.UUID, client: ClientInfo) -> None:
@@ -60,9 +65,11 @@ def confirm_password(account: Account, password: str, *, session_id: uuid.UUID, 
         if not lane.is_known:
             lane = Lane(throttle.subject_of_user(account.id, f"session {session_id}"))
         try:
-            _check(row, password, lane, _Asking(client, now, place))
+            checked = _check(row, password, lane, _Asking(client, now, place))
         except InvalidCredentials as error:
             raise InvalidCredentials.of_signed_in() from error
+    with transaction():
+        checked.settle()
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,7 +81,7 @@ class _Asking:
     place: Place
 
 
-def _check(row: Row[Any] | None, password: str, lane: Lane, asking: _Asking) -> Account:
+def _check(row: Row[Any] | None, password: str, lane: Lane, asking: _Asking) -> Authenticated:
     client, now = asking.client, asking.now
     if row is not None:
         concerns(row.id)
@@ -93,8 +100,9 @@ def _check(row: Row[Any] | None, password: str, lane: Lane, asking: _Asking) -> 
     if row is None or not matches or is_locked:
         _record_failure(row.id if row else None, failures, lane, client, now)
         raise InvalidCredentials
-    _record_success(row.id, lane.subject, row.password_hash, upgraded)
-    return users.get(row.id)
+    user_id, stored = row.id, row.password_hash
+    settle = partial(_settle, user_id, lane.subject, stored, upgraded)
+    return Authenticated(user_id, lane.is_known, _as_of(row, now), settle)
 
 
 def _as_of(row: Row[Any] | None, now: datetime) -> datetime:
@@ -134,10 +142,9 @@ def _notify_of_first_wait(user_id: int, failures: int, client: ClientInfo, now: 
         notices.notify(user_id, "lockout", now=now, client=client)
 
 
-def _record_success(user_id: int, subject: str, stored: str, upgraded: str | None) -> None:
-    with transaction():
-        throttle.clear(subject)
-        if upgraded is not None:
-            # Only over the hash that was compared: a password that was set meanwhile stays (ADR 3).
-            is_unchanged = (User.id == user_id) & (User.password_hash == stored)
-            execute(update(User).where(is_unchanged).values(password_hash=upgraded))
+def _settle(user_id: int, subject: str, stored: str, upgraded: str | None) -> None:
+    throttle.clear(subject)
+    if upgraded is not None:
+        # Only over the hash that was compared: a password that was set meanwhile stays (ADR 3).
+        is_unchanged = (User.id == user_id) & (User.password_hash == stored)
+        execute(update(User).where(is_unchanged).values(password_hash=upgraded))

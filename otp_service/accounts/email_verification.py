@@ -140,7 +140,9 @@ def _confirm(change: Link, caller: Caller | None, password: str | None, client: 
     if password is None:
         raise EmailChangeUnconfirmed
     account = users.get_bearer(change.user_id)
-    authentication.authenticate(email=account.email, password=password, client=client)
+    checked = authentication.authenticate(email=account.email, password=password, client=client)
+    with transaction():
+        checked.settle()
 
 
 def _verify(token: str, link: Link, client: ClientInfo, now: datetime) -> None:

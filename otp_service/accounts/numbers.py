@@ -24,7 +24,7 @@ class Outcome(Enum):
 
     KNOWN = "the user had verified it before"
     TAKEN = "it is the user's from now on"
-    REFUSED = "the user has another number now"
+    REFUSED = "the user has another number now, or is locked by an operator"
 
 
 def verify(user_id: int, *, phone_number: str, now: datetime, replaces: bool = False) -> Outcome:
@@ -38,7 +38,7 @@ def verify(user_id: int, *, phone_number: str, now: datetime, replaces: bool = F
     # Accounts that verify the same number at once go one after another; the last one has it (ADR 17).
     wait_for_turn(phone_number)
     mine, others = _hold(user_id, phone_number)
-    if mine is None or (mine.phone_number != phone_number and not replaces):
+    if mine is None or mine.locked_at is not None or (mine.phone_number != phone_number and not replaces):
         return Outcome.REFUSED
     for other in others:
         _dispossess(other, phone_number, now)
@@ -106,13 +106,16 @@ def verify_by_operator(user_id: int) -> Account:
 
 def _is_known(user_id: int, phone_number: str) -> bool:
     """Whether the user holds the number as verified; locks the user until the open transaction ends if so."""
+    held = users.held_by_transaction(user_id)
+    if held is not None and held.is_verified and held.holds_number and held.phone_number == phone_number:
+        return True
     return fetch_one(*_verified(user_id, phone_number)) is not None
 
 
 @prepared
 def _verified(user_id: Given, phone_number: Given) -> Select[Any]:
     is_theirs = (User.id == user_id) & (User.phone_number == phone_number) & User.holds_number
-    statement = select(User.id).where(is_theirs, User.phone_verified_at.is_not(None))
+    statement = select(User.id).where(is_theirs, User.phone_verified_at.is_not(None), User.locked_at.is_(None))
     return statement.with_for_update(key_share=True)
 
 
@@ -125,7 +128,7 @@ def _hold(user_id: int, phone_number: str) -> tuple[Row[Any] | None, list[Row[An
 
 @prepared
 def _concerned(user_id: Given, phone_number: Given) -> Select[Any]:
-    columns = (User.id, User.phone_number, User.phone_verified_at, User.held_until)
+    columns = (User.id, User.phone_number, User.phone_verified_at, User.held_until, User.locked_at)
     is_concerned = (User.id == user_id) | (User.phone_number == phone_number)
     # Ordered by id: every transaction locks several users in the same order, which avoids a deadlock.
     return select(*columns).where(is_concerned).order_by(User.id).with_for_update()

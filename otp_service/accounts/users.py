@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, Select, bindparam, case, delete, select, update
+from sqlalchemy import ColumnElement, Row, Select, bindparam, case, delete, select, update
 
 from otp_service import audit, sessions, verifications
 from otp_service.accounts import earned, links, throttle
@@ -14,7 +14,14 @@ from otp_service.accounts.models import User
 from otp_service.core import clock
 from otp_service.core.database.rows import Projection, rows_about
 from otp_service.core.database.statements import Given, prepared
-from otp_service.core.database.transactions import execute, fetch_all, fetch_one, transaction
+from otp_service.core.database.transactions import (
+    execute,
+    fetch_all,
+    fetch_one,
+    note_for_transaction,
+    noted_for_transaction,
+    transaction,
+)
 from otp_service.core.web.tracing import ClientInfo
 from otp_service.sessions import Caller
 from otp_service.sessions.errors import InvalidToken
@@ -99,6 +106,9 @@ class Account:
 
 
 ACCOUNTS = Projection(Account, User)
+ID = User.id
+"""For statements that join users to what belongs to them."""
+
 # Built once: on hot paths, building a statement costs more than running it (ADR 16).
 _BY_ID = ACCOUNTS.select().where(User.id == bindparam("user_id"))
 
@@ -159,14 +169,32 @@ def hold_bearer(user_id: int) -> Account:
 
 def find_and_hold(user_id: int) -> Account | None:
     """Return the user unless an operator locked it, and keep other writers away until the open transaction ends."""
-    return ACCOUNTS.find(fetch_one(*_held(user_id)))
+    return find_held(fetch_one(*_held(user_id)))
+
+
+def find_held(row: Row[Any] | None) -> Account | None:
+    """Return the user of a row that a statement made from `held` locked; None for no row."""
+    account = ACCOUNTS.find(row)
+    if account is not None:
+        note_for_transaction(User, account)
+    return account
+
+
+def held_by_transaction(user_id: int) -> Account | None:
+    """Return the user as the open transaction locked it, if it did: until its end, no other one changes the row."""
+    account: Account | None = noted_for_transaction(User)
+    return account if account is not None and account.id == user_id else None
+
+
+def held() -> Select[Any]:
+    """Return a statement for users whom no operator locked, to be narrowed down and locked."""
+    return ACCOUNTS.select().where(User.locked_at.is_(None))
 
 
 @prepared
 def _held(user_id: Given) -> Select[Any]:
     # FOR NO KEY UPDATE: meanwhile, others may still insert rows that reference the user.
-    statement = ACCOUNTS.select().where(User.id == user_id, User.locked_at.is_(None))
-    return statement.with_for_update(key_share=True)
+    return held().where(User.id == user_id).with_for_update(key_share=True)
 
 
 def keep(user_id: int) -> bool:
@@ -186,6 +214,12 @@ def _kept(user_id: Given) -> Select[Any]:
 def kept(user_id: Given, *columns: ColumnElement[Any]) -> Select[Any]:
     """Return a statement that reads `columns` about a user, and keeps the user as `keep` does."""
     return select(User.id, *columns).where(User.id == user_id).with_for_update(read=True, key_share=True, of=User)
+
+
+def number_of(user_id: Given, *, unless_off: bool = False) -> ColumnElement[Any]:
+    """Return a user's number, for a statement about the user; with `unless_off`, only where the phone is a factor."""
+    statement = select(User.phone_number).where(User.id == user_id)
+    return (statement.where(User.phone_off_at.is_(None)) if unless_off else statement).scalar_subquery()
 
 
 def get_by_recipient(*, email: str | None, phone_number: str | None) -> Account:

@@ -11,7 +11,7 @@ from otp_service.audit.models import AuditEvent
 from otp_service.core.database.batches import delete_in_batches
 from otp_service.core.database.rows import Projection, rows_about
 from otp_service.core.database.statements import Given, prepared, prepared_insert
-from otp_service.core.database.transactions import execute, fetch_all, fetch_one
+from otp_service.core.database.transactions import execute, execute_later, fetch_all, fetch_one
 from otp_service.core.web.tracing import ClientInfo
 
 log = logging.getLogger("otp_service.audit")
@@ -41,7 +41,7 @@ _EVENTS = Projection(Event, AuditEvent)
 def record(event: str, *, user_id: int | None, client: ClientInfo, at: datetime, **facts: Any) -> None:
     """Append an event in the open transaction, and log it. `facts` are JSON values without secrets."""
     # In the transaction of the act that it records: the act and its event are both stored, or neither is (ADR 3).
-    execute(
+    execute_later(
         *_append(
             at=at,
             event=event,

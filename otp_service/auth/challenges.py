@@ -15,7 +15,7 @@ from otp_service.core.crypto.secrets import keyring, new_token
 from otp_service.core.database.batches import delete_in_batches
 from otp_service.core.database.rows import rows_about
 from otp_service.core.database.statements import Given, prepared, prepared_insert
-from otp_service.core.database.transactions import execute, fetch_one, transaction
+from otp_service.core.database.transactions import execute, execute_later, fetch_one, transaction
 from otp_service.core.services import settings
 from otp_service.core.web.tracing import concerns
 from otp_service.sessions.errors import InvalidToken
@@ -48,21 +48,26 @@ class OpenChallenge:
         return account.has_voided(self.created_at, to_stranger=not self.is_known)
 
 
-def issue(user_id: int, *, is_known: bool, now: datetime) -> IssuedChallenge:
-    """Issue a challenge to a user whose password was right, from a client that the account knows or does not."""
-    issued = IssuedChallenge(uuid.uuid4(), new_token("ch"), settings().sign_in.challenge_ttl_seconds)
-    with transaction():
-        execute(
-            *_add(
-                id=issued.id,
-                user_id=user_id,
-                token_hash=keyring().digest(issued.token, purpose=_PURPOSE),
-                is_known=is_known,
-                created_at=now,
-                expires_at=now + timedelta(seconds=issued.expires_in),
-            )
+def draw() -> IssuedChallenge:
+    """Make a challenge, which is worth nothing until it is issued."""
+    return IssuedChallenge(uuid.uuid4(), new_token("ch"), settings().sign_in.challenge_ttl_seconds)
+
+
+def issue(drawn: IssuedChallenge, user_id: int, *, is_known: bool, now: datetime) -> None:
+    """Issue a challenge, in the open transaction, to a user whose password was right.
+
+    `is_known`: whether the account knows the client.
+    """
+    execute_later(
+        *_add(
+            id=drawn.id,
+            user_id=user_id,
+            token_hash=keyring().digest(drawn.token, purpose=_PURPOSE),
+            is_known=is_known,
+            created_at=now,
+            expires_at=now + timedelta(seconds=drawn.expires_in),
         )
-    return issued
+    )
 
 
 def adopt(challenge: IssuedChallenge, verification_id: uuid.UUID) -> None:
@@ -80,29 +85,30 @@ def find_open(token: str, *, now: datetime) -> OpenChallenge:
     row = fetch_one(*_open(keyring().digests(token, purpose=_PURPOSE), now, most))
     if row is None:
         raise InvalidToken
-    concerns(row.user_id)
-    account = users.get_bearer(row.user_id)
-    challenge = OpenChallenge(row.id, account, row.created_at, row.is_known, row.adopted_code)
+    account = users.ACCOUNTS.value(row)
+    concerns(account.id)
+    challenge = OpenChallenge(row.challenge_id, account, row.challenge_created_at, row.is_known, row.adopted_code)
     if account.locked_at is not None or challenge.is_void(account):
         raise InvalidToken
     return challenge
 
 
-def spend(challenge: OpenChallenge, *, now: datetime) -> None:
-    """Spend the challenge in the transaction that opens the session.
+def spend(challenge: OpenChallenge, *, now: datetime) -> Account:
+    """Spend the challenge in the transaction that opens the session; return the account, which is held until its end.
 
     Raises InvalidToken if another request was faster, or if the challenge was voided while the factor was checked.
     """
     with transaction():
         # The turn of the number before the lock on the account: the proof may verify the number (ADR 17).
         numbers.queue(challenge.account)
-        account = users.find_and_hold(challenge.account.id)
+        # Account and challenge are locked by one statement, which sees both as they stand once it has the locks: of
+        # parallel requests with one challenge, the first one finds it unspent (ADR 3, ADR 4).
+        account = users.find_held(fetch_one(*_held(challenge.id)))
         # Checked again under the lock: an operator or a new password may have come in between.
         if account is None or challenge.is_void(account):
             raise InvalidToken
-        # A challenge opens one session: of parallel requests, the conditional update lets one win (ADR 3, ADR 4).
-        if execute(*_unspent(challenge.id, spent_at=now)).rowcount != 1:
-            raise InvalidToken
+        execute_later(*_of_id(challenge.id, spent_at=now))
+        return account
 
 
 @prepared
@@ -113,18 +119,22 @@ def _open(token_hashes: Given, now: Given, most: Given) -> Select[Any]:
     is_newer = (newer.user_id == Challenge.user_id) & (newer.is_known == Challenge.is_known)
     is_newer &= newer.spent_at.is_(None) & (newer.expires_at > now) & (newer.created_at > Challenge.created_at)
     is_open &= select(func.count()).where(is_newer).scalar_subquery() < most
-    columns = (Challenge.id, Challenge.user_id, Challenge.created_at, Challenge.is_known, Challenge.adopted_code)
-    return select(*columns).where(Challenge.token_hash.in_(token_hashes), is_open)
+    own = (Challenge.id.label("challenge_id"), Challenge.created_at.label("challenge_created_at"))
+    statement = users.ACCOUNTS.select().add_columns(*own, Challenge.is_known, Challenge.adopted_code)
+    statement = statement.join(Challenge, Challenge.user_id == users.ID)
+    return statement.where(Challenge.token_hash.in_(token_hashes), is_open)
+
+
+@prepared
+def _held(challenge_id: Given) -> Select[Any]:
+    statement = users.held().join(Challenge, Challenge.user_id == users.ID)
+    statement = statement.where(Challenge.id == challenge_id, Challenge.spent_at.is_(None))
+    return statement.with_for_update(key_share=True)
 
 
 @prepared
 def _of_id(challenge_id: Given) -> Update:
     return update(Challenge).where(Challenge.id == challenge_id)
-
-
-@prepared
-def _unspent(challenge_id: Given) -> Update:
-    return update(Challenge).where(Challenge.id == challenge_id, Challenge.spent_at.is_(None))
 
 
 def personal_data(user_id: int) -> list[dict[str, Any]]:

@@ -27,17 +27,16 @@ class Opened(Tokens):
     known_device_token: str
 
 
-def open_session(user_id: int, *, amr: tuple[str, ...], acr: str, client: ClientInfo, now: datetime) -> Opened:
+def open_session(caller: Caller, *, client: ClientInfo) -> Opened:
     """Start a session in the open transaction; notify the person if the device is unknown. Raises UserNotFound."""
+    user_id, now = caller.user_id, caller.authenticated_at
     # Before the start: the new session would make its own device known.
     devices, number_open = sessions.devices_of(user_id, now=now)
     _notify_if_new(user_id, devices, client, now)
     most = settings().tokens.max_sessions
     if number_open >= most:
         sessions.end_oldest(user_id, keep=most - 1, client=client, now=now)
-    # Read now: the proof just redeemed may have verified the number.
-    is_verified = users.get(user_id).is_verified
-    tokens = sessions.start(Caller(user_id, amr, acr, now, is_verified), client=client)
+    tokens = sessions.start(caller, client=client)
     return Opened(**asdict(tokens), known_device_token=known_clients.issue(user_id, now=now))
 
 

@@ -23,8 +23,10 @@ from otp_service.factors.contract import AloneSignIn, Factor, Proof, ProofReques
 from otp_service.factors.errors import MethodNotEnrolled
 from otp_service.factors.phone import PHONE
 from otp_service.factors.phone.codes import PhoneOwner
+from otp_service.factors.registry import Enrolled
+from otp_service.sessions import Caller
 from otp_service.sinch import Channel
-from otp_service.verifications import Asker, Purpose, Recipient
+from otp_service.verifications import Along, Asker, Purpose, Recipient
 from otp_service.verifications.errors import OtpCooldown, TooManyAttempts
 
 
@@ -73,19 +75,29 @@ def login(*, email: str, password: str, client: ClientInfo, device_token: str | 
     Raises InvalidCredentials, AccountLocked, SlotsBusy.
     """
     checked = authentication.authenticate(email=email, password=password, client=client, device_token=device_token)
+    account, enrolled = registry.look_up_account(checked.user_id)
     # From before the password was compared: a lock or a new password since then voids the challenge of this sign-in.
-    account, started, now = checked.account, checked.as_of, clock.now()
+    started, now = checked.as_of, clock.now()
     if account.is_over(now):
         raise InvalidCredentials  # as good as erased: retention has not come round to it yet
     # Only a second factor undoes a deletion (ADR 35).
     if account.password_verified and account.erase_at is None:
         tokens = _start_by_password(account, device_token, client, started, now)
         if tokens is not None:
+            with transaction():
+                checked.settle()
             return SignIn(account.id, tokens=tokens)
-    with transaction():
-        challenge = challenges.issue(account.id, is_known=checked.is_known, now=started)
+    challenge = challenges.draw()
+
+    def accept() -> None:
+        checked.settle()
+        challenges.issue(challenge, account.id, is_known=checked.is_known, now=started)
         audit.record("login.password_accepted", user_id=account.id, client=client, at=now)
-    return _with_methods(account, challenge, client, is_known=checked.is_known)
+
+    along = verifications.Along(accept)
+    result = _with_methods(_Accepted(account, enrolled, challenge, checked.is_known), along, client)
+    along.ensure()
+    return result
 
 
 def login_by_number(*, phone_number: str, password: str, client: ClientInfo, device_token: str | None = None) -> SignIn:
@@ -115,7 +127,7 @@ def _start_without_factor(user_id: int, client: ClientInfo, started: datetime, n
         # What `challenges.spend` checks for a sign-in with a challenge: a lock or a new password since the start.
         if held is None or held.has_voided(started):
             raise InvalidCredentials
-        return open_session(user_id, amr=("pwd",), acr="aal1", client=client, now=now)
+        return open_session(Caller(user_id, ("pwd",), "aal1", now, held.is_verified), client=client)
 
 
 def _start_on_device(
@@ -128,14 +140,24 @@ def _start_on_device(
         return _start_without_factor(user_id, client, started, now)
 
 
-def _with_methods(account: Account, challenge: IssuedChallenge, client: ClientInfo, *, is_known: bool) -> SignIn:
+@dataclass(frozen=True, slots=True)
+class _Accepted:
+    """Whose password was right, what they have enrolled, and the challenge for it."""
+
+    account: Account
+    enrolled: Enrolled
+    challenge: IssuedChallenge
+    is_known: bool
+
+
+def _with_methods(accepted: _Accepted, along: Along, client: ClientInfo) -> SignIn:
     """List the methods for the second step; if the default is the phone, send the code."""
-    methods = registry.methods(account.id)
-    default = defaults.of_user(account.id, methods)
+    account, enrolled, challenge = accepted.account, accepted.enrolled, accepted.challenge
+    default = defaults.of_user(enrolled)
     result = SignIn(
         account.id,
         challenge=challenge,
-        methods=methods,
+        methods=enrolled.methods,
         default_method=default,
         phone_number=account.phone_number,
     )
@@ -146,9 +168,10 @@ def _with_methods(account: Account, challenge: IssuedChallenge, client: ClientIn
         return result
     channel = Channel(default)
     try:
-        to = recipient(account, challenge.id, is_known=is_known)
+        to = replace(recipient(account, challenge.id, is_known=accepted.is_known), along=along)
         channel = verifications.send(to, channel=channel, client=client).channel
     except OtpCooldown as refused:
+        along.ensure()  # only a challenge that was issued can take an earlier code
         return _with_earlier_code(replace(result, channel=channel, otp_error=refused), challenge)
     except ServiceError as refused:
         # The password was right, so the sign-in stands: the client may request the code again or use another method.
@@ -205,11 +228,13 @@ def complete(
     now = clock.now()
     with transaction():
         # The challenge first: it locks the account, and of parallel requests with one challenge lets one win.
-        challenges.spend(challenge, now=now)
+        held = challenges.spend(challenge, now=now)
         proof.redeem(client=client, now=now)
         users.mark_password_verified(challenge.account, now=now)
         is_undone = deletions.undo(challenge.account, client=client, now=now)
-        tokens = open_session(user_id, amr=("pwd", *proof.amr), acr=acr, client=client, now=now)
+        # A code on the phone has just verified the number.
+        is_verified = held.is_verified or factor.kind == PHONE.kind
+        tokens = open_session(Caller(user_id, ("pwd", *proof.amr), acr, now, is_verified), client=client)
         device_token = trusted_devices.remember(user_id, client=client, now=now) if remember else None
         held_until = challenge.account.recovery_hold_until if is_on_hold else None
         # During a hold no factor can be set up, so none is asked for.
@@ -257,5 +282,5 @@ def sign_in_alone(alone: AloneSignIn, response: dict[str, Any], *, client: Clien
             raise alone.refusal  # locked or deleted
         proof.redeem(client=client, now=now)
         is_undone = deletions.undo(account, client=client, now=now)
-        tokens = open_session(proof.user_id, amr=proof.amr, acr="aal2", client=client, now=now)
+        tokens = open_session(Caller(proof.user_id, proof.amr, "aal2", now, account.is_verified), client=client)
         return Verified(proof.user_id, tokens, deletion_cancelled=is_undone)

@@ -19,7 +19,7 @@ from sqlalchemy.orm import Mapped, mapped_column
 from otp_service.core import wrong_clocks
 from otp_service.core.counting_rules import DOUBLINGS, Kept, Rule, SlidingWindow, milliseconds
 from otp_service.core.database.batches import delete_in_batches
-from otp_service.core.database.transactions import UtcDateTime, execute, fetch_one
+from otp_service.core.database.transactions import UtcDateTime, execute, execute_later, fetch_one
 from otp_service.core.errors import TooMany
 from otp_service.extensions import Base, Model
 
@@ -64,7 +64,7 @@ class Tally:
 
     def clear(self, key: Mapping[str, Any]) -> None:
         """Delete the row."""
-        execute(self._clear, key)
+        execute_later(self._clear, key)
 
     def find(self, key: Mapping[str, Any]) -> Row[Any] | None:
         """Return the row as it stands."""

@@ -11,9 +11,11 @@ from datetime import datetime
 from typing import Any, Protocol
 
 from flask import Blueprint
+from sqlalchemy import ColumnElement
 
 from otp_service.config.reader import SectionReader
 from otp_service.core.database.rows import ExportPart, RetentionRule
+from otp_service.core.database.statements import Given
 from otp_service.core.errors import NotAuthenticated
 from otp_service.core.web.schema import Schema
 from otp_service.core.web.tracing import ClientInfo
@@ -105,8 +107,11 @@ class Factor:
     response: type[Schema]
     """The schema of its response: `code`, or `credential`. Checks shape only."""
 
-    find_methods: Callable[[int], tuple[str, ...]]
-    """Return the names that this user can use now, the best first; empty if none is enrolled."""
+    enrolment: Callable[[Given, Given], ColumnElement[Any]]
+    """Return, for a statement, what says whether a user has it at a time: all factors are looked up in one."""
+
+    methods_of: Callable[[Any], tuple[str, ...]]
+    """Return the names that a user of this `enrolment` can use now, the best first; empty if none is enrolled."""
 
     verify: Callable[[ProofRequest, dict[str, Any]], Proof]
     """Check a loaded response, and count the try (see factors.throttle).

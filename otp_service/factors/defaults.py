@@ -2,37 +2,29 @@
 
 from typing import Any
 
-from sqlalchemy import Select, select
-
 from otp_service import audit
 from otp_service.core import clock
 from otp_service.core.database.rows import rows_about
-from otp_service.core.database.statements import Given, prepared
-from otp_service.core.database.transactions import execute, fetch_one, transaction, upsert
+from otp_service.core.database.transactions import execute, transaction, upsert
 from otp_service.core.services import settings
 from otp_service.core.web.tracing import ClientInfo
 from otp_service.factors import registry
 from otp_service.factors.errors import MethodIsForEmergencies
 from otp_service.factors.models import FactorDefault
+from otp_service.factors.registry import Enrolled
 from otp_service.factors.strength import is_reached
 from otp_service.sessions import Caller, step_up_by
 from otp_service.verifications.settings import DeliverySettings
 
 
-def of_user(user_id: int, methods: tuple[str, ...]) -> str | None:
-    """Return the user's own choice among `methods` (see registry.methods), else the configured channel, else the first.
+def of_user(enrolled: Enrolled) -> str | None:
+    """Return the user's own choice among the methods, else the configured channel, else the first.
 
     A method for emergencies is never the default.
     """
-    possible = [method for method in methods if not registry.get(method).is_backup]
-    row = fetch_one(*_chosen(user_id))
-    wished = (row.method if row else None, settings().of(DeliverySettings).channel, *possible)
+    possible = [method for method in enrolled.methods if not registry.get(method).is_backup]
+    wished = (enrolled.chosen, settings().of(DeliverySettings).channel, *possible)
     return next((method for method in wished if method in possible), None)
-
-
-@prepared
-def _chosen(user_id: Given) -> Select[Any]:
-    return select(FactorDefault.method).where(FactorDefault.user_id == user_id)
 
 
 def choose(caller: Caller, method: str, *, client: ClientInfo) -> None:
@@ -45,11 +37,11 @@ def choose(caller: Caller, method: str, *, client: ClientInfo) -> None:
     if registry.get(method).is_backup:
         raise MethodIsForEmergencies
     wanted = registry.get_enrolled(user_id, method)
-    methods = registry.methods(user_id)
-    present = of_user(user_id, methods)
+    enrolled = registry.look_up(user_id)
+    present = of_user(enrolled)
     needed = registry.get(present).strength if present else wanted.strength
     if wanted.strength < needed and not is_reached(caller, needed):
-        raise step_up_by(registry.as_strong_as(needed, methods))
+        raise step_up_by(registry.as_strong_as(needed, enrolled.methods))
     # An upsert: of parallel choices the last one stands, and none fails.
     with transaction():
         statement = upsert(FactorDefault).values(user_id=user_id, method=method)

@@ -1,18 +1,26 @@
 """All factors, in the order in which they are offered. To add or delete one, add its folder and its entry here."""
 
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
+from sqlalchemy import ColumnElement, Select, select
+
 from otp_service import audit
 from otp_service.accounts import earned, users
+from otp_service.accounts.errors import UserNotFound
+from otp_service.accounts.users import Account
 from otp_service.core import clock
-from otp_service.core.database.transactions import transaction
+from otp_service.core.database.statements import Given, prepared
+from otp_service.core.database.transactions import fetch_all, fetch_one, transaction
 from otp_service.core.services import settings
 from otp_service.factors import changes, removals, trusted_devices
 from otp_service.factors.backup_codes import BACKUP_CODES
 from otp_service.factors.contract import Factor, Proof, ProofRequest
 from otp_service.factors.errors import MethodNotEnrolled
-from otp_service.factors.phone import PHONE, find_channels
+from otp_service.factors.models import FactorDefault
+from otp_service.factors.phone import PHONE, number
 from otp_service.factors.removals import Removal
 from otp_service.factors.strength import Strength
 from otp_service.factors.totp import TOTP
@@ -53,34 +61,99 @@ def get_enrolled(user_id: int, method: str) -> Factor:
     return get(method)
 
 
+@dataclass(frozen=True, slots=True)
+class Enrolled:
+    """What a user has enrolled: the names of each kind that can be used now, and the default that the user chose.
+
+    `channels` reach the user's number, also if the user switched the phone off as a factor.
+    """
+
+    by_kind: Mapping[str, tuple[str, ...]]
+    channels: tuple[str, ...]
+    chosen: str | None
+
+    @property
+    def methods(self) -> tuple[str, ...]:
+        """Every method. See `methods` of this module."""
+        if settings().sign_in.beyond_phone and self.second_steps:
+            return self.without_phone
+        found = self._of(FACTORS)
+        if any(not get(method).is_backup for method in found):
+            return found
+        # Never without a lasting method: a user whose other factors are gone could not sign in any more (ADR 35).
+        return (*self.channels, *found)
+
+    @property
+    def without_phone(self) -> tuple[str, ...]:
+        """The methods that do not use the phone."""
+        return self._of(_without_phone())
+
+    @property
+    def second_steps(self) -> tuple[str, ...]:
+        """The methods other than the phone that make a second step due; backup codes do not."""
+        return self._of([factor for factor in _without_phone() if not factor.is_backup])
+
+    def _of(self, factors: Iterable[Factor]) -> tuple[str, ...]:
+        return tuple(method for factor in factors for method in self.by_kind[factor.kind])
+
+
+def look_up(user_id: int) -> Enrolled:
+    """Return what a user has enrolled, read in one statement."""
+    return _enrolled(fetch_all(*_enrolments(user_id, clock.now()))[0])
+
+
+def look_up_account(user_id: int) -> tuple[Account, Enrolled]:
+    """Return an account and what its user has enrolled, read in one statement. Raises UserNotFound."""
+    row = fetch_one(*_with_enrolments(user_id, clock.now()))
+    if row is None:
+        raise UserNotFound
+    return users.ACCOUNTS.value(row), _enrolled(row[len(users.ACCOUNTS.columns) :])
+
+
+def _enrolled(values: Sequence[Any]) -> Enrolled:
+    by_kind = {factor.kind: factor.methods_of(value) for factor, value in zip(FACTORS, values, strict=False)}
+    return Enrolled(by_kind, PHONE.methods_of(values[-2]), values[-1])
+
+
+@prepared
+def _enrolments(user_id: Given, now: Given) -> Select[Any]:
+    return select(*_columns(user_id, now))
+
+
+@prepared
+def _with_enrolments(user_id: Given, now: Given) -> Select[Any]:
+    return users.ACCOUNTS.select().add_columns(*_columns(user_id, now)).where(user_id == users.ID)
+
+
+def _columns(user_id: Given, now: Given) -> list[ColumnElement[Any]]:
+    chosen = select(FactorDefault.method).where(FactorDefault.user_id == user_id).scalar_subquery()
+    enrolments = [factor.enrolment(user_id, now).label(factor.kind) for factor in FACTORS]
+    return [*enrolments, number(user_id).label("number"), chosen.label("chosen")]
+
+
 def methods(user_id: int) -> tuple[str, ...]:
     """Return every method that the user can use now.
 
     With MFA_BEYOND_PHONE, or once the user switched the phone off, it is no method for a user who has another factor.
     """
-    if settings().sign_in.beyond_phone and second_steps(user_id):
-        return methods_without_phone(user_id)
-    found = _methods_of(FACTORS, user_id)
-    if any(not get(method).is_backup for method in found):
-        return found
-    # Never without a lasting method: a user whose other factors are gone could not sign in any more (ADR 35).
-    return (*find_channels(user_id), *found)
+    return look_up(user_id).methods
 
 
 def methods_without_phone(user_id: int) -> tuple[str, ...]:
     """Return the user's methods that do not use the phone."""
-    return _methods_of(_without_phone(), user_id)
+    return look_up(user_id).without_phone
 
 
 def second_steps(user_id: int) -> tuple[str, ...]:
     """Return the methods other than the phone that make a second step due; backup codes do not."""
-    return _methods_of([factor for factor in _without_phone() if not factor.is_backup], user_id)
+    return look_up(user_id).second_steps
 
 
 def require_phone(user_id: int) -> None:
     """Raise MethodNotEnrolled if a code on the phone would be rejected, before one is sent and paid for."""
     # Without a number the sender has the better error: PhoneNumberMissing.
-    if find_channels(user_id) and not set(PHONE.method_names) & set(methods(user_id)):
+    enrolled = look_up(user_id)
+    if enrolled.channels and not set(PHONE.method_names) & set(enrolled.methods):
         raise MethodNotEnrolled
 
 
@@ -166,7 +239,8 @@ def describe_without_phone(user_id: int) -> list[dict[str, Any]]:
 
 def has_lasting(user_id: int, *, before: datetime) -> bool:
     """Whether a factor besides the phone that makes a second step due was added before a time."""
-    strong = [factor for factor in _without_phone() if not factor.is_backup and factor.find_methods(user_id)]
+    usable = look_up(user_id).by_kind
+    strong = [factor for factor in _without_phone() if not factor.is_backup and usable[factor.kind]]
     return any(described["created_at"] <= before for factor in strong for described in factor.describe(user_id))
 
 
@@ -186,10 +260,6 @@ def remove_added_since(user_id: int, since: datetime) -> dict[str, int]:
 
 def _without_phone() -> list[Factor]:
     return [factor for factor in FACTORS if factor.kind != PHONE.kind]
-
-
-def _methods_of(factors: tuple[Factor, ...] | list[Factor], user_id: int) -> tuple[str, ...]:
-    return tuple(method for factor in factors for method in factor.find_methods(user_id))
 
 
 # At the end: what it hands down is defined above.

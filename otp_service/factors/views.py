@@ -20,7 +20,7 @@ bp = Blueprint("factors", __name__)
 @api(out=FactorsOut, errors=(401,))
 def list_factors(caller: Caller) -> dict[str, Any]:
     """List the factors of the signed-in person, without their secrets."""
-    default = defaults.of_user(caller.user_id, registry.methods(caller.user_id))
+    default = defaults.of_user(registry.look_up(caller.user_id))
     return {"factors": registry.describe(caller.user_id), "default_method": default}
 
 

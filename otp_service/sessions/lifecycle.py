@@ -9,7 +9,7 @@ from otp_service import audit
 from otp_service.core import clock
 from otp_service.core.addresses import site_of
 from otp_service.core.database.statements import prepared_insert
-from otp_service.core.database.transactions import execute, fetch_all, transaction
+from otp_service.core.database.transactions import execute, execute_later, fetch_all, transaction
 from otp_service.core.services import settings
 from otp_service.core.web.tracing import ClientInfo
 from otp_service.sessions import tokens
@@ -26,7 +26,7 @@ def start(caller: Caller, *, client: ClientInfo) -> Tokens:
     """Open the session of a sign-in, in the open transaction or in one of its own."""
     now, refresh_token = caller.authenticated_at, RefreshToken.new()
     with transaction():
-        execute(
+        execute_later(
             *_add(
                 id=caller.session_id,
                 user_id=caller.user_id,

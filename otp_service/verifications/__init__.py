@@ -5,6 +5,7 @@ from otp_service.verifications.owners import Owner, find_user_id, owner_of_user
 from otp_service.verifications.records import end_codes, end_codes_of_others, forget_owner
 from otp_service.verifications.sending import (
     CHANNELS,
+    Along,
     Delivery,
     Recipient,
     channels_to,
@@ -17,6 +18,7 @@ from otp_service.verifications.states import Asker, Purpose
 
 __all__ = [
     "CHANNELS",
+    "Along",
     "Asker",
     "Delivery",
     "Owner",

@@ -2,19 +2,20 @@
 
 import uuid
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
-from sqlalchemy import ColumnElement, Select, Update, Uuid, delete, func, insert, literal, or_, select, update
+from sqlalchemy import ColumnElement, Select, Update, Uuid, delete, exists, func, insert, literal, or_, select, update
+from sqlalchemy.orm import aliased
 
 from otp_service.core import clock
 from otp_service.core.crypto.secrets import keyring
 from otp_service.core.database.batches import delete_in_batches
 from otp_service.core.database.rows import Projection, rows_about
 from otp_service.core.database.statements import Given, prepared, prepared_insert
-from otp_service.core.database.transactions import execute, fetch_all, fetch_one, transaction
+from otp_service.core.database.transactions import execute, execute_later, fetch_all, fetch_one, transaction
 from otp_service.core.services import settings
 from otp_service.sinch import Channel, Price
 from otp_service.verifications import limits
@@ -97,7 +98,7 @@ _HANDED_ON = (
     "expires_at",
 )
 _CAN_BE_SUPERSEDED = Verification.state.in_(origins_of(State.SUPERSEDED))
-_add = prepared_insert(Verification, *_SNAPSHOTS.columns)
+_add = prepared_insert(Verification)
 
 
 # Reads
@@ -189,7 +190,9 @@ def personal_data(owner: str) -> list[dict[str, Any]]:
 
 def reserve(**values: Any) -> Snapshot:
     """Add a verification that is about to be started, in the open transaction that holds its owner."""
-    return _SNAPSHOTS.value(execute(*_add(**values, state=State.RESERVED, attempts=0)).one())
+    row = {**values, "provider_id": None, "state": State.RESERVED, "attempts": 0}
+    execute_later(*_add(**row))
+    return Snapshot(**{field.name: row[field.name] for field in fields(Snapshot)})
 
 
 def lock(verification_id: uuid.UUID) -> None:
@@ -230,17 +233,23 @@ def mark_sent(
     sealed = keyring().seal(provider_id, context=_context(verification.id))
     ends = sent_at + timedelta(seconds=settings().codes.ttl_seconds if ttl_seconds is None else ttl_seconds)
     sent = {"provider_id": sealed, "sent_at": sent_at, "expires_at": ends}
+    require_move(State.RESERVED, State.SENT)
     with transaction():
-        if move(verification.id, State.RESERVED, State.SENT, now=now, **sent):
-            # Not when the newer code was asked for: had its start failed, no code would work (ADR 4).
-            superseded = {"state": State.SUPERSEDED, "settled_at": now}
-            execute(*_sent_before(verification.owner, verification.id, verification.created_at, **superseded))
+        execute_later(*_in_state(verification.id, State.RESERVED, state=State.SENT, **sent))
+        # Not when the newer code was asked for: had its start failed, no code would work (ADR 4).
+        superseded = {"state": State.SUPERSEDED, "settled_at": now}
+        older = (verification.owner, verification.id, verification.created_at)
+        execute_later(*_sent_before(*older, sealed, **superseded))
 
 
 @prepared
-def _sent_before(owner: Given, verification_id: Given, created_at: Given) -> Update:
+def _sent_before(owner: Given, verification_id: Given, created_at: Given, provider_id: Given) -> Update:
     is_older = (Verification.created_at <= created_at) & (Verification.id != verification_id)
-    return update(Verification).where(Verification.owner == owner, Verification.state == State.SENT, is_older)
+    # Only if this call has just moved the newer one: what is sealed, is sealed anew each time.
+    newer = aliased(Verification)
+    has_moved = exists().where(newer.id == verification_id, newer.provider_id == provider_id)
+    is_sent = Verification.state == State.SENT
+    return update(Verification).where(Verification.owner == owner, is_sent, is_older, has_moved)
 
 
 def mark_undelivered(verification: Snapshot, *, failure: str, now: datetime) -> None:

@@ -2,7 +2,7 @@
 
 import logging
 import uuid
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from http import HTTPStatus
@@ -38,6 +38,21 @@ _FROM_SINCH_ITSELF = (HTTPStatus.INTERNAL_SERVER_ERROR, HTTPStatus.SERVICE_UNAVA
 log = logging.getLogger(__name__)
 
 
+@dataclass(slots=True)
+class Along:
+    """What is written in the transaction of the reservation, and whether that was committed: it saves one (ADR 16)."""
+
+    write: Callable[[], object]
+    is_committed: bool = False
+
+    def ensure(self) -> None:
+        """Write it in a transaction of its own, if none was committed with it."""
+        if not self.is_committed:
+            with transaction():
+                self.write()
+            self.is_committed = True
+
+
 @dataclass(frozen=True, slots=True)
 class Recipient:
     """Who gets a code, where, and what for. With `bound_to` it works for that challenge or session alone."""
@@ -48,6 +63,7 @@ class Recipient:
     locale: str | None = None
     bound_to: uuid.UUID | None = None
     asker: Asker = Asker.HOLDER
+    along: Along | None = None
 
     def spending(self, ip: str) -> Spending:
         """Return what a send to them uses up."""
@@ -158,6 +174,8 @@ def _send(recipient: Recipient, via: Channel, client: ClientInfo) -> Delivery:
     destination = find_destination(recipient.phone_number, via)
     with provider.within_request():
         verification = _reserve_or_settle(recipient, destination, client, now)
+        if recipient.along is not None:
+            recipient.along.is_committed = True
         return _start_or_fall_back(verification, destination.channels[1:], recipient, client)
 
 
@@ -182,6 +200,8 @@ def _reserve(recipient: Recipient, destination: Destination, client: ClientInfo,
     """
     with transaction():
         recipient.owner.hold_for_send(recipient.asker)
+        if recipient.along is not None:
+            recipient.along.write()
         limits.take_send(recipient.spending(client.ip), now=now)
         verification = records.reserve(
             id=uuid.uuid4(),

@@ -38,12 +38,12 @@ class Projection(Generic[V]):
         return select(*self.columns)
 
     def value(self, row: Row[Any]) -> V:
-        """Return the value of a row."""
-        return self._kind(*row)
+        """Return the value of a row; columns that a statement adds at the end do not count."""
+        return self._kind(*row[: len(self.columns)])
 
     def find(self, row: Row[Any] | None) -> V | None:
         """Return the value of a row, or None for no row."""
-        return None if row is None else self._kind(*row)
+        return None if row is None else self.value(row)
 
     def values(self, rows: Iterable[Row[Any]]) -> list[V]:
         """Return the values of rows, in their order."""

@@ -47,7 +47,8 @@ def prepared_insert(
 
     Raises TypeError for a name that is not a column.
     """
-    statement = insert(model).returning(*returning) if returning else insert(model)
+    # Inline: without it, SQLAlchemy would ask for the key that the database made.
+    statement = insert(model).returning(*returning) if returning else insert(model).inline()
 
     def with_values(**columns: Any) -> tuple[Insert | ReturningInsert[Any], dict[str, Any]]:
         _reject_unknown(columns, statement)

@@ -17,11 +17,14 @@ from sqlalchemy.orm import Session
 from sqlalchemy.pool import ConnectionPoolEntry, Pool, PoolResetState
 from sqlalchemy.types import TypeDecorator
 
-from otp_service.core.database import outages
+from otp_service.core.database import outages, put_off
 from otp_service.core.database.bounded import Connector, Waits
+from otp_service.core.database.put_off import Write
 from otp_service.extensions import Base, db
 
 _OPEN = "transaction is open"
+_LATER = "writes that were put off"
+_NOTES = "what the transaction remembers"
 _SINGLE = "one_statement_alone"
 log = logging.getLogger(__name__)
 
@@ -62,6 +65,7 @@ def transaction() -> Iterator[Session]:
     repairs: list[Callable[[], object]] = []
     try:
         yield session
+        _run_later_ones(session)
         session.commit()
     except BaseException:
         repairs = session.info[_OPEN]
@@ -69,6 +73,8 @@ def transaction() -> Iterator[Session]:
         raise
     finally:
         del session.info[_OPEN]
+        session.info.pop(_LATER, None)
+        session.info.pop(_NOTES, None)
         session.close()  # the connection goes back at once: it must not be held while a provider is called (ADR 3)
         if repairs:
             _run(repairs)
@@ -96,7 +102,35 @@ def execute(statement: Executable, parameters: Mapping[str, Any] | None = None) 
     session = db.session()
     if _OPEN not in session.info:
         raise RuntimeError("write inside `with transaction():`")
+    if _NOTES in session.info:
+        session.info[_NOTES].pop(getattr(getattr(statement, "table", None), "name", None), None)
+    if session.info.get(_LATER) and put_off.may_carry(statement, db.engine.dialect):
+        # What was put off travels with this statement, whose result is that of all.
+        later = session.info.pop(_LATER)
+        return put_off.run(session.connection(), [*later, (statement, parameters or {})])
+    _run_later_ones(session, before=statement)
     return session.connection().execute(statement, parameters)
+
+
+def execute_later(statement: Executable, parameters: Mapping[str, Any]) -> None:
+    """Run a write whose result is not needed together with others like it, at the end of the open transaction.
+
+    It runs sooner with a write of which only the row count or the counts are read, or if a statement names its table.
+    """
+    session = db.session()
+    if _OPEN not in session.info:
+        raise RuntimeError("write inside `with transaction():`")
+    session.info.setdefault(_LATER, []).append((statement, parameters))
+
+
+def note_for_transaction(model: type[Base], value: Any) -> None:
+    """Remember a row that the open transaction has locked: it need not be read again until a write to its table."""
+    db.session().info.setdefault(_NOTES, {})[model.__tablename__] = value
+
+
+def noted_for_transaction(model: type[Base]) -> Any:
+    """Return the row of a table that the open transaction remembers, or None."""
+    return db.session().info.get(_NOTES, {}).get(model.__tablename__) if _is_open() else None
 
 
 def execute_alone(statement: Executable, parameters: Mapping[str, Any] | None = None) -> Sequence[Row[Any]]:
@@ -112,7 +146,9 @@ def execute_alone(statement: Executable, parameters: Mapping[str, Any] | None = 
 def fetch_all(statement: Executable, parameters: Mapping[str, Any] | None = None) -> Sequence[Row[Any]]:
     """Return all rows, read in the open transaction, else by a single statement that keeps no connection."""
     if _is_open():
-        return db.session().connection().execute(statement, parameters).all()
+        session = db.session()
+        _run_later_ones(session, before=statement)
+        return session.connection().execute(statement, parameters).all()
     return _run_alone(statement, parameters)
 
 
@@ -163,6 +199,20 @@ def violated_constraint(error: IntegrityError) -> str | None:
 def _is_open() -> bool:
     """Whether a transaction is open in this thread. The check does not create a session."""
     return db.session.registry.has() and _OPEN in db.session().info
+
+
+def _run_later_ones(session: Session, *, before: Executable | None = None) -> None:
+    """Run the writes that were put off; those before a statement only if it names one of their tables."""
+    later: list[Write] = session.info.get(_LATER, [])
+    if not later:
+        return
+    if before is not None:
+        text = put_off.text_of(before, db.engine.dialect)
+        tables = (table for statement, _ in later for table in put_off.tables_of(statement))
+        if not any(table in text for table in tables):
+            return
+    del session.info[_LATER]
+    put_off.run(session.connection(), later)
 
 
 def _run_alone(statement: Executable, parameters: Mapping[str, Any] | None) -> Sequence[Row[Any]]:

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Select, delete, func, insert, update
+from sqlalchemy import ColumnElement, Select, delete, exists, func, insert, update
 
 from otp_service import audit
 from otp_service.accounts import notices, password_hashing, users
@@ -152,9 +152,14 @@ def verify(request: ProofRequest, response: dict[str, Any]) -> BackupCodeProof:
     return BackupCodeProof(stored.id, request.user_id)
 
 
-def find_methods(user_id: int) -> tuple[str, ...]:
+def enrolment(user_id: Given, _now: Given) -> ColumnElement[Any]:
+    """Return whether an unused code is left, for a statement."""
+    return exists().where(BackupCode.user_id == user_id, BackupCode.used_at.is_(None))
+
+
+def methods_of(has_one: bool) -> tuple[str, ...]:
     """Return the one name, if an unused code is left."""
-    return METHOD_NAMES if _summarize(user_id).remaining else ()
+    return METHOD_NAMES if has_one else ()
 
 
 def describe(user_id: int) -> list[dict[str, Any]]:

@@ -4,20 +4,21 @@ from otp_service.core.database.rows import ExportPart
 from otp_service.factors.contract import Factor
 from otp_service.factors.phone import factor
 from otp_service.factors.phone.codes import KIND
-from otp_service.factors.phone.factor import find_channels
+from otp_service.factors.phone.factor import number
 from otp_service.factors.phone.schemas import PhoneResponse
 from otp_service.factors.phone.views import bp
 from otp_service.factors.strength import Strength
 from otp_service.verifications import CHANNELS
 
-__all__ = ["PHONE", "find_channels"]
+__all__ = ["PHONE", "number"]
 
 PHONE = Factor(
     kind=KIND,
     label="a code on the phone",
     method_names=CHANNELS,
     response=PhoneResponse,
-    find_methods=factor.find_methods,
+    enrolment=factor.enrolment,
+    methods_of=factor.methods_of,
     verify=factor.verify,
     describe=factor.describe,
     strength=Strength.PHONE,

@@ -154,7 +154,7 @@ class PhoneProof:
             # The user before the code, as a request that spends a challenge holds them: two that redeem one code would
             # deadlock otherwise (ADR 4).
             outcome = numbers.verify(user_id, phone_number=self.phone_number, now=now, replaces=replaces)
-            if outcome is Outcome.REFUSED or users.find_and_hold(user_id) is None:
+            if outcome is Outcome.REFUSED:
                 raise OtpInvalid
             verifications.spend(self.proof, now=now)
             self.owner.clear_tries()

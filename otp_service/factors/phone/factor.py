@@ -2,9 +2,11 @@
 
 from typing import Any
 
+from sqlalchemy import ColumnElement
+
 from otp_service.accounts import users
-from otp_service.accounts.users import Account
 from otp_service.core import phone
+from otp_service.core.database.statements import Given
 from otp_service.factors.contract import ProofRequest
 from otp_service.factors.phone import codes
 from otp_service.factors.phone.codes import KIND, PhoneProof
@@ -17,20 +19,19 @@ _PURPOSES = (Purpose.SIGN_IN, Purpose.STEP_UP)
 """A recovery sends a code of its own, and takes none here: one channel does not count twice."""
 
 
-def find_methods(user_id: int) -> tuple[str, ...]:
-    """Return what `find_channels` returns, unless the user switched the phone off as a factor."""
-    account = users.find_by_id(user_id)
-    return () if account is None or account.phone_off_at is not None else _channels(account)
+def enrolment(user_id: Given, _now: Given) -> ColumnElement[Any]:
+    """Return the account's number unless the user switched the phone off as a factor, for a statement."""
+    return users.number_of(user_id, unless_off=True)
 
 
-def find_channels(user_id: int) -> tuple[str, ...]:
-    """Return the channels that reach the account's number, if it has one; the first sign-in verifies it."""
-    account = users.find_by_id(user_id)
-    return _channels(account) if account is not None else ()
+def number(user_id: Given) -> ColumnElement[Any]:
+    """Return the account's number, for a statement: its channels let a user in who has no other factor."""
+    return users.number_of(user_id)
 
 
-def _channels(account: Account) -> tuple[str, ...]:
-    return channels_to(account.phone_number) if account.phone_number else ()
+def methods_of(phone_number: str | None) -> tuple[str, ...]:
+    """Return the channels that reach a number; the first sign-in verifies it."""
+    return channels_to(phone_number) if phone_number else ()
 
 
 def verify(request: ProofRequest, response: dict[str, Any]) -> PhoneProof:

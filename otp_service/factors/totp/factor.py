@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import ColumnElement, Select, delete, insert, or_, update
+from sqlalchemy import ColumnElement, Select, delete, exists, insert, or_, update
 
 from otp_service import audit
 from otp_service.accounts import users
@@ -151,9 +151,15 @@ def verify(request: ProofRequest, response: dict[str, Any]) -> TotpProof:
     return TotpProof(held.id, request.user_id, step)
 
 
-def find_methods(user_id: int) -> tuple[str, ...]:
+def enrolment(user_id: Given, now: Given) -> ColumnElement[Any]:
+    """Return whether an app is confirmed and the time of its removal has not come, for a statement."""
+    is_confirmed = (TotpAuthenticator.user_id == user_id) & _IS_CONFIRMED
+    return exists().where(is_confirmed, ~removals.is_in_force(TotpAuthenticator.id, now))
+
+
+def methods_of(is_confirmed: bool) -> tuple[str, ...]:
     """Return the one name, if an app is confirmed."""
-    return METHOD_NAMES if find(user_id) else ()
+    return METHOD_NAMES if is_confirmed else ()
 
 
 def describe(user_id: int) -> list[dict[str, Any]]:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, Select, delete, func, insert, select, update
+from sqlalchemy import ColumnElement, Select, delete, exists, func, insert, select, update
 from sqlalchemy.exc import IntegrityError
 
 from otp_service.core import clock
@@ -73,6 +73,11 @@ def of_user(user_id: int) -> list[Passkey]:
     """Return the user's passkeys, the oldest first."""
     statement = _PASSKEYS.select().where(WebAuthnCredential.user_id == user_id, _is_present(clock.now()))
     return _PASSKEYS.values(fetch_all(statement.order_by(WebAuthnCredential.created_at)))
+
+
+def has_one(user_id: Given, now: Given) -> ColumnElement[bool]:
+    """Return whether the user has a passkey at a time, for a statement."""
+    return exists().where(WebAuthnCredential.user_id == user_id, _is_present(now))
 
 
 def count(user_id: int) -> int:

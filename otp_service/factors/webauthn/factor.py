@@ -6,11 +6,14 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
+from sqlalchemy import ColumnElement
+
 from otp_service import audit
 from otp_service.core import allowances, clock
 from otp_service.core.addresses import site_of
 from otp_service.core.allowances import HOUR, Allowance
 from otp_service.core.crypto.secrets import keyring
+from otp_service.core.database.statements import Given
 from otp_service.core.database.transactions import transaction
 from otp_service.core.services import settings
 from otp_service.core.web.tracing import ClientInfo
@@ -115,10 +118,14 @@ def _take_try(user_id: int, client: ClientInfo, now: datetime) -> None:
         allowances.take(Allowance("passkey-tries", subject, hour, HOUR, TooManyAttempts), now=now)
 
 
-def find_methods(user_id: int) -> tuple[str, ...]:
+def enrolment(user_id: Given, now: Given) -> ColumnElement[Any]:
+    """Return whether the user has a passkey, for a statement."""
+    return credentials.has_one(user_id, now)
+
+
+def methods_of(has_one: bool) -> tuple[str, ...]:
     """Return the one name for all of the user's passkeys."""
-    has_one = settings().of(WebAuthnSettings).rp_id is not None and credentials.count(user_id) > 0
-    return METHOD_NAMES if has_one else ()
+    return METHOD_NAMES if has_one and settings().of(WebAuthnSettings).rp_id is not None else ()
 
 
 def describe(user_id: int) -> list[dict[str, Any]]:
