@@ -62,7 +62,8 @@ class Api:
         return answer
 
     def _follow(self, method: str, path: str, token: str | None, answer: Answer) -> None:
-        given = answer.json if answer.mimetype == "application/json" and isinstance(answer.json, dict) else {}
+        is_json = bool(answer.data) and answer.mimetype == "application/json"  # a response to HEAD has no body
+        given = answer.json if is_json and isinstance(answer.json, dict) else {}
         if "refreshToken" in given and "token" in given:
             self._refresh_tokens[given["token"]] = given["refreshToken"]
         if token is None:
