@@ -203,6 +203,8 @@ def test_a_hash_of_ours_matches_every_spelling_and_needs_no_other(typed: str) ->
         assert found == Verification(matches=True, needs_upgrade=False)
 
 
-@pytest.mark.parametrize("stored", [None, "none", hash_password("", cost=4)])
+@pytest.mark.parametrize(
+    "stored", [None, "none", hash_password("", cost=4)], ids=["absent", "unusable", "of a password"]
+)
 def test_a_password_too_long_to_be_one_matches_no_hash(stored: str | None) -> None:
     assert not verify_password("x" * (LONGEST_PASSWORD + 1), stored, cost=4).matches
