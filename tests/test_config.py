@@ -16,6 +16,7 @@ from otp_service.audit import AuditSettings
 from otp_service.config.reader import Reader
 from otp_service.config.server import read_host
 from otp_service.core import cores
+from otp_service.factors.removals import RemovalSettings
 from otp_service.factors.trusted_devices.devices import TrustedDeviceSettings
 from otp_service.factors.webauthn.settings import WebAuthnSettings
 from otp_service.mail.settings import MailSettings
@@ -78,6 +79,8 @@ DEFAULTS = {
     "sinch.concurrency": 16,
     "sinch.wait_seconds": 3,
     "sign_in.beyond_phone": False,
+    "tokens.max_sessions": 50,
+    "sign_in.max_open_challenges": 10,
     "limits.enabled": True,
     "limits.ipv6_56_times": 4,
     "limits.ipv6_48_times": 16,
@@ -99,6 +102,7 @@ SECTIONS = [
     DeliverySettings(fallbacks=(), supplies_code=False, webotp_domain=None, sms_template=None),
     MailSettings(sender=Address(addr_spec="no-reply@localhost")),
     AuditSettings(kept_for=timedelta(days=400)),
+    RemovalSettings(delay=timedelta(days=1)),
     RecoverySettings(hold=timedelta(days=3)),
     DeletionSettings(delay=timedelta(days=7)),
     ExistenceSettings(hidden=False),

@@ -57,16 +57,20 @@ class _PasswordIn(Schema):
     )
 
 
-class LoginIn(_PasswordIn):
-    """A password to check."""
-
+class _EmailIn(Schema):
     email = EmailField(required=True)
 
 
-class NumberLoginIn(_PasswordIn):
-    """A password to check, for an account without an address."""
-
+class _NumberIn(Schema):
     phone_number = PhoneField(required=True)
+
+
+class LoginIn(_PasswordIn, _EmailIn):
+    """A password to check."""
+
+
+class NumberLoginIn(_PasswordIn, _NumberIn):
+    """A password to check, for an account without an address."""
 
 
 class TokensOut(Schema):

@@ -108,7 +108,7 @@ def test_a_file_is_readable_by_its_owner_alone(app: Flask, tmp_path: Path) -> No
     path = tmp_path / "users.csv"
     path.write_text("old and readable by all")
     path.chmod(0o644)
-    assert flask_users(app, "export", "--output", path).output == ""
+    assert flask_users(app, "export", "--output", path, "--overwrite").output == ""
     assert stat.S_IMODE(path.stat().st_mode) == 0o600
     assert path.read_bytes() == export(app)
     assert list(tmp_path.iterdir()) == [path]

@@ -33,7 +33,7 @@ def test_a_connection_is_kept_over_many_calls(sim: Simulator) -> None:
     own = connection.sock.getsockname()
     for _ in range(3):
         connection.request("GET", "/inbox.json")
-        assert connection.getresponse().read() == b'{"messages":[]}'
+        assert connection.getresponse().read() == b'{"messages":[]}\n'
     assert connection.sock.getsockname() == own
     connection.close()
 

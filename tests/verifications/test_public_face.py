@@ -13,6 +13,7 @@ pytestmark = pytest.mark.one_database
 PACKAGE = Path(verifications.__file__).parent
 FACE = {
     "CHANNELS",
+    "Along",
     "Asker",
     "Delivery",
     "Owner",

@@ -97,7 +97,8 @@ class Story:
         for address in (self.who["email"], new):
             link = str(self.letters(address)[0]["link"]).partition("#token=")[2]
             self.private.add(link)
-            self.call("/auth/verify-email", {"token": link})
+            self.call("/auth/verify-email", {"token": link, "password": WRONG})
+            self.call("/auth/verify-email", {"token": link, "password": PASSWORD})
             self.call("/auth/verify-email", {"token": link})
         self.who = {"email": new}
 
@@ -118,6 +119,10 @@ class Story:
         challenge = self.call("/auth/login", {**self.who, "password": PASSWORD})["challengeToken"]
         self.call("/auth/mfa/totp", {"challengeToken": challenge, "code": code})
         self.call("/auth/mfa/backup-code", {"challengeToken": challenge, "code": spare[0]})
+
+    def refreshed(self, tokens: dict[str, Any]) -> dict[str, Any]:
+        """Those after a change, which gave the session a new id."""
+        return self.call("/auth/refresh", {"refreshToken": tokens["refreshToken"]})
 
     def use_tokens(self, tokens: dict[str, Any]) -> None:
         """Right ones, spent ones, cut ones."""
@@ -152,8 +157,9 @@ def story(server: Gunicorn, sinch: Simulator) -> Story:
     told = Story(server, sinch)
     tokens = told.register_and_sign_in()
     told.prove_addresses(tokens["token"])
+    tokens = told.refreshed(tokens)
     told.add_factors(tokens["token"])
-    told.use_tokens(tokens)
+    told.use_tokens(told.refreshed(tokens))
     told.call("/auth/request-otp", {"phoneNumber": told.number})
     told.meet_faults()
     told.send_nonsense()

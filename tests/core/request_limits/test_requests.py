@@ -50,7 +50,7 @@ def test_refusals_are_counted_and_say_so_too(make_app: MakeApp) -> None:
     assert api.get("/profile").headers["RateLimit-Remaining"] == str(100 - len(REFUSALS) - 1)
 
 
-@pytest.mark.parametrize("path", ["/nope", "//", "//nope", "/auth/login"])
+@pytest.mark.parametrize("path", ["/nope", "//nope", "/auth/login"])
 def test_what_no_route_answers_is_limited_too(make_app: MakeApp, path: str) -> None:
     api = limited(make_app, 2)
     assert [api.get(path).status_code for _ in range(3)][2] == 429

@@ -53,7 +53,8 @@ def test_after_a_failover_they_count_in_the_new_server(
     api = counting_in(valkey, make_app, REDIS_URL=f"redis+sentinel://127.0.0.1:{sentinel.port}/mymaster")
     remaining(api)
 
-    sentinel.ask("SENTINEL", "FAILOVER", "mymaster")
+    # Refused until the Sentinel has heard from the replica.
+    wait_until(lambda: b"OK" in sentinel.ask("SENTINEL", "FAILOVER", "mymaster"))
 
     wait_until(lambda: b"role:master" in replica.ask("INFO", "replication"))
     new = counting_in(replica, make_app, REDIS_URL=f"redis://127.0.0.1:{replica.port}/0")

@@ -226,6 +226,7 @@ def test_a_passkey_is_removed_by_its_owner_alone_and_at_once(
     id = passkeys_of(api, alice)[0]["id"]
     assert api.send("DELETE", f"/factors/webauthn/{id}", token=bob.token).status_code == 404
     assert api.send("DELETE", f"/factors/webauthn/{id}", token=alice.token).status_code == 204
+    alice = SignedIn(alice.person, api.post("/auth/refresh", {"refreshToken": alice.refresh_token}).json)
     assert passkeys_of(api, alice) == []
     answered = api.post("/auth/mfa/webauthn", {"challengeToken": token, "credential": key.get(options)})
     assert refusal(answered) == REFUSAL
