@@ -30,7 +30,8 @@ def lock(who: str, wants_json: bool) -> None:
 def unlock(who: str, wants_json: bool) -> None:
     """Let WHO (an id, e-mail address or phone number) sign in again.
 
-    Undoes `lock`, ends the wait after wrong passwords, and enables factors that wrong codes had disabled.
+    Undoes `lock` and a freeze, ends the wait after wrong passwords and the hold after a reset by phone, and enables
+    factors that wrong codes had disabled.
     """
     print_account(interventions.unlock(find_user(who).id), wants_json)
 
