@@ -7,8 +7,8 @@ from typing import Self
 from otp_service import config
 from otp_service.accounts.settings import LinkSettings, read_existence, read_links
 from otp_service.audit.settings import read_audit
-from otp_service.config import ROOT, ConfigError, env_file, environment
-from otp_service.config.env_file import READ_ELSEWHERE, unknown_names
+from otp_service.config import ENV_FILE, ROOT, ConfigError, env_file
+from otp_service.config.env_file import READ_ELSEWHERE, merged, unknown_names
 from otp_service.config.reader import SectionReader
 from otp_service.factors.registry import FACTORS
 from otp_service.factors.removals import read_removals
@@ -42,8 +42,9 @@ class Config(config.Config):
     @classmethod
     def load(cls) -> Self:
         """Read `.env` in the folder of this file, then the environment, which wins. Raises ConfigError."""
-        found = cls.from_env(environment())
-        unknown = unknown_names(env_file(), found.asked | READ_ELSEWHERE)
+        file = env_file()
+        found = cls.from_env(merged(file, ENV_FILE))
+        unknown = unknown_names(file, found.asked | READ_ELSEWHERE)
         return replace(found, warnings=(*found.warnings, *unknown))
 
     @classmethod

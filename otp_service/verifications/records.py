@@ -254,10 +254,13 @@ def _sent_before(owner: Given, verification_id: Given, created_at: Given, provid
 
 def mark_undelivered(verification: Snapshot, *, failure: str, now: datetime) -> None:
     """Close a send that brought no message, and give back what it used up. `failure` says why, for operators."""
-    values = {"failure": failure[:LONGEST_FAILURE]}
     with transaction():
-        if move(verification.id, State.RESERVED, State.UNDELIVERED, now=now, **values):
+        if _fail(verification, failure, now=now):
             give_back(verification, now=now)
+
+
+def _fail(verification: Snapshot, failure: str, *, now: datetime) -> bool:
+    return move(verification.id, State.RESERVED, State.UNDELIVERED, now=now, failure=failure[:LONGEST_FAILURE])
 
 
 def note_failure(verification_id: uuid.UUID, failure: str) -> None:
@@ -286,8 +289,7 @@ def hand_on(verification: Snapshot, channel: Channel, *, failure: str, now: date
     names = [*_HANDED_ON, *own]
     columns = [own.get(name, getattr(Verification, name)) for name in names]
     with transaction():
-        values = {"failure": failure[:LONGEST_FAILURE]}
-        if not move(verification.id, State.RESERVED, State.UNDELIVERED, now=now, **values):
+        if not _fail(verification, failure, now=now):
             return None
         source = select(*columns).where(Verification.id == verification.id)
         execute(insert(Verification).from_select(names, source))
