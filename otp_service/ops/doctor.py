@@ -16,6 +16,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from otp_service import sinch
 from otp_service.core import clock, cores, redis_pool
+from otp_service.core.calls.errors import Refused, Unavailable
 from otp_service.core.crypto import hashing
 from otp_service.core.database import sealed_columns
 from otp_service.core.database.transactions import fetch_all, fetch_one
@@ -283,10 +284,10 @@ def _check_sinch() -> Iterator[Finding]:
     except sinch.BadCredentials as error:
         remedy = "Copy SINCH_APP_KEY and SINCH_APP_SECRET from the dashboard. Check the clock of this machine."
         yield _failed("sinch", f"{place} rejects the credentials ({error.error_code})", remedy)
-    except sinch.Refused as error:
+    except Refused as error:
         remedy = "Check the app in the Sinch dashboard (minimum authorization level, credit)."
         yield _failed("sinch", f"{place} rejects the request ({type(error).__name__}, {error.error_code})", remedy)
-    except sinch.Unavailable as error:
+    except Unavailable as error:
         remedy = "Check SINCH_BASE_URL, the network and the firewall. Without an account: flask simulator run"
         yield _failed("sinch", f"{place}: {error.detail}", remedy)
     else:

@@ -3,6 +3,7 @@
 from decimal import Decimal
 from typing import Any
 
+from otp_service.core.calls.errors import OutcomeUnknown
 from otp_service.sinch.api_types import (
     Channel,
     DeliveryEvent,
@@ -17,7 +18,6 @@ from otp_service.sinch.api_types import (
     Subject,
     VerificationStatus,
 )
-from otp_service.sinch.errors import OutcomeUnknown
 
 _Payload = dict[str, Any]
 _MAX_ID_LENGTH = 200

@@ -1,10 +1,10 @@
 """Which error a response of Sinch means: by HTTP status, Sinch's error code, status and reason."""
 
-from email.utils import parsedate_to_datetime
 from http import HTTPStatus
 from typing import Any
 
-from otp_service.core import clock
+from otp_service.core.calls.errors import OutcomeUnknown, RateLimited, Refused
+from otp_service.core.calls.exchange import Response
 from otp_service.core.logging import redact
 from otp_service.sinch.api_types import Reason, Report, VerificationStatus
 from otp_service.sinch.errors import (
@@ -15,14 +15,11 @@ from otp_service.sinch.errors import (
     DestinationDenied,
     DuplicateReference,
     NoCredit,
-    OutcomeUnknown,
-    RateLimited,
-    Refused,
     VerificationExpired,
     VerificationFailed,
     VerificationNotFound,
 )
-from otp_service.sinch.transport import Operation, Response
+from otp_service.sinch.transport import Operation
 
 _INVALID_IDENTITY_OR_CODE = 40003
 _BY_CODE: dict[int, type[Refused]] = {
@@ -42,14 +39,13 @@ _BY_REASON: dict[Reason, type[Refused]] = {
     Reason.DESTINATION_DENIED: DestinationDenied,
 }
 _WRONG_CODE_REASONS = (Reason.INVALID_CODE, Reason.INVALID_CLI)
-_MAX_WAIT_SECONDS = 3600.0
 _LONGEST_TEXT = 120
 
 
 def payload_of(response: Response, operation: Operation) -> dict[str, Any]:
     """Return the payload of a successful response. Raises Refused, RateLimited or OutcomeUnknown for any other."""
     status = response.http_status
-    wait = _retry_after_seconds(response.retry_after)
+    wait = response.retry_after_seconds
     if status == HTTPStatus.OK and response.payload is not None:
         return response.payload
     code = _error_code(response)
@@ -105,17 +101,3 @@ def _error_code(response: Response) -> int | None:
     if isinstance(found, bool) or not isinstance(found, int):
         return None
     return found if found // 100 == response.http_status else None
-
-
-def _retry_after_seconds(header: str | None) -> float | None:
-    """RFC 9110, 10.2.3: seconds or a date."""
-    if header is None:
-        return None
-    text = header.strip()
-    if text.isascii() and text.isdigit():
-        return min(float(text[:9]), _MAX_WAIT_SECONDS)
-    try:
-        wait = (parsedate_to_datetime(text) - clock.now()).total_seconds()
-    except (TypeError, ValueError):  # no date, or one without a zone
-        return None
-    return min(max(wait, 0.0), _MAX_WAIT_SECONDS)

@@ -3,6 +3,7 @@
 import logging
 
 from otp_service import sinch
+from otp_service.core.calls.errors import CallError, Refused, TooManyInFlight
 from otp_service.core.errors import (
     NotAuthenticated,
     ProviderFailed,
@@ -78,9 +79,9 @@ class EventNotAccepted(NotAuthenticated):
     title = "The event is not signed, not signed well, too old, or came before."
 
 
-def from_provider(error: sinch.SinchError) -> ServiceError:
+def from_provider(error: CallError) -> ServiceError:
     """Return the error that the caller sees for an error of the provider, and log the provider's own."""
-    if isinstance(error, sinch.TooManyInFlight):
+    if isinstance(error, TooManyInFlight):
         # Our own bound and no failure of the provider: SINCH_CONCURRENCY and SINCH_WAIT decide.
         log.warning("provider.busy")
         return ProviderUnavailable(retry_after_seconds=error.retry_after_seconds or 1)
@@ -90,6 +91,6 @@ def from_provider(error: sinch.SinchError) -> ServiceError:
     )
     if isinstance(error, sinch.DestinationDenied | sinch.BadRequest):
         return NumberUnreachable()
-    if isinstance(error, sinch.Refused):
+    if isinstance(error, Refused):
         return ProviderRefused()
     return ProviderUnavailable(retry_after_seconds=error.retry_after_seconds or 5)

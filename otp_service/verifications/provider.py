@@ -6,8 +6,9 @@ from datetime import datetime, timedelta
 from enum import Enum
 
 from otp_service import sinch
+from otp_service.core.calls.errors import CallError
 from otp_service.core.errors import ServiceError
-from otp_service.sinch import SinchError, Status, VerificationStatus
+from otp_service.sinch import Status, VerificationStatus
 from otp_service.verifications import records
 from otp_service.verifications.errors import from_provider
 from otp_service.verifications.records import Snapshot
@@ -37,7 +38,7 @@ class Finding:
     standing: Standing
     state: State | None = None
     status: Status | None = None
-    error: SinchError | None = None
+    error: CallError | None = None
 
 
 class Verdict(Enum):
@@ -55,7 +56,7 @@ class Reported:
     """A verdict, and the provider's error that it was read from."""
 
     verdict: Verdict
-    cause: SinchError | None = None
+    cause: CallError | None = None
 
     def as_error(self) -> ServiceError:
         """Return the error that the caller sees where the provider gave no verdict."""
@@ -80,7 +81,7 @@ def find_standing(verification: Snapshot) -> Finding:
     expected_id = verification.opened_provider_id() if verification.provider_id else None
     try:
         status = sinch.get_client().find_started(verification.reference, expected_id=expected_id)
-    except SinchError as error:
+    except CallError as error:
         return Finding(Standing.UNKNOWN, error=error)
     if status is None:
         return Finding(Standing.ABSENT)
@@ -105,7 +106,7 @@ def report(verification: Snapshot, code: str) -> Reported:
         return Reported(Verdict.WRONG, error)
     except (sinch.VerificationExpired, sinch.VerificationFailed, sinch.VerificationNotFound) as error:
         return Reported(Verdict.OVER, error)
-    except SinchError as error:
+    except CallError as error:
         return Reported(Verdict.LOST if error.is_outcome_unknown else Verdict.UNSEEN, error)
     return Reported(Verdict.RIGHT)
 

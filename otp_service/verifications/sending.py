@@ -9,12 +9,13 @@ from http import HTTPStatus
 
 from otp_service import sinch
 from otp_service.core import clock, phone
+from otp_service.core.calls.errors import CallError
 from otp_service.core.database.transactions import transaction
 from otp_service.core.errors import ServiceError
 from otp_service.core.phone import NumberKind, PhoneNumber
 from otp_service.core.services import settings
 from otp_service.core.web.tracing import ClientInfo
-from otp_service.sinch import Channel, SinchError, VerificationStatus
+from otp_service.sinch import Channel, VerificationStatus
 from otp_service.verifications import limits, owners, provider, records
 from otp_service.verifications.errors import DestinationNotAllowed, OtpCooldown, from_provider
 from otp_service.verifications.limits import Spending
@@ -92,7 +93,7 @@ class Destination:
 class StartFailed(Exception):
     """No message left, as far as is known. `is_certain`: none will. `is_curable`: another channel may work."""
 
-    def __init__(self, error: SinchError, *, is_certain: bool, is_curable: bool) -> None:
+    def __init__(self, error: CallError, *, is_certain: bool, is_curable: bool) -> None:
         super().__init__(error.detail)
         self.error = error
         self.is_certain = is_certain
@@ -255,7 +256,7 @@ def _start(verification: Snapshot, locale: str | None) -> int:
             locale=locale,
             template=template,
         )
-    except SinchError as error:
+    except CallError as error:
         # A duplicate reference means that an earlier try of this very start got through.
         if not (error.is_outcome_unknown or isinstance(error, sinch.DuplicateReference)):
             # That the provider is away, busy or out of credit, or bars the number, holds for every channel.
@@ -269,7 +270,7 @@ def _start(verification: Snapshot, locale: str | None) -> int:
     return ttl
 
 
-def _find_out(verification: Snapshot, error: SinchError) -> None:
+def _find_out(verification: Snapshot, error: CallError) -> None:
     """Return if the provider started it although its response was lost. Raises StartFailed."""
     finding = provider.find_standing(verification)
     if finding.standing is not Standing.PENDING or finding.status is None:
@@ -278,7 +279,7 @@ def _find_out(verification: Snapshot, error: SinchError) -> None:
     records.mark_sent(verification, finding.status.id, sent_at=now, now=now)
 
 
-def _lost(error: SinchError, finding: Finding) -> StartFailed:
+def _lost(error: CallError, finding: Finding) -> StartFailed:
     """Return what is known about a start without a usable response, after the provider was asked.
 
     After a time-out the message may still leave, so another channel could send a second one. It cannot if the provider

@@ -14,8 +14,9 @@ from sqlalchemy import text
 from config import Config
 from otp_service import sinch
 from otp_service.application import create_app
+from otp_service.core.calls.errors import CallError
 from otp_service.extensions import db
-from otp_service.sinch import Channel, SinchError
+from otp_service.sinch import Channel
 from tests.api import Api
 from tests.ops.environment import forsaken, leave_redis
 from tests.parallel import at_once
@@ -212,7 +213,7 @@ def test_without_request_limits_their_store_is_off(build: Build, migrated_url: s
 
 def test_an_open_breaker_is_told_and_does_not_decide(build: Build, migrated_url: str) -> None:
     app = build(DATABASE_URL=migrated_url)
-    with app.app_context(), pytest.raises(SinchError):
+    with app.app_context(), pytest.raises(CallError):
         sinch.get_client().start("+14155552671", Channel.SMS, reference="r")
     status, body = ask(app)
     assert (status, body["checks"]["providerBreaker"]) == (200, "open")

@@ -6,9 +6,9 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from otp_service.sinch import Channel, SinchError
-from otp_service.sinch.errors import BreakerOpen, OutcomeUnknown
-from otp_service.sinch.guarded_call import BreakerState, CircuitBreaker
+from otp_service.core.calls.errors import BreakerOpen, CallError, OutcomeUnknown
+from otp_service.core.calls.guards import BreakerState, CircuitBreaker
+from otp_service.sinch import Channel
 from tests.sinch.conftest import Connect, Serve
 from tests.sinch.scripts import ID, NUMBER, REFERENCE, in_turn, receipt, refusal, verdict
 
@@ -131,7 +131,7 @@ def test_when_sinch_recovers_so_does_the_client(serve: Serve, connect: Connect) 
 @pytest.mark.parametrize("code", [40001, 40003, 40100, 40200, 40300, 40400, 40900, 42201, 42900, 42901])
 def test_a_refusal_does_not_count_as_a_failure(serve: Serve, connect: Connect, code: int) -> None:
     sinch = connect(serve(refusal(code)).url, failure_threshold=1)
-    with pytest.raises(SinchError):
+    with pytest.raises(CallError):
         sinch.start(NUMBER, Channel.SMS, reference=REFERENCE)
     assert sinch.state() is BreakerState.CLOSED
 

@@ -4,7 +4,8 @@ import logging
 
 import pytest
 
-from otp_service.sinch import Channel, SinchError
+from otp_service.core.calls.errors import CallError
+from otp_service.sinch import Channel
 from tests.sinch.conftest import KEY, SECRET, Connect, Serve
 from tests.sinch.scripted import Script
 from tests.sinch.scripts import ID, NUMBER, REFERENCE, drip, message, raw, refusal, reset, stall, verdict
@@ -30,7 +31,7 @@ def test_no_number_code_or_secret_is_logged_at_any_level(
     try:
         sinch.report(ID, Channel.SMS, CODE)
         sinch.start(NUMBER, Channel.SMS, reference=REFERENCE)
-    except SinchError:
+    except CallError:
         logging.getLogger("test").exception("as an error handler would")
     text = _everything(caplog)
     assert "sinch.call" in text
@@ -43,7 +44,7 @@ def test_a_call_is_logged_with_its_outcome_and_time(
 ) -> None:
     caplog.set_level(logging.INFO)
     sinch = connect(serve(refusal(40900)).url)
-    with pytest.raises(SinchError):
+    with pytest.raises(CallError):
         sinch.start(NUMBER, Channel.SMS, reference=REFERENCE)
     (record,) = caplog.records
     assert record.getMessage() == "sinch.call"
@@ -56,7 +57,7 @@ def test_a_call_is_logged_with_its_outcome_and_time(
 def test_each_try_is_logged_and_so_is_the_breaker(
     serve: Serve, connect: Connect, caplog: pytest.LogCaptureFixture
 ) -> None:
-    with pytest.raises(SinchError):
+    with pytest.raises(CallError):
         connect(serve(refusal(50000)).url, failure_threshold=2).status(ID)
     messages = [record.getMessage() for record in caplog.records]
     assert messages == ["sinch.call", "sinch.breaker_opened", "sinch.call"]

@@ -6,6 +6,7 @@ from email.utils import format_datetime
 import pytest
 
 from otp_service.core import clock
+from otp_service.core.calls.errors import CallError, OutcomeUnknown, RateLimited, Refused
 from otp_service.sinch import (
     BadCredentials,
     BadRequest,
@@ -13,13 +14,11 @@ from otp_service.sinch import (
     CodeRejected,
     DestinationDenied,
     DuplicateReference,
-    Refused,
-    SinchError,
     VerificationExpired,
     VerificationFailed,
     VerificationNotFound,
 )
-from otp_service.sinch.errors import Denied, NoCredit, OutcomeUnknown, RateLimited
+from otp_service.sinch.errors import Denied, NoCredit
 from tests.sinch.conftest import Connect, Serve
 from tests.sinch.scripts import ID, NUMBER, REFERENCE, refusal, reply, verdict
 
@@ -92,7 +91,7 @@ def test_an_error_code_may_come_as_text(serve: Serve, connect: Connect) -> None:
     ],
 )
 def test_a_verdict_other_than_success_is_an_error(
-    serve: Serve, connect: Connect, status: str, reason: str | None, expected: type[SinchError]
+    serve: Serve, connect: Connect, status: str, reason: str | None, expected: type[CallError]
 ) -> None:
     with pytest.raises(expected) as caught:
         connect(serve(verdict(status, reason)).url).report(ID, Channel.SMS, "1234")

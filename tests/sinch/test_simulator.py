@@ -9,6 +9,8 @@ from typing import Any
 import pytest
 
 from otp_service.core import clock
+from otp_service.core.calls.errors import CallError, OutcomeUnknown, RateLimited
+from otp_service.core.calls.guards import BreakerState
 from otp_service.simulator import Simulator, SimulatorSettings, running
 from otp_service.sinch import (
     BadCredentials,
@@ -18,15 +20,12 @@ from otp_service.sinch import (
     DestinationDenied,
     DuplicateReference,
     SinchClient,
-    SinchError,
     VerificationExpired,
     VerificationFailed,
     VerificationNotFound,
     VerificationStatus,
 )
 from otp_service.sinch.api_types import Reason
-from otp_service.sinch.errors import OutcomeUnknown, RateLimited
-from otp_service.sinch.guarded_call import BreakerState
 from tests.sinch.conftest import KEY, SECRET, Connect
 from tests.sinch.scripts import NUMBER
 
@@ -188,7 +187,7 @@ def test_the_breaker_opens_on_faults(simulator: Simulator, connect: Connect) -> 
     client = connect(simulator.base_url, failure_threshold=2, cool_down_seconds=3600)
     simulator.set_fault("status", "any", status_code=503)
     for _ in range(5):
-        with pytest.raises(SinchError):
+        with pytest.raises(CallError):
             client.start(NUMBER, Channel.SMS, reference=_reference())
     assert (client.state(), simulator.count("start")) == (BreakerState.OPEN, 2)
 

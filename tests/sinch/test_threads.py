@@ -9,9 +9,9 @@ from typing import Any
 import pytest
 from flask import Flask
 
-from otp_service.sinch import Channel, SinchClient, SinchError, get_client
-from otp_service.sinch.errors import OutcomeUnknown, TooManyInFlight
-from otp_service.sinch.guarded_call import MAY_WAIT
+from otp_service.core.calls.errors import CallError, OutcomeUnknown, TooManyInFlight
+from otp_service.core.calls.guards import MAY_WAIT
+from otp_service.sinch import Channel, SinchClient, get_client
 from tests.sinch.conftest import Connect, Serve
 from tests.sinch.scripted import Heard, Line
 from tests.sinch.scripts import ID, NUMBER, REFERENCE, hold_until, receipt, reply, reset, slowly, verdict
@@ -28,7 +28,7 @@ def _at_once(act: Callable[[int], Any], count: int = THREADS) -> list[Any]:
         gate.wait()
         try:
             return act(number)
-        except SinchError as error:
+        except CallError as error:
             return error
 
     with ThreadPoolExecutor(count) as pool:

@@ -11,9 +11,9 @@ from typing import Any
 
 import pytest
 
-from otp_service.sinch import Channel, SinchClient, SinchError, Unavailable, VerificationStatus
-from otp_service.sinch.connection import BoundedConnection
-from otp_service.sinch.errors import NotSent, OutcomeUnknown
+from otp_service.core.calls.connection import BoundedConnection
+from otp_service.core.calls.errors import CallError, NotSent, OutcomeUnknown, Unavailable
+from otp_service.sinch import Channel, SinchClient, VerificationStatus
 from tests.sinch.conftest import Connect, Serve
 from tests.sinch.scripted import Heard, Line, Script
 from tests.sinch.scripts import (
@@ -147,7 +147,7 @@ def test_several_calls_can_share_one_deadline(serve: Serve, connect: Connect) ->
 
 def test_a_refusal_is_not_asked_again(serve: Serve, connect: Connect) -> None:
     server = serve(refusal(40100))
-    with pytest.raises(SinchError):
+    with pytest.raises(CallError):
         connect(server.url).status(ID)
     assert len(server.heard) == 1
 
@@ -231,7 +231,7 @@ def test_bytes_after_an_answer_do_not_become_the_next_answer(serve: Serve, conne
     sinch = connect(server.url)
     with pytest.raises(OutcomeUnknown):
         sinch.report(ID, Channel.SMS, "0000")
-    with pytest.raises(SinchError) as caught:
+    with pytest.raises(CallError) as caught:
         sinch.report(ID, Channel.SMS, "0000")
     assert caught.value.error_code == 40003
 
@@ -252,7 +252,7 @@ def test_after_trouble_the_next_call_gets_its_own_answer(serve: Serve, connect: 
         sinch.report(ID, Channel.SMS, "1111")
     assert isinstance(first.value, NotSent) or is_late.wait(PATIENCE_SECONDS)
 
-    with pytest.raises(SinchError) as second:
+    with pytest.raises(CallError) as second:
         sinch.report(ID, Channel.SMS, "0000")
 
     assert second.value.error_code == 40003

@@ -35,7 +35,7 @@ class ResolverTooSlow(TimeoutError):
 
 
 class ResponseTooLarge(Exception):
-    """The response is longer than any that Sinch has reason to send."""
+    """The response is longer than any that a server has reason to send."""
 
 
 class _BoundedReader(io.RawIOBase):
@@ -179,7 +179,7 @@ def _resolve(host: str, port: int, ends_at: float) -> list[_Address]:
         except (OSError, UnicodeError) as error:
             found.put(error)
 
-    threading.Thread(target=look_up, name="sinch-resolver", daemon=True).start()
+    threading.Thread(target=look_up, name="resolver", daemon=True).start()
     try:
         result = found.get(timeout=max(ends_at - time.monotonic(), 0.001))
     except queue.Empty:
