@@ -2,7 +2,8 @@
 
 from collections.abc import Callable
 from contextlib import AbstractContextManager
-from typing import TypeVar
+from functools import wraps
+from typing import ParamSpec, TypeVar
 
 from otp_service.accounts.password_policy import faults_of, is_breached
 from otp_service.core.crypto import hashing
@@ -11,6 +12,7 @@ from otp_service.core.errors import InvalidInput
 from otp_service.core.services import services, settings
 from otp_service.core.web.callers import is_connected
 
+P = ParamSpec("P")
 T = TypeVar("T")
 
 
@@ -50,6 +52,20 @@ def compare(password: str, stored: str | None, *, may_upgrade: bool, place: Plac
         # In the same slot: after a right password, the upgrade must neither wait again nor be rejected.
         upgraded = _aside(lambda: hashing.hash_password(password, cost=cost)) if is_due else None
     return result.matches, upgraded
+
+
+def refused_early(view: Callable[P, T]) -> Callable[P, T]:
+    """Refuse a request for which the queue has no place before its body is read: in a flood, refusals must cost little.
+
+    The view takes the place itself, and may still be refused. Raises SlotsBusy.
+    """
+
+    @wraps(view)
+    def with_room(*args: P.args, **kwargs: P.kwargs) -> T:
+        _slots().require_room()
+        return view(*args, **kwargs)
+
+    return with_room
 
 
 def queue_up() -> AbstractContextManager[Place]:

@@ -11,6 +11,7 @@ from flask import Blueprint
 
 from otp_service import sessions
 from otp_service.accounts import email_release, email_verification
+from otp_service.accounts.password_hashing import refused_early
 from otp_service.auth import (
     known_devices,
     password_links,
@@ -43,6 +44,7 @@ email = Blueprint("email", __name__, url_prefix="/auth/verify-email")
 
 
 @bp.post("/register")
+@refused_early
 @request_limits.register
 @api(body=schemas.RegisterIn, out=schemas.RegisteredOut, status=201, errors=(400, 409, 422, 503))
 def register(body: dict[str, Any]) -> dict[str, Any]:
@@ -51,6 +53,7 @@ def register(body: dict[str, Any]) -> dict[str, Any]:
 
 
 @bp.post("/login")
+@refused_early
 @request_limits.failed_login
 @api(body=schemas.LoginIn, out=schemas.LoginOut, errors=(400, 401, 503))
 def login(body: dict[str, Any]) -> dict[str, Any]:
@@ -59,6 +62,7 @@ def login(body: dict[str, Any]) -> dict[str, Any]:
 
 
 @bp.post("/login/number")
+@refused_early
 @request_limits.failed_login
 @api(body=schemas.NumberLoginIn, out=schemas.LoginOut, errors=(400, 401, 503))
 def login_by_number(body: dict[str, Any]) -> dict[str, Any]:

@@ -58,7 +58,7 @@ def read_passwords(read: Reader) -> PasswordSettings:
         salt_rounds=read.integer("PASSWORD_SALT_ROUNDS", default=12, low=10, high=15),
         hash_concurrency=read.integer("PASSWORD_HASH_CONCURRENCY", default=cores.available(), low=1, high=256),
         hash_waiting=read.integer("PASSWORD_HASH_QUEUE", default=_places(read_threads(read)), low=0, high=1_000),
-        hash_wait_seconds=read.integer("PASSWORD_HASH_WAIT_MS", default=12_000, low=0, high=60_000) / 1000,
+        hash_wait_seconds=read.integer("PASSWORD_HASH_WAIT_MS", default=15_000, low=0, high=60_000) / 1000,
         failures_before_wait=read.integer("LOGIN_FAILURES_BEFORE_WAIT", default=5, low=1, high=100),
     )
 

@@ -162,6 +162,18 @@ def test_when_too_many_hashes_wait_the_answer_is_503(app: Flask, make_app: MakeA
     assert api_login_is_not_counted(busy, person)
 
 
+@pytest.mark.parametrize("path", ["/auth/login", "/auth/login/number", "/auth/register"])
+def test_when_too_many_hashes_wait_the_body_is_not_even_read(make_app: MakeApp, path: str) -> None:
+    busy = make_app(PASSWORD_HASH_CONCURRENCY="1", PASSWORD_HASH_QUEUE="0")
+    slots = services_of(busy).hash_slots
+    with slots.hold(), slots.place():
+        during = Api(busy).post(path, {"unknown": "field"})
+    after = Api(busy).post(path, {"unknown": "field"})
+
+    assert (during.status_code, during.json["code"]) == (503, "overloaded")
+    assert (after.status_code, after.json["code"]) == (400, "validation_failed")
+
+
 def api_login_is_not_counted(busy: Flask, person: Person) -> bool:
     statuses = [Api(busy).post("/auth/login", {**person.credentials, "password": "x"}).status_code for _ in range(5)]
     return statuses == [401] * 5

@@ -38,7 +38,7 @@ class SlotsBusy(Unavailable):
 
     code = "overloaded"
     title = "The service is busy. Try again in a moment."
-    held_seconds = 0.5
+    held_seconds = 0.75
 
 
 def _gone() -> SlotsBusy:
@@ -109,8 +109,7 @@ class HashSlots:
         """Take a place in the queue before any work that a refusal would waste; `hold` it. Raises SlotsBusy."""
         place = Place(is_wanted)
         with self._lock:
-            if self._is_full() and not (self._drop_the_gone() and not self._is_full()):
-                raise SlotsBusy(retry_after_seconds=self.seconds_ahead)
+            self._require_room()
             self._coming.add(place)
             self._publish()
         try:
@@ -136,6 +135,15 @@ class HashSlots:
             self.queue.note_hash(time.monotonic() - started)
         finally:
             give_back()
+
+    def require_room(self) -> None:
+        """Refuse a caller for whom there is no place, before any other work. Raises SlotsBusy."""
+        with self._lock:
+            self._require_room()
+
+    def _require_room(self) -> None:
+        if self._is_full() and not (self._drop_the_gone() and not self._is_full()):
+            raise SlotsBusy(retry_after_seconds=self.seconds_ahead)
 
     def _reset(self) -> None:
         self._lock = threading.Lock()
