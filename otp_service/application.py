@@ -12,6 +12,7 @@ from otp_service import __version__
 from otp_service.accounts.settings import ExistenceSettings
 from otp_service.auth import views as auth_views
 from otp_service.auth.step_up import requirement_of
+from otp_service.backends.users import views as backend_user_views
 from otp_service.config import Config, ConfigError
 from otp_service.config.server import DEVELOPMENT_IS_OPEN, may_not_listen
 from otp_service.core import logging as logs
@@ -25,8 +26,8 @@ from otp_service.core.database.bounded import Waits
 from otp_service.core.services import Services
 from otp_service.core.web import headers, problems, request_limits
 from otp_service.core.web.even_timing import EvenTiming
+from otp_service.core.web.limit_store import LimitStore
 from otp_service.core.web.problems import API_PREFIX
-from otp_service.core.web.request_limits import LimitStore
 from otp_service.extensions import MIGRATIONS, db, jwt, migrate
 from otp_service.factors import views as factor_views
 from otp_service.factors.registry import FACTORS
@@ -60,6 +61,7 @@ UNDER_THE_API: tuple[Blueprint, ...] = (
     recovery_views.bp,
     *(factor.blueprint for factor in FACTORS if factor.blueprint is not None),
     trusted_device_views.bp,
+    backend_user_views.bp,
 )
 
 

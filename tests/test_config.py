@@ -89,6 +89,7 @@ DEFAULTS = {
     "limits.register_per_hour": 5,
     "limits.failed_logins": 30,
     "limits.refresh_per_minute": 30,
+    "limits.key_per_minute": 600,
     "limits.otp_per_minute": 60,
     "server.workers": cores.available(),
     "server.threads": 256,
@@ -227,6 +228,7 @@ def test_blank_is_not_set(tmp_path: Path) -> None:
         ("RATE_LIMIT_FAILED_LOGINS", "7", "limits.failed_logins", 7),
         ("RATE_LIMIT_OTP_PER_MINUTE", "7", "limits.otp_per_minute", 7),
         ("RATE_LIMIT_REFRESH_PER_MINUTE", "7", "limits.refresh_per_minute", 7),
+        ("RATE_LIMIT_KEY_PER_MINUTE", "7", "limits.key_per_minute", 7),
     ],
 )  # fmt: skip
 def test_a_setting_is_read_into_its_type_and_unit(

@@ -1,4 +1,4 @@
-"""Reads how the service is served: processes, proxies, pages, logs, and the request limits per client address."""
+"""Reads how the service is served: processes, proxies, pages, logs, and the request limits."""
 
 import re
 from dataclasses import dataclass, field
@@ -49,7 +49,7 @@ class ServerSettings:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LimitSettings:
-    """The request limits per client address. Networks of IPv6 have so many times these limits."""
+    """The request limits per client address and per key. Networks of IPv6 have so many times those of an address."""
 
     enabled: bool
     window_seconds: int
@@ -58,6 +58,7 @@ class LimitSettings:
     failed_logins: int
     otp_per_minute: int
     refresh_per_minute: int
+    key_per_minute: int
     ipv6_56_times: int
     ipv6_48_times: int
 
@@ -183,6 +184,7 @@ def read_limits(read: Reader) -> LimitSettings:
         failed_logins=read.integer("RATE_LIMIT_FAILED_LOGINS", default=30, low=1),
         otp_per_minute=read.integer("RATE_LIMIT_OTP_PER_MINUTE", default=60, low=1),
         refresh_per_minute=read.integer("RATE_LIMIT_REFRESH_PER_MINUTE", default=30, low=1),
+        key_per_minute=read.integer("RATE_LIMIT_KEY_PER_MINUTE", default=600, low=1),
         ipv6_56_times=read.integer("RATE_LIMIT_IPV6_56_TIMES", default=4, low=1, high=256),
         ipv6_48_times=read.integer("RATE_LIMIT_IPV6_48_TIMES", default=16, low=1, high=65_536),
     )

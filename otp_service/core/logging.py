@@ -11,7 +11,7 @@ from typing import Any
 import orjson
 
 from otp_service.core.phone import mask
-from otp_service.core.web.tracing import concerned_user_id, request_id
+from otp_service.core.web.tracing import calling_app, concerned_user_id, request_id
 
 _STANDARD = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime", "taskName"}
 _NUMBER = re.compile(r"(?:\+|%2[Bb])([1-9](?:[ ().-]{0,2}[0-9]){6,})")
@@ -19,6 +19,7 @@ _SECRETS = re.compile(
     r"(?<![A-Za-z0-9_-])eyJ[A-Za-z0-9_-]+\.[A-Za-z0-9_.-]+"  # JWTs
     r"|\b(?:ch|rt|dt|kd|kp|lk)_[A-Za-z0-9_-]{20,}"  # our own tokens, even if cut
     r"|\b[a-z]{2}_[A-Za-z0-9_-]{43}(?![A-Za-z0-9_-])"  # and tokens of kinds to come
+    r"|otpk_[A-Za-z0-9_]+|b3Rwa1[A-Za-z0-9+/_-]+=*"  # keys of backends, also in base64 as Basic sends them
     r"|\$(?:bcrypt-sha256\$|2[aby]\$)[^\s\"']+"  # password hashes
 )
 _PRIVATE_FIELD = re.compile(r"password|otp_?code|token|secret|authorization|credential|cookie", re.IGNORECASE)
@@ -60,6 +61,8 @@ def facts(record: logging.LogRecord) -> dict[str, Any]:
         found["requestId"] = trace
     if (user_id := concerned_user_id()) is not None:
         found["userId"] = user_id  # the record's own `userId`, if it has one, replaces it
+    if (app := calling_app()) is not None:
+        found["app"] = app
     for name, value in vars(record).items():
         if name not in _STANDARD:
             found[name] = _shown(name, value)

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from otp_service.core.crypto.hash_slots import HashSlots, LowPriorityThreads
     from otp_service.core.crypto.secrets import Keyring
     from otp_service.core.web.even_timing import EvenTiming
-    from otp_service.core.web.request_limits import LimitStore
+    from otp_service.core.web.limit_store import LimitStore
     from otp_service.sessions.access import RequirementOf
     from otp_service.sessions.signing_keys import SigningKeys
     from otp_service.sinch import SinchClient

@@ -4,6 +4,7 @@ from flask import Flask
 
 from otp_service.operators import migrations_cli
 from otp_service.operators.access_cli import lock, reset_mfa, set_password_link, unlock
+from otp_service.operators.apps_cli import apps_cli
 from otp_service.operators.doctor_cli import doctor
 from otp_service.operators.jobs_cli import retention_cli, worker_command
 from otp_service.operators.keys_cli import keys_cli
@@ -18,6 +19,7 @@ from otp_service.simulator.cli import simulator_cli
 _OF_USERS = (lock, unlock, set_password_link, reset_mfa, import_command, export_command)
 _AT_THE_TOP = (
     users_cli,
+    apps_cli,
     sessions_cli,
     keys_cli,
     otp_cli,

@@ -31,6 +31,10 @@ VAGUE_NAMES = {"utils", "util", "helpers", "helper", "common", "manager", "misc"
 PACKAGE_OF = {
     "account": "selfservice",
     "profile": "selfservice",
+    "users": "backends",
+    "verifications": "backends",
+    "tokens": "backends",
+    "forward-auth": "backends",
     "devices": "factors",
     "health": "ops",
     "ready": "ops",
@@ -40,6 +44,7 @@ PACKAGE_OF = {
 """The package that serves a first segment of URLs, where it is not the package of that name."""
 MEANINGS = {
     "__init__": "what a package is for, and its public face",
+    "access": "the decorators that admit a caller",
     "challenges": "what a feature issues to be answered once",
     "codes": "the codes of a factor: their form, and what makes one right",
     "errors": "what can go wrong in a feature, and what the client reads",
@@ -100,8 +105,9 @@ def has_routes(path: Path) -> bool:
 
 
 def is_edge(path: Path) -> bool:
-    """Whether the file may look at the request: views, the core, and the decorator that reads the token."""
-    return is_views(path) or path.is_relative_to(PACKAGE / "core") or path == PACKAGE / "sessions/access.py"
+    """Whether the file may look at the request: views, the core, and the decorators that read a token or a key."""
+    decorators = {PACKAGE / "sessions/access.py", PACKAGE / "backends/access.py"}
+    return is_views(path) or path.is_relative_to(PACKAGE / "core") or path in decorators
 
 
 def test_services_know_nothing_of_the_request() -> None:

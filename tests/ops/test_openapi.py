@@ -47,6 +47,10 @@ def views(app: Flask) -> Iterator[tuple[str, str, Any]]:
             yield method, path, app.view_functions[rule.endpoint]
 
 
+def needs_authentication(view: Any) -> bool:
+    return getattr(view, "needs_token", False) or hasattr(view, "key_scope")
+
+
 def test_the_document_is_valid_openapi_3_1(described: dict[str, Any]) -> None:
     assert described["openapi"] == "3.1.0"
     validate(described, cls=OpenAPIV31SpecValidator)
@@ -64,13 +68,26 @@ def test_the_route_serves_this_document_with_the_version_of_the_service(app: Fla
     assert response.json == document(app, version=app.config["VERSION"])
 
 
-def test_security_is_stated_exactly_where_a_token_is_needed(app: Flask, described: dict[str, Any]) -> None:
-    needing = {(method, path) for method, path, view in views(app) if getattr(view, "needs_token", False)}
+def test_security_is_stated_exactly_where_a_token_or_a_key_is_needed(app: Flask, described: dict[str, Any]) -> None:
+    needing = {(method, path) for method, path, view in views(app) if needs_authentication(view)}
     stated = {(method, path) for method, path, told in operations(described) if told["security"]}
     assert stated == needing
     assert ("GET", "/api/v1/profile") in stated
     scheme = described["components"]["securitySchemes"]["accessToken"]
     assert scheme == {"type": "http", "scheme": "bearer", "bearerFormat": "JWT"}
+
+
+def test_a_route_for_backends_names_its_scope_and_both_ways_to_send_the_key(described: dict[str, Any]) -> None:
+    told = described["paths"]["/api/v1/users/{id}"]["get"]
+
+    assert told["security"] == [{"apiKey": []}, {"apiKeyAsUserName": []}]
+    assert told["tags"] == ["Backends: users"]
+    assert told["description"].endswith("Needs an API key with the scope `users:read`.")
+    assert {"401", "403"} <= set(told["responses"])
+    kinds = {
+        name: described["components"]["securitySchemes"][name]["scheme"] for one in told["security"] for name in one
+    }
+    assert kinds == {"apiKey": "bearer", "apiKeyAsUserName": "basic"}
 
 
 def test_where_a_token_is_needed_a_401_with_its_challenge_is_documented(described: dict[str, Any]) -> None:
@@ -101,7 +118,7 @@ def test_requests_rule_unknown_fields_out_and_answers_do_not(described: dict[str
 
 
 def test_unknown_fields_are_refused_as_documented(app: Flask, api: Api, described: dict[str, Any]) -> None:
-    open_paths = {path for _, path, view in views(app) if not getattr(view, "needs_token", False)}
+    open_paths = {path for _, path, view in views(app) if not needs_authentication(view)}
     tried = [path for path, _ in body_schemas(described) if path in open_paths]
     assert tried
     for path in tried:

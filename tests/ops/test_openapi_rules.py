@@ -67,15 +67,16 @@ def test_each_operation_is_described_in_sentences(described: Told) -> None:
     for name, told in operations(described):
         assert re.fullmatch(r"[A-Z][^_]+\.", told["summary"]), name
         assert told["description"].startswith(told["summary"]), name
-        assert re.search(r"Needs an? access token|Needs no access token", told["description"]), name
+        assert re.search(r"Needs an access token|Needs no access token|Needs an API key", told["description"]), name
         assert re.fullmatch(r"[a-z0-9_]+", told["operationId"]), name
 
 
-def test_each_operation_says_whether_it_needs_a_token(described: Told) -> None:
+def test_each_operation_says_whether_it_needs_a_token_or_a_key(described: Told) -> None:
     public = [name for name, told in operations(described) if told["security"] == []]
 
     assert {"POST /api/v1/auth/login", "GET /health"} < set(public)
-    assert all(told["security"] in ([], [{"accessToken": []}]) for _, told in operations(described))
+    kinds: tuple[list[Told], ...] = ([], [{"accessToken": []}], [{"apiKey": []}, {"apiKeyAsUserName": []}])
+    assert all(told["security"] in kinds for _, told in operations(described))
 
 
 def test_each_tag_is_described_and_used(described: Told) -> None:

@@ -12,7 +12,7 @@ from werkzeug.middleware.proxy_fix import ProxyFix
 
 from otp_service.core.web import slow_requests
 from otp_service.core.web.body import BODY_LIMIT_BYTES
-from otp_service.core.web.path_ids import IdConverter
+from otp_service.core.web.path_ids import IdConverter, NumberConverter
 from otp_service.core.web.request_limits import UNLIMITED
 from otp_service.core.web.tracing import client_address, request_id, use_plain_addresses
 
@@ -53,6 +53,7 @@ def init_http(app: Flask, *, trusted_proxies: int, origins: tuple[str, ...], pub
     """
     app.config["MAX_CONTENT_LENGTH"] = BODY_LIMIT_BYTES + 1  # werkzeug cuts a chunked body off there without an error
     app.url_map.converters["id"] = IdConverter
+    app.url_map.converters["number"] = NumberConverter
     app.url_map.merge_slashes = False  # werkzeug builds the redirect to a path without `//` from the Host header
     app.wsgi_app = with_security_headers(use_plain_addresses(app.wsgi_app))  # type: ignore[method-assign, assignment]
     if public_path:

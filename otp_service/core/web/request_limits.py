@@ -1,25 +1,24 @@
-"""The request limits per client address. They are about fairness; what protects accounts and money is in the database.
+"""The request limits per client address, and per key of a backend.
+
+They are about fairness; what protects accounts and money is in the database.
 
 Requests count in Redis or Valkey if REDIS_URL is set, else in this process's memory. While Redis is away, they count in
 memory (ADR 10).
 """
 
 import logging
-import threading
 import time
-from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cache, partial, wraps
-from typing import Any, TypeVar
+from typing import Any
 
-from flask import Flask, Response, request
+from flask import Flask, Response, current_app, g, request
 from flask_limiter import ApplicationLimit, Limiter
 from limits import RateLimitItem, RateLimitItemPerSecond
-from limits.storage import MemoryStorage, MovingWindowSupport, RedisStorage, Storage
+from limits.storage import MovingWindowSupport, Storage
 from werkzeug.exceptions import HTTPException
 
-from otp_service.core import redis_pool
 from otp_service.core.addresses import WIDER_BITS, network_of, wider_network_of
 from otp_service.core.errors import InvalidInput, NotAuthenticated, TooMany
 from otp_service.core.services import services, settings
@@ -32,120 +31,11 @@ SIGNED = frozenset({"webhooks.verification_event"})
 """Endpoints whose callers sign what they send, all from a few addresses: only rejected requests count there."""
 
 NOT_AUTHENTICATED = 401
+MINUTE = 60
 KEY_PREFIX = "otp_service:moving-window"  # another strategy cannot read the keys of this one
 PROBE_KEY, PROBE_SECONDS = f"{KEY_PREFIX}:probe", 5
-TIMEOUT_SECONDS = 0.25
-RETRY_SECONDS = 1.0
-
-SWEEP_SECONDS, LONGEST = 600, 86_400
-
-T = TypeVar("T")
-Counting = MemoryStorage | RedisStorage
 View = Callable[..., Any]
 log = logging.getLogger(__name__)
-
-
-class Memory(MemoryStorage):
-    """Moving windows in this process: the times of the requests of each key, the oldest first.
-
-    The library's own looks at every entry of every key whenever a request comes. The LimitStore lets in one thread at a
-    time.
-    """
-
-    def __init__(self) -> None:
-        super().__init__()
-        self._times: dict[str, deque[float]] = {}
-        self._swept_at = time.time()  # noqa: TID251 - the limiter's own clock
-
-    def acquire_entry(self, key: str, limit: int, expiry: int, amount: int = 1) -> bool:
-        """Count, unless the limit is reached; return whether it was counted."""
-        now = time.time()  # noqa: TID251 - the limiter's own clock
-        times = self._current(key, now - expiry)
-        if len(times) + amount > limit:
-            return False
-        times.extend([now] * amount)
-        self._times[key] = times
-        self._sweep(now)
-        return True
-
-    def get_moving_window(self, key: str, limit: int, expiry: int) -> tuple[float, int]:  # noqa: ARG002
-        """Return the time of the oldest request in the window, and how many there are."""
-        now = time.time()  # noqa: TID251 - the limiter's own clock
-        times = self._current(key, now - expiry)
-        return (times[0] if times else now), len(times)
-
-    def reset(self) -> int | None:
-        """Forget all counts."""
-        self._times.clear()
-        return super().reset()
-
-    def _current(self, key: str, cutoff: float) -> deque[float]:
-        times = self._times.get(key, deque())
-        while times and times[0] <= cutoff:
-            times.popleft()
-        return times
-
-    def _sweep(self, now: float) -> None:
-        """Forget the keys without a request in the longest window, a day: at most once in ten minutes."""
-        if now - self._swept_at > SWEEP_SECONDS:
-            self._swept_at = now
-            self._times = {key: times for key, times in self._times.items() if times and times[-1] > now - LONGEST}
-
-
-class LimitStore:
-    """The counts of one application. The loss of Redis delays one request, fails none, and leaves none uncounted."""
-
-    def __init__(self, redis_url: str | None, *, prefix: str) -> None:
-        self.memory = Memory()
-        self.shared = _redis(redis_url, prefix) if redis_url else None
-        self._lock = threading.Lock()
-        self._memory_lock = threading.Lock()
-        self._is_down = False
-        self._retry_at = 0.0
-
-    def call(self, ask: Callable[[Counting], T], *, counts: bool = False) -> T:
-        """Return the result from the shared store, or from memory while that is away. Raises no error.
-
-        `counts` says that `ask` writes. Only such a call finds out whether a lost store is back: one that is full, or
-        a read-only replica, answers all the others.
-        """
-        if self.shared is None or not self._may_try(counts=counts):
-            return self._ask_memory(ask)
-        try:
-            result = ask(self.shared)
-        except Exception as error:  # noqa: BLE001 - whatever a client of Redis may raise, the request goes on
-            self._record_loss(error)
-            return self._ask_memory(ask)
-        self._record_return()
-        return result
-
-    def _ask_memory(self, ask: Callable[[Counting], T]) -> T:
-        # One at a time: the library's memory loses what two threads count in the first moment of a window.
-        with self._memory_lock:
-            return ask(self.memory)
-
-    def _may_try(self, *, counts: bool) -> bool:
-        """Let one request a second find out whether the store is back; the others do not wait for that."""
-        if not self._is_down or not counts:
-            return not self._is_down
-        with self._lock:
-            now = time.monotonic()
-            is_due = now >= self._retry_at
-            if is_due:
-                self._retry_at = now + RETRY_SECONDS
-            return is_due
-
-    def _record_loss(self, error: Exception) -> None:
-        with self._lock:
-            was_down, self._is_down = self._is_down, True
-            self._retry_at = time.monotonic() + RETRY_SECONDS
-        if not was_down:  # many requests may fail at the same moment: one line is enough
-            log.error("limit.store_lost", extra={"error": type(error).__name__})
-
-    def _record_return(self) -> None:
-        if self._is_down:
-            self._is_down = False
-            log.warning("limit.store_found")
 
 
 class CurrentStore(Storage, MovingWindowSupport):
@@ -196,11 +86,6 @@ class CurrentStore(Storage, MovingWindowSupport):
     def clear(self, key: str) -> None:
         """Forget one count."""
         services().limit_store.call(lambda storage: storage.clear(key))
-
-
-def _redis(url: str, prefix: str) -> RedisStorage:
-    pool = redis_pool.open_pool(url, timeout_seconds=TIMEOUT_SECONDS)
-    return RedisStorage("redis://", connection_pool=pool, key_prefix=prefix)  # the pool knows where
 
 
 def _client() -> str:
@@ -281,7 +166,12 @@ def store_state() -> str:
 
 @limiter.request_filter
 def _is_exempt() -> bool:
-    return request.endpoint in UNLIMITED | SIGNED
+    return request.endpoint in UNLIMITED | SIGNED or _takes_key()
+
+
+def _takes_key() -> bool:
+    """Whether the route is one for backends: see `count_key`."""
+    return hasattr(current_app.view_functions.get(request.endpoint or ""), "key_scope")
 
 
 def _per_address(amount: Callable[[], int], window: str, scope: str, **options: Any) -> Callable[[View], View]:
@@ -325,13 +215,32 @@ def refused_only(view: View) -> View:
         try:
             return view(*args, **kwargs)
         except (InvalidInput, NotAuthenticated, HTTPException) as error:
-            if settings().limits.enabled and not limiter.limiter.hit(_global_item(), *_global_key()):
-                reset_at = limiter.limiter.get_window_stats(_global_item(), *_global_key()).reset_time
-                wait = reset_at - time.time()  # noqa: TID251 - the limiter's own clock
-                raise TooMany(retry_after_seconds=wait) from error
+            count_refused(error)
             raise
 
     return counted
+
+
+def count_refused(error: Exception) -> None:
+    """Count a rejected request for the client's address. Raises TooMany from `error` at the limit."""
+    if settings().limits.enabled and not limiter.limiter.hit(_global_item(), *_global_key()):
+        raise TooMany(retry_after_seconds=_seconds_left(_global_item(), _global_key())) from error
+
+
+def count_key(key_id: str) -> None:
+    """Count a request with a valid key of a backend: for the key, whatever its address. Raises TooMany at the limit."""
+    if not settings().limits.enabled:
+        return
+    item, key = _item(settings().limits.key_per_minute, MINUTE), (KEY_PREFIX, key_id, "key")
+    g.counted = item, key  # for the headers of the response
+    if not limiter.limiter.hit(item, *key):
+        log.warning("limit.reached", extra={"limit": str(item), "keyId": key_id, "ip": client_address()})
+        raise TooMany(retry_after_seconds=_seconds_left(item, key))
+
+
+def _seconds_left(item: RateLimitItem, key: tuple[str, str, str]) -> float:
+    """Return the seconds until a window opens again."""
+    return limiter.limiter.get_window_stats(item, *key).reset_time - time.time()  # noqa: TID251 - the limiter's clock
 
 
 def seconds_until_reset() -> float:
@@ -360,8 +269,8 @@ def _standing() -> tuple[int, int, float]:
         return current.limit.amount, current.remaining, current.reset_at
     if request.endpoint in UNLIMITED:  # these requests do not count, and /health must not ask the store
         return settings().limits.max_requests, settings().limits.max_requests, 0
-    item = _global_item()
-    window = limiter.limiter.get_window_stats(item, *_global_key())
+    item, key = g.get("counted") or (_global_item(), _global_key())
+    window = limiter.limiter.get_window_stats(item, *key)
     return item.amount, window.remaining, window.reset_time
 
 

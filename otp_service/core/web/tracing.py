@@ -59,6 +59,16 @@ def concerned_user_id() -> int | None:
     return g.get("concerned_user_id") if has_request_context() else None
 
 
+def comes_from_app(name: str) -> None:
+    """Note the app that calls: every line that the current request logs from now on has its name."""
+    g.calling_app = name
+
+
+def calling_app() -> str | None:
+    """Return the app that sent the current request, as far as that is known."""
+    return g.get("calling_app") if has_request_context() else None
+
+
 def _storable(text: str, length: int) -> str:
     """Cut a header to what a column takes, and drop control characters."""
     return "".join(filter(str.isprintable, text[:length]))

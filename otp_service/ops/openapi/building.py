@@ -43,6 +43,7 @@ TAGS = {
     "keys": ("Public keys", "Check access tokens in other services."),
     "ops": ("Operations", "Health, readiness and this document."),
     "webhooks": ("Callbacks", "Events that the message provider sends."),
+    "backend_users": ("Backends: users", "Find and manage users as a backend, with an API key."),
 }
 """Title and description by blueprint. A blueprint that is not here is described by the docstring of its module."""
 
@@ -50,6 +51,19 @@ _METHODS = {"GET", "POST", "PUT", "PATCH", "DELETE"}
 _ANYWHERE = (429, 500, 503)
 _WITH_BODY = (400, 413, 415)
 _SECURITY = "accessToken"
+_OF_BACKENDS: dict[str, JsonSchema] = {
+    "apiKey": {
+        "type": "http",
+        "scheme": "bearer",
+        "bearerFormat": "otpk_...",
+        "description": "The API key of a backend, which `flask apps create` prints. No token of a person works here.",
+    },
+    "apiKeyAsUserName": {
+        "type": "http",
+        "scheme": "basic",
+        "description": "The same API key as the user name, with an empty password.",
+    },
+}
 _PATH_PARAMETER = re.compile(r"<(?:(\w+):)?(\w+)>")
 _ID = {"type": "string", "format": "uuid"}
 _PATH_TYPES = {"int": {"type": "integer"}, "id": _ID, "uuid": _ID}
@@ -81,18 +95,19 @@ def _document(app: Flask, *, version: str, servers: list[JsonSchema]) -> JsonSch
     if plugin.converter is not None:  # the library's type allows it; APISpec has just set it
         plugin.converter.add_attribute_function(json_schemas.of_field)  # type: ignore[no-untyped-call]
     scheme = {"type": "http", "scheme": "bearer", "bearerFormat": "JWT"}
-    spec.components.security_scheme(_SECURITY, scheme)
+    for name, described in {_SECURITY: scheme, **_OF_BACKENDS}.items():
+        spec.components.security_scheme(name, described)
     spec.components.schema("Error", schema=Error)
     spec.components.schema("Problem", error_responses.problem())
     for rule in _rules(app):
         spec.path(path=_PATH_PARAMETER.sub(r"{\2}", rule.rule), operations=dict(_operations(app, rule)))
     for tag in sorted(_tags(app), key=lambda tag: str(tag["name"])):
         spec.tag(tag)
-    described = json_schemas.finish(spec, _schemas(app))
-    error_responses.as_json_schema(described["components"]["schemas"]["Error"])
-    response_links.add(described)
-    _add_examples(described)
-    return described
+    finished = json_schemas.finish(spec, _schemas(app))
+    error_responses.as_json_schema(finished["components"]["schemas"]["Error"])
+    response_links.add(finished)
+    _add_examples(finished)
+    return finished
 
 
 def _rules(app: Flask) -> list[Rule]:
@@ -123,7 +138,7 @@ def _operations(app: Flask, rule: Rule) -> Iterator[tuple[str, JsonSchema]]:
     contract: Contract | None = getattr(view, "contract", None)
     if contract is None:
         raise LookupError(f"{rule.rule} has no @api contract")
-    needs_token = getattr(view, "needs_token", False)
+    security = _security(view)
     blueprint = rule.endpoint.partition(".")[0]
     for method in sorted((rule.methods or set()) & _METHODS):
         operation: JsonSchema = {
@@ -131,8 +146,8 @@ def _operations(app: Flask, rule: Rule) -> Iterator[tuple[str, JsonSchema]]:
             "summary": _first_sentence(inspect.getdoc(view) or ""),
             "description": _description(view),
             "tags": [TAGS.get(blueprint, (_title(blueprint), ""))[0]],
-            "security": [{_SECURITY: []}] if needs_token else [],
-            "responses": _responses(contract, needs_token=needs_token),
+            "security": security,
+            "responses": _responses(contract, is_public=not security, has_scope=hasattr(view, "key_scope")),
         }
         if contract.body is not None:
             content = {"application/json": {"schema": contract.body}}
@@ -145,6 +160,13 @@ def _operations(app: Flask, rule: Rule) -> Iterator[tuple[str, JsonSchema]]:
         yield method.lower(), operation
 
 
+def _security(view: Any) -> list[JsonSchema]:
+    """Return what the decorators of the view ask for: a token of a person, the key of a backend, or neither."""
+    if hasattr(view, "key_scope"):
+        return [{name: []} for name in _OF_BACKENDS]
+    return [{_SECURITY: []}] if getattr(view, "needs_token", False) else []
+
+
 def _title(blueprint: str) -> str:
     return blueprint.replace("_", " ").capitalize()
 
@@ -155,8 +177,10 @@ def _first_sentence(text: str) -> str:
 
 
 def _description(view: Any) -> str:
-    """Return the docstring, and what the decorators of the view say about tokens."""
+    """Return the docstring, and what the decorators of the view say about tokens and keys."""
     text = inspect.getdoc(view) or ""
+    if hasattr(view, "key_scope"):
+        return f"{text}\n\nNeeds an API key with the scope `{view.key_scope}`."
     if getattr(view, "needs_fresh_sign_in", False):
         return f"{text}\n\n{_FRESH}"
     return f"{text}\n\nNeeds {'an' if getattr(view, 'needs_token', False) else 'no'} access token."
@@ -168,7 +192,7 @@ def _path_parameter(kind: str, name: str) -> JsonSchema:
     return {"in": "path", "name": name, "required": True, "schema": schema, "description": about}
 
 
-def _responses(contract: Contract, *, needs_token: bool) -> JsonSchema:
+def _responses(contract: Contract, *, is_public: bool, has_scope: bool) -> JsonSchema:
     good = contract.status if contract.out else EMPTY
     success: JsonSchema = {"description": HTTPStatus(good).phrase}
     if contract.out:
@@ -177,7 +201,8 @@ def _responses(contract: Contract, *, needs_token: bool) -> JsonSchema:
             success["x-may-be-empty"] = True
     elif contract.personal is False:
         good, success = 200, {"description": "OK", "content": {"application/json": {"schema": {"type": "object"}}}}
-    statuses = {*contract.errors, *_ANYWHERE, *(_WITH_BODY if contract.body else ()), *((401,) if needs_token else ())}
+    statuses = {*contract.errors, *_ANYWHERE, *(_WITH_BODY if contract.body else ())}
+    statuses |= {*(() if is_public else (401,)), *((403,) if has_scope else ())}
     others = {status: contract.others.get(status) for status in {*statuses, *contract.others}}
     errors = {status: error_responses.response(status, others[status]) for status in sorted(others)}
     later = {} if contract.later is None else {str(ACCEPTED): _accepted(contract.later)}

@@ -1,6 +1,7 @@
 """What a log may not tell is blotted out before a line is written."""
 
 import time
+from base64 import b64encode
 from typing import Any
 
 import pytest
@@ -31,6 +32,9 @@ TOKEN = "rt_" + "aB3-_" * 8
         (f'"ch_{"x" * 43}"', '"[secret]"'),
         (f"dt_{'x' * 43}", "[secret]"),
         (f"zz_{'x' * 43}", "[secret]"),
+        (f"otpk_abcdefghijkl_{'x' * 43}", "[secret]"),
+        (f"otpk_abcdefghijkl_{'x' * 20}, cut", "[secret], cut"),
+        (f"Basic {b64encode(b'otpk_abcdefghijkl_' + b'x' * 43 + b':').decode()}", "Basic [secret]"),
         ("rt_short", "rt_short"),
         ("$2b$12$abcdefghijklmnopqrstuuABCDEFGHIJKLMNOPQRSTUVWXYZabcde", "[secret]"),
         ("hash $bcrypt-sha256$v=2,t=2b,r=12$abc$def, rest", "hash [secret] rest"),

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from flask import Flask
 
-from otp_service.core.web.request_limits import RETRY_SECONDS
+from otp_service.core.web.limit_store import RETRY_SECONDS
 from tests.api import Api
 from tests.conftest import MakeApp
 from tests.factories import make_person, new_details
