@@ -10,6 +10,7 @@ from otp_service.audit.settings import read_audit
 from otp_service.config import ENV_FILE, ROOT, ConfigError, env_file
 from otp_service.config.env_file import READ_ELSEWHERE, merged, unknown_names
 from otp_service.config.reader import SectionReader
+from otp_service.config.server import is_other_site
 from otp_service.factors.registry import FACTORS
 from otp_service.factors.removals import read_removals
 from otp_service.factors.trusted_devices.devices import read_trusted_devices
@@ -67,6 +68,11 @@ def _warnings(found: Config) -> list[str]:
             f"GUNICORN_THREADS is {server.threads}: with {found.sinch.concurrency} starts under way no thread may "
             "be left to answer Sinch's question for a code (OTP_SUPPLY_CODE)"
         )
+    lines += [
+        f"FRONTEND_CREDENTIALS is on, but browsers send no cookie from {origin} to PUBLIC_URL, which is another site"
+        for origin in server.frontend_origins
+        if server.frontend_credentials and server.public_url and is_other_site(origin, server.public_url)
+    ]
     return [*lines, *_production_warnings(found)] if found.is_production else lines
 
 

@@ -79,6 +79,7 @@ def create_app(config: Config) -> Flask:
         app,
         trusted_proxies=server.trusted_proxy_count,
         origins=server.frontend_origins,
+        with_credentials=server.frontend_credentials,
         public_path=server.public_path,
     )
     request_limits.init_limits(app, enabled=config.limits.enabled)

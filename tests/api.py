@@ -57,7 +57,8 @@ class Api:
         if options.get("json", ...) is None:
             del options["json"]
         url = path[1:] if path.startswith("//") else f"/api/v1{path}"
-        answer = cast(Answer, FlaskClient(self.app, Answer).open(url, method=method, headers=headers, **options))
+        client = FlaskClient(self.app, Answer, use_cookies=False)  # which would drop a Cookie header
+        answer = cast(Answer, client.open(url, method=method, headers=headers, **options))
         self._follow(method, path, token, answer)
         return answer
 

@@ -38,6 +38,8 @@ DEFAULTS = {
     "stores.redis_url": None,
     "server.trusted_proxy_count": 0,
     "server.frontend_origins": (),
+    "server.frontend_credentials": False,
+    "server.has_tls": False,
     "server.public_url": None,
     "server.is_open_development": False,
     "server.ops_token": None,
@@ -174,6 +176,8 @@ def test_blank_is_not_set(tmp_path: Path) -> None:
          ("https://a.example.com", "http://[::1]:3000")),
         ("FRONTEND_URL", "https://a.example.com:443,http://b.example.com:80,https://c.example.com:80",
          "server.frontend_origins", ("https://a.example.com", "http://b.example.com", "https://c.example.com:80")),
+        ("PUBLIC_URL", "https://id.example.com", "server.has_tls", True),
+        ("PUBLIC_URL", "http://127.0.0.1:8000", "server.has_tls", False),
         ("PUBLIC_URL", "https://ID.example.com:443/otp/", "server.public_url", "https://id.example.com/otp"),
         ("PUBLIC_URL", "https://id.example.com/otp", "server.public_path", "/otp"),
         ("PUBLIC_URL", "https://id.example.com/", "server.public_path", ""),
@@ -402,6 +406,38 @@ def test_production_rejects_what_only_a_trial_can_use(tmp_path: Path, name: str,
     (line,) = refuse(tmp_path, **{**PRODUCTION, name: text})
 
     assert line.startswith(f"{name}: holds ")
+
+
+def test_cookies_are_for_pages_that_are_named(tmp_path: Path) -> None:
+    (alone,) = refuse(tmp_path, FRONTEND_CREDENTIALS="true")
+    anywhere = refuse(tmp_path, FRONTEND_CREDENTIALS="true", FRONTEND_URL="*")
+
+    assert alone.startswith("FRONTEND_CREDENTIALS: is on without FRONTEND_URL; it must ")
+    assert [line.partition(":")[0] for line in anywhere] == ["FRONTEND_URL"]
+    assert load(tmp_path, FRONTEND_CREDENTIALS="true", FRONTEND_URL="https://a.example").server.frontend_credentials
+
+
+@pytest.mark.parametrize(
+    ("page", "service", "is_warned"),
+    [
+        ("https://app.example.com", "https://id.example.com", False),
+        ("https://example.com", "https://id.example.com/otp", False),
+        ("http://localhost:3000", "http://localhost:8000", False),
+        ("https://app.example.org", "https://id.example.com", True),
+        ("http://app.example.com", "https://id.example.com", True),
+        ("http://localhost:3000", "http://127.0.0.1:8000", True),
+    ],
+)
+def test_pages_whose_browsers_send_no_cookie_are_a_warning(
+    tmp_path: Path, page: str, service: str, is_warned: bool
+) -> None:
+    found = load(tmp_path, FRONTEND_URL=page, PUBLIC_URL=service, FRONTEND_CREDENTIALS="true", WEB_CONCURRENCY="1")
+
+    assert [line for line in found.warnings if line.startswith("FRONTEND_CREDENTIALS")] == (
+        [f"FRONTEND_CREDENTIALS is on, but browsers send no cookie from {page} to PUBLIC_URL, which is another site"]
+        if is_warned
+        else []
+    )
 
 
 def test_links_lead_to_the_pages_of_the_frontend_else_to_our_own(tmp_path: Path) -> None:

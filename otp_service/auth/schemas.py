@@ -79,7 +79,10 @@ class TokensOut(Schema):
     token = fields.String()
     token_type = fields.String()
     expires_in = fields.Integer()
-    refresh_token = fields.String()
+    refresh_token = fields.String(metadata={"description": "Absent with `X-Token-Transport: cookie`."})
+    csrf_token = fields.String(
+        metadata={"description": "With `X-Token-Transport: cookie`: send it as `X-CSRF-Token` with the cookie."}
+    )
     session_id = fields.UUID()
     device_token = fields.String(metadata={"description": "Where `rememberDevice` was asked for; shown once."})
     known_device_token = fields.String(
@@ -110,7 +113,6 @@ class SignedInOut(TokensOut):
     token = fields.String(required=True)
     token_type = fields.String(required=True)
     expires_in = fields.Integer(required=True)
-    refresh_token = fields.String(required=True)
     session_id = fields.UUID(required=True)
 
 
@@ -260,7 +262,7 @@ class SetPasswordIn(Schema):
 
 
 class RefreshIn(Schema):
-    """A refresh token to exchange."""
+    """A refresh token to exchange. A browser that holds the cookie leaves it out, or sends no body at all."""
 
     refresh_token = text("Provide the refreshToken.")
 

@@ -1,4 +1,4 @@
-"""Signs a user out everywhere: no session, and nothing that leads to one, survives."""
+"""Signs a user out: here, or everywhere, so that no session survives, and nothing that leads to one."""
 
 from otp_service import sessions
 from otp_service.accounts import earned, known_clients
@@ -6,6 +6,17 @@ from otp_service.core import clock
 from otp_service.core.database.transactions import transaction
 from otp_service.core.web.tracing import ClientInfo
 from otp_service.factors import trusted_devices
+from otp_service.sessions import Caller
+from otp_service.sessions.errors import InvalidToken
+
+
+def here(caller: Caller | None, refresh_token: str | None, *, client: ClientInfo) -> None:
+    """End the caller's session, and that of a browser's refresh token, mostly the same. Raises InvalidToken."""
+    if caller is not None:
+        sessions.end(caller.session_id, user_id=caller.user_id, client=client)
+    was_live = refresh_token is not None and sessions.end_by_refresh_token(refresh_token, client=client)
+    if caller is None and not was_live:
+        raise InvalidToken
 
 
 def everywhere(user_id: int, *, client: ClientInfo) -> int:

@@ -36,7 +36,7 @@ from otp_service.core.web.api import View, api
 from otp_service.core.web.tracing import client_info
 from otp_service.factors.contract import AloneSignIn, Factor
 from otp_service.factors.registry import FACTORS
-from otp_service.sessions import Caller, SteppedUp, Tokens, signed_in
+from otp_service.sessions import Caller, SteppedUp, Tokens, browsers, signed_in
 
 bp = Blueprint("auth", __name__, url_prefix="/auth")
 mfa = Blueprint("mfa", __name__, url_prefix="/auth/mfa")
@@ -56,6 +56,7 @@ def register(body: dict[str, Any]) -> dict[str, Any]:
 @refused_early
 @request_limits.failed_login
 @api(body=schemas.LoginIn, out=schemas.LoginOut, errors=(400, 401, 503))
+@browsers.hands_out_tokens
 def login(body: dict[str, Any]) -> dict[str, Any]:
     """Check the password. If a second factor is due, issue a challenge and send the code."""
     return present_sign_in(sign_in.login(**body, client=client_info()))
@@ -65,6 +66,7 @@ def login(body: dict[str, Any]) -> dict[str, Any]:
 @refused_early
 @request_limits.failed_login
 @api(body=schemas.NumberLoginIn, out=schemas.LoginOut, errors=(400, 401, 503))
+@browsers.hands_out_tokens
 def login_by_number(body: dict[str, Any]) -> dict[str, Any]:
     """Check the password of an account without an e-mail address, named by its phone number.
 
@@ -85,6 +87,7 @@ def request_otp(body: dict[str, Any]) -> dict[str, Any]:
 @bp.post("/verify-otp")
 @request_limits.otp
 @api(body=schemas.VerifyOtpIn, out=schemas.PhoneVerifiedOut, errors=(400, 401, 403, 404, 409, 502, 503))
+@browsers.hands_out_tokens
 def verify_otp(body: dict[str, Any]) -> dict[str, Any]:
     """Verify the phone with the code. The holder of a challenge is signed in."""
     named, code, remember = Named(**body["named"]), body["otp_code"], body["remember_device"]
@@ -153,23 +156,28 @@ def release_email(body: dict[str, Any]) -> dict[str, Any]:
 
 @bp.post("/refresh")
 @request_limits.refresh
-@api(body=schemas.RefreshIn, out=schemas.TokensOut, errors=(400, 401))
-def refresh(body: dict[str, Any]) -> Tokens:
-    """Exchange a refresh token for new tokens. The old one stops working."""
-    return session_opening.refresh(body["refresh_token"], client=client_info())
+@api(body=schemas.RefreshIn, out=schemas.TokensOut, errors=(400, 401, 403), cookie_instead=browsers.sends_cookie)
+@browsers.exchanges_token
+def refresh(refresh_token: str) -> Tokens:
+    """Exchange a refresh token for new tokens. The old one stops working.
+
+    A browser sends the cookie with the refresh token, and gets its successor in a cookie.
+    """
+    return session_opening.refresh(refresh_token, client=client_info())
 
 
 @bp.post("/logout")
-@signed_in
-@api(errors=(401,))
-def logout(caller: Caller) -> None:
-    """End this session immediately."""
-    sessions.end(caller.session_id, user_id=caller.user_id, client=client_info())
+@api(errors=(400, 401, 403))
+@browsers.leaves
+def logout(caller: Caller | None, refresh_token: str | None) -> None:
+    """End this session immediately. A browser with the cookie needs no access token."""
+    sign_out.here(caller, refresh_token, client=client_info())
 
 
 @bp.post("/logout-all")
 @signed_in
 @api(errors=(401,))
+@browsers.ends_cookies
 def logout_all(caller: Caller) -> None:
     """End all sessions of the signed-in person, including this one."""
     sign_out.everywhere(caller.user_id, client=client_info())
@@ -205,6 +213,7 @@ def confirm_step_up(body: dict[str, Any], caller: Caller) -> SteppedUp:
 def _response_route(factor: Factor) -> View:
     @request_limits.otp
     @api(body=schemas.challenge_response(factor), out=schemas.VerifiedOut, errors=(400, 401, 403, 409, 503))
+    @browsers.hands_out_tokens
     def respond(body: dict[str, Any]) -> dict[str, Any]:
         challenge_token, remember = body.pop("challenge_token"), body.pop("remember_device")
         return present_signed_in(
@@ -243,6 +252,7 @@ def _routes_of(alone: AloneSignIn) -> Blueprint:
 
     @request_limits.failed_login
     @api(body=alone.response, out=schemas.VerifiedOut, errors=(401, 403, 409))
+    @browsers.hands_out_tokens
     def sign_in_alone(body: dict[str, Any]) -> dict[str, Any]:
         return present_signed_in(sign_in.sign_in_alone(alone, body, client=client_info()))
 

@@ -25,12 +25,16 @@ class ServerSettings:
     `is_open_development`: other machines may reach a development server, whose pages show every secret in the e-mails.
     `service_name` is what people read: in e-mails, on pages, in authenticator apps.
     `public_url` is the address at which clients reach it, without a slash at the end: https://id.example.com/otp.
+    `frontend_credentials`: pages of `frontend_origins` may send cookies. `has_tls`: clients reach the service over TLS
+    alone, so its cookies may bear the prefix that browsers accept from TLS alone (ADR 41).
     """
 
     service_name: str
     trusted_proxy_count: int
     frontend_origins: tuple[str, ...]
+    frontend_credentials: bool
     public_url: str | None
+    has_tls: bool
     ops_token: str | None = field(repr=False)
     is_open_development: bool
     log_level: str
@@ -72,11 +76,14 @@ def read_server(read: Reader) -> ServerSettings:
     for name in ("FLASK_DEBUG", "DEBUG") if read.production else ():
         if read.flag(name, default=False):
             read.fault(name, "is on", "be off in production")
+    origins, public_url = read_origins(read), read_public_url(read)
     return ServerSettings(
         service_name=_service_name(read),
         trusted_proxy_count=read.integer("TRUSTED_PROXY_COUNT", default=0, low=0, high=10),
-        frontend_origins=read_origins(read),
-        public_url=read_public_url(read),
+        frontend_origins=origins,
+        frontend_credentials=_read_credentials(read, origins),
+        public_url=public_url,
+        has_tls=read.production or (public_url or "").startswith("https://"),
         ops_token=_read_ops_token(read),
         is_open_development=read_open_development(read),
         log_level=read.choice("LOG_LEVEL", ("DEBUG", "INFO", "WARNING", "ERROR"), default="INFO", fold=str.upper),
@@ -140,6 +147,26 @@ def read_origins(read: Reader) -> tuple[str, ...]:
         elif read.production:
             _require_tls(read, "FRONTEND_URL", origin)
     return tuple(map(_without_default_port, origins))
+
+
+def _read_credentials(read: Reader, origins: tuple[str, ...]) -> bool:
+    """Read FRONTEND_CREDENTIALS. Cookies are for pages that are named, never for those of every origin."""
+    is_on = read.flag("FRONTEND_CREDENTIALS", default=False)
+    if is_on and not origins:
+        read.fault("FRONTEND_CREDENTIALS", "is on without FRONTEND_URL", "stand beside the origins of your pages")
+    return is_on
+
+
+def is_other_site(origin: str, url: str) -> bool:
+    """Whether a page is surely of another site than a URL, so that cookies with SameSite=Strict do not go there.
+
+    Sites have one scheme and one registrable domain, of which two labels are known here (example.com, and co.uk).
+    """
+    page, service = urlsplit(origin), urlsplit(url)
+    site_of_page, site_of_service = (
+        (parts.scheme, (parts.hostname or "").split(".")[-2:]) for parts in (page, service)
+    )
+    return site_of_page != site_of_service
 
 
 def read_public_url(read: Reader) -> str | None:

@@ -15,7 +15,7 @@ from otp_service.core.web.tracing import client_info
 from otp_service.factors.phone.factor import RISK
 from otp_service.selfservice import password_change, personal_data, phone_change, phone_undo, schemas
 from otp_service.selfservice.phone_undo import Evidence
-from otp_service.sessions import Caller, fresh_despite_hold, fresh_sign_in, signed_in, token_bearer
+from otp_service.sessions import Caller, browsers, fresh_despite_hold, fresh_sign_in, signed_in, token_bearer
 
 UNDONE = "Your phone number is as before. All sessions were ended."
 FROZEN = (
@@ -56,6 +56,7 @@ def events(query: dict[str, Any], caller: Caller) -> dict[str, Any]:
 @request_limits.failed_login
 @fresh_despite_hold
 @api(body=schemas.PasswordChangeIn, out=schemas.PasswordChangedOut, errors=(401, 403, 503))
+@browsers.hands_out_tokens
 def change_password(body: dict[str, Any], caller: Caller) -> dict[str, Any]:
     """Change the password. Every other session ends; this one gets new tokens."""
     tokens = password_change.change(caller, **body, client=client_info())

@@ -14,6 +14,7 @@ from otp_service.sessions.access import (
 from otp_service.sessions.lifecycle import (
     end,
     end_all,
+    end_by_refresh_token,
     end_every_session,
     end_oldest,
     go_on,
@@ -50,6 +51,7 @@ __all__ = [
     "devices_of",
     "end",
     "end_all",
+    "end_by_refresh_token",
     "end_every_session",
     "end_oldest",
     "find_caller",

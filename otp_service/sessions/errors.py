@@ -36,6 +36,13 @@ class TokenReused(_RefusedToken):
     title = "This refresh token was used before. The session has been ended; sign in again."
 
 
+class CsrfTokenInvalid(Forbidden):
+    """A cookie came without the token that only the session's own pages have: another page may have sent it."""
+
+    code = "csrf_token_invalid"
+    title = "Send the session's csrfToken in the header X-CSRF-Token."
+
+
 class StepUpRequired(Forbidden):
     """The sign-in is too old or too weak. The response's `methods` lead to a better one."""
 

@@ -9,12 +9,12 @@ from otp_service import audit
 from otp_service.core import clock
 from otp_service.core.addresses import site_of
 from otp_service.core.database.statements import prepared_insert
-from otp_service.core.database.transactions import execute, execute_later, fetch_all, transaction
+from otp_service.core.database.transactions import execute, execute_later, fetch_all, fetch_one, transaction
 from otp_service.core.services import settings
 from otp_service.core.web.tracing import ClientInfo
 from otp_service.sessions import tokens
 from otp_service.sessions.errors import InvalidToken, SessionNotFound
-from otp_service.sessions.lifetime import lives
+from otp_service.sessions.lifetime import lives, seconds_left
 from otp_service.sessions.models import Session
 from otp_service.sessions.refresh_tokens import RefreshToken
 from otp_service.sessions.tokens import Caller, SteppedUp, Tokens
@@ -25,13 +25,14 @@ _add = prepared_insert(Session)
 def start(caller: Caller, *, client: ClientInfo) -> Tokens:
     """Open the session of a sign-in, in the open transaction or in one of its own."""
     now, refresh_token = caller.authenticated_at, RefreshToken.new()
+    expires_at = now + timedelta(seconds=settings().tokens.refresh_ttl_seconds)
     with transaction():
         execute_later(
             *_add(
                 id=caller.session_id,
                 user_id=caller.user_id,
                 refresh_hash=refresh_token.family_hash,
-                expires_at=now + timedelta(seconds=settings().tokens.refresh_ttl_seconds),
+                expires_at=expires_at,
                 amr=" ".join(caller.amr),
                 acr=caller.acr,
                 authenticated_at=now,
@@ -44,7 +45,7 @@ def start(caller: Caller, *, client: ClientInfo) -> Tokens:
         )
         facts = {"sessionId": str(caller.session_id)}
         audit.record("session.started", user_id=caller.user_id, client=client, at=now, **facts)
-    return tokens.hand_out(caller, refresh_token=refresh_token.text)
+    return tokens.hand_out(caller, refresh_token=refresh_token.text, session_seconds=seconds_left(expires_at, now))
 
 
 def renew(caller: Caller, *, is_verified: bool, now: datetime) -> Tokens:
@@ -58,7 +59,8 @@ def renew(caller: Caller, *, is_verified: bool, now: datetime) -> Tokens:
     # One statement checks and writes, so a session that ends at this moment gets no new tokens (ADR 3).
     statement = update(Session).where(_is_of(caller), lives(now))
     statement = statement.values({**family, "rotated_at": None, "last_used_at": now})
-    row = execute(statement.returning(Session.amr, Session.acr, Session.authenticated_at)).one_or_none()
+    columns = (Session.amr, Session.acr, Session.authenticated_at, Session.expires_at)
+    row = execute(statement.returning(*columns)).one_or_none()
     if row is None:
         raise InvalidToken
     # The row and not the caller's token: a step-up with another token may have strengthened the session since.
@@ -70,7 +72,7 @@ def renew(caller: Caller, *, is_verified: bool, now: datetime) -> Tokens:
         is_verified=is_verified,
         session_id=session_id,
     )
-    return tokens.hand_out(renewed, refresh_token=refresh_token.text)
+    return tokens.hand_out(renewed, refresh_token=refresh_token.text, session_seconds=seconds_left(row.expires_at, now))
 
 
 def replace_ids(user_id: int, *, is_verified: bool, now: datetime) -> dict[uuid.UUID, Caller]:
@@ -127,6 +129,16 @@ def end(session_id: uuid.UUID, *, user_id: int, client: ClientInfo) -> bool:
         if was_live:
             audit.record("session.ended", user_id=user_id, client=client, at=now, sessionId=str(session_id))
     return was_live
+
+
+def end_by_refresh_token(text: str, *, client: ClientInfo) -> bool:
+    """End the session of a refresh token at once, whichever generation it is; return whether the session was live."""
+    token = RefreshToken.parse(text)
+    if token is None:
+        return False
+    of_family = Session.refresh_hash.in_(token.family_hashes)
+    row = fetch_one(select(Session.id, Session.user_id).where(of_family))
+    return row is not None and end(row.id, user_id=row.user_id, client=client)
 
 
 def end_own(session_id: uuid.UUID, *, user_id: int, client: ClientInfo) -> None:

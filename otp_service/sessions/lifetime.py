@@ -42,6 +42,11 @@ def idle_since(now: datetime) -> datetime:
     return now - timedelta(seconds=settings().tokens.refresh_idle_seconds)
 
 
+def seconds_left(expires_at: datetime, now: datetime) -> int:
+    """Return how long a session that is used now lives on without a refresh."""
+    return min(int((expires_at - now).total_seconds()), settings().tokens.refresh_idle_seconds)
+
+
 # Built once: this runs with every request that carries an access token (ADR 3).
 LIVE = select(Session.id).where(
     Session.id == bindparam("session_id"),

@@ -24,7 +24,7 @@ from otp_service.core.services import settings
 from otp_service.core.web.tracing import ClientInfo, concerns
 from otp_service.sessions import tokens
 from otp_service.sessions.errors import InvalidToken, TokenReused
-from otp_service.sessions.lifetime import idle_since, is_alive, lives_by
+from otp_service.sessions.lifetime import idle_since, is_alive, lives_by, seconds_left
 from otp_service.sessions.models import Session
 from otp_service.sessions.tokens import Caller, Tokens
 
@@ -36,11 +36,14 @@ MINUTE = timedelta(minutes=1)
 NO_LIMIT = 2**30
 _FAMILY = "refresh token"
 _GENERATION = "refresh token generation"
+_CSRF = "csrf token of a session"
 _FORM = re.compile(r"(?P<first>rt_[A-Za-z0-9_-]{43})(?:\.(?P<generation>[1-9][0-9]{0,8})\.(?P<mac>[A-Za-z0-9_-]{43}))?")
-_COLUMNS = (Session.id, Session.user_id, Session.amr, Session.acr, Session.authenticated_at)
+_COLUMNS = (
+    Session.id, Session.user_id, Session.amr, Session.acr, Session.authenticated_at, Session.expires_at,
+)  # fmt: skip
 _STATE = (
     Session.generation, Session.rotated_at, Session.minute_started_at,
-    Session.ended_at, Session.expires_at, Session.last_used_at,
+    Session.ended_at, Session.last_used_at,
 )  # fmt: skip
 
 
@@ -88,6 +91,17 @@ class RefreshToken:
         """The hashes that may be stored for the family, one for each key in use."""
         return keyring().digests(self.first, purpose=_FAMILY)
 
+    @property
+    def csrf_token(self) -> str:
+        """What a page sends to show that it may use the cookie of this family, whichever generation it is (ADR 41)."""
+        return keyring().digest(self.first, purpose=_CSRF)
+
+    def allows(self, csrf_token: str) -> bool:
+        """Whether a request that carries this token as a cookie was made by a page that may use it."""
+        # As bytes: compare_digest raises TypeError for a text that is not ASCII.
+        given = csrf_token.encode()
+        return any(hmac.compare_digest(given, known.encode()) for known in keyring().digests(self.first, purpose=_CSRF))
+
     def successor(self) -> "RefreshToken":
         """Derive the next generation. It is the same one each time."""
         return RefreshToken(self.first, self.generation + 1)
@@ -117,7 +131,9 @@ def rotate(text: str, *, is_verified: ScalarSelect[bool], client: ClientInfo) ->
         is_verified=bool(row.is_verified),
         session_id=row.id,
     )
-    return tokens.hand_out(caller, refresh_token=token.successor().text)
+    return tokens.hand_out(
+        caller, refresh_token=token.successor().text, session_seconds=seconds_left(row.expires_at, now)
+    )
 
 
 def _advance(

@@ -52,12 +52,17 @@ class Caller:
 
 @dataclass(frozen=True, slots=True)
 class Tokens:
-    """The tokens of a sign-in or a refresh. `expires_in` is the access token's lifetime in seconds."""
+    """The tokens of a sign-in or a refresh.
+
+    `expires_in` is the access token's lifetime, `session_seconds` what the session has left without a refresh, both in
+    seconds.
+    """
 
     token: str
     expires_in: int
     refresh_token: str
     session_id: uuid.UUID
+    session_seconds: int
     token_type: str = "Bearer"  # noqa: S105 - a scheme, RFC 6750
 
 
@@ -72,9 +77,9 @@ class SteppedUp:
     token_type: str = "Bearer"  # noqa: S105 - a scheme, RFC 6750
 
 
-def hand_out(caller: Caller, *, refresh_token: str) -> Tokens:
+def hand_out(caller: Caller, *, refresh_token: str, session_seconds: int) -> Tokens:
     """Sign the access token that goes with a refresh token."""
-    return Tokens(issue(caller), settings().tokens.ttl_seconds, refresh_token, caller.session_id)
+    return Tokens(issue(caller), settings().tokens.ttl_seconds, refresh_token, caller.session_id, session_seconds)
 
 
 def issue(caller: Caller) -> str:

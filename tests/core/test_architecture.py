@@ -18,6 +18,12 @@ FILE_LINES = 400
 FUNCTION_LINES = 40
 VIEW_LINES = 20
 OF_THE_REQUEST = {"request", "g", "session", "abort", "jsonify", "make_response", "redirect", "after_this_request"}
+READ_THE_REQUEST = {
+    PACKAGE / "sessions/access.py",
+    PACKAGE / "sessions/browsers.py",
+    PACKAGE / "backends/access.py",
+}
+"""Outside views and core: the decorators that read the tokens and keys of a request."""
 SPEAK_MARSHMALLOW = (
     "schemas.py",
     "fields.py",
@@ -106,8 +112,7 @@ def has_routes(path: Path) -> bool:
 
 def is_edge(path: Path) -> bool:
     """Whether the file may look at the request: views, the core, and the decorators that read a token or a key."""
-    decorators = {PACKAGE / "sessions/access.py", PACKAGE / "backends/access.py"}
-    return is_views(path) or path.is_relative_to(PACKAGE / "core") or path in decorators
+    return is_views(path) or path.is_relative_to(PACKAGE / "core") or path in READ_THE_REQUEST
 
 
 def test_services_know_nothing_of_the_request() -> None:

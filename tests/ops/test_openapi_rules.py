@@ -75,8 +75,24 @@ def test_each_operation_says_whether_it_needs_a_token_or_a_key(described: Told) 
     public = [name for name, told in operations(described) if told["security"] == []]
 
     assert {"POST /api/v1/auth/login", "GET /health"} < set(public)
-    kinds: tuple[list[Told], ...] = ([], [{"accessToken": []}], [{"apiKey": []}, {"apiKeyAsUserName": []}])
+    token: Told = {"accessToken": []}
+    cookie: Told = {"refreshCookie": [], "csrfToken": []}
+    kinds: tuple[list[Told], ...] = ([], [token], [token, cookie], [{"apiKey": []}, {"apiKeyAsUserName": []}])
     assert all(told["security"] in kinds for _, told in operations(described))
+
+
+def test_the_document_says_which_requests_take_a_cookie_and_which_responses_set_one(described: Told) -> None:
+    by_name = dict(operations(described))
+    headers = {
+        name: {one["name"] for one in told.get("parameters", ()) if one["in"] == "header"}
+        for name, told in by_name.items()
+    }
+
+    assert headers["POST /api/v1/auth/verify-otp"] == {"X-Token-Transport"}
+    assert headers["POST /api/v1/auth/refresh"] == {"X-Token-Transport", "X-CSRF-Token"}
+    assert headers["POST /api/v1/auth/logout"] == {"X-CSRF-Token"}
+    assert "Set-Cookie" in by_name["POST /api/v1/auth/logout"]["responses"]["204"]["headers"]
+    assert described["components"]["securitySchemes"]["refreshCookie"]["name"] == "__Host-refresh_token_cookie"
 
 
 def test_each_tag_is_described_and_used(described: Told) -> None:
@@ -122,7 +138,7 @@ def test_a_sign_in_has_two_responses_that_exclude_each_other(described: Told) ->
 
     assert [one["properties"]["requiresOtp"]["enum"] for one in (first, second)] == [[True], [False]]
     assert "challengeToken" in first["required"]
-    assert "refreshToken" in second["required"]
+    assert "token" in second["required"]
 
 
 def test_words_with_a_meaning_are_listed(described: Told) -> None:

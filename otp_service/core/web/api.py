@@ -10,7 +10,7 @@ import marshmallow
 import orjson
 from flask import Response, request
 
-from otp_service.core.web.body import read_json_object
+from otp_service.core.web.body import has_body, read_json_object
 from otp_service.core.web.schema import Schema, load
 
 View = Callable[..., Any]
@@ -22,7 +22,8 @@ ACCEPTED = 202
 class Contract:
     """What a route takes and returns. `errors` are its own error statuses, besides those that any route may have.
 
-    `others` are statuses whose responses are not errors in our form, with the schemas of these responses.
+    `others` are statuses whose responses are not errors in our form, with the schemas of these responses. Where
+    `cookie_instead` holds, a cookie stands for what the body lacks.
     """
 
     body: marshmallow.Schema | None
@@ -34,6 +35,7 @@ class Contract:
     others: Mapping[int, marshmallow.Schema]
     personal: bool
     may_be_empty: bool
+    cookie_instead: Callable[[], bool] | None
 
 
 def api(  # noqa: PLR0913 - a contract has as many parts as it has
@@ -47,22 +49,23 @@ def api(  # noqa: PLR0913 - a contract has as many parts as it has
     later: type[marshmallow.Schema] | None = None,
     personal: bool = True,
     may_be_empty: bool = False,
+    cookie_instead: Callable[[], bool] | None = None,
 ) -> Callable[[View], View]:
     """Load the body with `body`, or the query with `query`, into the first argument; dump the result with `out`.
 
     With `later`, a result is what will happen: a response 202 with this schema. None is 204: it has happened.
     `personal` responses carry `Cache-Control: no-store`. With `may_be_empty`, None becomes a response without a body.
-    The schemas are made once, at import.
+    While `cookie_instead` returns True, fields and the body itself may be absent. The schemas are made once, at import.
     """
     made = {other: schema() for other, schema in others.items()}
     schemas = _make_body(body), _make(query), _make(out), _make(later)
-    contract = Contract(*schemas, status, errors, made, personal, may_be_empty)
+    contract = Contract(*schemas, status, errors, made, personal, may_be_empty, cookie_instead)
 
     def decorate(view: View) -> View:
         @wraps(view)
         def wrapped(*args: Any, **kwargs: Any) -> Response:
             if contract.body is not None:
-                args = (load(contract.body, read_json_object()), *args)
+                args = (_load_body(contract.body, cookie_instead), *args)
             if contract.query is not None:
                 args = (load(contract.query, request.args.to_dict()), *args)
             return _respond(contract, view(*args, **kwargs))
@@ -71,6 +74,12 @@ def api(  # noqa: PLR0913 - a contract has as many parts as it has
         return wrapped
 
     return decorate
+
+
+def _load_body(schema: marshmallow.Schema, cookie_instead: Callable[[], bool] | None) -> dict[str, Any]:
+    if cookie_instead is None or not cookie_instead():
+        return load(schema, read_json_object())
+    return load(schema, read_json_object() if has_body() else {}, is_partial=True)
 
 
 def _make_body(schema: type[marshmallow.Schema] | None) -> marshmallow.Schema | None:

@@ -25,6 +25,13 @@ def read_json_object() -> dict[str, Any]:
     return parse_object(read_json_bytes())
 
 
+def has_body() -> bool:
+    """Whether the current request has a body, or says what type it would be."""
+    environ = request.environ
+    is_empty = environ.get("CONTENT_LENGTH", "") in {"", "0"} and "HTTP_TRANSFER_ENCODING" not in environ
+    return not is_empty or bool(request.mimetype)
+
+
 def read_json_bytes() -> bytes:
     """Return the body of the current request as it came. Raises UnsupportedMediaType, RequestEntityTooLarge."""
     if request.mimetype != "application/json":

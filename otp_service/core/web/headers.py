@@ -35,6 +35,10 @@ PAGE_POLICY = "otp_service.page_policy"
 """Set in the WSGI environment of a page that brings a policy of its own."""
 
 HSTS = ("Strict-Transport-Security", "max-age=31536000; includeSubDomains")
+ALLOWED = ["Authorization", "Content-Type", "X-Request-ID"]
+FOR_COOKIES = ["X-CSRF-Token", "X-Token-Transport"]
+"""Headers that pages of other origins may send; the latter with FRONTEND_CREDENTIALS."""
+
 log = logging.getLogger("otp_service.access")
 
 
@@ -46,10 +50,17 @@ class SynchronousFlask(Flask):
         return func
 
 
-def init_http(app: Flask, *, trusted_proxies: int, origins: tuple[str, ...], public_path: str = "") -> None:
+def init_http(
+    app: Flask,
+    *,
+    trusted_proxies: int,
+    origins: tuple[str, ...],
+    with_credentials: bool = False,
+    public_path: str = "",
+) -> None:
     """Limit the body, trust this many reverse proxies, and let pages of these origins read responses.
 
-    `public_path` may stand before each path of a request.
+    `with_credentials` lets these pages send cookies. `public_path` may stand before each path of a request.
     """
     app.config["MAX_CONTENT_LENGTH"] = BODY_LIMIT_BYTES + 1  # werkzeug cuts a chunked body off there without an error
     app.url_map.converters["id"] = IdConverter
@@ -60,7 +71,7 @@ def init_http(app: Flask, *, trusted_proxies: int, origins: tuple[str, ...], pub
         app.wsgi_app = under(public_path, app.wsgi_app)  # type: ignore[method-assign, assignment]
     if trusted_proxies:
         app.wsgi_app = ProxyFix(app.wsgi_app, x_for=trusted_proxies, x_proto=trusted_proxies)  # type: ignore[method-assign]
-    _allow_origins(app, origins)
+    _allow_origins(app, origins, with_credentials)
     app.before_request(_start)
     app.before_request(_answer_preflight)
     app.after_request(_finish)
@@ -98,7 +109,7 @@ def under(path: str, app: "WSGIApplication") -> "WSGIApplication":
     return mounted
 
 
-def _allow_origins(app: Flask, origins: tuple[str, ...]) -> None:
+def _allow_origins(app: Flask, origins: tuple[str, ...], with_credentials: bool) -> None:
     """Let pages of these origins, and of no other, read the responses of the API (the CORS protocol).
 
     Pages of every origin may read the public documents: keys and metadata, which have no secret and no person.
@@ -109,12 +120,17 @@ def _allow_origins(app: Flask, origins: tuple[str, ...]) -> None:
     }
     if origins:
         # Patterns, because flask-cors takes a text with brackets for one. It matches at the start only, hence `\Z`.
-        resources[r"/api/.*"] = {"origins": [re.compile(re.escape(origin) + r"\Z") for origin in origins]}
+        resources[r"/api/.*"] = {
+            "origins": [re.compile(re.escape(origin) + r"\Z") for origin in origins],
+            "supports_credentials": with_credentials,
+            # Without credentials the browser would drop the cookie with the token, so the page learns it beforehand.
+            "allow_headers": [*ALLOWED, *(FOR_COOKIES if with_credentials else ())],
+        }
         app.after_request(_vary_by_origin)
     CORS(
         app,
         resources=resources,
-        allow_headers=["Authorization", "Content-Type", "X-Request-ID"],
+        allow_headers=ALLOWED,
         expose_headers=["X-Request-ID", "Retry-After", "RateLimit-Limit", "RateLimit-Remaining", "RateLimit-Reset"],
         max_age=600,
         always_send=False,

@@ -80,10 +80,13 @@ class OpenOut(Schema):
         return original
 
 
-def load(schema: marshmallow.Schema, data: dict[str, Any]) -> dict[str, Any]:
-    """Return the checked fields by their Python names. Raises InvalidInput, which names every faulty field."""
+def load(schema: marshmallow.Schema, data: dict[str, Any], *, is_partial: bool = False) -> dict[str, Any]:
+    """Return the checked fields by their Python names; with `is_partial`, required ones may be absent.
+
+    Raises InvalidInput, which names every faulty field.
+    """
     try:
-        loaded: dict[str, Any] = schema.load(data)
+        loaded: dict[str, Any] = schema.load(data, partial=is_partial)
     except marshmallow.ValidationError as error:
         raise InvalidInput(fields=_flat(cast(dict[str, Any], error.messages))) from error
     return loaded

@@ -14,7 +14,7 @@ from marshmallow import Schema
 from werkzeug.routing import Rule
 
 from otp_service.core.web.api import ACCEPTED, EMPTY, Contract
-from otp_service.ops.openapi import error_responses, json_schemas, response_links
+from otp_service.ops.openapi import browser_cookies, error_responses, json_schemas, response_links
 from otp_service.ops.openapi.error_responses import Error
 from otp_service.ops.openapi.examples import Examples
 from otp_service.ops.openapi.json_schemas import JsonSchema
@@ -95,7 +95,7 @@ def _document(app: Flask, *, version: str, servers: list[JsonSchema]) -> JsonSch
     if plugin.converter is not None:  # the library's type allows it; APISpec has just set it
         plugin.converter.add_attribute_function(json_schemas.of_field)  # type: ignore[no-untyped-call]
     scheme = {"type": "http", "scheme": "bearer", "bearerFormat": "JWT"}
-    for name, described in {_SECURITY: scheme, **_OF_BACKENDS}.items():
+    for name, described in {_SECURITY: scheme, **_OF_BACKENDS, **browser_cookies.schemes()}.items():
         spec.components.security_scheme(name, described)
     spec.components.schema("Error", schema=Error)
     spec.components.schema("Problem", error_responses.problem())
@@ -149,10 +149,12 @@ def _operations(app: Flask, rule: Rule) -> Iterator[tuple[str, JsonSchema]]:
             "security": security,
             "responses": _responses(contract, is_public=not security, has_scope=hasattr(view, "key_scope")),
         }
+        browser_cookies.add_headers(operation["responses"], view)
         if contract.body is not None:
             content = {"application/json": {"schema": contract.body}}
             operation["requestBody"] = {"required": True, "content": content}
         parameters = [_path_parameter(kind, name) for kind, name in _PATH_PARAMETER.findall(rule.rule)]
+        parameters += browser_cookies.parameters(view)
         if contract.query is not None:
             parameters.append({"in": "query", "schema": contract.query})
         if parameters:
@@ -164,7 +166,7 @@ def _security(view: Any) -> list[JsonSchema]:
     """Return what the decorators of the view ask for: a token of a person, the key of a backend, or neither."""
     if hasattr(view, "key_scope"):
         return [{name: []} for name in _OF_BACKENDS]
-    return [{_SECURITY: []}] if getattr(view, "needs_token", False) else []
+    return [{_SECURITY: []}, *browser_cookies.security(view)] if getattr(view, "needs_token", False) else []
 
 
 def _title(blueprint: str) -> str:
@@ -183,7 +185,8 @@ def _description(view: Any) -> str:
         return f"{text}\n\nNeeds an API key with the scope `{view.key_scope}`."
     if getattr(view, "needs_fresh_sign_in", False):
         return f"{text}\n\n{_FRESH}"
-    return f"{text}\n\nNeeds {'an' if getattr(view, 'needs_token', False) else 'no'} access token."
+    needs = f"Needs {'an' if getattr(view, 'needs_token', False) else 'no'} access token"
+    return f"{text}\n\n{needs}{', or a cookie' if browser_cookies.security(view) else ''}."
 
 
 def _path_parameter(kind: str, name: str) -> JsonSchema:

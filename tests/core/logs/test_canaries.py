@@ -107,8 +107,8 @@ class Story:
         head = f"GET /mail.json?to={to} HTTP/1.1\r\nContent-Length: 0\r\n"
         return list(self.server.send(head.encode()).json["messages"])
 
-    def add_factors(self, token: str) -> None:
-        """An authenticator app and backup codes, with a mistake each."""
+    def add_factors(self, token: str) -> dict[str, Any]:
+        """An authenticator app and backup codes, with a mistake each; then sign in with one of them."""
         secret = self.call("/factors/totp", {}, token=token)["secret"]
         code = pyotp.TOTP(secret).now()
         self.private |= {secret, base64.b32decode(secret).hex()}
@@ -118,7 +118,7 @@ class Story:
         self.private |= {text for each in spare for text in (each, each[5:], each.replace("-", "")[4:])}
         challenge = self.call("/auth/login", {**self.who, "password": PASSWORD})["challengeToken"]
         self.call("/auth/mfa/totp", {"challengeToken": challenge, "code": code})
-        self.call("/auth/mfa/backup-code", {"challengeToken": challenge, "code": spare[0]})
+        return self.call("/auth/mfa/backup-code", {"challengeToken": challenge, "code": spare[0]})
 
     def refreshed(self, tokens: dict[str, Any]) -> dict[str, Any]:
         """Those after a change, which gave the session a new id."""
@@ -133,6 +133,18 @@ class Story:
         self.call("/profile", token=newer["token"][:-3])
         self.call("/auth/logout", {}, token=newer["token"])
         self.call("/profile", token=newer["token"])
+
+    def use_cookies(self, tokens: dict[str, Any]) -> None:
+        """As a browser does: right ones, forged ones, spent ones."""
+        moving = {"X-Token-Transport": "cookie"}
+        moved = self.server.call("/auth/refresh", {"refreshToken": tokens["refreshToken"]}, **moving)
+        csrf = {"X-CSRF-Token": str(moved.json["csrfToken"])}
+        self.private |= {value.partition("=")[2] for value in moved.cookies} | {*csrf.values()}
+        cookie = {"Cookie": "; ".join(moved.cookies)}
+        self.call("/auth/refresh", {}, **cookie, **{"X-CSRF-Token": CANARY})
+        self.call("/auth/refresh", {}, **cookie, **csrf)
+        self.call("/auth/logout", {}, **cookie, **csrf)
+        self.call("/auth/refresh", {}, **cookie, **csrf)
 
     def meet_faults(self) -> None:
         """Of the provider, when a code is asked for and when one is tried."""
@@ -158,7 +170,7 @@ def story(server: Gunicorn, sinch: Simulator) -> Story:
     tokens = told.register_and_sign_in()
     told.prove_addresses(tokens["token"])
     tokens = told.refreshed(tokens)
-    told.add_factors(tokens["token"])
+    told.use_cookies(told.add_factors(tokens["token"]))
     told.use_tokens(told.refreshed(tokens))
     told.call("/auth/request-otp", {"phoneNumber": told.number})
     told.meet_faults()

@@ -91,7 +91,9 @@ class Answer:
         head, _, self.body = received.partition(b"\r\n\r\n")
         status_line, *lines = head.decode("latin-1").split("\r\n")
         self.status = int(status_line.split()[1])
-        self.headers = {name.lower(): value.strip() for name, _, value in (line.partition(":") for line in lines)}
+        pairs = [(name.lower(), value.strip()) for name, _, value in (line.partition(":") for line in lines)]
+        self.headers = dict(pairs)
+        self.cookies = [value.partition(";")[0] for name, value in pairs if name == "set-cookie"]
 
     @property
     def json(self) -> dict[str, Any]:

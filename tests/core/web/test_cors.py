@@ -6,6 +6,7 @@ import pytest
 from flask import Flask
 
 from tests.api import Api
+from tests.auth.test_round_trips import listening
 from tests.conftest import MakeApp
 from tests.core.web.refusals import REFUSALS, Refusal
 
@@ -129,3 +130,60 @@ def test_pages_have_no_business_outside_the_api(front: Api, path: str) -> None:
 def test_without_the_setting_no_page_gets_leave(app: Flask, api: Api, method: str) -> None:
     response = api.send(method, "/auth/login", headers={"Origin": ORIGINS[0], **PREFLIGHT})
     assert cors(response) == {}
+
+
+# FRONTEND_CREDENTIALS
+
+
+FOR_COOKIES = {
+    "Access-Control-Request-Method": "POST",
+    "Access-Control-Request-Headers": "Content-Type, X-CSRF-Token, X-Token-Transport",
+}
+
+
+@pytest.fixture
+def with_cookies(make_app: MakeApp) -> Api:
+    """A service whose pages may send cookies."""
+    return Api(make_app(FRONTEND_URL=", ".join(ORIGINS), FRONTEND_CREDENTIALS="true"))
+
+
+def test_a_page_may_send_cookies_where_the_operator_says_so(with_cookies: Api) -> None:
+    asked = with_cookies.send("OPTIONS", "/auth/refresh", headers={"Origin": ORIGINS[0], **FOR_COOKIES})
+    sent = with_cookies.post("/auth/refresh", {}, headers={"Origin": ORIGINS[0]})
+
+    assert asked.headers["Access-Control-Allow-Headers"] == "Content-Type, X-CSRF-Token, X-Token-Transport"
+    assert [one.headers.getlist("Access-Control-Allow-Credentials") for one in (asked, sent)] == [["true"]] * 2
+    assert [one.headers.getlist("Access-Control-Allow-Origin") for one in (asked, sent)] == [[ORIGINS[0]]] * 2
+    assert sent.headers["Vary"] == "Origin"
+
+
+def test_without_the_setting_a_page_may_not_ask_for_cookies(front: Api) -> None:
+    asked = front.send("OPTIONS", "/auth/refresh", headers={"Origin": ORIGINS[0], **FOR_COOKIES})
+
+    assert asked.headers["Access-Control-Allow-Headers"] == "Content-Type"
+    assert "Access-Control-Allow-Credentials" not in asked.headers
+
+
+@pytest.mark.parametrize("origin", STRANGERS)
+@pytest.mark.parametrize("method", ["OPTIONS", "POST"])
+def test_another_page_may_send_no_cookies(with_cookies: Api, method: str, origin: str) -> None:
+    assert cors(with_cookies.send(method, "/auth/refresh", headers={"Origin": origin, **FOR_COOKIES})) == {}
+
+
+def test_the_documents_for_every_origin_take_no_cookies(with_cookies: Api) -> None:
+    read = with_cookies.get("//.well-known/jwks.json", headers={"Origin": ORIGINS[0]})
+
+    assert cors(read)["Access-Control-Allow-Origin"] == ["*"]
+    assert "Access-Control-Allow-Credentials" not in read.headers
+
+
+def test_a_preflight_asks_no_database(with_cookies: Api) -> None:
+    with listening(with_cookies.app) as asked:
+        statuses = {
+            with_cookies.send(
+                "OPTIONS", path, headers={"Origin": ORIGINS[0], "Cookie": "a=b", **FOR_COOKIES}
+            ).status_code
+            for path in ("/auth/refresh", "/profile", "/nope")
+        }
+
+    assert (statuses, asked.statements) == ({200}, [])
