@@ -17,6 +17,7 @@ from otp_service.factors.trusted_devices.devices import read_trusted_devices
 from otp_service.mail.settings import MailSettings, read_mail
 from otp_service.recovery.settings import read_recovery
 from otp_service.selfservice.settings import read_deletion
+from otp_service.verifications.registry import PROVIDERS
 from otp_service.verifications.settings import DeliverySettings, read_delivery
 
 __all__ = ["ROOT", "Config", "ConfigError"]
@@ -31,6 +32,7 @@ READERS: tuple[SectionReader, ...] = (
     read_removals,
     read_trusted_devices,
     read_recovery,
+    *(provider.settings for provider in PROVIDERS if provider.settings is not None),
     *(factor.settings for factor in FACTORS if factor.settings is not None),
 )
 
@@ -63,7 +65,8 @@ def _warnings(found: Config) -> list[str]:
             f"REDIS_URL is not set: each of the {server.workers} workers counts requests by itself, "
             "so an address may send that many times the limit"
         )
-    if found.of(DeliverySettings).supplies_code and server.threads <= found.sinch.concurrency:
+    delivery = found.of(DeliverySettings)
+    if delivery.supplies_code and "sinch" in delivery.providers and server.threads <= found.sinch.concurrency:
         lines.append(
             f"GUNICORN_THREADS is {server.threads}: with {found.sinch.concurrency} starts under way no thread may "
             "be left to answer Sinch's question for a code (OTP_SUPPLY_CODE)"

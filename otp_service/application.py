@@ -39,7 +39,8 @@ from otp_service.selfservice import views as selfservice_views
 from otp_service.sessions import signing_keys
 from otp_service.sessions import views as session_views
 from otp_service.sessions.key_folder import KeyFault
-from otp_service.sinch import SinchClient, SinchSettings
+from otp_service.verifications import registry
+from otp_service.verifications.settings import DeliverySettings
 from otp_service.web import mail_page, pages
 from otp_service.webhooks import views as webhook_views
 
@@ -178,29 +179,11 @@ def _services(app: Flask, config: Config) -> Services:
         even_timing=EvenTiming(seconds=config.of(ExistenceSettings).answer_seconds),
         background=Background(app),
         limit_store=LimitStore(config.stores.redis_url, prefix=config.stores.redis_prefix),
-        sinch=SinchClient(_sinch_settings(config), before_call=transactions.assert_no_transaction),
+        providers={
+            name: registry.kind_of(name).connect(config, transactions.assert_no_transaction)
+            for name in config.of(DeliverySettings).providers
+        },
     )
-
-
-def _sinch_settings(config: Config) -> SinchSettings:
-    access = config.sinch
-    try:
-        return SinchSettings(
-            key=access.app_key,
-            secret=access.app_secret,
-            base_url=access.base_url,
-            auth="signed" if access.auth == "signed" else "basic",
-            read_timeout_seconds=access.read_timeout_seconds,
-            code_ttl_seconds=config.codes.ttl_seconds,
-            failure_threshold=access.breaker_failures,
-            pool_size=access.concurrency,
-            max_in_flight=access.concurrency,
-            in_flight_wait_seconds=access.wait_seconds,
-            proxy=access.proxy,
-            ca_bundle=access.ca_file,
-        )
-    except ValueError as error:
-        raise ConfigError([f"SINCH_APP_KEY, SINCH_APP_SECRET, SINCH_AUTH or SINCH_BASE_URL: {error}."]) from error
 
 
 def _require_signing_key(app: Flask) -> None:

@@ -11,6 +11,9 @@ from flask import Flask
 
 from config import Config, ConfigError
 from otp_service.core.services import install, services_of
+from otp_service.sinch import SINCH, get_client
+from otp_service.sinch.adapter import SinchProvider
+from otp_service.sinch.client import SinchClient
 
 RANDOM = hashlib.sha256(b"for tests alone").digest()
 PRODUCTION = {
@@ -45,3 +48,14 @@ def refuse(folder: Path, **settings: str) -> list[str]:
 def give(app: Flask, **services: Any) -> None:
     """Let the application hold others of its services."""
     install(app, replace(services_of(app), **services))
+
+
+def give_sinch(app: Flask, client: SinchClient) -> None:
+    """Let the application call Sinch by another client."""
+    give(app, providers={**services_of(app).providers, SINCH.name: SinchProvider(client)})
+
+
+def sinch_client_of(app: Flask) -> SinchClient:
+    """The client by which the application calls Sinch."""
+    with app.app_context():
+        return get_client()

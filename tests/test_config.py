@@ -20,10 +20,10 @@ from otp_service.factors.removals import RemovalSettings
 from otp_service.factors.trusted_devices.devices import TrustedDeviceSettings
 from otp_service.factors.webauthn.settings import WebAuthnSettings
 from otp_service.mail.settings import MailSettings
+from otp_service.providers import Channel
 from otp_service.recovery.settings import RecoverySettings
 from otp_service.selfservice.settings import DeletionSettings
 from otp_service.simulator.settings import DEMO_KEY, DEMO_SECRET
-from otp_service.sinch import Channel
 from otp_service.verifications.settings import DeliverySettings
 from tests.environments import PRODUCTION, load, refuse
 

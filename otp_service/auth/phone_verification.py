@@ -15,7 +15,7 @@ from otp_service.core.web.tracing import ClientInfo, concerns
 from otp_service.factors import registry
 from otp_service.factors.phone import PHONE, codes
 from otp_service.factors.phone.codes import PhoneOwner
-from otp_service.sinch import Channel
+from otp_service.providers import Channel
 from otp_service.verifications import Asker, Purpose, Recipient, limits
 from otp_service.verifications.errors import OtpSendLimit
 from otp_service.verifications.settings import DeliverySettings
@@ -75,7 +75,7 @@ def _announce(named: Named, channel: Channel, client: ClientInfo) -> Announcemen
     """Count the request by name, and look the name up only after the response (ADR 18)."""
     # What is wrong with the number itself says nothing about an account, so it may be raised now.
     if named.phone_number is not None:
-        channel = verifications.find_destination(named.phone_number, channel).channels[0]
+        channel = verifications.find_destination(named.phone_number, channel).channel
     # The place first: a code that was announced must not be dropped.
     with background.place() as run_later:
         try:

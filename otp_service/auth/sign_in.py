@@ -24,8 +24,8 @@ from otp_service.factors.errors import MethodNotEnrolled
 from otp_service.factors.phone import PHONE
 from otp_service.factors.phone.codes import PhoneOwner
 from otp_service.factors.registry import Enrolled
+from otp_service.providers import Channel
 from otp_service.sessions import Caller
-from otp_service.sinch import Channel
 from otp_service.verifications import Along, Asker, Purpose, Recipient
 from otp_service.verifications.errors import OtpCooldown, TooManyAttempts
 

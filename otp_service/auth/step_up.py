@@ -13,8 +13,8 @@ from otp_service.factors import registry, strength
 from otp_service.factors.contract import ProofRequest
 from otp_service.factors.errors import MethodNotEnrolled
 from otp_service.factors.phone.codes import PhoneOwner
+from otp_service.providers import Channel
 from otp_service.sessions import Caller, Requirement, SteppedUp
-from otp_service.sinch import Channel
 from otp_service.verifications import Purpose, Recipient
 
 PASSWORD = "password"  # noqa: S105 - a method

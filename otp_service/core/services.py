@@ -4,6 +4,7 @@ The features make these values and stand above the core, so this module imports 
 The import contract names these imports one by one. Protocols would repeat the interfaces that they stand for.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -16,9 +17,9 @@ if TYPE_CHECKING:
     from otp_service.core.crypto.secrets import Keyring
     from otp_service.core.web.even_timing import EvenTiming
     from otp_service.core.web.limit_store import LimitStore
+    from otp_service.providers import Provider
     from otp_service.sessions.access import RequirementOf
     from otp_service.sessions.signing_keys import SigningKeys
-    from otp_service.sinch import SinchClient
 
 _NAME = "otp_service"
 
@@ -36,7 +37,8 @@ class Services:
     even_timing: "EvenTiming"
     background: "Background"
     limit_store: "LimitStore"
-    sinch: "SinchClient"
+    providers: "Mapping[str, Provider]"
+    """Those in use, by name, in the order in which they are tried."""
     documents: dict[str, bytes] = field(default_factory=dict)
     """Documents that are rendered at the first request, by their names."""
 

@@ -40,13 +40,14 @@ def list_codes(who: str | None, state: str | None, limit: int, wants_json: bool)
 def print_codes(found: Sequence[Record]) -> None:
     """Print a table of verifications, each with the reason why its message did not arrive."""
     print_table(
-        ("ID", "USER", "STATE", "VIA", "TO", "TRIES", "CREATED (UTC)", "FAILURE"),
+        ("ID", "USER", "STATE", "VIA", "BY", "TO", "TRIES", "CREATED (UTC)", "FAILURE"),
         [
             (
                 one.id,
                 find_user_id(one.owner) or one.owner,
                 one.state,
                 one.channel,
+                one.provider,
                 phone.mask(one.phone_number),
                 one.attempts,
                 one.created_at,

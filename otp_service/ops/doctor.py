@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
-from typing import Any
+from typing import Any, cast
 from urllib.parse import urlsplit
 
 import redis
@@ -20,13 +20,15 @@ from otp_service.core.calls.errors import Refused, Unavailable
 from otp_service.core.crypto import hashing
 from otp_service.core.database import sealed_columns
 from otp_service.core.database.transactions import fetch_all, fetch_one
-from otp_service.core.services import settings
+from otp_service.core.services import services, settings
 from otp_service.extensions import db
+from otp_service.http_gateway import HTTP_GATEWAY, GatewayProvider, GatewaySettings
 from otp_service.jobs import JOBS, records
 from otp_service.mail import transport
 from otp_service.mail.settings import MailSettings
 from otp_service.ops import database_state
 from otp_service.ops.readiness import heads, known
+from otp_service.verifications.settings import DeliverySettings
 
 SLOW_HASH_SECONDS = 1.0
 MEASURABLE_SKEW_SECONDS = 0.1
@@ -276,6 +278,8 @@ def _compare_pools() -> Iterator[Finding]:
 
 def _check_sinch() -> Iterator[Finding]:
     """Ask for a verification that cannot exist. "Not found" shows that the credentials are valid, and costs nothing."""
+    if sinch.SINCH.name not in settings().of(DeliverySettings).providers:
+        return
     place = urlsplit(settings().sinch.base_url).netloc or settings().sinch.base_url
     try:
         sinch.get_client().status_by_reference(str(uuid.uuid4()))
@@ -292,6 +296,21 @@ def _check_sinch() -> Iterator[Finding]:
         yield _failed("sinch", f"{place}: {error.detail}", remedy)
     else:
         yield _ok("sinch", f"{place} accepts the credentials")
+
+
+def _check_gateway() -> Iterator[Finding]:
+    """Send a HEAD request: any response shows that the gateway can be reached. No message is sent."""
+    gateway = services().providers.get(HTTP_GATEWAY.name)
+    if gateway is None:
+        return
+    place = urlsplit(settings().of(GatewaySettings).url or "").netloc
+    try:
+        status = cast(GatewayProvider, gateway).client.probe()
+    except Unavailable as error:
+        remedy = "Check HTTP_GATEWAY_URL, HTTP_GATEWAY_CA_FILE, the network and the firewall."
+        yield _failed("http gateway", f"{place}: {error.detail}", remedy)
+        return
+    yield _ok("http gateway", f"{place} responds (HTTP {status} to HEAD; no message was sent)")
 
 
 def _check_hashing() -> Iterator[Finding]:
@@ -331,5 +350,6 @@ _CHECKS: dict[str, Callable[[], Iterator[Finding]]] = {
     "mail": _check_mail,
     "worker": _check_worker,
     "sinch": _check_sinch,
+    "http gateway": _check_gateway,
     "hashing": _check_hashing,
 }

@@ -8,10 +8,10 @@ from alembic.script import ScriptDirectory
 from sqlalchemy import text
 from sqlalchemy.exc import ProgrammingError, SQLAlchemyError
 
-from otp_service import sinch
 from otp_service.core import clock
 from otp_service.core.database import outages
 from otp_service.core.database.transactions import fetch_all
+from otp_service.core.services import services
 from otp_service.core.web import draining, request_limits
 from otp_service.extensions import MIGRATIONS
 from otp_service.jobs import records
@@ -26,13 +26,15 @@ RETRY_AFTER_SECONDS = 5
 def check() -> dict[str, Any]:
     """Return the state of each dependency, and `READY` or `NOT_READY` as the summary."""
     database, migrations = _database()
+    breakers = {name: provider.state().value for name, provider in services().providers.items()}
     checks = {
         "server": STOPPING if draining.is_under_way() else "up",
         "database": database,
         "migrations": migrations,
         "limiter_store": request_limits.store_state(),
         "worker": _worker() if database == database_state.UP else "unknown",
-        "provider_breaker": sinch.get_client().state().value,
+        "provider_breaker": next(iter(breakers.values())),
+        "provider_breakers": breakers,
     }
     is_ready = all(checks[name] in good for name, good in _GOOD.items())
     return (

@@ -4,6 +4,8 @@ from marshmallow import fields
 
 from otp_service.core.web.schema import Schema
 
+BREAKER_STATES = ["closed", "open", "half_open"]
+
 
 class HealthOut(Schema):
     """The process is alive."""
@@ -23,7 +25,15 @@ class ChecksOut(Schema):
     migrations = fields.String(required=True, metadata={"examples": ["at head", "behind: run flask db upgrade"]})
     limiter_store = fields.String(required=True, metadata={"examples": ["up", "memory", "down: counting in memory"]})
     worker = fields.String(required=True, metadata={"examples": ["up", "never seen: run flask worker"]})
-    provider_breaker = fields.String(required=True, metadata={"enum": ["closed", "open", "half_open"]})
+    provider_breaker = fields.String(
+        required=True, metadata={"enum": BREAKER_STATES, "description": "Of the first provider in OTP_PROVIDERS."}
+    )
+    provider_breakers = fields.Dict(
+        keys=fields.String(),
+        values=fields.String(metadata={"enum": BREAKER_STATES}),
+        required=True,
+        metadata={"description": "Of each provider in OTP_PROVIDERS, by its name."},
+    )
 
 
 class ReadyOut(Schema):

@@ -20,10 +20,10 @@ from otp_service.factors import throttle, trusted_devices
 from otp_service.factors.contract import Proof
 from otp_service.factors.phone import codes
 from otp_service.factors.phone.codes import PhoneOwner, PhoneProof
+from otp_service.providers import Channel
 from otp_service.recovery import email_codes, second_channel
 from otp_service.recovery.second_channel import SecondFactor
 from otp_service.recovery.settings import HOUR, RecoverySettings
-from otp_service.sinch import Channel
 from otp_service.verifications import Asker, Purpose, Recipient, limits
 from otp_service.verifications.errors import DestinationNotAllowed, OtpInvalid
 

@@ -12,9 +12,9 @@ from otp_service.core.web.tracing import ClientInfo
 from otp_service.factors import trusted_devices
 from otp_service.factors.phone import codes
 from otp_service.factors.phone.codes import PhoneOwner
+from otp_service.providers import Channel
 from otp_service.sessions import Caller, SteppedUp
 from otp_service.sessions.errors import InvalidToken
-from otp_service.sinch import Channel
 from otp_service.verifications import Purpose, Recipient
 
 

@@ -1,54 +1,25 @@
 """The Sinch client. It knows no database; its errors say what is certain about a call that failed."""
 
+from typing import cast
+
 from otp_service.core.services import services
-from otp_service.sinch.api_types import (
-    Channel,
-    DeliveryEvent,
-    Event,
-    Price,
-    RequestEvent,
-    ResultEvent,
-    Status,
-    Subject,
-    VerificationStatus,
-    summary_of,
-)
+from otp_service.sinch.adapter import SINCH, SinchProvider
+from otp_service.sinch.api_types import DeliveryEvent, Event, RequestEvent, ResultEvent, Subject, summary_of
 from otp_service.sinch.client import SinchClient
-from otp_service.sinch.errors import (
-    BadCredentials,
-    BadRequest,
-    CodeRejected,
-    DestinationDenied,
-    DuplicateReference,
-    VerificationExpired,
-    VerificationFailed,
-    VerificationNotFound,
-)
+from otp_service.sinch.errors import BadCredentials, VerificationNotFound
 from otp_service.sinch.parsing import parse_event
-from otp_service.sinch.settings import SinchSettings
 from otp_service.sinch.signing import SignedRequest, is_fresh, verify_signature
 
 __all__ = [
+    "SINCH",
     "BadCredentials",
-    "BadRequest",
-    "Channel",
-    "CodeRejected",
     "DeliveryEvent",
-    "DestinationDenied",
-    "DuplicateReference",
     "Event",
-    "Price",
     "RequestEvent",
     "ResultEvent",
     "SignedRequest",
-    "SinchClient",
-    "SinchSettings",
-    "Status",
     "Subject",
-    "VerificationExpired",
-    "VerificationFailed",
     "VerificationNotFound",
-    "VerificationStatus",
     "get_client",
     "is_fresh",
     "parse_event",
@@ -58,5 +29,5 @@ __all__ = [
 
 
 def get_client() -> SinchClient:
-    """Return the application's client. Needs an application context."""
-    return services().sinch
+    """Return the application's client. Needs an application context, and Sinch among OTP_PROVIDERS."""
+    return cast(SinchProvider, services().providers[SINCH.name]).client

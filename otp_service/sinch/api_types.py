@@ -1,46 +1,9 @@
-"""The values of the Sinch API: channels, statuses, reasons, and what responses and events carry."""
+"""The values of the Sinch API: reasons, and what responses and events carry."""
 
 from dataclasses import dataclass, field
-from decimal import Decimal
 from enum import StrEnum
 
-
-class Channel(StrEnum):
-    """A way to bring a code to a phone. Any spelling finds its member: Sinch itself writes `flashCall` and `flashcall`.
-
-    Seamless verification is missing on purpose: the phone itself opens an address, and no code reaches the service.
-    """
-
-    SMS = "sms"
-    CALLOUT = "callout"
-    FLASHCALL = "flashcall"
-    WHATSAPP = "whatsapp"
-
-    @classmethod
-    def _missing_(cls, value: object) -> "Channel | None":
-        wanted = str(value).lower()
-        return next((channel for channel in cls if channel.value == wanted), None)
-
-    @property
-    def key(self) -> str:
-        """The name of this channel's object in bodies. Sinch writes `flashCall` there and `flashcall` elsewhere."""
-        return "flashCall" if self is Channel.FLASHCALL else self.value
-
-    @property
-    def report_field(self) -> str:
-        """The field of a report: `code`, or for a flash call `cli`, the number that rang."""
-        return "cli" if self is Channel.FLASHCALL else "code"
-
-
-class VerificationStatus(StrEnum):
-    """The state of a verification at Sinch."""
-
-    PENDING = "PENDING"
-    SUCCESSFUL = "SUCCESSFUL"
-    FAIL = "FAIL"
-    DENIED = "DENIED"
-    ABORTED = "ABORTED"  # superseded by a new verification of the same number
-    ERROR = "ERROR"
+from otp_service.providers import Channel, Price, VerificationStatus
 
 
 class Reason(StrEnum):
@@ -63,6 +26,11 @@ class Reason(StrEnum):
     OTHER = "other"
 
 
+def key_of(channel: Channel) -> str:
+    """Return the name of a channel's object in bodies. Sinch writes `flashCall` there and `flashcall` elsewhere."""
+    return "flashCall" if channel is Channel.FLASHCALL else channel.value
+
+
 @dataclass(frozen=True)
 class Receipt:
     """A started verification. `code_lifetime_seconds` is how long Sinch accepts the code, or None if it did not say."""
@@ -79,20 +47,6 @@ class Report:
     id: str
     status: VerificationStatus
     reason: Reason | None = None
-
-
-@dataclass(frozen=True)
-class Price:
-    """The price of one verification. `termination_amount` is the cost of the phone call, 0 unless Sinch bills it."""
-
-    amount: Decimal
-    currency: str
-    termination_amount: Decimal = Decimal(0)
-
-    @property
-    def total(self) -> Decimal:
-        """The sum that Sinch bills for the verification."""
-        return self.amount + self.termination_amount
 
 
 @dataclass(frozen=True)

@@ -6,8 +6,9 @@ from typing import Any
 
 from otp_service.core.calls.guarded_call import GuardedCaller, Guards
 from otp_service.core.calls.guards import BreakerState, share_deadline
+from otp_service.providers import Channel
 from otp_service.sinch import parsing, request_bodies
-from otp_service.sinch.api_types import Channel, Receipt, Report, Status
+from otp_service.sinch.api_types import Receipt, Report, Status
 from otp_service.sinch.errors import VerificationNotFound
 from otp_service.sinch.refusals import payload_of, require_success
 from otp_service.sinch.settings import SinchSettings

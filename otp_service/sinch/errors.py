@@ -16,6 +16,7 @@ After OutcomeUnknown Sinch may have acted: ask for the status.
 """
 
 from otp_service.core.calls.errors import Refused
+from otp_service.providers import NumberRefused
 
 
 class CodeRejected(Refused):
@@ -38,7 +39,7 @@ class Denied(Refused):
     """A callback said no, or the authorization level is too low."""
 
 
-class DestinationDenied(Denied):
+class DestinationDenied(Denied, NumberRefused):
     """The number is blocked, or its country or network is not served."""
 
 
@@ -50,7 +51,7 @@ class DuplicateReference(Refused):
     """An earlier start with this reference was accepted."""
 
 
-class BadRequest(Refused):
+class BadRequest(NumberRefused):
     """Sinch cannot process the request, mostly because of the number, else because of a fault of ours."""
 
 

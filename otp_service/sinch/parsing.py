@@ -4,11 +4,10 @@ from decimal import Decimal
 from typing import Any
 
 from otp_service.core.calls.errors import OutcomeUnknown
+from otp_service.providers import Channel, Price, VerificationStatus
 from otp_service.sinch.api_types import (
-    Channel,
     DeliveryEvent,
     Event,
-    Price,
     Reason,
     Receipt,
     Report,
@@ -16,7 +15,7 @@ from otp_service.sinch.api_types import (
     ResultEvent,
     Status,
     Subject,
-    VerificationStatus,
+    key_of,
 )
 
 _Payload = dict[str, Any]
@@ -30,7 +29,7 @@ _SMS_RESULTS = {"successful": True, "failed": False}
 def parse_receipt(payload: _Payload, channel: Channel) -> Receipt:
     """Read the response to a start by `channel`. Raises OutcomeUnknown if it has no id or names another channel."""
     _check_channel(payload, channel)
-    details = payload.get(channel.key)
+    details = payload.get(key_of(channel))
     details = details if isinstance(details, dict) else {}
     # A flash call can be reported for longer (75 s) than an app may intercept it (45 s); a text names only the latter.
     lifetime = _seconds(details.get("reportTimeout")) or _seconds(details.get("interceptionTimeout"))

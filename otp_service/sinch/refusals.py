@@ -6,7 +6,8 @@ from typing import Any
 from otp_service.core.calls.errors import OutcomeUnknown, RateLimited, Refused
 from otp_service.core.calls.exchange import Response
 from otp_service.core.logging import redact
-from otp_service.sinch.api_types import Reason, Report, VerificationStatus
+from otp_service.providers import VerificationStatus
+from otp_service.sinch.api_types import Reason, Report
 from otp_service.sinch.errors import (
     BadCredentials,
     BadRequest,

@@ -6,7 +6,8 @@ from typing import Any
 
 from otp_service.core.phone import E164
 from otp_service.core.text import LANGUAGE_TAG, regional_tag
-from otp_service.sinch.api_types import Channel
+from otp_service.providers import Channel
+from otp_service.sinch.api_types import key_of
 from otp_service.sinch.transport import Call, Operation
 
 _E164 = re.compile(E164)
@@ -58,7 +59,7 @@ def report_call(provider_id: str, channel: Channel, code: str) -> Call:
         raise ValueError("a code has 1 to 32 characters")
     if channel is Channel.FLASHCALL:
         _checked_number(code)
-    body = {"method": channel.value, channel.key: {channel.report_field: code}}
+    body = {"method": channel.value, key_of(channel): {"cli" if channel is Channel.FLASHCALL else "code": code}}
     return Call(Operation.REPORT, ("id", checked_id(provider_id)), body)
 
 

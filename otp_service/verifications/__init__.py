@@ -1,19 +1,16 @@
 """The life of a code: sends it to a phone, checks it, and lets its proof be spent once. Knows owners, not users."""
 
 from otp_service.verifications.checking import Proof, find_on_its_way, prove, spend
-from otp_service.verifications.owners import Owner, find_user_id, owner_of_user
-from otp_service.verifications.records import end_codes, end_codes_of_others, forget_owner
-from otp_service.verifications.sending import (
+from otp_service.verifications.destinations import (
     CHANNELS,
-    Along,
-    Delivery,
-    Recipient,
     channels_to,
     check_destination,
     find_destination,
     find_refusal,
-    send,
 )
+from otp_service.verifications.owners import Owner, find_user_id, owner_of_user
+from otp_service.verifications.records import end_codes, end_codes_of_others, forget_owner
+from otp_service.verifications.sending import Along, Delivery, Recipient, send
 from otp_service.verifications.states import Asker, Purpose
 
 __all__ = [

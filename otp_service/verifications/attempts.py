@@ -1,4 +1,4 @@
-"""Counts a code before the provider sees it, and records what the provider said about it (ADR 4)."""
+"""Counts a code before it is compared, and records what came of that (ADR 4)."""
 
 import uuid
 from dataclasses import dataclass, replace
@@ -22,6 +22,8 @@ from otp_service.verifications.records import Snapshot
 from otp_service.verifications.states import ATTEMPTS_PER_CODE, Asker, AttemptOutcome, State, origins_of
 
 _add = prepared_insert(VerificationAttempt)
+_TAKES_CODES = Verification.state.in_((State.SENT, State.RESERVED))
+"""A reservation is looked at only if its code is ours: it can be compared while the outcome of the start is unknown."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,7 +93,7 @@ def _first(verification_id: Given, now: Given) -> Update:
     The most frequent case, in one statement. Of parallel first codes, all but one find a count and go the long way.
     """
     is_untried = (Verification.attempts == 0) & (Verification.strangers_attempts == 0)
-    is_open = (Verification.state == State.SENT) & (Verification.expires_at > now)
+    is_open = _TAKES_CODES & (Verification.expires_at > now)
     return update(Verification).where(Verification.id == verification_id, is_open, is_untried).values(attempts=1)
 
 
@@ -171,7 +173,7 @@ def refusal(
     """Return the error that says why this verification takes no more codes, of this asker."""
     counts = _counts_of(asker)
     row = fetch_one(select(Verification.state, counts.label("tried")).where(Verification.id == verification.id))
-    is_used_up = row is not None and row.state in {State.SENT, State.FAILED} and row.tried >= allowed
+    is_used_up = row is not None and row.state in {State.RESERVED, State.SENT, State.FAILED} and row.tried >= allowed
     if is_used_up and verification.expires_at > now:
         return TooManyAttempts(retry_after_seconds=limits.seconds_until_next(verification.owner, now=now))
     return OtpInvalid()
@@ -193,7 +195,7 @@ def _count_on_code(verification: Snapshot, attempt: Attempt, now: datetime) -> N
         counted = execute(*_one_more(verification.id, now)).rowcount
     else:
         count, allowed = _counts_of(asker), attempt.owner.tries_per_code(asker)
-        is_open = (Verification.state == State.SENT) & (Verification.expires_at > now) & (count < allowed)
+        is_open = _TAKES_CODES & (Verification.expires_at > now) & (count < allowed)
         by_name = update(Verification).where(Verification.id == verification.id, is_open)
         counted = execute(by_name.values({count: count + 1})).rowcount
     if counted != 1:
@@ -202,7 +204,7 @@ def _count_on_code(verification: Snapshot, attempt: Attempt, now: datetime) -> N
 
 @prepared
 def _one_more(verification_id: Given, now: Given) -> Update:
-    takes_codes = (Verification.state == State.SENT) & (Verification.attempts < ATTEMPTS_PER_CODE)
+    takes_codes = _TAKES_CODES & (Verification.attempts < ATTEMPTS_PER_CODE)
     return (
         update(Verification)
         .where(Verification.id == verification_id, takes_codes, Verification.expires_at > now)

@@ -7,7 +7,6 @@ right only for the request that reported it. The sweep asks for what no event br
 
 import hashlib
 import logging
-import secrets
 import uuid
 from dataclasses import replace
 from datetime import datetime
@@ -19,8 +18,9 @@ from otp_service.core.database.transactions import transaction
 from otp_service.core.services import settings
 from otp_service.core.web.body import parse_object
 from otp_service.core.web.tracing import ClientInfo
+from otp_service.providers import Channel
 from otp_service.sinch import (
-    Channel,
+    SINCH,
     DeliveryEvent,
     Event,
     RequestEvent,
@@ -32,7 +32,7 @@ from otp_service.sinch import (
     summary_of,
     verify_signature,
 )
-from otp_service.verifications import limits, owners, records
+from otp_service.verifications import limits, own_codes, owners, receipts, records
 from otp_service.verifications.errors import EventNotAccepted
 from otp_service.verifications.records import Snapshot
 from otp_service.verifications.settings import DeliverySettings
@@ -41,7 +41,6 @@ from otp_service.verifications.states import State, ended_as
 REMEMBERED_SECONDS = 660
 """Longer than a time stamp can be fresh: five minutes before its time and five after."""
 
-CODE_DIGITS = 6
 _TAKE_A_CODE = (Channel.SMS, Channel.CALLOUT)
 """Sinch makes the code of a WhatsApp message itself, and a flash call has the number that rings."""
 
@@ -65,6 +64,10 @@ def receive(signed: SignedRequest, *, authorization: str, client: ClientInfo) ->
 
 def _require_authentic(signed: SignedRequest, authorization: str, now: datetime) -> None:
     key, secret = settings().sinch.app_key, settings().sinch.app_secret
+    if SINCH.name not in settings().of(DeliverySettings).providers:
+        # Without Sinch the key and the secret are the simulator's, which all can read.
+        log.warning("webhook.refused", extra={"reason": "not in use"})
+        raise EventNotAccepted
     is_ours = verify_signature(signed, authorization, key=key, secret=secret)
     if not (is_ours and is_fresh(signed.timestamp, now)):
         log.warning("webhook.refused", extra={"reason": "stale" if is_ours else "signature"})
@@ -104,8 +107,7 @@ def _reply(event: RequestEvent) -> dict[str, Any]:
     if verification is None or verification.state != State.RESERVED:
         return {"action": "deny"}
     if settings().of(DeliverySettings).supplies_code and verification.via() in _TAKE_A_CODE:
-        code = f"{secrets.randbelow(10**CODE_DIGITS):0{CODE_DIGITS}}"
-        return {"action": "allow", verification.channel: {"code": code}}
+        return {"action": "allow", verification.channel: {"code": own_codes.draw()}}
     return {"action": "allow"}
 
 
@@ -115,7 +117,7 @@ def _take_result(event: ResultEvent, client: ClientInfo, now: datetime) -> bool:
     if verification is None or verification.provider_id is None:
         return False
     with transaction():
-        is_changed = event.price is not None and records.set_first_price(verification.id, event.price)
+        is_changed = event.price is not None and receipts.set_first_price(verification.id, event.price)
         # Never from `reserved`: the request that started it is about to learn what became of it. And a success changes
         # no state: only the request that reported the code knows whose it is (ADR 14).
         ended = ended_as(event.status, origin=State.SENT)
@@ -132,7 +134,7 @@ def _take_delivery(event: DeliveryEvent, client: ClientInfo, now: datetime) -> b
     if verification is None:
         return False
     with transaction():
-        if not records.set_delivery(verification.id, has_arrived=event.has_arrived):
+        if not receipts.set_delivery(verification.id, has_arrived=event.has_arrived):
             return False
         # The code stays valid after a failure: receipts have been wrong.
         if not event.has_arrived and verification.state in {State.RESERVED, State.SENT}:
@@ -155,7 +157,7 @@ def _find(subject: Subject) -> Snapshot | None:
     except ValueError:
         return None
     verification = records.find(verification_id)
-    if verification is None or verification.reference != subject.reference:
+    if verification is None or verification.provider != SINCH.name or verification.reference != subject.reference:
         return None
     is_same = verification.phone_number == subject.number and verification.via() is subject.channel
     if verification.provider_id is not None:

@@ -1,5 +1,7 @@
 """Checks a code: count it, commit, report it to the provider, record. A proof is spent in a transaction of its own.
 
+A code of ours is compared here in place of the report, also while the outcome of its start is unknown (ADR 39).
+
 | the provider        | and                                                             | then                         |
 |---------------------|-----------------------------------------------------------------|------------------------------|
 | accepts the code    |                                                                 | proof                        |
@@ -23,11 +25,12 @@ from sqlalchemy import Select
 from otp_service.core import clock
 from otp_service.core.database.statements import Given, prepared
 from otp_service.core.database.transactions import transaction
+from otp_service.core.errors import ServiceError
 from otp_service.core.web.tracing import ClientInfo
-from otp_service.sinch import Channel
+from otp_service.providers import Channel
 from otp_service.verifications import attempts, owners, provider, records
 from otp_service.verifications.attempts import Attempt, Try
-from otp_service.verifications.errors import OtpInvalid
+from otp_service.verifications.errors import OtpInvalid, TooManyAttempts
 from otp_service.verifications.models import Verification
 from otp_service.verifications.owners import Owner
 from otp_service.verifications.provider import Finding, Standing, Verdict
@@ -52,8 +55,11 @@ class Proof:
         return self.attempt.verification_id
 
 
-class _Superseded(Exception):
-    """The provider dropped this verification for another one; the code may belong to that."""
+class _MayBeOlder(Exception):
+    """The code may belong to an older verification: this one was dropped for another, or its message never arrived."""
+
+    def __init__(self, refusal: ServiceError) -> None:
+        self.refusal = refusal
 
 
 def prove(  # noqa: PLR0913 - a code, who tries it, and what it may be for
@@ -73,24 +79,28 @@ def prove(  # noqa: PLR0913 - a code, who tries it, and what it may be for
     Raises OtpInvalid, TooManyAttempts, ProviderUnavailable, ProviderRefused, and what Owner.take_try raises.
     """
     now, tried = clock.now(), Try(owner, code, asker, client)
+    refusal: ServiceError = OtpInvalid()
     with provider.within_request():
         live = _live(owner.name, purpose, now) if bound_to is None else _bound(owner.name, purpose, now, bound_to, also)
         # Those whose channel fits the code first: a late SMS still works while a flash call is newer (ADR 14).
         for verification in sorted(live, key=lambda verification: not _may_belong_to(verification, code)):
-            # A process may have died after the provider sent the code and before that was recorded (ADR 4).
-            is_lost = verification.state == State.RESERVED
-            settled = provider.settle(verification, now=now) if is_lost else verification
-            if settled.state not in {State.SENT, State.FAILED}:
-                continue
             try:
-                return _evaluate(settled, tried, now)
-            except _Superseded:
+                return _evaluate(_settled(verification, now), tried, now)
+            except _MayBeOlder as older:
+                refusal = refusal if isinstance(refusal, TooManyAttempts) else older.refusal
                 continue
             except OtpInvalid:
                 _record_refused(tried, now)
                 raise
-    _record_refused(tried, now)
-    raise OtpInvalid
+    if isinstance(refusal, OtpInvalid):
+        _record_refused(tried, now)
+    raise refusal
+
+
+def _settled(verification: Snapshot, now: datetime) -> Snapshot:
+    """Ask what became of a lost send: a process may have died after the provider sent the code (ADR 4)."""
+    is_lost = verification.state == State.RESERVED and verification.code_hash is None
+    return provider.settle(verification, now=now) if is_lost or not provider.is_in_use(verification) else verification
 
 
 def spend(proof: Proof, *, now: datetime) -> None:
@@ -140,7 +150,28 @@ def _may_belong_to(verification: Snapshot, code: str) -> bool:
 
 
 def _evaluate(verification: Snapshot, tried: Try, now: datetime) -> Proof:
-    """Return the proof of a right code. Raises OtpInvalid, _Superseded, and what `prove` raises."""
+    """Return the proof of a right code. Raises OtpInvalid, _MayBeOlder, and what `prove` raises."""
+    if verification.state == State.RESERVED and verification.code_hash is not None:
+        return _evaluate_unsettled(verification, tried, now)
+    if verification.state not in {State.SENT, State.FAILED}:
+        raise _MayBeOlder(OtpInvalid())
+    return _compare(verification, tried, now)
+
+
+def _evaluate_unsettled(verification: Snapshot, tried: Try, now: datetime) -> Proof:
+    """Compare a code of ours although the outcome of its start is unknown. The right one shows that it arrived.
+
+    Until then an older code still works, as it does while a newer one is on its way (ADR 4, 39).
+    """
+    try:
+        proof = _compare(verification, tried, now)
+    except (OtpInvalid, TooManyAttempts) as refusal:
+        raise _MayBeOlder(refusal) from refusal
+    provider.note_arrival(verification, now=now)
+    return proof
+
+
+def _compare(verification: Snapshot, tried: Try, now: datetime) -> Proof:
     attempt = attempts.count(verification, tried, now=now)
     if not _may_belong_to(verification, tried.code):
         # Counted as wrong and not reported: the provider could only reject it (ADR 14).
@@ -183,7 +214,7 @@ def _accept_or_record_wrong(verification: Snapshot, attempt: Attempt, now: datet
 
 
 def _accept_or_end(verification: Snapshot, attempt: Attempt, now: datetime) -> None:
-    """Return if this very code ended the verification before. Else raise OtpInvalid or _Superseded."""
+    """Return if this very code ended the verification before. Else raise OtpInvalid or _MayBeOlder."""
     finding = provider.get_standing(verification)
     is_accepted = finding.standing is Standing.ACCEPTED
     if attempt.was_known and _was_accepted(finding, attempt):
@@ -192,7 +223,7 @@ def _accept_or_end(verification: Snapshot, attempt: Attempt, now: datetime) -> N
         # The provider drops a verification when another one for the number starts. The code may belong to that one.
         attempts.uncount(attempt)
         records.move(verification.id, State.SENT, State.SUPERSEDED, now=now)
-        raise _Superseded
+        raise _MayBeOlder(OtpInvalid())
     # A code that was known may have been accepted with its response lost: its outcome stays open (ADR 4).
     if not attempt.was_known:
         attempts.record_wrong(attempt, now=now, is_verdict=not is_accepted)

@@ -2,7 +2,6 @@
 
 import logging
 
-from otp_service import sinch
 from otp_service.core.calls.errors import CallError, Refused, TooManyInFlight
 from otp_service.core.errors import (
     NotAuthenticated,
@@ -12,6 +11,7 @@ from otp_service.core.errors import (
     Unavailable,
     Unprocessable,
 )
+from otp_service.providers import NumberRefused
 
 log = logging.getLogger(__name__)
 
@@ -79,17 +79,22 @@ class EventNotAccepted(NotAuthenticated):
     title = "The event is not signed, not signed well, too old, or came before."
 
 
-def from_provider(error: CallError) -> ServiceError:
+def from_provider(error: CallError, *, provider: str) -> ServiceError:
     """Return the error that the caller sees for an error of the provider, and log the provider's own."""
     if isinstance(error, TooManyInFlight):
-        # Our own bound and no failure of the provider: SINCH_CONCURRENCY and SINCH_WAIT decide.
-        log.warning("provider.busy")
+        # Our own bound and no failure of the provider: SINCH_CONCURRENCY, SINCH_WAIT or HTTP_GATEWAY_CONCURRENCY.
+        log.warning("provider.busy", extra={"provider": provider})
         return ProviderUnavailable(retry_after_seconds=error.retry_after_seconds or 1)
     log.error(
         "provider.failed",
-        extra={"error": type(error).__name__, "httpStatus": error.http_status, "errorCode": error.error_code},
+        extra={
+            "provider": provider,
+            "error": type(error).__name__,
+            "httpStatus": error.http_status,
+            "errorCode": error.error_code,
+        },
     )
-    if isinstance(error, sinch.DestinationDenied | sinch.BadRequest):
+    if isinstance(error, NumberRefused):
         return NumberUnreachable()
     if isinstance(error, Refused):
         return ProviderRefused()

@@ -18,6 +18,8 @@ LONGEST_FAILURE = 200
 class Verification(Model):
     """One code for one phone. `id` is also the provider's `reference`; `provider_id` is encrypted.
 
+    `provider` is the one that it was started with. `code_hash` is the keyed hash of a code that we made and compare.
+
     `owner` is `user:17` and no foreign key, so that owners other than users fit (ADR 19). `bound_to` is the challenge
     or the session that the code is for. `strangers_attempts` are codes that came by name from other networks than `ip`;
     they are not among the `attempts`. `failure` tells operators why no message arrived. `price_due_at` is when a
@@ -35,12 +37,14 @@ class Verification(Model):
     owner: Mapped[str] = mapped_column(String(80))
     bound_to: Mapped[uuid.UUID | None] = mapped_column(Uuid)
     purpose: Mapped[str] = mapped_column(String(20))
+    provider: Mapped[str] = mapped_column(String(20), server_default="sinch")
     channel: Mapped[str] = mapped_column(String(10))
     phone_number: Mapped[str] = mapped_column(String(16))
     country: Mapped[str] = mapped_column(String(3))
     ip: Mapped[str] = mapped_column(String(45))
     asker: Mapped[str] = mapped_column(String(7), server_default=Asker.HOLDER)
     provider_id: Mapped[str | None] = mapped_column(String(400), info=sealed("verifications.provider_id"))
+    code_hash: Mapped[str | None] = mapped_column(String(64))
     state: Mapped[str] = mapped_column(String(12))
     attempts: Mapped[int] = mapped_column(Integer, default=0)
     strangers_attempts: Mapped[int] = mapped_column(Integer, server_default="0")

@@ -2,12 +2,12 @@
 
 import uuid
 from collections.abc import Mapping
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, field, fields
 from datetime import datetime, timedelta
 from decimal import Decimal
-from typing import Any
+from typing import Any, cast
 
-from sqlalchemy import ColumnElement, Select, Update, Uuid, delete, exists, func, insert, literal, or_, select, update
+from sqlalchemy import ColumnElement, Select, Update, delete, exists, func, insert, literal, or_, select, update
 from sqlalchemy.orm import aliased
 
 from otp_service.core import clock
@@ -17,11 +17,11 @@ from otp_service.core.database.rows import Projection, rows_about
 from otp_service.core.database.statements import Given, prepared, prepared_insert
 from otp_service.core.database.transactions import execute, execute_later, fetch_all, fetch_one, transaction
 from otp_service.core.services import settings
-from otp_service.sinch import Channel, Price
+from otp_service.providers import Channel, Price
 from otp_service.verifications import limits
 from otp_service.verifications.limits import Spending
 from otp_service.verifications.models import LONGEST_FAILURE, Verification, VerificationAttempt
-from otp_service.verifications.states import Delivered, State, origins_of, require_move
+from otp_service.verifications.states import State, origins_of, require_move
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,11 +32,14 @@ class Snapshot:
     owner: str
     bound_to: uuid.UUID | None
     purpose: str
+    provider: str
     channel: str
     phone_number: str
+    country: str
     ip: str
     asker: str
     provider_id: str | None
+    code_hash: str | None = field(repr=False)
     state: str
     attempts: int
     created_at: datetime
@@ -67,6 +70,7 @@ class Record:
     id: uuid.UUID
     owner: str
     purpose: str
+    provider: str
     channel: str
     phone_number: str
     country: str
@@ -177,7 +181,7 @@ def list_outcomes(verification_id: uuid.UUID) -> list[str]:
 def personal_data(owner: str) -> list[dict[str, Any]]:
     """Return what is stored about an owner's codes, for that person: no code, and no id of the provider."""
     columns = (
-        Verification.created_at, Verification.id, Verification.purpose, Verification.channel,
+        Verification.created_at, Verification.id, Verification.purpose, Verification.provider, Verification.channel,
         Verification.phone_number, Verification.country, Verification.ip, Verification.state, Verification.attempts,
         Verification.sent_at, Verification.expires_at, Verification.settled_at, Verification.delivered,
         Verification.price_amount, Verification.price_currency,
@@ -192,7 +196,7 @@ def reserve(**values: Any) -> Snapshot:
     """Add a verification that is about to be started, in the open transaction that holds its owner."""
     row = {**values, "provider_id": None, "state": State.RESERVED, "attempts": 0}
     execute_later(*_add(**row))
-    return Snapshot(**{field.name: row[field.name] for field in fields(Snapshot)})
+    return Snapshot(**{one.name: row[one.name] for one in fields(Snapshot)})
 
 
 def lock(verification_id: uuid.UUID) -> None:
@@ -227,12 +231,20 @@ def _in_state(verification_id: Given, state: Given) -> Update:
 
 
 def mark_sent(
-    verification: Snapshot, provider_id: str, *, sent_at: datetime, now: datetime, ttl_seconds: int | None = None
+    verification: Snapshot,
+    provider_id: str,
+    *,
+    sent_at: datetime,
+    now: datetime,
+    ttl_seconds: int | None = None,
+    price: Price | None = None,
 ) -> None:
     """Record that the provider accepted the start: from now on this code counts, and the owner's older ones do not."""
     sealed = keyring().seal(provider_id, context=_context(verification.id))
     ends = sent_at + timedelta(seconds=settings().codes.ttl_seconds if ttl_seconds is None else ttl_seconds)
-    sent = {"provider_id": sealed, "sent_at": sent_at, "expires_at": ends}
+    sent: dict[str, Any] = {"provider_id": sealed, "sent_at": sent_at, "expires_at": ends}
+    if price is not None:
+        sent |= {"price_amount": price.total, "price_currency": price.currency}
     require_move(State.RESERVED, State.SENT)
     with transaction():
         execute_later(*_in_state(verification.id, State.RESERVED, state=State.SENT, **sent))
@@ -270,6 +282,13 @@ def note_failure(verification_id: uuid.UUID, failure: str) -> None:
         execute(update(Verification).where(Verification.id == verification_id).values(**values))
 
 
+def note_first_failure(verification_id: uuid.UUID, failure: str) -> bool:
+    """Record, for operators, why nothing is known about a message; return whether this call was the first."""
+    is_first = (Verification.id == verification_id) & Verification.failure.is_(None)
+    with transaction():
+        return execute(update(Verification).where(is_first).values(failure=failure[:LONGEST_FAILURE])).rowcount == 1
+
+
 def give_back(verification: Snapshot, *, now: datetime) -> None:
     """Give back what the send used up, once: the sweep, a check and the send itself may all come here (ADR 4)."""
     is_due = (Verification.id == verification.id) & Verification.given_back_at.is_(None)
@@ -278,22 +297,22 @@ def give_back(verification: Snapshot, *, now: datetime) -> None:
             limits.give_back_send(verification.spending(), taken_at=verification.created_at)
 
 
-def hand_on(verification: Snapshot, channel: Channel, *, failure: str, now: datetime) -> Snapshot | None:
-    """Close a send that failed, and let a new verification by `channel` have what it used up (ADR 14).
+def hand_on(verification: Snapshot, own: Mapping[str, object], *, failure: str, now: datetime) -> Snapshot | None:
+    """Close a send that failed, and let a new verification, with values of its `own`, have what it used up (ADR 14).
 
     The new one keeps the time of the old one, under which the limits counted it. None if another request closed the
     old one meanwhile: that request gave back what it used up.
     """
-    successor = uuid.uuid4()
-    own = {"id": literal(successor, Uuid), "channel": literal(channel.value), "state": literal(State.RESERVED.value)}
-    names = [*_HANDED_ON, *own]
-    columns = [own.get(name, getattr(Verification, name)) for name in names]
+    values = {**own, "state": State.RESERVED.value}
+    names = [*_HANDED_ON, *values]
+    table = Verification.__table__.columns
+    columns = [literal(values[name], table[name].type) if name in values else table[name] for name in names]
     with transaction():
         if not _fail(verification, failure, now=now):
             return None
         source = select(*columns).where(Verification.id == verification.id)
         execute(insert(Verification).from_select(names, source))
-        return get(successor)
+        return get(cast(uuid.UUID, own["id"]))
 
 
 def end_codes(owner: str) -> None:
@@ -328,40 +347,6 @@ def _live_besides(phone_number: Given, owner: Given) -> Update:
     is_to_it = Verification.phone_number == phone_number
     is_owners = Verification.owner == owner
     return update(Verification).where(_CAN_BE_SUPERSEDED, or_(is_to_it & ~is_owners, is_owners & ~is_to_it))
-
-
-# What the provider adds later
-
-
-def set_price(verification_id: uuid.UUID, price: Price) -> None:
-    """Record what the provider billed."""
-    values = {"price_amount": price.total, "price_currency": price.currency}
-    with transaction():
-        execute(update(Verification).where(Verification.id == verification_id).values(**values))
-
-
-def set_first_price(verification_id: uuid.UUID, price: Price) -> bool:
-    """Record a price that an event brought, unless one is known; return whether this call did."""
-    is_unpriced = (Verification.id == verification_id) & Verification.price_amount.is_(None)
-    values = {"price_amount": price.total, "price_currency": price.currency}
-    with transaction():
-        return execute(update(Verification).where(is_unpriced).values(**values)).rowcount == 1
-
-
-def put_price_off(verification: Snapshot, *, now: datetime) -> None:
-    """Ask for a missing price again when the verification is twice as old."""
-    with transaction():
-        due_at = now + (now - verification.created_at)
-        execute(update(Verification).where(Verification.id == verification.id).values(price_due_at=due_at))
-
-
-def set_delivery(verification_id: uuid.UUID, *, has_arrived: bool) -> bool:
-    """Record whether the message arrived; return whether that changed anything. An arrival is never taken back."""
-    delivered = Delivered.YES if has_arrived else Delivered.NO
-    is_new = Verification.delivered.is_(None) | (Verification.delivered == Delivered.NO) & has_arrived
-    with transaction():
-        statement = update(Verification).where(Verification.id == verification_id, is_new)
-        return execute(statement.values(delivered=delivered)).rowcount == 1
 
 
 # Forgetting

@@ -4,11 +4,13 @@ import re
 from dataclasses import dataclass
 
 from otp_service.config.reader import Reader
+from otp_service.config.sinch import read_providers
 from otp_service.core.services import settings
-from otp_service.sinch import Channel
+from otp_service.core.text import primary_language
+from otp_service.providers import PLACEHOLDER, Channel
+from otp_service.verifications import registry
 
 CHANNEL_NAMES = tuple(channel.value for channel in Channel)
-PLACEHOLDER = "{{CODE}}"
 LONGEST_TEXT = 459  # three parts of an SMS
 _WORDS = {
     "en": f"Your verification code is {PLACEHOLDER}.",
@@ -20,12 +22,15 @@ _DOMAIN = re.compile(r"(?=.{1,253}\Z)([a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?\.)*[a-z
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DeliverySettings:
-    """`channel` is the usual one; `fallbacks` are tried in turn after a start that certainly failed.
+    """`providers` are those in use, in the order in which they are tried.
+
+    `channel` is the usual one; `fallbacks` are tried in turn after a start that certainly failed.
 
     With `supplies_code` the service draws the code when Sinch asks for one. `webotp_domain` and `sms_template` change
     the text of an SMS.
     """
 
+    providers: tuple[str, ...] = ("sinch",)
     channel: Channel = Channel.SMS
     fallbacks: tuple[Channel, ...]
     supplies_code: bool
@@ -35,32 +40,45 @@ class DeliverySettings:
 
 def read_delivery(read: Reader) -> DeliverySettings:
     """Read the settings; `read` collects the faults."""
+    providers = _providers(read)
+    carried = {channel.value for name in providers for channel in registry.kind_of(name).channels}
+    names = tuple(name for name in CHANNEL_NAMES if name in carried)
     fallbacks = tuple(dict.fromkeys(word.lower() for word in read.words("OTP_FALLBACK_CHANNELS")))
     for word in fallbacks:
-        if word not in CHANNEL_NAMES:
-            read.fault("OTP_FALLBACK_CHANNELS", f"holds {word!r}", f"hold some of {', '.join(CHANNEL_NAMES)}")
-    channel = read.choice("SINCH_VERIFICATION_METHOD", CHANNEL_NAMES, default="sms", fold=str.lower)
+        if word not in names:
+            read.fault("OTP_FALLBACK_CHANNELS", f"holds {word!r}", f"hold some of {', '.join(names)}")
+    channel = read.choice("SINCH_VERIFICATION_METHOD", names, default="sms", fold=str.lower)
     return DeliverySettings(
+        providers=providers,
         channel=Channel(channel),
-        fallbacks=tuple(Channel(word) for word in fallbacks if word in CHANNEL_NAMES),
+        fallbacks=tuple(Channel(word) for word in fallbacks if word in names),
         supplies_code=read.flag("OTP_SUPPLY_CODE", default=read.strict),
         webotp_domain=_domain(read),
         sms_template=_template(read),
     )
 
 
-def sms_template(locale: str | None) -> str | None:
-    """Return the template of an SMS, or None to leave text and language to Sinch.
+def _providers(read: Reader) -> tuple[str, ...]:
+    """Read OTP_PROVIDERS. A name that is unknown or there twice is more likely an error than meant."""
+    names = read_providers(read)
+    if set(names) - set(registry.NAMES) or len(set(names)) < len(names):
+        known = ", ".join(registry.NAMES)
+        read.fault("OTP_PROVIDERS", f"holds {','.join(names)!r}", f"hold some of {known}, each once, in your order")
+    return tuple(dict.fromkeys(name for name in names if name in registry.NAMES))
 
-    With `WEBOTP_DOMAIN` its last line lets a browser offer the code to pages of that domain alone ("Origin-bound
-    one-time codes delivered via SMS", a WICG draft).
+
+def template_of(channel: Channel, locale: str | None, *, is_ours: bool) -> str | None:
+    """Return the template of a message, or None to leave text and language to a provider that makes the code.
+
+    With `WEBOTP_DOMAIN` the last line of an SMS lets a browser offer the code to pages of that domain alone
+    ("Origin-bound one-time codes delivered via SMS", a WICG draft).
     """
-    delivery = settings().of(DeliverySettings)
-    if delivery.sms_template is None and delivery.webotp_domain is None:
+    delivery, is_sms = settings().of(DeliverySettings), channel is Channel.SMS
+    domain = delivery.webotp_domain if is_sms else None
+    if not is_ours and (not is_sms or (delivery.sms_template is None and domain is None)):
         return None
-    language = (locale or "").partition("-")[0].lower()
-    text = delivery.sms_template or _WORDS.get(language, _WORDS["en"])
-    return text if delivery.webotp_domain is None else f"{text}\n\n@{delivery.webotp_domain} #{PLACEHOLDER}"
+    text = delivery.sms_template or _WORDS.get(primary_language(locale), _WORDS["en"])
+    return text if domain is None else f"{text}\n\n@{domain} #{PLACEHOLDER}"
 
 
 def _domain(read: Reader) -> str | None:

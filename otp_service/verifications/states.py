@@ -8,7 +8,7 @@ reserved --started--> sent --right code--> verified
 from collections.abc import Mapping
 from enum import StrEnum
 
-from otp_service.sinch import VerificationStatus
+from otp_service.providers import VerificationStatus
 
 ATTEMPTS_PER_CODE = 5
 """Wrong codes that end a verification."""
@@ -38,7 +38,7 @@ MOVES: Mapping[State, Mapping[State, str]] = {
         State.SENT: "the provider accepted the start",
         State.UNDELIVERED: "the start failed: what it took is given back, or goes to the next channel",
         State.SUPERSEDED: "the provider dropped it, or its number got another owner",
-        State.EXPIRED: "the provider says that its time is over",
+        State.EXPIRED: "the provider says that its time is over, or no provider can be asked",
     },
     State.SENT: {
         State.VERIFIED: "the right code was spent",

@@ -8,10 +8,12 @@ from sqlalchemy import ColumnElement
 
 from otp_service.core import clock
 from otp_service.core.errors import ServiceError
-from otp_service.verifications import provider, records
+from otp_service.core.services import services
+from otp_service.verifications import provider, receipts, records
 from otp_service.verifications.models import Verification
-from otp_service.verifications.provider import Finding
+from otp_service.verifications.provider import Finding, Standing
 from otp_service.verifications.records import Snapshot
+from otp_service.verifications.registry import kind_of
 from otp_service.verifications.states import State
 
 PRICES_ASKED_FOR = timedelta(days=2)
@@ -37,7 +39,8 @@ def sweep(*, limit: int = 1_000) -> Swept:
     is_old = (Verification.state == State.SENT) & (Verification.expires_at <= now)
     is_unpriced = Verification.price_amount.is_(None) & (Verification.created_at > now - PRICES_ASKED_FOR)
     is_due = Verification.price_due_at.is_(None) | (Verification.price_due_at <= now)
-    lacks_price = Verification.state.in_(_ENDED) & is_unpriced & is_due
+    is_known = Verification.provider.in_([name for name in services().providers if kind_of(name).names_prices])
+    lacks_price = Verification.state.in_(_ENDED) & is_unpriced & is_due & is_known
     _each(is_lost, limit, swept, lambda verification: _settle(verification, now, swept))
     _each(is_old, limit, swept, lambda verification: _close(verification, now, swept))
     _each(lacks_price, limit, swept, lambda verification: _price(verification, now, swept))
@@ -70,9 +73,11 @@ def _price(verification: Snapshot, now: datetime, swept: Swept) -> Finding:
     What was started may be billed although the response to the start was lost.
     """
     finding = provider.get_standing(verification)
+    if finding.standing is Standing.UNASKED:
+        return finding
     if finding.status is None or finding.status.price is None:
-        records.put_price_off(verification, now=now)
+        receipts.put_price_off(verification, now=now)
     else:
-        records.set_price(verification.id, finding.status.price)
+        receipts.set_price(verification.id, finding.status.price)
         swept.priced += 1
     return finding

@@ -26,8 +26,9 @@ from otp_service.core.database.transactions import (
     violated_constraint,
 )
 from otp_service.extensions import db
+from otp_service.providers import Channel
 from otp_service.simulator import Simulator
-from otp_service.sinch import Channel, get_client
+from otp_service.sinch import get_client
 from tests.factories import make_person
 from tests.parallel import at_once
 

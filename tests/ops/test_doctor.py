@@ -197,7 +197,7 @@ def test_the_speed_of_hashes_is_told_and_judged(make_app: MakeApp) -> None:
 
 def test_a_check_that_breaks_hides_no_other(make_app: MakeApp) -> None:
     app = make_app()
-    give(app, sinch=None)
+    give(app, providers={})
     report = Report(app)
     assert (report.of("sinch"), list(report.findings)) == ("FAILED", NAMES)
 

@@ -16,7 +16,7 @@ from otp_service import sinch
 from otp_service.application import create_app
 from otp_service.core.calls.errors import CallError
 from otp_service.extensions import db
-from otp_service.sinch import Channel
+from otp_service.providers import Channel
 from tests.api import Api
 from tests.ops.environment import forsaken, leave_redis
 from tests.parallel import at_once
@@ -84,6 +84,7 @@ def test_with_database_and_schema_it_is_ready(build: Build, migrated_url: str) -
             "limiterStore": "memory",
             "worker": "never seen: run flask worker",
             "providerBreaker": "closed",
+            "providerBreakers": {"sinch": "closed"},
         },
     }
 

@@ -6,7 +6,8 @@ from typing import Any
 
 import pytest
 
-from otp_service.sinch import SinchClient, SinchSettings
+from otp_service.sinch.client import SinchClient
+from otp_service.sinch.settings import SinchSettings
 from tests.sinch.scripted import Script, ScriptedServer
 from tests.waiting import PATIENCE_SECONDS
 

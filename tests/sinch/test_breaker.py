@@ -8,7 +8,7 @@ import pytest
 
 from otp_service.core.calls.errors import BreakerOpen, CallError, OutcomeUnknown
 from otp_service.core.calls.guards import BreakerState, CircuitBreaker
-from otp_service.sinch import Channel
+from otp_service.providers import Channel
 from tests.sinch.conftest import Connect, Serve
 from tests.sinch.scripts import ID, NUMBER, REFERENCE, in_turn, receipt, refusal, verdict
 

@@ -5,7 +5,7 @@ import logging
 import pytest
 
 from otp_service.core.calls.errors import CallError
-from otp_service.sinch import Channel
+from otp_service.providers import Channel
 from tests.sinch.conftest import KEY, SECRET, Connect, Serve
 from tests.sinch.scripted import Script
 from tests.sinch.scripts import ID, NUMBER, REFERENCE, drip, message, raw, refusal, reset, stall, verdict

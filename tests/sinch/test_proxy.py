@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from otp_service.core.calls.errors import NotSent
-from otp_service.sinch import Channel
+from otp_service.providers import Channel
 from tests.servers.ports import free_port
 from tests.sinch.certificates import server_context
 from tests.sinch.conftest import Connect, Serve

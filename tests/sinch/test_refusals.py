@@ -7,18 +7,18 @@ import pytest
 
 from otp_service.core import clock
 from otp_service.core.calls.errors import CallError, OutcomeUnknown, RateLimited, Refused
-from otp_service.sinch import (
-    BadCredentials,
+from otp_service.providers import Channel
+from otp_service.sinch import BadCredentials, VerificationNotFound
+from otp_service.sinch.errors import (
     BadRequest,
-    Channel,
     CodeRejected,
+    Denied,
     DestinationDenied,
     DuplicateReference,
+    NoCredit,
     VerificationExpired,
     VerificationFailed,
-    VerificationNotFound,
 )
-from otp_service.sinch.errors import Denied, NoCredit
 from tests.sinch.conftest import Connect, Serve
 from tests.sinch.scripts import ID, NUMBER, REFERENCE, refusal, reply, verdict
 

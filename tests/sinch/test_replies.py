@@ -7,8 +7,9 @@ from typing import Any
 import pytest
 
 from otp_service.core.calls.errors import OutcomeUnknown
-from otp_service.sinch import Channel, Price, SinchClient, VerificationStatus
+from otp_service.providers import Channel, Price, VerificationStatus
 from otp_service.sinch.api_types import Reason, Receipt
+from otp_service.sinch.client import SinchClient
 from tests.sinch.conftest import Connect, Serve
 from tests.sinch.scripts import ID, NUMBER, REFERENCE, receipt, refusal, reply, verdict
 

@@ -7,7 +7,9 @@ from typing import Any
 
 import pytest
 
-from otp_service.sinch import Channel, SignedRequest, SinchClient, verify_signature
+from otp_service.providers import Channel
+from otp_service.sinch import SignedRequest, verify_signature
+from otp_service.sinch.client import SinchClient
 from tests.sinch.conftest import KEY, SECRET, Connect, Serve
 from tests.sinch.scripted import Heard
 from tests.sinch.scripts import ID, NUMBER, REFERENCE, receipt, reply, verdict

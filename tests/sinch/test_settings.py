@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from otp_service.sinch import SinchSettings
+from otp_service.sinch.settings import SinchSettings
 from tests.sinch.conftest import KEY, SECRET
 
 

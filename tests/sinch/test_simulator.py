@@ -11,21 +11,19 @@ import pytest
 from otp_service.core import clock
 from otp_service.core.calls.errors import CallError, OutcomeUnknown, RateLimited
 from otp_service.core.calls.guards import BreakerState
+from otp_service.providers import Channel, VerificationStatus
 from otp_service.simulator import Simulator, SimulatorSettings, running
-from otp_service.sinch import (
-    BadCredentials,
+from otp_service.sinch import BadCredentials, VerificationNotFound
+from otp_service.sinch.api_types import Reason
+from otp_service.sinch.client import SinchClient
+from otp_service.sinch.errors import (
     BadRequest,
-    Channel,
     CodeRejected,
     DestinationDenied,
     DuplicateReference,
-    SinchClient,
     VerificationExpired,
     VerificationFailed,
-    VerificationNotFound,
-    VerificationStatus,
 )
-from otp_service.sinch.api_types import Reason
 from tests.sinch.conftest import KEY, SECRET, Connect
 from tests.sinch.scripts import NUMBER
 
@@ -46,7 +44,7 @@ def _reference() -> str:
 
 
 def _proof(simulator: Simulator, channel: Channel) -> str:
-    return str(simulator.inbox(NUMBER)[0][channel.report_field])
+    return str(simulator.inbox(NUMBER)[0]["cli" if channel is Channel.FLASHCALL else "code"])
 
 
 @pytest.mark.parametrize("channel", list(Channel))

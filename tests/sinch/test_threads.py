@@ -11,7 +11,9 @@ from flask import Flask
 
 from otp_service.core.calls.errors import CallError, OutcomeUnknown, TooManyInFlight
 from otp_service.core.calls.guards import MAY_WAIT
-from otp_service.sinch import Channel, SinchClient, get_client
+from otp_service.providers import Channel
+from otp_service.sinch import get_client
+from otp_service.sinch.client import SinchClient
 from tests.sinch.conftest import Connect, Serve
 from tests.sinch.scripted import Heard, Line
 from tests.sinch.scripts import ID, NUMBER, REFERENCE, hold_until, receipt, reply, reset, slowly, verdict

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from otp_service.core.calls.errors import NotSent, OutcomeUnknown
-from otp_service.sinch import Channel
+from otp_service.providers import Channel
 from tests.sinch.certificates import server_context
 from tests.sinch.conftest import Connect
 from tests.sinch.scripted import Script, ScriptedServer

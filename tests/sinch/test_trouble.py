@@ -13,7 +13,8 @@ import pytest
 
 from otp_service.core.calls.connection import BoundedConnection
 from otp_service.core.calls.errors import CallError, NotSent, OutcomeUnknown, Unavailable
-from otp_service.sinch import Channel, SinchClient, VerificationStatus
+from otp_service.providers import Channel, VerificationStatus
+from otp_service.sinch.client import SinchClient
 from tests.sinch.conftest import Connect, Serve
 from tests.sinch.scripted import Heard, Line, Script
 from tests.sinch.scripts import (

@@ -2,8 +2,9 @@
 
 from enum import StrEnum
 
-from otp_service.sinch import Channel, SinchClient
+from otp_service.providers import Channel
 from otp_service.sinch.api_types import Receipt, Report
+from otp_service.sinch.client import SinchClient
 
 
 class Crash(BaseException):

@@ -15,13 +15,12 @@ from hypothesis.stateful import RuleBasedStateMachine, rule, run_state_machine_a
 from otp_service import verifications
 from otp_service.audit import COMMAND_LINE
 from otp_service.core.errors import ServiceError
-from otp_service.core.services import services_of
 from otp_service.factors.phone import codes
 from otp_service.factors.phone.codes import PhoneOwner
 from otp_service.simulator import Simulator
 from otp_service.verifications import Purpose, Recipient, sweeping
 from tests.conftest import MakeApp, Time
-from tests.environments import give
+from tests.environments import give_sinch, sinch_client_of
 from tests.factories import make_person, wrong_code
 from tests.verifications.crashes import Crash, MortalClient, Point
 
@@ -172,7 +171,7 @@ class LifeOfACode(RuleBasedStateMachine):
     @property
     def client(self) -> MortalClient:
         """The client that may die."""
-        client = services_of(self.app).sinch
+        client = sinch_client_of(self.app)
         assert isinstance(client, MortalClient)
         return client
 
@@ -207,8 +206,8 @@ def test_no_code_is_dead_or_granted_twice_whatever_goes_wrong(
 ) -> None:
     limits = {"OTP_CHECKS_PER_HOUR": "10000", "OTP_SENDS_PER_NUMBER_HOUR": "1000", "OTP_SENDS_PER_NUMBER_DAY": "1000"}
     app = make_app(OTP_FALLBACK_CHANNELS=fallbacks, **limits)
-    client = services_of(app).sinch
-    give(app, sinch=MortalClient(client._settings, client._caller._before_call))
+    client = sinch_client_of(app)
+    give_sinch(app, MortalClient(client._settings, client._caller._before_call))
     world = {"app": app, "sinch": sinch, "time": time}
     run_state_machine_as_test(
         type("World", (LifeOfACode,), world),
@@ -228,8 +227,8 @@ def test_a_right_code_works_after_a_crash_whatever_was_tried_in_between(
     make_app: MakeApp, sinch: Simulator, time: Time, point: Point
 ) -> None:
     machine_app = make_app()
-    client = services_of(machine_app).sinch
-    give(machine_app, sinch=MortalClient(client._settings))
+    client = sinch_client_of(machine_app)
+    give_sinch(machine_app, MortalClient(client._settings))
     world = type("World", (LifeOfACode,), {"app": machine_app, "sinch": sinch, "time": time})()
     world.send(fault=None, point=Point.NOWHERE)
     world.check(fault=None, point=point, number=0, is_newest=True)

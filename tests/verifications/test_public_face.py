@@ -34,7 +34,7 @@ FACE = {
     "send",
     "spend",
 }
-OPEN_MODULES = {"callbacks", "errors", "limits", "records", "settings", "states", "sweeping"}
+OPEN_MODULES = {"callbacks", "errors", "limits", "records", "registry", "settings", "states", "sweeping"}
 """Modules that others may import beside the face: for errors, limits, settings, and the work of jobs and operators."""
 
 

@@ -8,14 +8,13 @@ from flask import Flask
 from sqlalchemy import select
 
 from otp_service.core.database.transactions import fetch_all
-from otp_service.core.services import services_of
 from otp_service.simulator import Simulator
 from otp_service.verifications import owner_of_user, sweeping
 from otp_service.verifications.models import Verification
 from tests.api import Api
 from tests.codes import request_code
 from tests.conftest import MakeApp, Time
-from tests.environments import give
+from tests.environments import give_sinch, sinch_client_of
 from tests.factories import code_on_phone, log_in, make_person
 from tests.parallel import at_once, race
 from tests.verifications.crashes import Crash, MortalClient, Point
@@ -185,9 +184,9 @@ def test_of_20_parallel_requests_one_message_leaves_by_the_other_channel(
 @pytest.mark.parametrize("point", [Point.BEFORE_CALL, Point.AFTER_CALL])
 def test_a_crash_between_the_two_channels_is_healed(api: Api, sinch: Simulator, time: Time, point: Point) -> None:
     person = make_person(api.app)
-    client = services_of(api.app).sinch
+    client = sinch_client_of(api.app)
     dying = DiesAtTheSecondStart(client._settings, client._caller._before_call)
-    give(api.app, sinch=dying)
+    give_sinch(api.app, dying)
     dying.point = point
     sinch.set_fault("status", "start", status_code=422, times=1)
     with pytest.raises(Crash):

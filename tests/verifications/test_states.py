@@ -8,8 +8,8 @@ from sqlalchemy import select
 
 from otp_service.core import clock
 from otp_service.core.database.transactions import fetch_one
+from otp_service.providers import VerificationStatus
 from otp_service.simulator import Simulator
-from otp_service.sinch import VerificationStatus
 from otp_service.verifications import records
 from otp_service.verifications.models import Verification
 from otp_service.verifications.states import MOVES, State, ended_as, origins_of, require_move

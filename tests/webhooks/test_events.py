@@ -8,6 +8,7 @@ from flask import Flask
 from sqlalchemy import select
 
 from otp_service.core.database.transactions import fetch_all
+from otp_service.providers import Channel
 from otp_service.simulator import Simulator
 from otp_service.verifications import owner_of_user, sweeping
 from otp_service.verifications.models import Verification
@@ -75,7 +76,7 @@ def test_a_flash_call_keeps_the_number_it_comes_from(listen: Listen, sinch: Simu
 
 
 def test_a_start_that_is_not_ours_is_denied(heard: Api, sinch: Simulator) -> None:
-    from otp_service.sinch import Channel, get_client
+    from otp_service.sinch import get_client
     from otp_service.sinch.errors import Denied
 
     with heard.app.app_context(), pytest.raises(Denied):

@@ -41,11 +41,12 @@ class Reach:
 
 @dataclass(frozen=True, slots=True)
 class Response:
-    """The response. `payload` is None if the body is not one JSON object."""
+    """The response. `payload` is None if the body is not one JSON object, whole and not too long."""
 
     http_status: int
     payload: dict[str, Any] | None = field(repr=False)
     retry_after: str | None = None
+    is_empty: bool = False
 
     @property
     def retry_after_seconds(self) -> float | None:
@@ -73,8 +74,11 @@ class Exchange:
         # Only the setting counts: the environment's proxies are other programs' (HTTPS_PROXY, NO_PROXY).
         self._proxies = {"http": reach.proxy, "https": reach.proxy} if reach.proxy else {}
 
-    def send(self, prepared: requests.PreparedRequest, within_seconds: float) -> Response:
-        """Send a request and read the response within `within_seconds`. Raises NotSent and OutcomeUnknown."""
+    def send(self, prepared: requests.PreparedRequest, within_seconds: float, *, needs_body: bool = True) -> Response:
+        """Send a request and read the response within `within_seconds`. Raises NotSent and OutcomeUnknown.
+
+        Without `needs_body` the status alone counts: a body that is cut off or too long is one that says nothing.
+        """
         timeout = Timeout(
             connect=self._reach.connect_timeout_seconds,
             read=self._reach.read_timeout_seconds,
@@ -82,7 +86,7 @@ class Exchange:
         )
         failure: CallError
         try:
-            return self._send(prepared, timeout)
+            return self._send(prepared, timeout, needs_body)
         except ConnectFailed as error:
             failure = NotSent(f"no connection to {self._reach.server} ({error})")
         except ResponseTooLarge:
@@ -95,7 +99,7 @@ class Exchange:
         """Close the idle connections; the next call opens new ones."""
         self._adapter.close()
 
-    def _send(self, prepared: requests.PreparedRequest, timeout: Timeout) -> Response:
+    def _send(self, prepared: requests.PreparedRequest, timeout: Timeout, needs_body: bool) -> Response:
         response = self._adapter.send(
             prepared,
             stream=True,
@@ -103,14 +107,25 @@ class Exchange:
             verify=self._reach.ca_bundle or True,
             proxies=self._proxies,
         )
-        body = bytearray()
+        status, retry_after = response.status_code, response.headers.get("Retry-After")
         with contextlib.closing(response):
-            # To the end: a body that was cut off shows only there.
-            while chunk := response.raw.read(_CHUNK_BYTES, decode_content=False):
-                body += chunk
-                if len(body) > MAX_BODY_BYTES:
-                    raise ResponseTooLarge
-        return Response(response.status_code, _decode(bytes(body)), response.headers.get("Retry-After"))
+            try:
+                body = _read(response)
+            except Exception:
+                if needs_body:
+                    raise
+                return Response(status, None, retry_after)
+        return Response(status, _decode(body), retry_after, is_empty=not body)
+
+
+def _read(response: requests.Response) -> bytes:
+    body = bytearray()
+    # To the end: a body that was cut off shows only there.
+    while chunk := response.raw.read(_CHUNK_BYTES, decode_content=False):
+        body += chunk
+        if len(body) > MAX_BODY_BYTES:
+            raise ResponseTooLarge
+    return bytes(body)
 
 
 def _decode(body: bytes) -> dict[str, Any] | None:

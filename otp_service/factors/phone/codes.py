@@ -28,7 +28,7 @@ from otp_service.core.web.tracing import ClientInfo
 from otp_service.factors import throttle
 from otp_service.factors.errors import AuthenticatorDisabled
 from otp_service.factors.throttle import WITHOUT_END
-from otp_service.sinch import Channel
+from otp_service.providers import Channel
 from otp_service.verifications import Asker, Purpose, limits, owner_of_user
 from otp_service.verifications.errors import OtpInvalid, ProviderRefused, ProviderUnavailable, TooManyAttempts
 from otp_service.verifications.states import ATTEMPTS_PER_CODE, STRANGERS_PER_CODE, TRIES_UNDER_ATTACK

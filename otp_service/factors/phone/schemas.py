@@ -10,7 +10,7 @@ from otp_service.core.phone import E164
 from otp_service.core.services import settings
 from otp_service.core.text import without_blanks
 from otp_service.core.web.schema import Schema, one_fault
-from otp_service.sinch import Channel
+from otp_service.providers import Channel
 from otp_service.verifications import CHANNELS
 
 CODE_FAULT = "Provide the code as 4 to 6 digits, or for a flash call the number that rang."
