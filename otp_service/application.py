@@ -12,6 +12,7 @@ from otp_service import __version__
 from otp_service.accounts.settings import ExistenceSettings
 from otp_service.auth import views as auth_views
 from otp_service.auth.step_up import requirement_of
+from otp_service.backends.tokens import views as token_views
 from otp_service.backends.users import views as backend_user_views
 from otp_service.config import Config, ConfigError
 from otp_service.config.server import DEVELOPMENT_IS_OPEN, may_not_listen
@@ -49,7 +50,7 @@ log = logging.getLogger(__name__)
 COMMAND_STATEMENT_SECONDS = 60.0
 COMMAND_LOCK_SECONDS = 10.0
 
-AT_THE_ROOT: tuple[Blueprint, ...] = (ops_views.bp, session_views.keys_bp, webhook_views.bp)
+AT_THE_ROOT: tuple[Blueprint, ...] = (ops_views.bp, session_views.keys_bp, token_views.at_root, webhook_views.bp)
 UNDER_THE_API: tuple[Blueprint, ...] = (
     selfservice_views.profile,
     session_views.bp,
@@ -63,6 +64,7 @@ UNDER_THE_API: tuple[Blueprint, ...] = (
     *(factor.blueprint for factor in FACTORS if factor.blueprint is not None),
     trusted_device_views.bp,
     backend_user_views.bp,
+    token_views.bp,
 )
 
 

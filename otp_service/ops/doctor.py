@@ -15,6 +15,7 @@ from sqlalchemy import text
 from sqlalchemy.exc import SQLAlchemyError
 
 from otp_service import sinch
+from otp_service.backends.tokens import metadata
 from otp_service.core import clock, cores, redis_pool
 from otp_service.core.calls.errors import Refused, Unavailable
 from otp_service.core.crypto import hashing
@@ -116,6 +117,16 @@ def _check_settings() -> Iterator[Finding]:
     )
     for message in config.warnings:
         yield _warning("settings", message, "Set it, or accept the consequence.")
+
+
+def _check_tokens() -> Iterator[Finding]:
+    """Check that libraries of other services can use the metadata of this one."""
+    tokens = settings().tokens
+    fault = metadata.fault()
+    if fault is None:
+        yield _ok("tokens", f"signed with {tokens.algorithm}, issuer {tokens.issuer}")
+    else:
+        yield _warning("tokens", *fault)
 
 
 def _check_instance() -> Iterator[Finding]:
@@ -343,6 +354,7 @@ def _failed(name: str, detail: str, remedy: str) -> Finding:
 
 _CHECKS: dict[str, Callable[[], Iterator[Finding]]] = {
     "settings": _check_settings,
+    "tokens": _check_tokens,
     "instance folder": _check_instance,
     "database": _check_database,
     "redis": _check_redis,

@@ -24,6 +24,7 @@ LONGEST_TOKEN = 4_096
 REMEMBERED_TOKENS = 4_096
 _COMPACT = re.compile(r"[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+")
 _SUBJECT = re.compile(r"[1-9][0-9]{0,9}")
+_WORD = re.compile(r"[a-z0-9_]{1,20}")
 _OPTIONS: Options = {
     "require": ["iss", "aud", "sub", "jti", "iat", "nbf", "exp"],
     "strict_aud": True,
@@ -123,8 +124,30 @@ def _headers(subject: _Subject) -> dict[str, str]:
     return {"kid": subject.signer.kid} if subject.signer.kid else {}
 
 
+@dataclass(frozen=True, slots=True)
+class AccessToken:
+    """The lasting part of a token's verification: the signature, and the claims that do not depend on the time.
+
+    `issued_at`, `not_before` and `expires_at` are seconds since 1970, `kid` is the id of the key that signed.
+    """
+
+    caller: Caller
+    kid: str | None
+    issued_at: int
+    not_before: int
+    expires_at: int
+
+
 def read(token: str) -> Caller:
     """Verify an access token and return whose it is. Raises InvalidToken."""
+    return inspect(token).caller
+
+
+def inspect(token: str) -> AccessToken:
+    """Verify an access token and return what it says. Raises InvalidToken.
+
+    Its session may have ended: whether it lives, only the database knows.
+    """
     keys = signing_keys()
     verified = _verify(token, keys)
     # Both may have changed since the token was first seen: a key is retired at once (ADR 11), and time passes.
@@ -134,21 +157,11 @@ def read(token: str) -> Caller:
     # lives longer than it says would outlive what the person was shown (ADR 28).
     if not (is_accepted and verified.not_before - leeway <= now < verified.expires_at):
         raise InvalidToken
-    return verified.caller
-
-
-@dataclass(frozen=True, slots=True)
-class _Verified:
-    """The lasting part of a token's verification: the signature, and the claims that do not depend on the time."""
-
-    caller: Caller
-    kid: str | None
-    not_before: int
-    expires_at: int
+    return verified
 
 
 @lru_cache(maxsize=REMEMBERED_TOKENS)
-def _verify(token: str, keys: SigningKeys) -> _Verified:
+def _verify(token: str, keys: SigningKeys) -> AccessToken:
     """Verify a token once in its life: PyJWT takes longer than the rest of a short request's own code (ADR 11).
 
     Only good tokens are remembered, since an error is not. Raises InvalidToken.
@@ -167,8 +180,9 @@ def _verify(token: str, keys: SigningKeys) -> _Verified:
             raise InvalidToken
         issuer, audience = settings().tokens.issuer, settings().tokens.audience
         claims = jwt.decode(token, key, [algorithm], _OPTIONS, issuer=issuer, audience=audience)
-        not_before = max(_seconds(claims["nbf"]), _seconds(claims["iat"]))
-        return _Verified(_caller(claims), kid, not_before, _seconds(claims["exp"]))
+        issued_at = _seconds(claims["iat"])
+        not_before = max(_seconds(claims["nbf"]), issued_at)
+        return AccessToken(_caller(claims), kid, issued_at, not_before, _seconds(claims["exp"]))
     except (jwt.PyJWTError, KeyError, TypeError, ValueError, OverflowError, RecursionError) as error:
         raise InvalidToken from error
 
@@ -181,12 +195,19 @@ def _caller(claims: dict[str, Any]) -> Caller:
         raise InvalidToken
     return Caller(
         user_id=int(claims["sub"]),
-        amr=tuple(claims["amr"]),
-        acr=str(claims["acr"]),
+        amr=tuple(map(_word, claims["amr"])),
+        acr=_word(claims["acr"]),
         authenticated_at=datetime.fromtimestamp(_seconds(claims["auth_time"]), UTC),
         is_verified=bool(claims["isVerified"]),
         session_id=uuid.UUID(str(claims["sid"])),
     )
+
+
+def _word(claim: Any) -> str:
+    """A name as this service writes it: forward auth puts it into a header. Raises TypeError, InvalidToken."""
+    if not _WORD.fullmatch(claim):
+        raise InvalidToken
+    return str(claim)
 
 
 def _seconds(claim: Any) -> int:

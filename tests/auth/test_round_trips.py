@@ -1,56 +1,17 @@
 """What a sign-in asks of the database: each statement is a round trip to a server that may be far away."""
 
-from collections.abc import Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass, field
-from typing import Any
-
 from flask import Flask
-from sqlalchemy import event
-from sqlalchemy.engine import Connection
 
-from otp_service.extensions import db
 from otp_service.simulator import Simulator
 from tests.api import Api
 from tests.conftest import Time
 from tests.factories import code_on_phone, log_in, make_person, sign_in
+from tests.round_trips import listening
 
 MOST_STATEMENTS = {"postgresql": 16, "sqlite": 34}
 """SQLite has no server, and takes one statement at a time: there, 5 begin a transaction and 12 cannot be sent along."""
 
 MOST_COMMITS = 5
-
-
-@dataclass
-class Asked:
-    """What went to the database."""
-
-    database: str
-    statements: list[str] = field(default_factory=list)
-    commits: int = 0
-
-
-@contextmanager
-def listening(app: Flask) -> Iterator[Asked]:
-    """Note every statement and commit of the application inside the block."""
-
-    def note(_connection: Connection, _cursor: Any, statement: str, *_: Any) -> None:
-        asked.statements.append(" ".join(statement.split()))
-
-    def count(_connection: Connection) -> None:
-        asked.commits += 1
-
-    with app.app_context():
-        engine = db.engine
-    asked = Asked(engine.dialect.name)
-
-    event.listen(engine, "before_cursor_execute", note)
-    event.listen(engine, "commit", count)
-    try:
-        yield asked
-    finally:
-        event.remove(engine, "before_cursor_execute", note)
-        event.remove(engine, "commit", count)
 
 
 def test_a_sign_in_by_password_and_code_takes_few_statements(

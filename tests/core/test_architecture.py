@@ -46,8 +46,9 @@ PACKAGE_OF = {
     "ready": "ops",
     "openapi.json": "ops",
     ".well-known": "sessions",
+    ".well-known/oauth-authorization-server": "backends",
 }
-"""The package that serves a first segment of URLs, where it is not the package of that name."""
+"""The package that serves a first segment of URLs, or one path, where it is not the package of that name."""
 MEANINGS = {
     "__init__": "what a package is for, and its public face",
     "access": "the decorators that admit a caller",
@@ -256,7 +257,7 @@ def test_the_first_segment_of_a_url_leads_to_the_package_that_serves_it(session_
         kind = rest.partition("/")[0].replace("-", "_")
         if package == "factors" and kind and (PACKAGE / package / kind).is_dir():
             return f"{package}.{kind}"
-        return PACKAGE_OF.get(package, package)
+        return PACKAGE_OF.get(path) or PACKAGE_OF.get(package, package)
 
     served = [
         (rule.rule.removeprefix(API_PREFIX).lstrip("/"), session_app.view_functions[rule.endpoint].__module__)

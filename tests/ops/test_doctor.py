@@ -28,8 +28,8 @@ from tests.processes import FlaskCommand
 from tests.servers import ValkeyServer, free_port
 
 NAMES = [
-    *("settings", "instance folder", "database", "clock", "migrations", "connections", "redis", "encryption", "mail"),
-    *("worker", "sinch", "hashing"),
+    *("settings", "tokens", "instance folder", "database", "clock", "migrations", "connections", "redis"),
+    *("encryption", "mail", "worker", "sinch", "hashing"),
 ]
 
 
@@ -87,6 +87,12 @@ def test_each_doubtful_setting_is_a_warning(make_app: MakeApp) -> None:
     report = Report(make_app(RATE_LIMITS_ENABLED="true", WEB_CONCURRENCY="4"))
     assert (report.exit_code, report.of("settings")) == (0, "warning")
     assert "REDIS_URL is not set" in report.text
+
+
+def test_an_issuer_that_libraries_reject_is_a_warning(make_app: MakeApp, tmp_path: Path) -> None:
+    report = Report(make_app(JWT_ALGORITHM="ES256", JWT_KEYS_DIR=str(tmp_path / "keys")))
+    assert (report.exit_code, report.of("tokens")) == (0, "warning")
+    assert "'otp_service' is no address" in report.text
 
 
 @pytest.mark.parametrize("url", ["postgresql://me:canary@127.0.0.1:1/otp", "sqlite:////nowhere/at/all.db"])

@@ -11,10 +11,10 @@ from otp_service.audit import COMMAND_LINE
 from otp_service.core.web.api import Contract
 from otp_service.simulator import Simulator
 from tests.api import Answer, Api
-from tests.auth.test_round_trips import listening
 from tests.conftest import MakeApp, Time
 from tests.factories import Person, code_on_phone, log_in, make_person
 from tests.parallel import at_once
+from tests.round_trips import listening
 from tests.sessions.browser import BY_COOKIE, Browser, cookies_of
 from tests.sessions.conftest import SignedIn, is_open, refresh
 

@@ -10,7 +10,8 @@ import marshmallow
 import orjson
 from flask import Response, request
 
-from otp_service.core.web.body import has_body, read_json_object
+from otp_service.core.errors import InvalidInput
+from otp_service.core.web.body import has_body, read_form, read_json_object
 from otp_service.core.web.schema import Schema, load
 
 View = Callable[..., Any]
@@ -22,53 +23,64 @@ ACCEPTED = 202
 class Contract:
     """What a route takes and returns. `errors` are its own error statuses, besides those that any route may have.
 
-    `others` are statuses whose responses are not errors in our form, with the schemas of these responses. Where
-    `cookie_instead` holds, a cookie stands for what the body lacks.
+    `others` are statuses whose responses are not errors in our form, with the schemas of these responses. `headers`
+    describes the headers that carry a result in place of a body. Where `cookie_instead` holds, a cookie stands for what
+    the body lacks.
     """
 
     body: marshmallow.Schema | None
+    form: marshmallow.Schema | None
     query: marshmallow.Schema | None
     out: marshmallow.Schema | None
     later: marshmallow.Schema | None
     status: int
     errors: tuple[int, ...]
     others: Mapping[int, marshmallow.Schema]
+    headers: Mapping[str, str]
     personal: bool
+    cached_seconds: int
     may_be_empty: bool
     cookie_instead: Callable[[], bool] | None
+
+    @property
+    def takes_body(self) -> bool:
+        """Whether the request has a body, of either type."""
+        return self.body is not None or self.form is not None
 
 
 def api(  # noqa: PLR0913 - a contract has as many parts as it has
     *,
     out: type[marshmallow.Schema] | None = None,
     body: type[marshmallow.Schema] | None = None,
+    form: type[marshmallow.Schema] | None = None,
     query: type[marshmallow.Schema] | None = None,
     status: int = 200,
     errors: tuple[int, ...] = (),
     others: Mapping[int, type[marshmallow.Schema]] = MappingProxyType({}),
     later: type[marshmallow.Schema] | None = None,
+    headers: Mapping[str, str] = MappingProxyType({}),
     personal: bool = True,
+    cached_seconds: int = 0,
     may_be_empty: bool = False,
     cookie_instead: Callable[[], bool] | None = None,
 ) -> Callable[[View], View]:
-    """Load the body with `body`, or the query with `query`, into the first argument; dump the result with `out`.
+    """Load the body with `body`, a form with `form`, or the query with `query`, into the first argument.
 
+    Dump the result with `out`. With `headers`, the result is a mapping of headers, and the response has no body.
     With `later`, a result is what will happen: a response 202 with this schema. None is 204: it has happened.
-    `personal` responses carry `Cache-Control: no-store`. With `may_be_empty`, None becomes a response without a body.
-    While `cookie_instead` returns True, fields and the body itself may be absent. The schemas are made once, at import.
+    `personal` responses carry `Cache-Control: no-store`; others may be kept by any cache for `cached_seconds`.
+    With `may_be_empty`, None becomes a response without a body. While `cookie_instead` returns True, fields and the
+    body itself may be absent. The schemas are made once, at import.
     """
     made = {other: schema() for other, schema in others.items()}
-    schemas = _make_body(body), _make(query), _make(out), _make(later)
-    contract = Contract(*schemas, status, errors, made, personal, may_be_empty, cookie_instead)
+    schemas = _make_body(body), _make(form), _make(query), _make(out), _make(later)
+    responses = made, headers, personal, cached_seconds, may_be_empty
+    contract = Contract(*schemas, status, errors, *responses, cookie_instead)
 
     def decorate(view: View) -> View:
         @wraps(view)
         def wrapped(*args: Any, **kwargs: Any) -> Response:
-            if contract.body is not None:
-                args = (_load_body(contract.body, cookie_instead), *args)
-            if contract.query is not None:
-                args = (load(contract.query, request.args.to_dict()), *args)
-            return _respond(contract, view(*args, **kwargs))
+            return _respond(contract, view(*_loaded(contract), *args, **kwargs))
 
         wrapped.contract = contract  # type: ignore[attr-defined]
         return wrapped
@@ -93,12 +105,34 @@ def _make(schema: type[marshmallow.Schema] | None) -> marshmallow.Schema | None:
     return schema() if schema else None
 
 
+def _loaded(contract: Contract) -> tuple[dict[str, Any], ...]:
+    """Return what the request brings, the query first. Raises InvalidInput, and what reading a body raises."""
+    given: tuple[dict[str, Any], ...] = ()
+    if contract.body is not None:
+        given = (_load_body(contract.body, contract.cookie_instead),)
+    elif contract.form is not None:
+        given = (load(contract.form, read_form()),)
+    return given if contract.query is None else (load(contract.query, _query()), *given)
+
+
+def _query() -> dict[str, str]:
+    """Return the parameters of the query. Raises InvalidInput for one that is given twice."""
+    # Two proxies, or a proxy and this service, may differ in which one of the two counts.
+    twice = {name: ["Give this parameter once."] for name, values in request.args.lists() if len(values) > 1}
+    if twice:
+        raise InvalidInput(fields=twice)
+    return request.args.to_dict()
+
+
 def _respond(contract: Contract, result: Any) -> Response:
     if isinstance(result, Response):
         return result
     if contract.later is not None and result is not None:
         text = orjson.dumps(contract.later.dump(result))
         response = Response(text, status=ACCEPTED, mimetype="application/json")
+    elif contract.headers:
+        response = Response(status=contract.status, headers=result)
+        del response.headers["Content-Type"]
     elif contract.out is None or (contract.may_be_empty and result is None):
         response = Response(status=contract.status if contract.out else EMPTY)
         del response.headers["Content-Type"]  # there is no content
@@ -108,4 +142,6 @@ def _respond(contract: Contract, result: Any) -> Response:
         response = Response(text, status=contract.status, mimetype="application/json")
     if contract.personal:  # no cache on the way may keep a token or personal data
         response.headers["Cache-Control"] = "no-store"
+    elif contract.cached_seconds:
+        response.headers["Cache-Control"] = f"public, max-age={contract.cached_seconds}"
     return response

@@ -1,16 +1,19 @@
-"""Reads the JSON body of a request, strictly and within limits of size and depth."""
+"""Reads the body of a request, JSON or a form, strictly and within limits of size and depth."""
 
+from collections import Counter
 from typing import Any
+from urllib.parse import parse_qsl
 
 from flask import request
 from werkzeug.exceptions import HTTPException, RequestEntityTooLarge, UnsupportedMediaType
 
 from otp_service.core import json
-from otp_service.core.errors import InvalidInput
+from otp_service.core.errors import InvalidInput, ServiceError
 from otp_service.core.web import slow_requests
 
 BODY_LIMIT_BYTES = 64 * 1024
 DEPTH_LIMIT = 32
+FORM = "application/x-www-form-urlencoded"
 
 
 class MalformedJson(InvalidInput):
@@ -18,6 +21,28 @@ class MalformedJson(InvalidInput):
 
     code = "malformed_json"
     title = "The request body is not valid JSON."
+
+
+class _FormRequired(ServiceError):
+    """415 as for any other type, with the name of this one."""
+
+    code = "unsupported_media_type"
+    status_code = 415
+    title = f"Send a form, with Content-Type: {FORM}."
+
+
+def read_form() -> dict[str, str]:
+    """Return the fields of the current request's form. Raises InvalidInput, RequestEntityTooLarge, or 415.
+
+    Bytes that are no UTF-8 become U+FFFD, which is in no token. A field is named once (RFC 6749, section 3.2).
+    """
+    if request.mimetype != FORM:
+        raise _FormRequired
+    fields = parse_qsl(read_body().decode("utf-8", "replace"), keep_blank_values=True)
+    twice = [name for name, count in Counter(name for name, _ in fields).items() if count > 1]
+    if twice:
+        raise InvalidInput(fields={name: ["Give this field once."] for name in twice})
+    return dict(fields)
 
 
 def read_json_object() -> dict[str, Any]:

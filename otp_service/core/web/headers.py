@@ -13,7 +13,7 @@ from werkzeug.middleware.proxy_fix import ProxyFix
 from otp_service.core.web import slow_requests
 from otp_service.core.web.body import BODY_LIMIT_BYTES
 from otp_service.core.web.path_ids import IdConverter, NumberConverter
-from otp_service.core.web.request_limits import UNLIMITED
+from otp_service.core.web.request_limits import FORWARD_AUTH, UNLIMITED
 from otp_service.core.web.tracing import client_address, request_id, use_plain_addresses
 
 if TYPE_CHECKING:
@@ -150,7 +150,9 @@ def _answer_preflight() -> Response | None:
     learn of neither the limit nor the 404.
     """
     is_from_browser = "Origin" in request.headers and "Access-Control-Request-Method" in request.headers
-    return Response() if is_from_browser and request.method == "OPTIONS" else None
+    # From forward auth, 200 lets a request pass: only a token may earn it (ADR 40).
+    is_decision = request.endpoint == FORWARD_AUTH
+    return Response() if is_from_browser and request.method == "OPTIONS" and not is_decision else None
 
 
 def _start() -> None:

@@ -24,8 +24,14 @@ from otp_service.core.errors import InvalidInput, NotAuthenticated, TooMany
 from otp_service.core.services import services, settings
 from otp_service.core.web.tracing import client_address
 
-UNLIMITED = frozenset({"ops.health", "ops.ready"})
-"""Endpoints that machines ask every few seconds: neither limited nor logged at INFO."""
+FORWARD_AUTH = "token_checks.check_forward"
+"""The endpoint that a proxy asks before each request to a service behind it."""
+
+UNLIMITED = frozenset({"ops.health", "ops.ready", FORWARD_AUTH})
+"""Endpoints that machines ask all the time: neither limited nor logged at INFO.
+
+All requests of a proxy come from one address, and to count one costs more than to check its token (ADR 40).
+"""
 
 SIGNED = frozenset({"webhooks.verification_event"})
 """Endpoints whose callers sign what they send, all from a few addresses: only rejected requests count there."""

@@ -3,7 +3,7 @@
 import inspect
 import re
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from http import HTTPStatus
 from typing import Any
 
@@ -14,6 +14,7 @@ from marshmallow import Schema
 from werkzeug.routing import Rule
 
 from otp_service.core.web.api import ACCEPTED, EMPTY, Contract
+from otp_service.core.web.body import FORM
 from otp_service.ops.openapi import browser_cookies, error_responses, json_schemas, response_links
 from otp_service.ops.openapi.error_responses import Error
 from otp_service.ops.openapi.examples import Examples
@@ -41,6 +42,8 @@ TAGS = {
     "accounts": ("Profile", "See and edit the account."),
     "account": ("Account", "Change what protects the account, export it, delete it."),
     "keys": ("Public keys", "Check access tokens in other services."),
+    "token_checks": ("Protected services", "Check access tokens for a reverse proxy, and find what libraries need."),
+    "tokens": ("Backends: tokens", "Check the access token of a person, with an API key."),
     "ops": ("Operations", "Health, readiness and this document."),
     "webhooks": ("Callbacks", "Events that the message provider sends."),
     "backend_users": ("Backends: users", "Find and manage users as a backend, with an API key."),
@@ -127,7 +130,7 @@ def _schemas(app: Flask) -> dict[str, type[Schema]]:
     found: dict[str, type[Schema]] = {}
     for rule in _rules(app):
         contract: Contract = vars(app.view_functions[rule.endpoint])["contract"]
-        for schema in (contract.body, contract.out, contract.later, *contract.others.values()):
+        for schema in (contract.body, contract.form, contract.out, contract.later, *contract.others.values()):
             if schema is not None:
                 found |= {json_schemas.name_of(kind): kind for kind in json_schemas.nested(schema)}
     return found
@@ -150,8 +153,9 @@ def _operations(app: Flask, rule: Rule) -> Iterator[tuple[str, JsonSchema]]:
             "responses": _responses(contract, is_public=not security, has_scope=hasattr(view, "key_scope")),
         }
         browser_cookies.add_headers(operation["responses"], view)
-        if contract.body is not None:
-            content = {"application/json": {"schema": contract.body}}
+        if contract.takes_body:
+            kind = "application/json" if contract.body is not None else FORM
+            content = {kind: {"schema": contract.body or contract.form}}
             operation["requestBody"] = {"required": True, "content": content}
         parameters = [_path_parameter(kind, name) for kind, name in _PATH_PARAMETER.findall(rule.rule)]
         parameters += browser_cookies.parameters(view)
@@ -202,14 +206,21 @@ def _responses(contract: Contract, *, is_public: bool, has_scope: bool) -> JsonS
         success["content"] = {"application/json": {"schema": contract.out}}
         if contract.may_be_empty:
             success["x-may-be-empty"] = True
+    elif contract.headers:
+        good = contract.status
+        success = {"description": HTTPStatus(good).phrase, "headers": _headers(contract.headers)}
     elif contract.personal is False:
         good, success = 200, {"description": "OK", "content": {"application/json": {"schema": {"type": "object"}}}}
-    statuses = {*contract.errors, *_ANYWHERE, *(_WITH_BODY if contract.body else ())}
+    statuses = {*contract.errors, *_ANYWHERE, *(_WITH_BODY if contract.takes_body else ())}
     statuses |= {*(() if is_public else (401,)), *((403,) if has_scope else ())}
     others = {status: contract.others.get(status) for status in {*statuses, *contract.others}}
     errors = {status: error_responses.response(status, others[status]) for status in sorted(others)}
     later = {} if contract.later is None else {str(ACCEPTED): _accepted(contract.later)}
     return {**later, str(good): success, **{str(status): described for status, described in errors.items()}}
+
+
+def _headers(described: Mapping[str, str]) -> JsonSchema:
+    return {name: {"schema": {"type": "string"}, "description": about} for name, about in described.items()}
 
 
 def _accepted(schema: Schema) -> JsonSchema:

@@ -6,9 +6,9 @@ import pytest
 from flask import Flask
 
 from tests.api import Api
-from tests.auth.test_round_trips import listening
 from tests.conftest import MakeApp
 from tests.core.web.refusals import REFUSALS, Refusal
+from tests.round_trips import listening
 
 pytestmark = pytest.mark.one_database
 

@@ -1,0 +1,1 @@
+"""Access tokens for other services: introspection, forward auth, and the metadata by which libraries find both."""

@@ -1,0 +1,1 @@
+"""Tests of what other services learn about access tokens."""
