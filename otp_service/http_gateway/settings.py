@@ -15,6 +15,7 @@ from otp_service.core.phone import is_country
 
 NAME = "http"
 ANYWHERE = "*"
+OF_THE_SIMULATOR = b"not-a-real-gateway-secret"
 CURRENCY = re.compile(r"[A-Z]{3}")  # ISO 4217
 _ENTRY = re.compile(r"(?P<country>[A-Za-z]{2}|\*)\s*=\s*(?P<amount>[0-9]{1,3}(\.[0-9]{1,4})?)")
 
@@ -73,6 +74,8 @@ def _secret(read: Reader, *, is_needed: bool) -> bytes:
     secret = read_secret(text)
     if not secret:
         read.fault("HTTP_GATEWAY_SECRET", "is no base64", make)
+    elif read.production and OF_THE_SIMULATOR in secret:
+        read.fault("HTTP_GATEWAY_SECRET", "holds the simulator's secret", make)
     elif read.production and (len(secret) < SHORTEST_SECRET or is_weak(secret)):
         read.fault("HTTP_GATEWAY_SECRET", "holds a weak value", make)
     return secret

@@ -14,7 +14,8 @@ from urllib.request import urlopen
 import click
 from flask.cli import AppGroup
 
-from otp_service.simulator.settings import DEMO_KEY, DEMO_SECRET, SimulatorSettings
+from otp_service.simulator.gateway_api import PATH
+from otp_service.simulator.settings import DEMO_GATEWAY_SECRET, DEMO_KEY, DEMO_SECRET, SimulatorSettings
 from otp_service.simulator.simulator import Simulator
 
 DEFAULT_PORT = 8090
@@ -54,6 +55,8 @@ def _option_type(annotation: Any, default: Any) -> type:
 @click.option("--key", default=DEMO_KEY, envvar="SINCH_APP_KEY", show_envvar=True, help="Application key [demo].")
 @click.option("--secret", default=DEMO_SECRET, envvar="SINCH_APP_SECRET", show_envvar=True,
               help="Application secret, in base64 [demo].")  # fmt: skip
+@click.option("--gateway-secret", default=DEMO_GATEWAY_SECRET, envvar="HTTP_GATEWAY_SECRET", show_envvar=True,
+              help="Secret of the HTTP gateway, whsec_ and base64 [demo].")  # fmt: skip
 @click.option(
     "--callback-url", envvar="SINCH_CALLBACK_URL", show_envvar=True, help="The URL that events are posted to."
 )
@@ -92,6 +95,7 @@ def _introduce(simulator: Simulator) -> None:
     settings = simulator.settings
     click.echo(f"Simulated Sinch:  {simulator.base_url}/verification/v1   (SINCH_BASE_URL={simulator.base_url})")
     click.echo(f"Phone inbox:      {simulator.base_url}/inbox")
+    click.echo(f"HTTP gateway:     {simulator.base_url}{PATH}")
     click.echo(f"Application key:  {settings.key}{' (demo)' if settings.key == DEMO_KEY else ''}")
     click.echo(f"Callbacks to:     {settings.callback_url or 'nowhere'}")
     if not _is_loopback(settings.host):

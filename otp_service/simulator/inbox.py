@@ -39,6 +39,7 @@ def message_document(message: Message) -> dict[str, Any]:
         "at": iso_utc(message.at),
         "verificationId": message.verification_id,
         "reference": message.reference,
+        **({} if message.provider == "sinch" else {"provider": message.provider}),
     }
 
 
@@ -75,7 +76,7 @@ def _card(message: Message) -> str:
         to=escape(message.to),
         link=escape(message.to.replace("+", "%2B")),
         channel=escape(message.channel),
-        channel_name=escape(CHANNELS.get(message.channel, message.channel)),
+        channel_name=escape(_channel_name(message)),
         at=message.at.strftime("%Y-%m-%dT%H:%M:%SZ"),
         at_text=message.at.strftime("%H:%M:%S UTC"),
         text=escape(message.text),
@@ -83,6 +84,11 @@ def _card(message: Message) -> str:
         code=escape(shown),
         reference=f"Reference {escape(message.reference)}" if message.reference else "",
     )
+
+
+def _channel_name(message: Message) -> str:
+    name = CHANNELS.get(message.channel, message.channel)
+    return name if message.provider == "sinch" else f"{name} by the gateway"
 
 
 def _first_steps(number: str | None, base_url: str) -> str:

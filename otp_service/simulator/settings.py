@@ -10,6 +10,8 @@ from typing import Literal, get_args
 DEMO_KEY = "00000000-demo-0000-0000-simulator000"  # made up: Sinch knows no such application
 DEMO_SECRET = "bm90LWEtcmVhbC1zaW5jaC1zZWNyZXQ="  # noqa: S105 - base64 of "not-a-real-sinch-secret"
 
+DEMO_GATEWAY_SECRET = "whsec_bm90LWEtcmVhbC1nYXRld2F5LXNlY3JldA=="  # noqa: S105 - "not-a-real-gateway-secret"
+
 EndedReport = Literal["not_found", "invalid_code"]
 ExpiredReport = Literal["fail", "not_found"]
 AuthLevel = Literal["public", "basic", "application"]
@@ -27,6 +29,7 @@ class SimulatorSettings:
     key: str
     secret: str
     callback_url: str | None = None
+    gateway_secret: str = DEMO_GATEWAY_SECRET
     state_path: str | None = None
     host: str = "127.0.0.1"
     port: int = 0
@@ -71,6 +74,9 @@ class SimulatorSettings:
     termination_debiting: bool = field(
         default=False, metadata=_help("Show terminationPrice and billableDuration for calls.")
     )
+    gateway_price: str | None = field(
+        default=None, metadata=_help("The price that the gateway names, such as 0.04 [none].")
+    )
     seed: int | None = field(default=None, metadata=_help("Make codes predictable from this seed [random]."))
     max_verifications: int = field(default=50_000, metadata=_help("Verifications kept; the oldest is forgotten first."))
     max_messages: int = field(default=10_000, metadata=_help("Inbox messages kept; the oldest is forgotten first."))
@@ -80,6 +86,7 @@ class SimulatorSettings:
         if not self.key or ":" in self.key:
             raise ValueError("key: give the application key, without a colon.")
         self.secret_bytes()
+        self.gateway_secret_bytes()
         for name in ("sms_code_length", "callout_code_length", "expiry_seconds", "flashcall_report_seconds",
                      "max_verifications", "max_messages"):  # fmt: skip
             if getattr(self, name) < 1:
@@ -97,3 +104,11 @@ class SimulatorSettings:
             return base64.b64decode(self.secret + "=" * (-len(self.secret) % 4), validate=True)
         except binascii.Error:
             raise ValueError("secret: must be base64, as the dashboard shows it.") from None
+
+    def gateway_secret_bytes(self) -> bytes:
+        """Return the key of the gateway's signatures."""
+        text = self.gateway_secret.removeprefix("whsec_")
+        try:
+            return base64.b64decode(text + "=" * (-len(text) % 4), validate=True)
+        except binascii.Error:
+            raise ValueError("gateway_secret: must be whsec_ and base64.") from None

@@ -1,13 +1,12 @@
 """Sinch's side over HTTP: which operation a path names, and how it is carried out with its faults."""
 
-import threading
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from otp_service.simulator.http.authorization import Level, authorize
 from otp_service.simulator.http.errors import ApiError, not_found
-from otp_service.simulator.http.request_response import JSON_TYPE, Request, Response, Wire
+from otp_service.simulator.http.request_response import Request, Response
 from otp_service.simulator.provider.documents import (
     SEAMLESS_PATH,
     VERIFICATIONS_PATH,
@@ -29,14 +28,11 @@ from otp_service.simulator.provider.request_bodies import (
 from otp_service.simulator.provider.starting import start
 from otp_service.simulator.provider.store import Call, Operation
 from otp_service.simulator.provider.verification import Status
+from otp_service.simulator.spoiling import REDIRECTED_PREFIX, spoil
 
-REDIRECTED_PREFIX = "/redirected"
 _PREFIX_SEGMENTS = VERIFICATIONS_PATH.strip("/").count("/") + 1
 _SEAMLESS_SEGMENTS = SEAMLESS_PATH.strip("/").count("/") + 1
 _NO_CACHE = {"Expires": "-1"}
-_GARBAGE = b'\x00\xff<html><body>502 Bad Gateway</body></html>{"status":"SUCCESSFUL",'
-_CODES = {400: 40001, 401: 40107, 402: 40200, 403: 40300, 404: 40400, 409: 40900, 422: 42201, 429: 42900,
-          500: 50000, 501: 50100, 503: 50300}  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -72,13 +68,13 @@ def _verification_call(provider: Provider, request: Request) -> Response:
     asked = read_fault_header(request.headers.get(FAULT_HEADER))
     faults = (*taken.faults, *([asked] if asked else []))
     for fault in faults:
-        spoiled = _spoil(fault, request, None, taken.release) if fault.phase is Phase.BEFORE else None
+        spoiled = spoil(fault, request, None, taken.release) if fault.phase is Phase.BEFORE else None
         if spoiled:
             return spoiled
     denial = next((fault for fault in faults if fault.kind is Kind.DENIED), None)
     response = _carry_out(provider, request, target, denial)
     for fault in faults:
-        spoiled = _spoil(fault, request, response, taken.release) if fault.phase is Phase.AFTER else None
+        spoiled = spoil(fault, request, response, taken.release) if fault.phase is Phase.AFTER else None
         response = spoiled or response
     return response
 
@@ -184,34 +180,6 @@ _HANDLERS: dict[Operation, _Handler] = {
     Operation.REPORT: _report,
     Operation.STATUS: _status,
 }
-
-
-def _spoil(fault: Fault, request: Request, response: Response | None, release: threading.Event) -> Response | None:
-    """The response to send instead, or None to go on unharmed. `response` is None before the call."""
-    match fault.kind:
-        case Kind.LATENCY:
-            release.wait(fault.wait_seconds)
-            return None
-        case Kind.STALL:
-            return None if release.wait(fault.wait_seconds) else Response(200, wire=Wire.SILENT)
-        case Kind.RESET:
-            return Response(200, wire=Wire.RESET)
-        case Kind.GARBAGE:
-            return Response(200, _GARBAGE, {"Content-Type": JSON_TYPE})
-        case Kind.HALF_BODY:
-            return replace(response or Response.of({"id": "0" * 36, "method": "sms"}), wire=Wire.HALF)
-        case Kind.REDIRECT:
-            location = f"{request.base_url}{REDIRECTED_PREFIX}{request.target}"
-            return Response(fault.status_code or 307, b"", {"Location": location})
-        case Kind.STATUS:
-            return _status_fault(fault)
-    return None
-
-
-def _status_fault(fault: Fault) -> Response:
-    status = fault.status_code or 500
-    headers = {} if fault.seconds is None else {"Retry-After": str(round(fault.seconds))}
-    return replace(ApiError(_CODES.get(status, status * 100), headers=headers).response(), status=status)
 
 
 def _false_success(provider: Provider, request: Request) -> Response:

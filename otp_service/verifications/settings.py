@@ -64,7 +64,7 @@ def _providers(read: Reader) -> tuple[str, ...]:
     if set(names) - set(registry.NAMES) or len(set(names)) < len(names):
         known = ", ".join(registry.NAMES)
         read.fault("OTP_PROVIDERS", f"holds {','.join(names)!r}", f"hold some of {known}, each once, in your order")
-    return tuple(dict.fromkeys(name for name in names if name in registry.NAMES))
+    return tuple(dict.fromkeys(name for name in names if name in registry.NAMES)) or ("sinch",)
 
 
 def template_of(channel: Channel, locale: str | None, *, is_ours: bool) -> str | None:

@@ -159,6 +159,7 @@ class Operation(StrEnum):
     STATUS = "status"
     SEAMLESS = "seamless"
     REDIRECTED = "redirected"
+    GATEWAY = "gateway"
 
 
 @dataclass(frozen=True)

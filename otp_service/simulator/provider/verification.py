@@ -86,7 +86,7 @@ class Verification:
 
 @dataclass(frozen=True)
 class Message:
-    """What a phone received: `code` for texts and spoken codes, `cli` for a missed call."""
+    """What a phone received: `code` for texts and spoken codes, `cli` for a missed call; and who sent it."""
 
     id: str
     to: str
@@ -97,3 +97,4 @@ class Message:
     at: datetime
     verification_id: str
     reference: str | None
+    provider: str = "sinch"
