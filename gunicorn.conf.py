@@ -17,6 +17,7 @@ from otp_service.config import environment
 from otp_service.config.reader import Reader
 from otp_service.config.server import read_host
 from otp_service.core.logging import JsonFormatter, TextFormatter
+from otp_service.core.services import services_of
 from otp_service.core.web import draining, server_errors
 from otp_service.core.web.held_responses import Gate, Outlet
 from otp_service.core.web.slow_requests import Watch
@@ -145,6 +146,11 @@ def on_starting(server: Any) -> None:
 def when_ready(server: Any) -> None:
     """Let SIGTERM first tell load balancers, then stop (SHUTDOWN_DELAY)."""
     draining.install(server, delay_seconds=_config.server.shutdown_delay_seconds)
+
+
+def post_worker_init(worker: Any) -> None:
+    """Carry out what a worker that was killed has promised (ADR 43)."""
+    services_of(worker.wsgi).background.resume()
 
 
 def _upgrade_or_end() -> None:

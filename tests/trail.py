@@ -15,6 +15,12 @@ def events_of(app: Flask, person: Person) -> list[str]:
         return [event.event for event in audit.events_of(person.id)]
 
 
+def facts_of(app: Flask, person: Person, event: str) -> dict[str, Any]:
+    """The facts of the newest event of a name."""
+    with app.app_context():
+        return next(one.facts for one in audit.events_of(person.id) if one.event == event)
+
+
 def factor_events(app: Flask, person: Person) -> list[tuple[str, dict[str, Any]]]:
     """What the audit trail tells of the factors, the oldest first."""
     with app.app_context():

@@ -1,6 +1,7 @@
 """Appends audit events and reads them. Only `redact` changes one, and only `forget` deletes some, the oldest."""
 
 import logging
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -40,6 +41,21 @@ _EVENTS = Projection(Event, AuditEvent)
 
 def record(event: str, *, user_id: int | None, client: ClientInfo, at: datetime, **facts: Any) -> None:
     """Append an event in the open transaction, and log it. `facts` are JSON values without secrets."""
+    append(event, user_id=user_id, client=client, at=at, **facts)
+    _log(event, user_id, client, facts)
+
+
+def carry(event: str, *, user_id: int, client: ClientInfo, **facts: Any) -> dict[str, Any]:
+    """Log an event that needs no row of its own, and return its facts for the event of the act that it belongs to.
+
+    The facts of a sign-in fill two rows instead of four in this way (ADR 44).
+    """
+    _log(event, user_id, client, facts)
+    return facts
+
+
+def append(event: str, *, user_id: int | None, client: ClientInfo, at: datetime, **facts: Any) -> None:
+    """Append an event that was logged before, in the open transaction."""
     # In the transaction of the act that it records: the act and its event are both stored, or neither is (ADR 3).
     execute_later(
         *_append(
@@ -52,6 +68,9 @@ def record(event: str, *, user_id: int | None, client: ClientInfo, at: datetime,
             facts=facts,
         )
     )
+
+
+def _log(event: str, user_id: int | None, client: ClientInfo, facts: Mapping[str, Any]) -> None:
     log.info(event, extra={"userId": user_id, "ip": client.ip, **facts})
 
 

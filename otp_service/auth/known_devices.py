@@ -1,30 +1,36 @@
 """Makes a client known by an e-mail, for a person on a new device whose account strangers guess at (ADR 36)."""
 
+from dataclasses import asdict
+
 from otp_service import audit, outbox
 from otp_service.accounts import known_clients, links, users
 from otp_service.accounts.known_clients import PROOF
-from otp_service.core import allowances, background, clock
+from otp_service.core import allowances, background, clock, tasks
 from otp_service.core.allowances import DAY, HOUR, Allowance
 from otp_service.core.crypto.secrets import keyring
 from otp_service.core.database.transactions import transaction
+from otp_service.core.tasks import Task
 from otp_service.core.web.tracing import ClientInfo
 from otp_service.sessions.errors import InvalidToken
 
 PAGE = "known-device"
 PER_HOUR, PER_DAY = 2, 6
 _PURPOSE = "known device: address"
+_TASK = "known device"
 
 
 def request(*, email: str, client: ClientInfo) -> None:
     """Send a token to a canonical address, after the response, which is the same if there is no such account."""
     with background.place() as run_later:
-        run_later("known device", lambda: _send(email, client))
+        run_later(_TASK, {"email": email, "client": asdict(client)})
 
 
-def _send(email: str, client: ClientInfo) -> None:
-    now = clock.now()
+def _send(task: Task) -> None:
+    now, email, client = clock.now(), task.values["email"], ClientInfo(**task.values["client"])
     subject = keyring().digest(email, purpose=_PURPOSE)
     with transaction():
+        if not tasks.finish(task):
+            return  # another process has taken it over
         account = users.find_by_email(email)
         # Where strangers used the day's messages up, the mailbox has one whose token is still valid: each of them works
         # for a day, as often as needed, whoever asked for it.
@@ -48,6 +54,9 @@ def _send(email: str, client: ClientInfo) -> None:
             agent=client.agent or None,
         )
         audit.record("device.proof_sent", user_id=account.id, client=client, at=now)
+
+
+tasks.carried_out_by(_TASK, _send)
 
 
 def confirm(token: str, *, client: ClientInfo) -> str:

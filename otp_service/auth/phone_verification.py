@@ -1,16 +1,18 @@
 """Sends and verifies codes for a person that a request names by a challenge, an address or a number."""
 
-from dataclasses import dataclass
+import uuid
+from dataclasses import asdict, dataclass
 
-from otp_service import verifications
+from otp_service import audit, verifications
 from otp_service.accounts import known_clients, registrations, users
 from otp_service.accounts.settings import ExistenceSettings
 from otp_service.accounts.users import Account
 from otp_service.auth import challenges, sign_in
 from otp_service.auth.sign_in import Verified
-from otp_service.core import background, clock
+from otp_service.core import background, clock, tasks
 from otp_service.core.database.transactions import transaction
 from otp_service.core.services import settings
+from otp_service.core.tasks import Task
 from otp_service.core.web.tracing import ClientInfo, concerns
 from otp_service.factors import registry
 from otp_service.factors.phone import PHONE, codes
@@ -19,6 +21,8 @@ from otp_service.providers import Channel
 from otp_service.verifications import Asker, Purpose, Recipient, limits
 from otp_service.verifications.errors import OtpSendLimit
 from otp_service.verifications.settings import DeliverySettings
+
+_TASK = "code by name"
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,13 +65,24 @@ def request(named: Named, *, channel: Channel | None, client: ClientInfo) -> ver
     return _send(named, channel, client)
 
 
-def _send(named: Named, channel: Channel | None, client: ClientInfo) -> verifications.Delivery:
+def _carry_out(task: Task) -> None:
+    if verifications.find_started(task.effect_ids) is None:
+        named, client = Named(**task.values["named"]), ClientInfo(**task.values["client"])
+        _send(named, Channel(task.values["channel"]), client, verification_id=task.effect_ids[-1])
+
+
+tasks.carried_out_by(_TASK, _carry_out)
+
+
+def _send(
+    named: Named, channel: Channel | None, client: ClientInfo, *, verification_id: uuid.UUID | None = None
+) -> verifications.Delivery:
     account = _account_of(named)
     owner, purpose, number = PhoneOwner(account.id), Purpose.PHONE_VERIFICATION, account.reachable_number()
     # The caller only named the account: it may use a part of the sends, or it could use up the owner's (ADR 13).
     asker = Asker.BY_NAME if account.is_verified or sign_in.may_be_strangers_number(account) else Asker.ASKED
     asker = Asker.HOLDER if _is_known(account, named, client) else asker
-    recipient = Recipient(owner, number, purpose, account.locale, asker=asker)
+    recipient = Recipient(owner, number, purpose, account.locale, asker=asker, verification_id=verification_id)
     return verifications.send(recipient, channel=channel, client=client)
 
 
@@ -85,7 +100,7 @@ def _announce(named: Named, channel: Channel, client: ClientInfo) -> Announcemen
             account = users.find_by_recipient(email=named.email, phone_number=named.phone_number)
             if account is None or not _is_known(account, named, client):
                 raise
-        run_later("code", lambda: _send(named, channel, client))
+        run_later(_TASK, {"named": asdict(named), "channel": channel, "client": asdict(client)})
     return Announcement(channel, settings().codes.ttl_seconds, settings().codes.cooldown_seconds)
 
 
@@ -111,8 +126,10 @@ def _verify(named: Named, code: str, client: ClientInfo) -> Verified:
     proof = codes.prove(account.id, code=code, purpose=Purpose.PHONE_VERIFICATION, client=client, asker=asker)
     now = clock.now()
     with transaction():
-        proof.redeem(client=client, now=now)
-        if not account.is_verified:
+        facts = proof.redeem(client=client, now=now)
+        if account.is_verified:
+            audit.append("otp.verified", user_id=account.id, client=client, at=now, **facts)
+        else:
             # The password was not asked for, so the registrant may be a stranger to the number (ADR 34).
             registrations.void_prepared(account, now=now)
         # While strangers make the account wait, this is the way in for a new device: possession first (ADR 36).

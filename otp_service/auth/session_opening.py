@@ -6,8 +6,10 @@ network (/24 of IPv4, /48 of IPv6) and the same kind of program (browser and sys
 
 import ipaddress
 import re
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from datetime import datetime
+from typing import Any
 
 from otp_service import audit, sessions
 from otp_service.accounts import known_clients, notices, users
@@ -27,8 +29,11 @@ class Opened(Tokens):
     known_device_token: str
 
 
-def open_session(caller: Caller, *, client: ClientInfo) -> Opened:
-    """Start a session in the open transaction; notify the person if the device is unknown. Raises UserNotFound."""
+def open_session(caller: Caller, *, client: ClientInfo, facts: Mapping[str, Any] | None = None) -> Opened:
+    """Start a session in the open transaction; notify the person if the device is unknown.
+
+    `facts` are those of the factor, for the audit event. Raises UserNotFound.
+    """
     user_id, now = caller.user_id, caller.authenticated_at
     # Before the start: the new session would make its own device known.
     devices, number_open = sessions.devices_of(user_id, now=now)
@@ -36,7 +41,7 @@ def open_session(caller: Caller, *, client: ClientInfo) -> Opened:
     most = settings().tokens.max_sessions
     if number_open >= most:
         sessions.end_oldest(user_id, keep=most - 1, client=client, now=now)
-    tokens = sessions.start(caller, client=client)
+    tokens = sessions.start(caller, client=client, facts=facts)
     return Opened(**asdict(tokens), known_device_token=known_clients.issue(user_id, now=now))
 
 

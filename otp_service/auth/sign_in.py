@@ -92,9 +92,11 @@ def login(*, email: str, password: str, client: ClientInfo, device_token: str | 
     def accept() -> None:
         checked.settle()
         challenges.issue(challenge, account.id, is_known=checked.is_known, now=started)
+
+    def record() -> None:
         audit.record("login.password_accepted", user_id=account.id, client=client, at=now)
 
-    along = verifications.Along(accept)
+    along = verifications.Along(accept, facts={"passwordAccepted": True}, record_alone=record)
     result = _with_methods(_Accepted(account, enrolled, challenge, checked.is_known), along, client)
     along.ensure()
     return result
@@ -229,12 +231,13 @@ def complete(
     with transaction():
         # The challenge first: it locks the account, and of parallel requests with one challenge lets one win.
         held = challenges.spend(challenge, now=now)
-        proof.redeem(client=client, now=now)
+        facts = proof.redeem(client=client, now=now)
         users.mark_password_verified(challenge.account, now=now)
         is_undone = deletions.undo(challenge.account, client=client, now=now)
         # A code on the phone has just verified the number.
         is_verified = held.is_verified or factor.kind == PHONE.kind
-        tokens = open_session(Caller(user_id, ("pwd", *proof.amr), acr, now, is_verified), client=client)
+        caller = Caller(user_id, ("pwd", *proof.amr), acr, now, is_verified)
+        tokens = open_session(caller, client=client, facts=facts)
         device_token = trusted_devices.remember(user_id, client=client, now=now) if remember else None
         held_until = challenge.account.recovery_hold_until if is_on_hold else None
         # During a hold no factor can be set up, so none is asked for.
@@ -280,7 +283,8 @@ def sign_in_alone(alone: AloneSignIn, response: dict[str, Any], *, client: Clien
         account = users.find_and_hold(proof.user_id)
         if account is None or account.is_over(now):
             raise alone.refusal  # locked or deleted
-        proof.redeem(client=client, now=now)
+        facts = proof.redeem(client=client, now=now)
         is_undone = deletions.undo(account, client=client, now=now)
-        tokens = open_session(Caller(proof.user_id, proof.amr, "aal2", now, account.is_verified), client=client)
+        caller = Caller(proof.user_id, proof.amr, "aal2", now, account.is_verified)
+        tokens = open_session(caller, client=client, facts=facts)
         return Verified(proof.user_id, tokens, deletion_cancelled=is_undone)

@@ -73,13 +73,13 @@ def step_up(
     with transaction():
         # The account before the code, as in a sign-in: two requests that redeem one code cannot deadlock.
         is_on_hold = _hold(account).is_on_hold(now)
-        proof.redeem(client=client, now=now)
+        facts = proof.redeem(client=client, now=now)
         if knows_password:
             users.mark_password_verified(account, now=now)
         is_verified = users.get(account.id).is_verified
         amr, acr = (*(("pwd",) if knows_password else ()), *proof.amr), registry.level_of(factor, is_on_hold=is_on_hold)
         renewed = Caller(account.id, amr, acr, now, is_verified, caller.session_id)
-        return sessions.strengthen(renewed, client=client)
+        return sessions.strengthen(renewed, client=client, facts=facts)
 
 
 def _by_password(caller: Caller, account: Account, password: str | None, client: ClientInfo) -> SteppedUp:

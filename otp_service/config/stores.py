@@ -55,7 +55,7 @@ def read_stores(read: Reader, instance_dir: Path) -> StoreSettings:
     connect_ms = read.integer("DATABASE_CONNECT_TIMEOUT_MS", default=2_000, low=100, high=60_000)
     statement_ms = read.integer("DATABASE_STATEMENT_TIMEOUT_MS", default=2_000, low=100, high=600_000)
     # SQLite has one writer at a time, so a burst of requests waits longer for it than for a lock of PostgreSQL.
-    lock_ms = read.integer("DATABASE_LOCK_TIMEOUT_MS", default=2_500 if is_sqlite else 1_500, low=50, high=600_000)
+    lock_ms = read.integer("DATABASE_LOCK_TIMEOUT_MS", default=2_000 if is_sqlite else 1_500, low=50, high=600_000)
     tcp_ms = read.integer("DATABASE_TCP_TIMEOUT_MS", default=3_000, low=1_000, high=600_000)
     options = {} if is_sqlite else {**hosts, **_connection_options(url, connect_ms=connect_ms, tcp_ms=tcp_ms)}
     return StoreSettings(

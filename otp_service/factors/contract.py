@@ -46,10 +46,11 @@ class Proof(Protocol):
     def amr(self) -> tuple[str, ...]:
         """The authentication methods (RFC 8176) that were used, without the password's."""
 
-    def redeem(self, *, client: ClientInfo, now: datetime) -> None:
+    def redeem(self, *, client: ClientInfo, now: datetime) -> dict[str, Any]:
         """Spend the proof by one conditional update, in the open transaction of the act that it allows.
 
-        Record the audit event and clear the failures. Raises NotAuthenticated when another request was faster.
+        Clear the failures. Return the facts for the audit event of the act, `factor` first (ADR 44). Raises
+        NotAuthenticated when another request was faster.
         """
 
 

@@ -7,7 +7,7 @@ from otp_service import audit, outbox, sessions
 from otp_service.accounts import earlier_addresses, earlier_numbers, known_clients, links, registrations, throttle
 from otp_service.audit import AuditSettings
 from otp_service.auth import challenges
-from otp_service.core import allowances, clock
+from otp_service.core import allowances, clock, tasks
 from otp_service.core.database import database_clock
 from otp_service.core.database.rows import RetentionRule
 from otp_service.core.errors import Unavailable
@@ -45,6 +45,7 @@ RULES = (
     RetentionRule("trusted devices", timedelta(days=7), trusted_devices.forget),
     RetentionRule("messages", timedelta(days=30), outbox.forget),
     RetentionRule("counters", timedelta(days=2), allowances.forget),
+    RetentionRule("tasks", timedelta(0), tasks.forget),
     RetentionRule("workers", timedelta(days=1), records_of_workers.forget),
     RetentionRule("failed sign-ins", throttle.FORGOTTEN_AFTER, throttle.forget),
 )

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 from otp_service import outbox
 from otp_service.auth import unfinished
+from otp_service.core import background
 from otp_service.factors import registry
 from otp_service.jobs import retention
 from otp_service.verifications import sweeping
@@ -38,8 +39,9 @@ def _sweep() -> None:
     registry.carry_out_removals()
 
 
+TASKS = Job("tasks", 5, background.carry_out_due, is_shared=True)
 DELIVER = Job("deliver", 1, _deliver, is_shared=True)
 SWEEP = Job("sweep", 60, _sweep)
 UNFINISHED = Job("unfinished sign-ins", 300, unfinished.notify_of_all)
 RETENTION = Job("retention", 86_400, retention.run)
-JOBS = (DELIVER, SWEEP, UNFINISHED, RETENTION)
+JOBS = (TASKS, DELIVER, SWEEP, UNFINISHED, RETENTION)

@@ -42,23 +42,28 @@ class EmailProof:
         """The method; RFC 8176 has no value for it, and no token states it."""
         return (METHOD,)
 
-    def redeem(self, *, client: ClientInfo, now: datetime) -> None:
+    def redeem(self, *, client: ClientInfo, now: datetime) -> dict[str, Any]:
         """Spend the code in the open transaction of the reset. Raises OtpInvalid if it is spent or void."""
         # A code works once: of parallel resets, one finds it unspent (ADR 3).
         is_open = _is(self.verification_id, self.user_id) & RecoveryCode.spent_at.is_(None)
         if execute(update(RecoveryCode).where(is_open).values(spent_at=now)).rowcount != 1:
             raise OtpInvalid
         throttle.clear(self.user_id, _COUNTED_AS)
-        audit.record("factor.used", user_id=self.user_id, client=client, at=now, factor=METHOD)
+        return audit.carry("factor.used", user_id=self.user_id, client=client, factor=METHOD)
 
 
 def send(account: Account, *, verification_id: uuid.UUID, client: ClientInfo) -> None:
-    """Send a code to the account's verified address. It works for the reset that has this code on the phone."""
+    """Send a code to the account's verified address. It works for the reset that has this code on the phone.
+
+    Sends one code for each reset, however often it is called.
+    """
     now, code, ttl = clock.now(), new_typed_code(), settings().codes.ttl_seconds
     with transaction():
         held = users.find_and_hold(account.id)
         if held is None or held.email != account.email or not held.email_verified:
             return  # locked, deleted or changed since the message to the phone
+        if fetch_one(select(RecoveryCode.created_at).where(_is(verification_id, account.id))) is not None:
+            return  # sent by a process that died right afterwards (ADR 43)
         execute(
             insert(RecoveryCode).values(
                 verification_id=verification_id,

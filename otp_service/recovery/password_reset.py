@@ -4,17 +4,19 @@ Only an account with a verified number can be recovered. The number of any other
 """
 
 import logging
-from dataclasses import dataclass
+import uuid
+from dataclasses import asdict, dataclass
 from datetime import datetime
 
 from otp_service import audit, sessions, verifications
 from otp_service.accounts import known_clients, links, notices, password_hashing, users
 from otp_service.accounts.errors import UserNotFound
 from otp_service.accounts.users import Account
-from otp_service.core import background, clock
+from otp_service.core import background, clock, tasks
 from otp_service.core.database.transactions import transaction
 from otp_service.core.errors import TooMany
 from otp_service.core.services import settings
+from otp_service.core.tasks import Task
 from otp_service.core.web.tracing import ClientInfo
 from otp_service.factors import throttle, trusted_devices
 from otp_service.factors.contract import Proof
@@ -24,10 +26,11 @@ from otp_service.providers import Channel
 from otp_service.recovery import email_codes, second_channel
 from otp_service.recovery.second_channel import SecondFactor
 from otp_service.recovery.settings import HOUR, RecoverySettings
-from otp_service.verifications import Asker, Purpose, Recipient, limits
+from otp_service.verifications import Along, Asker, Purpose, Recipient, limits
 from otp_service.verifications.errors import DestinationNotAllowed, OtpInvalid
 
 log = logging.getLogger(__name__)
+_TASK = "password reset"
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,23 +69,50 @@ def request(*, email: str, client: ClientInfo, device_token: str | None = None) 
             log.info("password.reset_not_sent", extra={"code": refused.code})
             # Only strangers may be refused: a client that the account knows has the owner's share (ADR 13).
             is_refused = True
-        run_later("password reset", lambda: _send(email, client, device_token, is_refused=is_refused))
+        values = {"email": email, "client": asdict(client), "device_token": device_token, "is_refused": is_refused}
+        run_later(_TASK, values)
 
 
-def _send(email: str, client: ClientInfo, device_token: str | None, *, is_refused: bool = False) -> None:
-    is_known = known_clients.is_known(email, device_token=device_token, client=client, now=clock.now())
+def _carry_out(task: Task) -> None:
+    """Send the code, or what is missing of it after a crash."""
+    email, client = task.values["email"], ClientInfo(**task.values["client"])
+    now, device_token = clock.now(), task.values["device_token"]
+    is_known = known_clients.is_known(email, device_token=device_token, client=client, now=now)
     account = _find_recoverable(email)
-    if account is None or (is_refused and not is_known):
+    if account is None or (task.values["is_refused"] and not is_known):
         return
-    with transaction():
-        audit.record("password.reset_requested", user_id=account.id, client=client, at=clock.now())
-    owner, number = PhoneOwner(account.id), account.reachable_number()
-    asker = Asker.HOLDER if is_known else Asker.BY_NAME
-    recipient = Recipient(owner, number, Purpose.PASSWORD_RESET, account.locale, asker=asker)
-    sent = verifications.send(recipient, channel=_channel(number), client=client)
-    if email_codes.METHOD in second_channel.of_account(account, now=clock.now()).methods:
+    code_id = verifications.find_started(task.effect_ids)
+    if code_id is None:
+        asker = Asker.HOLDER if is_known else Asker.BY_NAME
+        code_id = _send(account, asker, client, verification_id=task.effect_ids[-1])
+    if email_codes.METHOD in second_channel.of_account(account, now=now).methods:
         # After the message to the phone, since the code by e-mail belongs to that one.
-        email_codes.send(account, verification_id=sent.verification_id, client=client)
+        email_codes.send(account, verification_id=code_id, client=client)
+
+
+tasks.carried_out_by(_TASK, _carry_out)
+
+
+def _send(account: Account, asker: Asker, client: ClientInfo, *, verification_id: uuid.UUID) -> uuid.UUID:
+    """Send the code to the phone; return the verification."""
+
+    def record() -> None:
+        audit.record("password.reset_requested", user_id=account.id, client=client, at=clock.now())
+
+    number, along = account.reachable_number(), Along(record)
+    recipient = Recipient(
+        PhoneOwner(account.id),
+        number,
+        Purpose.PASSWORD_RESET,
+        account.locale,
+        asker=asker,
+        along=along,
+        verification_id=verification_id,
+    )
+    try:
+        return verifications.send(recipient, channel=_channel(number), client=client).verification_id
+    finally:
+        along.ensure()
 
 
 def _channel(phone_number: str) -> Channel:
@@ -132,10 +162,10 @@ def _set(user_id: int, reset: _Reset, client: ClientInfo) -> None:
         # owner's code (ADR 17).
         if account is None or not _is_recoverable(account) or account.phone_number != reset.proof.phone_number:
             raise OtpInvalid
-        reset.proof.redeem(client=client, now=now)
+        facts = reset.proof.redeem(client=client, now=now)
         channels = second_channel.of_account(account, now=now)
         if reset.second_proof is not None:
-            reset.second_proof.redeem(client=client, now=now)
+            facts["second"] = reset.second_proof.redeem(client=client, now=now)
         elif channels.methods:
             raise OtpInvalid  # the account has got a second channel since the code was checked
         pending = links.pending_addresses(user_id, now=now)
@@ -150,7 +180,7 @@ def _set(user_id: int, reset: _Reset, client: ClientInfo) -> None:
             second_channel.remove_recent(user_id, client=client, now=now)
         held_until = _hold(user_id, reset, now)
         amr = list(reset.second_proof.amr) if reset.second_proof is not None else []
-        facts = {"secondFactor": amr, **({"heldUntil": held_until.isoformat()} if held_until else {})}
+        facts |= {"secondFactor": amr, **({"heldUntil": held_until.isoformat()} if held_until else {})}
         audit.record("password.reset", user_id=user_id, client=client, at=now, **facts)
         hours = int(settings().of(RecoverySettings).hold.total_seconds()) // HOUR if held_until else None
         values = {"hold_hours": hours, **second_channel.told(channels, were_removed=reset.removes_recent)}

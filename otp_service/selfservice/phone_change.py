@@ -49,12 +49,12 @@ def confirm(caller: Caller, *, code: str, client: ClientInfo) -> tuple[str, Step
         before = users.find_with_session(caller.user_id, caller.session_id, now=now)
         if before is None:
             raise InvalidToken  # the session ended while the provider checked the code
-        proof.redeem(client=client, now=now)
+        facts = proof.redeem(client=client, now=now)
         # An intruder may have signed in before this change: only the session that verified the number goes on.
         earned.void(before.id, now=now)
         trusted_devices.end_all(before.id, now=now)
         ended = sessions.end_all(before.id, now=now, keep=caller.session_id)
-        audit.record("phone.changed", user_id=before.id, client=client, at=now, sessionsEnded=ended)
+        audit.record("phone.changed", user_id=before.id, client=client, at=now, **facts, sessionsEnded=ended)
         _notify(before, proof.phone_number, client, now)
         return proof.phone_number, sessions.go_on(caller, users.renew_sessions(before.id, now=now))
 

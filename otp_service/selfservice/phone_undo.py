@@ -67,11 +67,10 @@ def undo(token: str, *, evidence: Evidence, client: ClientInfo) -> bool:
         has_new_password = held is None or held.password_changed_at != account.password_changed_at
         if held is None or (evidence.password is not None and has_new_password):
             raise InvalidCredentials
-        if proof is not None:
-            proof.redeem(client=client, now=now)
+        facts = {} if proof is None else proof.redeem(client=client, now=now)
         earlier_numbers.close(change)
         _end_access(change, now)
-        audit.record("phone.change_undone", user_id=account.id, client=client, at=now)
+        audit.record("phone.change_undone", user_id=account.id, client=client, at=now, **facts)
         notices.notify(account.id, "phone_changed", now=now, client=client, phone_number=change.earlier_number)
     return True
 

@@ -1,7 +1,9 @@
 """Starts, renews, strengthens and ends sessions."""
 
 import uuid
+from collections.abc import Mapping
 from datetime import datetime, timedelta
+from typing import Any
 
 from sqlalchemy import ColumnElement, select, update
 
@@ -22,8 +24,11 @@ from otp_service.sessions.tokens import Caller, SteppedUp, Tokens
 _add = prepared_insert(Session)
 
 
-def start(caller: Caller, *, client: ClientInfo) -> Tokens:
-    """Open the session of a sign-in, in the open transaction or in one of its own."""
+def start(caller: Caller, *, client: ClientInfo, facts: Mapping[str, Any] | None = None) -> Tokens:
+    """Open the session of a sign-in, in the open transaction or in one of its own.
+
+    Its event carries the `facts` of the factor, which has no row of its own (ADR 44).
+    """
     now, refresh_token = caller.authenticated_at, RefreshToken.new()
     expires_at = now + timedelta(seconds=settings().tokens.refresh_ttl_seconds)
     with transaction():
@@ -43,8 +48,8 @@ def start(caller: Caller, *, client: ClientInfo) -> Tokens:
                 agent=client.agent,
             )
         )
-        facts = {"sessionId": str(caller.session_id)}
-        audit.record("session.started", user_id=caller.user_id, client=client, at=now, **facts)
+        session = {"sessionId": str(caller.session_id), "amr": list(caller.amr), "acr": caller.acr}
+        audit.record("session.started", user_id=caller.user_id, client=client, at=now, **session, **(facts or {}))
     return tokens.hand_out(caller, refresh_token=refresh_token.text, session_seconds=seconds_left(expires_at, now))
 
 
@@ -103,7 +108,7 @@ def go_on(caller: Caller, renewed: dict[uuid.UUID, Caller]) -> SteppedUp:
     return _stepped_up(renewed_caller)
 
 
-def strengthen(caller: Caller, *, client: ClientInfo) -> SteppedUp:
+def strengthen(caller: Caller, *, client: ClientInfo, facts: Mapping[str, Any] | None = None) -> SteppedUp:
     """Store a new sign-in in the session of an earlier one. Raises InvalidToken when the session has ended."""
     now = caller.authenticated_at
     values = {"amr": " ".join(caller.amr), "acr": caller.acr, "authenticated_at": now}
@@ -111,8 +116,8 @@ def strengthen(caller: Caller, *, client: ClientInfo) -> SteppedUp:
         # One statement checks and writes, so a session that ends at this moment is not strengthened (ADR 3).
         if execute(update(Session).where(_is_of(caller), lives(now)).values(values)).rowcount != 1:
             raise InvalidToken
-        facts = {"sessionId": str(caller.session_id), "amr": list(caller.amr)}
-        audit.record("session.stepped_up", user_id=caller.user_id, client=client, at=now, **facts)
+        session = {"sessionId": str(caller.session_id), "amr": list(caller.amr), "acr": caller.acr}
+        audit.record("session.stepped_up", user_id=caller.user_id, client=client, at=now, **session, **(facts or {}))
     return _stepped_up(caller)
 
 

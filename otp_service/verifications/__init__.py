@@ -10,7 +10,7 @@ from otp_service.verifications.destinations import (
 )
 from otp_service.verifications.owners import Owner, find_user_id, owner_of_user
 from otp_service.verifications.records import end_codes, end_codes_of_others, forget_owner
-from otp_service.verifications.sending import Along, Delivery, Recipient, send
+from otp_service.verifications.sending import Along, Delivery, Recipient, find_started, send
 from otp_service.verifications.states import Asker, Purpose
 
 __all__ = [
@@ -29,6 +29,7 @@ __all__ = [
     "find_destination",
     "find_on_its_way",
     "find_refusal",
+    "find_started",
     "find_user_id",
     "forget_owner",
     "owner_of_user",

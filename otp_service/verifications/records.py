@@ -1,7 +1,7 @@
 """Reads and writes verifications. Every move between states is one conditional update (ADR 4)."""
 
 import uuid
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, fields
 from datetime import datetime, timedelta
 from decimal import Decimal
@@ -117,6 +117,14 @@ def of_owner(owner: str | Given) -> Select[Any]:
     """Return a statement for `read`, to be narrowed down: the owner's verifications, newest first."""
     statement = _SNAPSHOTS.select().where(Verification.owner == owner)
     return statement.order_by(Verification.created_at.desc(), Verification.id)
+
+
+def with_successors(ids: Sequence[uuid.UUID]) -> Select[Any]:
+    """Return a statement for `read`: verifications, and those that `hand_on` put in their place."""
+    first = aliased(Verification)
+    # A successor keeps the owner and the time of the one that it replaces.
+    is_of = (first.owner == Verification.owner) & (first.created_at == Verification.created_at)
+    return _SNAPSHOTS.select().where(exists().where(first.id.in_(ids), is_of))
 
 
 def oldest_first(condition: ColumnElement[bool], *, limit: int) -> list[Snapshot]:

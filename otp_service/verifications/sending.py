@@ -2,9 +2,10 @@
 
 import logging
 import uuid
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from typing import Any
 
 from otp_service.core import clock
 from otp_service.core.database.transactions import transaction
@@ -28,9 +29,14 @@ log = logging.getLogger(__name__)
 
 @dataclass(slots=True)
 class Along:
-    """What is written in the transaction of the reservation, and whether that was committed: it saves one (ADR 16)."""
+    """What is written in the transaction of the reservation, and whether that was committed: it saves one (ADR 16).
+
+    `facts` join the event of the send. Without a send, `record_alone` writes an event for them (ADR 44).
+    """
 
     write: Callable[[], object]
+    facts: Mapping[str, Any] = field(default_factory=dict)
+    record_alone: Callable[[], object] = lambda: None
     is_committed: bool = False
 
     def ensure(self) -> None:
@@ -38,6 +44,7 @@ class Along:
         if not self.is_committed:
             with transaction():
                 self.write()
+                self.record_alone()
             self.is_committed = True
 
 
@@ -52,6 +59,8 @@ class Recipient:
     bound_to: uuid.UUID | None = None
     asker: Asker = Asker.HOLDER
     along: Along | None = None
+    verification_id: uuid.UUID | None = None
+    """Given where the caller looks for it after a crash (see `find_started`)."""
 
     def spending(self, ip: str) -> Spending:
         """Return what a send to them uses up."""
@@ -87,7 +96,7 @@ def send(recipient: Recipient, *, channel: Channel | None, client: ClientInfo) -
 def _send(recipient: Recipient, via: Channel, client: ClientInfo) -> Delivery:
     now = clock.now()
     destination = find_destination(recipient.phone_number, via)
-    draft = Draft.of(destination.steps[0])
+    draft = Draft.of(destination.steps[0], id=recipient.verification_id)
     with provider.within_request():
         verification = _reserve_or_settle(recipient, draft, destination.country, client, now)
         if recipient.along is not None:
@@ -96,6 +105,20 @@ def _send(recipient: Recipient, via: Channel, client: ClientInfo) -> Delivery:
         started = start_or_fall_back(verification, draft, destination.steps[1:], sender)
     sent, cooldown = started.verification, settings().codes.cooldown_seconds
     return Delivery(sent.id, sent.via(), sent.phone_number, started.expires_in, cooldown)
+
+
+def find_started(ids: Sequence[uuid.UUID]) -> uuid.UUID | None:
+    """Return the verification, of those that earlier tries of one send may have made, whose message left or may have.
+
+    Raises ProviderUnavailable, ProviderRefused.
+    """
+    now = clock.now()
+    for verification in records.read(records.with_successors(ids)):
+        is_open = verification.state == State.RESERVED
+        standing = provider.settle(verification, now=now) if is_open else verification
+        if standing.state != State.UNDELIVERED:
+            return standing.id
+    return None
 
 
 def _reserve_or_settle(recipient: Recipient, draft: Draft, country: str, client: ClientInfo, now: datetime) -> Snapshot:
@@ -135,6 +158,7 @@ def _reserve(recipient: Recipient, draft: Draft, country: str, client: ClientInf
             created_at=now,
             expires_at=now + timedelta(seconds=settings().codes.ttl_seconds),
         )
-        facts = {"channel": verification.channel, "country": country}
+        told = {} if recipient.along is None else recipient.along.facts
+        facts = {"channel": verification.channel, "country": country, **told}
         owners.record("otp.requested", verification.owner, client=client, at=now, **facts)
         return verification

@@ -30,9 +30,9 @@ class Draft:
     code: str | None = field(repr=False)
 
     @classmethod
-    def of(cls, step: Step) -> "Draft":
-        """Draw an id, and a code for a provider that makes none."""
-        return cls(uuid.uuid4(), step, None if registry.kind_of(step.provider).has_own_codes else own_codes.draw())
+    def of(cls, step: Step, *, id: uuid.UUID | None = None) -> "Draft":
+        """Draw an id if none is given, and a code for a provider that makes none."""
+        return cls(id or uuid.uuid4(), step, None if registry.kind_of(step.provider).has_own_codes else own_codes.draw())
 
     def values(self) -> dict[str, object]:
         """Return what the row of this message alone has."""

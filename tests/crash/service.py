@@ -57,12 +57,16 @@ class Service:
 
     def kill(self) -> None:
         """`kill -9` for the master and its worker, then start again."""
+        self.kill_all()
+        self.start()
+
+    def kill_all(self) -> None:
+        """`kill -9` for the master and its worker."""
         workers = self._workers()
         self._master.kill()
         self._master.wait()
         for worker in workers:
             os.kill(worker, signal.SIGKILL)
-        self.start()
 
     def kill_worker(self) -> None:
         """`kill -9` for the worker; the master makes a new one."""

@@ -4,6 +4,9 @@ from typing import Any
 
 from flask import Flask
 
+from otp_service.accounts import email_addresses
+from otp_service.core import clock
+from otp_service.core.database.transactions import transaction
 from otp_service.simulator import Simulator
 from tests.api import Answer, Api
 from tests.conftest import finish
@@ -48,3 +51,9 @@ def messages_to(app: Flask, email: str) -> list[str]:
 
     with app.app_context():
         return [opened.template for opened in outbox.read(limit=100) if opened.message.to == email]
+
+
+def verify_address(app: Flask, person: Person) -> None:
+    """Count the person's address as verified."""
+    with app.app_context(), transaction():
+        assert email_addresses.mark_verified(person.id, email=person.email, now=clock.now())

@@ -22,7 +22,7 @@ from tests.conftest import MakeApp, Time
 from tests.factories import PASSWORD, Person, code_on_phone, make_person, sign_in, wrong_code
 from tests.factors.totp.authenticator import AuthenticatorApp, enrol
 from tests.parallel import at_once
-from tests.recovery.resets import NEW, can_sign_in, confirm, reset_code
+from tests.recovery.resets import NEW, can_sign_in, confirm, reset_code, verify_address
 
 HOURS_73 = 73 * 3_600
 WRONG = "BBBBBBBB"
@@ -56,11 +56,6 @@ class Owner:
 
 def told(response: Answer) -> tuple[int, str]:
     return response.status_code, (response.json or {}).get("code", "")
-
-
-def verify_address(app: Flask, person: Person) -> None:
-    with app.app_context(), transaction():
-        assert email_addresses.mark_verified(person.id, email=person.email, now=clock.now())
 
 
 @pytest.fixture

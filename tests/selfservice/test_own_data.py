@@ -6,7 +6,8 @@ from flask import Flask
 from otp_service.simulator import Simulator
 from tests.api import Answer, Api
 from tests.conftest import Time
-from tests.factories import Person, log_in, make_person, sign_in
+from tests.factories import Person, code_on_phone, log_in, make_person, sign_in
+from tests.trail import events_of
 
 ENGLAND = "\U0001f3f4\U000e0067\U000e0062\U000e0065\U000e006e\U000e0067\U000e007f"
 
@@ -75,9 +76,56 @@ def test_a_person_reads_what_happened_newest_first(app: Flask, api: Api, sinch: 
     token = sign_in(api, sinch, person)["token"]
     answer = api.get("/account/events", token=token).json
     names = [event["event"] for event in answer["events"]]
-    assert names == ["session.started", "otp.verified", "otp.requested", "login.password_accepted", "user.registered"]
+    assert names == ["session.started", "phone.verified", "otp.requested", "user.registered"]
     assert answer["next"] is None
     assert {"at", "event", "ip", "agent"} <= set(answer["events"][0])
+
+
+def test_a_sign_in_by_code_is_two_events_with_all_that_happened(
+    app: Flask, api: Api, sinch: Simulator, time: Time
+) -> None:
+    person = make_person(app)
+    sign_in(api, sinch, person)
+    time.advance(121)
+
+    tokens = sign_in(api, sinch, person)
+
+    events = api.get("/account/events", token=tokens["token"]).json["events"][:2]
+    assert [(event["event"], event["facts"]) for event in events] == [
+        (
+            "session.started",
+            {
+                "sessionId": tokens["sessionId"],
+                "amr": ["pwd", "sms"],
+                "acr": "aal2",
+                "factor": "phone",
+                "channel": "sms",
+            },
+        ),
+        ("otp.requested", {"channel": "sms", "country": "US", "passwordAccepted": True}),
+    ]
+
+
+def test_a_right_password_that_sends_no_code_is_an_event_of_its_own(app: Flask, api: Api, sinch: Simulator) -> None:
+    person = make_person(app)
+    token = sign_in(api, sinch, person)["token"]
+
+    log_in(api, person)  # within the cooldown
+
+    assert api.get("/account/events", token=token).json["events"][0]["event"] == "login.password_accepted"
+
+
+def test_a_code_by_name_says_which_phone_was_verified_and_later_that_it_was_shown(
+    app: Flask, api: Api, sinch: Simulator, time: Time
+) -> None:
+    person = make_person(app)
+
+    for _ in range(2):
+        api.post("/auth/request-otp", {"email": person.email})
+        api.post("/auth/verify-otp", {"email": person.email, "otpCode": code_on_phone(sinch, person)})
+        time.advance(121)
+
+    assert events_of(app, person)[::-1][1:] == ["otp.requested", "phone.verified", "otp.requested", "otp.verified"]
 
 
 def test_many_events_come_in_pages(app: Flask, api: Api, sinch: Simulator) -> None:
@@ -86,6 +134,6 @@ def test_many_events_come_in_pages(app: Flask, api: Api, sinch: Simulator) -> No
         api.send("PATCH", "/profile", token=token, json={"displayName": str(number)})
     first = api.get("/account/events", token=token).json
     second = api.get(f"/account/events?cursor={first['next']}", token=token).json
-    assert (len(first["events"]), len(second["events"]), second["next"]) == (50, 15, None)
+    assert (len(first["events"]), len(second["events"]), second["next"]) == (50, 14, None)
     assert first["events"][-1]["at"] >= second["events"][0]["at"]
     assert api.get("/account/events?cursor=x", token=token).status_code == 400

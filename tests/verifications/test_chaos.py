@@ -165,7 +165,7 @@ def test_every_verification_ends_well_and_the_bill_is_ours(
         while (swept := sweeping.sweep()).settled + swept.closed + swept.priced:
             assert not swept.failed
         ours = fetch_all(select(Verification.id, Verification.price_amount, Verification.state))
-        grants = fetch_all(select(AuditEvent.id).where(AuditEvent.event == "otp.verified"))
+        grants = fetch_all(select(AuditEvent.id).where(AuditEvent.event == "phone.verified"))
     bill = {line.reference: line.price for line in sinch.invoice() if line.reference not in billed_before}
     prices = {str(row.id): row.price_amount for row in ours if row.price_amount is not None}
     chaos.told["differences to the invoice"] = len(prices.items() ^ bill.items())

@@ -1,7 +1,10 @@
 """What an error says about the database: whether it is unavailable for now, in which state, and if to reconnect."""
 
 import sqlite3
+import stat
 import time
+from contextlib import suppress
+from pathlib import Path
 from typing import Any
 
 from sqlalchemy.engine import ExceptionContext
@@ -36,12 +39,17 @@ _STATES: dict[str | int, str] = {
     sqlite3.SQLITE_BUSY: LOCKED,
     sqlite3.SQLITE_LOCKED: LOCKED,
     sqlite3.SQLITE_READONLY: READ_ONLY,
+    sqlite3.SQLITE_PERM: READ_ONLY,
     sqlite3.SQLITE_FULL: DISK_FULL,
+    sqlite3.SQLITE_CANTOPEN: "down: the file or its folder cannot be opened",
+    sqlite3.SQLITE_IOERR: "down: the disk reports an error",
     sqlite3.SQLITE_CORRUPT: "damaged",
     sqlite3.SQLITE_NOTADB: "damaged",
 }
 # The server is the wrong one, or about to end: its address may lead to another server by now.
 _OF_THE_WRONG_SERVER = {"25006", "57P01", "57P02", "57P03", "57P04", "57P05"}
+# SQLite looks at what it may do with a file when it opens it.
+_OF_THE_OPEN_FILE = {sqlite3.SQLITE_READONLY, sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_IOERR}
 
 
 def is_unavailable(error: BaseException) -> bool:
@@ -88,12 +96,31 @@ def note(context: ExceptionContext) -> None:
 
 
 def reconnect_where_it_helps(context: ExceptionContext) -> None:
-    """Have SQLAlchemy drop the connection and all others of the pool, if the address may lead to another server.
+    """Have SQLAlchemy drop the connection and all others of the pool, if a new one may work where these do not.
 
-    After a failover, the old server may live on as a replica. Its connections work, but take no writes.
+    After a failover, the old server may live on as a replica. Its connections work, but take no writes. And a file of
+    SQLite may be writable again.
     """
-    if getattr(context.original_exception, "pgcode", None) in _OF_THE_WRONG_SERVER:
+    code = _code(context.original_exception)
+    if code in _OF_THE_WRONG_SERVER:
         context.is_disconnect = True
+    elif code in _OF_THE_OPEN_FILE:
+        context.is_disconnect = True
+        if context.engine is not None:
+            # All at once, and not each when it is needed next: the connections of a process share what they know of a
+            # file, so one that stays open makes every new one read-only.
+            context.engine.dispose()
+            _repair_side_files(context.engine.url.database or "")
+
+
+def _repair_side_files(database: str) -> None:
+    """Give the files that belong to a file of SQLite its permissions.
+
+    SQLite makes them like the file. Those made while it was read-only would keep it read-only for good.
+    """
+    for path in (Path(f"{database}-wal"), Path(f"{database}-shm")):
+        with suppress(OSError):  # there is none, or it is another user's
+            path.chmod(stat.S_IMODE(Path(database).stat().st_mode))
 
 
 def _code(error: BaseException) -> str | int | None:

@@ -254,7 +254,7 @@ def init_engine(app: Flask, waits: Waits) -> None:
     else:
         connector = Connector(waits)
         event.listen(engine, "do_connect", lambda _, __, arguments, options: connector(arguments, options))
-        event.listen(engine, "handle_error", outages.reconnect_where_it_helps)
+    event.listen(engine, "handle_error", outages.reconnect_where_it_helps)
     event.listen(engine, "handle_error", outages.note)
 
 

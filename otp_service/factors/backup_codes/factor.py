@@ -98,7 +98,7 @@ class BackupCodeProof:
         """A one-time password (RFC 8176), from paper."""
         return ("otp",)
 
-    def redeem(self, *, client: ClientInfo, now: datetime) -> None:
+    def redeem(self, *, client: ClientInfo, now: datetime) -> dict[str, Any]:
         """Use the code up, and notify the user. Raises OtpInvalid if it was used or replaced meanwhile."""
         with transaction():
             # A code works once: of parallel uses, one conditional update finds it unused (ADR 3). Replaced codes are
@@ -108,8 +108,8 @@ class BackupCodeProof:
                 raise OtpInvalid
             throttle.clear(self.user_id, KIND)
             remaining = _summarize(self.user_id).remaining
-            audit.record("factor.used", user_id=self.user_id, client=client, at=now, factor=KIND, remaining=remaining)
             notices.notify(self.user_id, "backup_code_used", now=now, client=client, remaining=remaining)
+            return audit.carry("factor.used", user_id=self.user_id, client=client, factor=KIND, remaining=remaining)
 
 
 def replace(caller: Caller, *, client: ClientInfo) -> dict[str, Any]:

@@ -143,7 +143,7 @@ class PhoneProof:
         """The verification that the code belongs to."""
         return self.proof.verification_id
 
-    def redeem(self, *, client: ClientInfo, now: datetime) -> None:
+    def redeem(self, *, client: ClientInfo, now: datetime) -> dict[str, Any]:
         """Count the number as verified, first thing in the transaction of what the proof is for (see numbers.verify).
 
         Raises OtpInvalid if it was spent, the number is not the user's any more, or the user was locked or deleted.
@@ -160,7 +160,10 @@ class PhoneProof:
             self.owner.clear_tries()
             if outcome is Outcome.TAKEN:
                 verifications.end_codes_of_others(self.phone_number, owner=self.owner.name, now=now)
-            audit.record("otp.verified", user_id=user_id, client=client, at=now, channel=self.proof.channel)
+                if not replaces:  # the event of a change of number says so itself
+                    channel = self.proof.channel
+                    audit.record("phone.verified", user_id=user_id, client=client, at=now, channel=channel)
+            return audit.carry("otp.verified", user_id=user_id, client=client, factor=KIND, channel=self.proof.channel)
 
 
 def prove(  # noqa: PLR0913 - as verifications.prove

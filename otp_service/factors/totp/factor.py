@@ -83,7 +83,7 @@ class TotpProof:
         """A one-time password (RFC 8176)."""
         return ("otp",)
 
-    def redeem(self, *, client: ClientInfo, now: datetime) -> None:
+    def redeem(self, *, client: ClientInfo, now: datetime) -> dict[str, Any]:
         """Spend the code. Raises OtpInvalid if another request has used it, or a later one, meanwhile."""
         used = TotpAuthenticator.last_used_step
         with transaction():
@@ -94,7 +94,7 @@ class TotpProof:
             if not _update(self.authenticator_id, is_newer, last_used_step=self.step, last_used_at=now):
                 raise OtpInvalid
             throttle.clear(self.user_id, KIND)
-            audit.record("factor.used", user_id=self.user_id, client=client, at=now, factor=KIND)
+            return audit.carry("factor.used", user_id=self.user_id, client=client, factor=KIND)
 
 
 def begin(user_id: int) -> Enrolment:

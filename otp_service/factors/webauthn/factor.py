@@ -53,14 +53,14 @@ class PasskeyProof:
         """A key in hardware, and `user` if PIN or biometrics were checked (RFC 8176)."""
         return ("hwk", "user") if self.verified.user_verified else ("hwk",)
 
-    def redeem(self, *, client: ClientInfo, now: datetime) -> None:
+    def redeem(self, *, client: ClientInfo, now: datetime) -> dict[str, Any]:
         """Raises PasskeyInvalid if the passkey was removed or used meanwhile. Its challenge was spent before."""
         with transaction():
             if not credentials.record_use(self.passkey, self.verified, now=now):
                 raise PasskeyInvalid
             throttle.clear(self.user_id, KIND)
             facts = {"factor": KIND, "passkeyId": str(self.passkey.id)}
-            audit.record("factor.used", user_id=self.user_id, client=client, at=now, **facts)
+            return audit.carry("factor.used", user_id=self.user_id, client=client, **facts)
 
 
 def offer(request: ProofRequest) -> dict[str, Any]:

@@ -17,7 +17,7 @@ _BY_NAME: dict[str, Any] = {
     "challengeToken": "ch_5Jx0QzV7m2b8sKc1TnYw4RgLd6PfEaUo9HiXqBvN3Zk",
     "deviceToken": "dt_8Qw2ErT5yUi1Op4As7Df0Gh3Jk6Lz9Xc2Vb5Nm8Qw1E",
     "displayName": "Ada Lovelace",
-    "event": "login.succeeded",
+    "event": "session.started",
     "expiresIn": 600,
     "id": "6f1d9c1e-0f5b-4f0e-9a0b-3f0c8f1f7d52",
     "ip": "192.0.2.17",

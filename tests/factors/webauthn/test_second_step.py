@@ -27,7 +27,7 @@ from tests.factors.webauthn.conftest import (
 from tests.parallel import ROUNDS, at_once
 from tests.sessions.conftest import SignedIn
 from tests.sessions.forging import claims_of
-from tests.trail import events_of
+from tests.trail import events_of, facts_of
 
 WRONG = {
     "origin": Lies(origin="https://evil.example"),
@@ -78,7 +78,7 @@ def test_password_and_passkey_sign_in(app: Flask, api: Api, alice: SignedIn, alg
     assert (response.json["message"], response.json["userId"]) == ("Login successful.", alice.person.id)
     claims = claims_of(response.json["token"])
     assert (claims["amr"], claims["acr"]) == (["pwd", "hwk", "user"], "aal2")
-    assert "factor.used" in events_of(app, alice.person)
+    assert facts_of(app, alice.person, "session.started")["factor"] == "webauthn"
 
 
 def test_the_login_offers_the_passkey_beside_the_phone(api: Api, alice: SignedIn) -> None:
