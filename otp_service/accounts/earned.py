@@ -5,8 +5,9 @@ An intruder may have earned it. So a new password or number, a lock and the like
 
 from collections.abc import Callable
 from datetime import datetime, timedelta
+from typing import Any
 
-from sqlalchemy import select, update
+from sqlalchemy import ColumnElement, select, update
 from sqlalchemy.orm import InstrumentedAttribute
 
 from otp_service import verifications
@@ -18,8 +19,8 @@ from otp_service.core.services import settings
 TICK = timedelta(microseconds=1)
 """The least difference of two moments."""
 
-Voider = Callable[[int], object]
-"""Takes the user's id, and runs in the open transaction of the change."""
+Voider = Callable[[int | None], object]
+"""Takes the user's id, or None for all users, and runs in the open transaction of the change."""
 
 _voiders: dict[str, Voider] = {}
 
@@ -30,6 +31,11 @@ def voided_by(kind: str, voider: Voider) -> None:
     That package calls this when it is imported: the accounts know none of the packages above them (ADR 33).
     """
     _voiders[kind] = voider
+
+
+def is_user(column: InstrumentedAttribute[Any], user_id: int | None) -> ColumnElement[bool]:
+    """Return the condition of a `Voider`: the rows of a user, or with None those of every user."""
+    return column.is_not(None) if user_id is None else column == user_id
 
 
 def void(user_id: int, *, now: datetime, by_operator: bool = False) -> None:
@@ -43,6 +49,17 @@ def void(user_id: int, *, now: datetime, by_operator: bool = False) -> None:
     links.void_earned(user_id, now=now, by_operator=by_operator)
     for voider in _voiders.values():
         voider(user_id)
+
+
+def void_of_all(*, now: datetime) -> None:
+    """Void codes on their way, pending changes, links that set a password and offers of all users.
+
+    Runs in the open transaction, in which the caller voids the challenges.
+    """
+    verifications.end_codes_of_users()
+    links.void_earned(None, now=now)
+    for voider in _voiders.values():
+        voider(None)
 
 
 def void_challenges(user_id: int, *, now: datetime) -> None:

@@ -152,14 +152,18 @@ def follow_session(user_id: int, earlier_id: uuid.UUID, session_id: uuid.UUID) -
     execute(update(AccountLink).where(is_its, AccountLink.spent_at.is_(None)).values(session_id=session_id))
 
 
-def void_earned(user_id: int, *, now: datetime, by_operator: bool = False) -> None:
+def void_earned(user_id: int | None, *, now: datetime, by_operator: bool = False) -> None:
     """Void the user's pending change of address and, unless an operator makes the change, links that set a password.
 
-    Runs in the open transaction.
+    With None, those of all users. Runs in the open transaction.
     """
     purposes = (LinkPurpose.EMAIL_CHANGE, *(() if by_operator else (LinkPurpose.SET_PASSWORD,)))
     for purpose in purposes:
-        execute(*_unspent(user_id, purpose, spent_at=now))
+        if user_id is not None:
+            execute(*_unspent(user_id, purpose, spent_at=now))
+        else:
+            is_unspent = (AccountLink.purpose == purpose) & AccountLink.spent_at.is_(None)
+            execute(update(AccountLink).where(is_unspent).values(spent_at=now))
 
 
 def void_sent(user_id: int, *, now: datetime) -> None:

@@ -9,7 +9,7 @@ from typing import Any
 
 from sqlalchemy import Row, Select, Update, select, update
 
-from otp_service import audit
+from otp_service import audit, sessions
 from otp_service.accounts import earlier_numbers, earned, notices, registrations, users
 from otp_service.accounts.errors import PhoneNumberTaken, UserNotFound
 from otp_service.accounts.models import User
@@ -17,6 +17,10 @@ from otp_service.accounts.users import Account
 from otp_service.core import clock
 from otp_service.core.database.statements import Given, prepared
 from otp_service.core.database.transactions import execute, fetch_all, fetch_one, transaction, wait_for_turn
+from otp_service.providers import Channel
+
+AMR = {Channel.SMS: "sms", Channel.WHATSAPP: "sms", Channel.CALLOUT: "tel", Channel.FLASHCALL: "tel"}
+"""The RFC 8176 value for each channel. It has none for messengers: like SMS, they verify no more than the number."""
 
 
 class Outcome(Enum):
@@ -145,7 +149,10 @@ def _dispossess(other: Row[Any], phone_number: str, now: datetime) -> None:
         "phone_verified_at": None,
     }
     execute(update(User).where(User.id == other.id).values(values))
-    earned.void_challenges(other.id, now=now)
+    earned.void(other.id, now=now)
+    # No session keeps a level that the number gave it. The sessions themselves stay: for an account without a second
+    # factor they are the way to another number (ADR 33).
+    sessions.forget_methods(other.id, frozenset(AMR.values()), now=now)
     # Recorded without a client: its former owner reads this event and must not learn who has the number now.
     audit.record("phone.lost", user_id=other.id, client=audit.SERVICE, at=now)
     notices.notify(other.id, "number_lost", now=now, phone_number=phone_number)

@@ -111,6 +111,11 @@ def spend(challenge: OpenChallenge, *, now: datetime) -> Account:
         return account
 
 
+def void_of_all(*, now: datetime) -> None:
+    """Void the open challenges of all users, in the open transaction."""
+    execute(update(Challenge).where(Challenge.spent_at.is_(None), Challenge.expires_at > now).values(spent_at=now))
+
+
 @prepared
 def _open(token_hashes: Given, now: Given, most: Given) -> Select[Any]:
     is_open = Challenge.spent_at.is_(None) & (Challenge.expires_at > now)

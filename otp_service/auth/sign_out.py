@@ -1,7 +1,8 @@
-"""Signs a user out: here, or everywhere, so that no session survives, and nothing that leads to one."""
+"""Signs a user out: here, or everywhere, or all users: no session survives, and nothing that leads to one."""
 
 from otp_service import sessions
 from otp_service.accounts import earned, known_clients
+from otp_service.auth import challenges
 from otp_service.core import clock
 from otp_service.core.database.transactions import transaction
 from otp_service.core.web.tracing import ClientInfo
@@ -32,3 +33,15 @@ def everywhere(user_id: int, *, client: ClientInfo) -> int:
         # One of the devices may be lost or an intruder's: none is known any more (ADR 36).
         known_clients.forget_all(user_id, now=now)
         return sessions.log_out_everywhere(user_id, client=client)
+
+
+def everyone(*, client: ClientInfo) -> int:
+    """Do the same for all users; return how many sessions were open. Clients stay known, since that skips no factor."""
+    now = clock.now()
+    with transaction():
+        # What leads to a session before the sessions: a sign-in that has just spent its challenge or shown its device
+        # is waited for, and its session ends too.
+        challenges.void_of_all(now=now)
+        trusted_devices.end_all_of_all()
+        earned.void_of_all(now=now)
+        return sessions.end_every_session(client=client, now=now)

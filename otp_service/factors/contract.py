@@ -150,8 +150,8 @@ class Factor:
     alone: AloneSignIn | None = None
     """How it signs people in without a password, if it can."""
 
-    void_offers: Callable[[int], object] | None = None
-    """Void what a user was offered or began to enrol, in the open transaction of a change (ADR 33)."""
+    void_offers: Callable[[int | None], object] | None = None
+    """Void what a user, or with None every user, was offered or began to enrol, in an open transaction (ADR 33)."""
 
     make_first_codes: MakeFirstCodes | None = None
     """Make the backup codes that come with a user's first authenticator; None if the user has some. Raises SlotsBusy.

@@ -142,9 +142,10 @@ def _cancel(*conditions: ColumnElement[bool], client: ClientInfo) -> bool:
         return True
 
 
-def void(user_id: int) -> None:
-    """Cancel all of the user's removals that wait, in the open transaction of a change that voids what was earned."""
-    execute(delete(FactorRemoval).where(FactorRemoval.user_id == user_id, FactorRemoval.effective_at > clock.now()))
+def void(user_id: int | None) -> None:
+    """Cancel the removals of the user, or of all users, that wait: in the open transaction of a change (ADR 33)."""
+    is_waiting = FactorRemoval.effective_at > clock.now()
+    execute(delete(FactorRemoval).where(earned.is_user(FactorRemoval.user_id, user_id), is_waiting))
 
 
 earned.voided_by("removals of factors", void)

@@ -34,7 +34,7 @@ def list_sessions(who: str | None, limit: int, wants_json: bool) -> None:
 @click.option("--all", "is_for_all", is_flag=True, help="All sessions of all users.")
 @click.option("--yes", is_flag=True, help="Do not ask for confirmation of --all.")
 def revoke(who: str | None, is_for_all: bool, yes: bool) -> None:
-    """End sessions.
+    """End sessions and the trust in devices, and void challenges, codes and links on their way.
 
     This service rejects their tokens at once. Other services accept an access token until it expires.
     """
@@ -45,5 +45,5 @@ def revoke(who: str | None, is_for_all: bool, yes: bool) -> None:
     else:
         if not yes:
             confirm("Sign all users out?")
-        ended = sessions.end_every_session(client=COMMAND_LINE)
+        ended = sign_out.everyone(client=COMMAND_LINE)
     click.echo(f"Ended {ended} session{'' if ended == 1 else 's'}.")

@@ -119,9 +119,9 @@ def _count(verification_id: uuid.UUID, user_id: int, now: datetime) -> str:
     raise TooManyAttempts(retry_after_seconds=limits.seconds_until_next(owner_of_user(user_id), now=now))
 
 
-def void(user_id: int) -> None:
-    """Delete the user's codes, in the open transaction of a change (ADR 33)."""
-    execute(delete(RecoveryCode).where(RecoveryCode.user_id == user_id))
+def void(user_id: int | None) -> None:
+    """Delete the user's codes, or those of all users, in the open transaction of a change (ADR 33)."""
+    execute(delete(RecoveryCode).where(earned.is_user(RecoveryCode.user_id, user_id)))
 
 
 earned.voided_by("recovery codes", void)

@@ -75,3 +75,4 @@ def _notify(before: Account, phone_number: str, client: ClientInfo, now: datetim
         token=token,
         valid_minutes=int(earlier_numbers.LIFETIME.total_seconds()) // 60,
     )
+    notices.notify_earlier(before.id, "phone_changed", now=now, client=client, phone_number=phone_number)

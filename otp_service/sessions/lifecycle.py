@@ -1,7 +1,7 @@
 """Starts, renews, strengthens and ends sessions."""
 
 import uuid
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -97,6 +97,21 @@ def replace_ids(user_id: int, *, is_verified: bool, now: datetime) -> dict[uuid.
     return renewed
 
 
+def forget_methods(user_id: int, methods: Collection[str], *, now: datetime) -> None:
+    """Count the sign-ins that used some methods (RFC 8176) as sign-ins without these, in the open transaction.
+
+    For an authenticator that is the user's no more. What is left is one factor. Such a session gets a new id: the level
+    in an access token from before does not count (ADR 33).
+    """
+    live = select(Session.id, Session.amr).where(Session.user_id == user_id, lives(now))
+    # In the order of `replace_ids`, so that two changes at once do not deadlock.
+    for row in fetch_all(live.order_by(Session.created_at, Session.id).with_for_update()):
+        used = row.amr.split()
+        left = [method for method in used if method not in methods]
+        if left != used:
+            execute(update(Session).where(Session.id == row.id).values(id=uuid.uuid4(), amr=" ".join(left), acr="aal1"))
+
+
 def go_on(caller: Caller, renewed: dict[uuid.UUID, Caller]) -> SteppedUp:
     """Return an access token for the caller's session after `replace_ids`.
 
@@ -161,9 +176,8 @@ def log_out_everywhere(user_id: int, *, client: ClientInfo) -> int:
     return ended
 
 
-def end_every_session(*, client: ClientInfo) -> int:
+def end_every_session(*, client: ClientInfo, now: datetime) -> int:
     """End the sessions of all users; return how many were open."""
-    now = clock.now()
     with transaction():
         ended = _end(now)
         audit.record("session.everybodys_ended", user_id=None, client=client, at=now, sessions=ended)

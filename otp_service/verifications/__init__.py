@@ -9,7 +9,7 @@ from otp_service.verifications.destinations import (
     find_refusal,
 )
 from otp_service.verifications.owners import Owner, find_user_id, owner_of_user
-from otp_service.verifications.records import end_codes, end_codes_of_others, forget_owner
+from otp_service.verifications.records import end_codes, end_codes_of_others, end_codes_of_users, forget_owner
 from otp_service.verifications.sending import Along, Delivery, Recipient, find_started, send
 from otp_service.verifications.states import Asker, Purpose
 
@@ -26,6 +26,7 @@ __all__ = [
     "check_destination",
     "end_codes",
     "end_codes_of_others",
+    "end_codes_of_users",
     "find_destination",
     "find_on_its_way",
     "find_refusal",

@@ -7,7 +7,7 @@ from otp_service import audit
 from otp_service.core.web.tracing import ClientInfo
 from otp_service.verifications.states import Asker
 
-_USER = "user:"
+USER_PREFIX = "user:"
 
 
 class Owner(Protocol):
@@ -41,12 +41,12 @@ class Owner(Protocol):
 
 def owner_of_user(user_id: int) -> str:
     """Return the name of a user as an owner."""
-    return f"{_USER}{user_id}"
+    return f"{USER_PREFIX}{user_id}"
 
 
 def find_user_id(owner: str) -> int | None:
     """Return the id of the user that an owner is; None for an owner of another kind."""
-    return int(owner.removeprefix(_USER)) if owner.startswith(_USER) else None
+    return int(owner.removeprefix(USER_PREFIX)) if owner.startswith(USER_PREFIX) else None
 
 
 def record(event: str, owner: str, *, client: ClientInfo, at: datetime, **facts: Any) -> None:

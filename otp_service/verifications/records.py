@@ -21,6 +21,7 @@ from otp_service.providers import Channel, Price
 from otp_service.verifications import limits
 from otp_service.verifications.limits import Spending
 from otp_service.verifications.models import LONGEST_FAILURE, Verification, VerificationAttempt
+from otp_service.verifications.owners import USER_PREFIX
 from otp_service.verifications.states import State, origins_of, require_move
 
 
@@ -328,6 +329,16 @@ def end_codes(owner: str) -> None:
     # Newest first, as `mark_sent` locks them: this avoids a deadlock with a send that ends at this moment.
     fetch_all(*_live_locked(owner))
     execute(*_live_of(owner, state=State.SUPERSEDED, settled_at=clock.now()))
+
+
+def end_codes_of_users() -> None:
+    """Supersede every code on its way to a user, in the open transaction. Those of backends stay."""
+    is_users = Verification.owner.startswith(USER_PREFIX, autoescape=True)
+    # In the order of `end_codes`, which avoids a deadlock.
+    newest_first = (Verification.created_at.desc(), Verification.id)
+    fetch_all(select(Verification.id).where(_CAN_BE_SUPERSEDED, is_users).order_by(*newest_first).with_for_update())
+    values = {"state": State.SUPERSEDED, "settled_at": clock.now()}
+    execute(update(Verification).where(_CAN_BE_SUPERSEDED, is_users).values(**values))
 
 
 @prepared

@@ -31,6 +31,10 @@ class Owner:
     person: Person
     token: str
 
+    def code(self) -> str:
+        """The newest code on the phone."""
+        return code_on_phone(self.sinch, self.person)
+
     def change_password(self) -> str:
         """Set another password; return the new access token."""
         body = {"currentPassword": PASSWORD, "newPassword": CHANGED}
@@ -48,6 +52,10 @@ class Owner:
     def be_signed_out_by_the_operator(self) -> None:
         """Have an operator end all sessions."""
         self.operate("sessions", "revoke", "--user", self.person.email)
+
+    def be_signed_out_with_all_users(self) -> None:
+        """Have an operator end the sessions of all users."""
+        self.operate("sessions", "revoke", "--all", "--yes")
 
     def set_password_by_link(self) -> None:
         """Use a link from the operator."""
@@ -88,6 +96,7 @@ CHANGES = [
     Owner.sign_out_everywhere,
     Owner.be_locked_for_a_moment,
     Owner.be_signed_out_by_the_operator,
+    Owner.be_signed_out_with_all_users,
     Owner.set_password_by_link,
     Owner.lose_factors,
 ]
@@ -184,3 +193,20 @@ def test_the_link_that_verifies_the_present_address_stays(owner: Owner) -> None:
     owner.sign_out_everywhere()
 
     done(owner.api.post("/auth/verify-email", {"token": token_sent(owner.api, owner.person.email)}))
+
+
+def test_signing_all_users_out_ends_links_offers_and_trust_in_devices(owner: Owner) -> None:
+    link = json.loads(owner.operate("users", "set-password-link", owner.person.email, "--json"))["token"]
+    begun = begin(owner.api, owner.token)
+    challenge = {"challengeToken": log_in(owner.api, owner.person)["challengeToken"], "rememberDevice": True}
+    signed_in = done(owner.api.post("/auth/verify-otp", {**challenge, "otpCode": owner.code()}))
+
+    owner.be_signed_out_with_all_users()
+
+    assert owner.api.get("/profile", token=signed_in["token"]).status_code == 401
+    refused = owner.api.post("/auth/set-password", {"token": link, "newPassword": CHANGED})
+    assert (refused.status_code, refused.json["code"]) == (401, "invalid_token")
+    with_device = {**owner.person.credentials, "deviceToken": signed_in["deviceToken"]}
+    challenge = {"challengeToken": done(owner.api.post("/auth/login", with_device))["challengeToken"]}
+    token = done(owner.api.post("/auth/verify-otp", {**challenge, "otpCode": owner.code()}))["token"]
+    assert confirm(owner.api, token, begun.code()).json["code"] == "factor_not_found"

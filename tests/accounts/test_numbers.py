@@ -22,6 +22,7 @@ from tests.api import Api
 from tests.conftest import Time
 from tests.factories import PASSWORD, Person, code_on_phone, log_in, make_person, new_details, new_number, sign_in
 from tests.parallel import at_once
+from tests.sessions.conftest import SignedIn, refreshed, stepped_up
 
 
 def make_claimant(app: Flask, phone_number: str) -> Person:
@@ -74,15 +75,28 @@ def test_a_number_proven_by_another_leaves_the_account_and_nothing_else(app: Fla
     assert (left.phone_number, left.holds_number, left.is_verified) == (None, False, False)
     assert messages_to(app, first) == ["number_lost"]
     assert [event.event for event in events(app) if event.user_id == first.id][-1] == "phone.lost"
-    assert api.get("/profile", token=tokens["token"]).status_code == 403
-    assert api.get("/sessions", token=tokens["token"]).status_code == 200
-    assert api.post("/auth/refresh", {"refreshToken": tokens["refreshToken"]}).status_code == 200
+    assert api.get("/sessions", token=tokens["token"]).status_code == 401, "a token from before"
+    renewed = api.post("/auth/refresh", {"refreshToken": tokens["refreshToken"]}).json["token"]
+    assert api.get("/profile", token=renewed).status_code == 403
+    assert [session["acr"] for session in api.get("/sessions", token=renewed).json["sessions"]] == ["aal1"]
+
+
+def test_a_session_by_another_factor_keeps_its_level_when_the_number_goes(
+    app: Flask, api: Api, sinch: Simulator
+) -> None:
+    first = make_person(app)
+    own = stepped_up(app, SignedIn(first, sign_in(api, sinch, first)), "otp")
+
+    prove(api, sinch, make_claimant(app, first.phone_number))
+
+    assert [session["acr"] for session in api.get("/sessions", token=own.token).json["sessions"]] == ["aal2"]
 
 
 def test_the_loser_does_not_learn_who_it_was(app: Flask, api: Api, sinch: Simulator) -> None:
     first = make_person(app)
-    token = sign_in(api, sinch, first)["token"]
+    own = SignedIn(first, sign_in(api, sinch, first))
     prove(api, sinch, make_claimant(app, first.phone_number))
+    token = refreshed(api, own.refresh_token)["token"]
     lost = api.get("/account/events", token=token).json["events"][0]
     assert (lost["event"], lost["ip"], lost["agent"]) == ("phone.lost", "", "service")
 

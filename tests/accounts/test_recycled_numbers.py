@@ -7,6 +7,7 @@ from otp_service.simulator import Simulator
 from tests.api import Api
 from tests.conftest import MakeApp, Time
 from tests.factories import Person, make_person, new_details, sign_in
+from tests.sessions.conftest import refreshed
 
 DAY = 86_400
 
@@ -16,14 +17,16 @@ def test_while_existence_is_hidden_a_recycled_number_goes_to_its_new_owner(
 ) -> None:
     app = make_app(HIDE_ACCOUNT_EXISTENCE="true")
     api, first = Api(app), make_person(app)
-    firsts = sign_in(api, sinch, first)["token"]
+    tokens = sign_in(api, sinch, first)
+    firsts = tokens["token"]
     details = new_details(phoneNumber=first.phone_number)
     assert api.post("/auth/register", details).status_code == 201
     assert api.get("/profile", token=firsts).status_code == 200, "a registration takes nothing"
     seconds = sign_in(api, sinch, Person(0, details["email"], details["phoneNumber"]))["token"]
     user = api.get("/profile", token=seconds).json["user"]
     assert (user["email"], user["phoneNumber"]) == (details["email"], first.phone_number)
-    assert api.get("/profile", token=firsts).status_code == 403
+    assert api.get("/profile", token=firsts).status_code == 401
+    assert api.get("/profile", token=refreshed(api, tokens["refreshToken"])["token"]).status_code == 403
     assert api.post("/auth/login", first.credentials).json["otpErrorCode"] == "phone_number_missing"
 
 

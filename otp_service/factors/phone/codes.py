@@ -28,7 +28,6 @@ from otp_service.core.web.tracing import ClientInfo
 from otp_service.factors import throttle
 from otp_service.factors.errors import AuthenticatorDisabled
 from otp_service.factors.throttle import WITHOUT_END
-from otp_service.providers import Channel
 from otp_service.verifications import Asker, Purpose, limits, owner_of_user
 from otp_service.verifications.errors import OtpInvalid, ProviderRefused, ProviderUnavailable, TooManyAttempts
 from otp_service.verifications.states import ATTEMPTS_PER_CODE, STRANGERS_PER_CODE, TRIES_UNDER_ATTACK
@@ -39,9 +38,6 @@ BY_NAME = "phone:anonymous"
 within the hour, too. In name order KIND comes first."""
 
 NO_LIMIT = 2**31 - 1
-
-AMR = {Channel.SMS: "sms", Channel.WHATSAPP: "sms", Channel.CALLOUT: "tel", Channel.FLASHCALL: "tel"}
-"""The RFC 8176 value for each channel. It has none for messengers: like SMS, they verify no more than the number."""
 
 T = TypeVar("T")
 
@@ -131,7 +127,7 @@ class PhoneProof:
     @property
     def amr(self) -> tuple[str, ...]:
         """How the code came."""
-        return (AMR[self.proof.channel],)
+        return (numbers.AMR[self.proof.channel],)
 
     @property
     def phone_number(self) -> str:

@@ -8,7 +8,7 @@ from typing import Any
 from sqlalchemy import ColumnElement, Select, delete, exists, insert, or_, update
 
 from otp_service import audit
-from otp_service.accounts import users
+from otp_service.accounts import earned, users
 from otp_service.core import clock
 from otp_service.core.crypto.secrets import keyring
 from otp_service.core.database.batches import delete_in_batches
@@ -214,9 +214,9 @@ def _delete(condition: ColumnElement[bool]) -> int:
     return sum(row.confirmed_at is not None for row in execute(statement.returning(TotpAuthenticator.confirmed_at)))
 
 
-def void_enrolment(user_id: int) -> None:
-    """Delete an unconfirmed enrolment, in the open transaction: an intruder may have seen its secret."""
-    execute(delete(TotpAuthenticator).where(TotpAuthenticator.user_id == user_id, ~_IS_CONFIRMED))
+def void_enrolment(user_id: int | None) -> None:
+    """Delete unconfirmed enrolments, in the open transaction: an intruder may have seen the secret."""
+    execute(delete(TotpAuthenticator).where(earned.is_user(TotpAuthenticator.user_id, user_id), ~_IS_CONFIRMED))
 
 
 def forget(before: datetime) -> int:

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import ColumnElement, delete, false, insert, update
+from sqlalchemy import ColumnElement, delete, false, insert, select, true, update
 
 from otp_service import audit
 from otp_service.accounts import known_clients, notices, users
@@ -27,6 +27,9 @@ from otp_service.factors.trusted_devices.models import TrustedDevice
 
 log = logging.getLogger(__name__)
 LONGEST_TRUST_DAYS = 30
+MOST_DEVICES = 20
+"""A person has fewer; each further one ends the trust in the one that was used least recently."""
+
 _TOKEN = "device token"  # noqa: S105 - a purpose of the keyring
 _CREDENTIALS = "credential version"
 
@@ -92,9 +95,17 @@ def remember(user_id: int, *, client: ClientInfo, now: datetime) -> str | None:
             expires_at=now + timedelta(days=days),
         )
     )
+    _end_oldest(account, client, now)
     audit.record("device.trusted", user_id=user_id, client=client, at=now, deviceId=str(device_id), days=days)
     notices.notify(user_id, "factor_added", factor="trusted_device", now=now, client=client)
     return token
+
+
+def _end_oldest(account: Account, client: ClientInfo, now: datetime) -> None:
+    trusted = select(TrustedDevice.id).where(_is_trusted(account, now=now))
+    newest = trusted.order_by(TrustedDevice.last_used_at.desc(), TrustedDevice.created_at.desc()).limit(MOST_DEVICES)
+    if ended := _delete(TrustedDevice.user_id == account.id, TrustedDevice.id.not_in(newest)):
+        audit.record("device.oldest_ended", user_id=account.id, client=client, at=now, devices=ended)
 
 
 def recognize(user_id: int, token: str, *, client: ClientInfo, now: datetime) -> bool:
@@ -165,6 +176,11 @@ def end_own(user_id: int, *, client: ClientInfo) -> None:
 def end_all(user_id: int, *, now: datetime) -> int:
     """End the trust in all the user's devices, in the open transaction of its cause. Return how many were trusted."""
     return _delete(TrustedDevice.user_id == user_id, TrustedDevice.expires_at > now)
+
+
+def end_all_of_all() -> None:
+    """End the trust in every device of every user, in the open transaction."""
+    _delete(true())
 
 
 def forget(before: datetime) -> int:

@@ -9,6 +9,7 @@ from datetime import UTC, datetime, timedelta
 
 from sqlalchemy import delete, insert, update
 
+from otp_service.accounts import earned
 from otp_service.core.crypto.secrets import keyring
 from otp_service.core.database.batches import delete_in_batches
 from otp_service.core.database.transactions import execute, transaction, upsert
@@ -115,9 +116,9 @@ def _seals(body: bytes) -> tuple[bytes, ...]:
     return tuple(decoded_base64(one, needs_padding=False)[:_SEAL_BYTES] for one in digests)
 
 
-def void(user_id: int) -> None:
-    """Delete the challenges that were offered to a user, in the open transaction."""
-    execute(delete(WebAuthnChallenge).where(WebAuthnChallenge.user_id == user_id))
+def void(user_id: int | None) -> None:
+    """Delete the challenges that were offered to a user, or to all users, in the open transaction."""
+    execute(delete(WebAuthnChallenge).where(earned.is_user(WebAuthnChallenge.user_id, user_id)))
 
 
 def forget(before: datetime) -> int:

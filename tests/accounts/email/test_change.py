@@ -6,14 +6,17 @@ from typing import Any
 import pytest
 from flask import Flask
 
-from otp_service.accounts import users
+from otp_service.accounts import notices, users
+from otp_service.core import clock
+from otp_service.core.database.transactions import transaction
 from otp_service.core.web.even_timing import EvenTiming
 from otp_service.simulator import Simulator
 from tests.accounts.email.letters import letters, token_sent
+from tests.accounts.phones import change_number
 from tests.api import Api, is_refused
 from tests.conftest import MakeApp, Time
 from tests.environments import give
-from tests.factories import PASSWORD, Person, log_in, make_person, new_details, sign_in
+from tests.factories import PASSWORD, Person, log_in, make_person, new_details, new_number, sign_in
 from tests.parallel import at_once
 from tests.strangers import stranger
 
@@ -357,3 +360,34 @@ def test_while_existence_is_hidden_a_taken_address_is_answered_like_a_free_one_a
     assert answers[0][0] == 202
     assert min(seconds) >= PACE_SECONDS
     assert [letter["template"] for letter in letters(hiding, bob.email)] == ["address_held"]
+
+
+def test_the_old_address_is_told_of_changes_for_thirty_days(
+    app: Flask, api: Api, ada: Person, token: str, time: Time
+) -> None:
+    new = new_address()
+    prove(api, ask_for_link(api, token, new), token)
+    add_a_factor(app, ada)
+    time.advance(30 * DAY)
+    add_a_factor(app, ada)
+
+    assert [letter["template"] for letter in letters(api, ada.email)] == ["factor_added", "email_changed"]
+    assert [letter["template"] for letter in letters(api, new)][:2] == ["factor_added", "factor_added"]
+
+
+def add_a_factor(app: Flask, person: Person) -> None:
+    with app.app_context(), transaction():
+        notices.notify(person.id, "factor_added", now=clock.now(), factor="totp")
+
+
+def test_the_old_address_learns_of_a_new_number_without_the_link_that_undoes_it(
+    api: Api, sinch: Simulator, ada: Person, token: str, time: Time
+) -> None:
+    new = new_address()
+    access = prove(api, ask_for_link(api, token, new), token).json["token"]
+    time.advance(COOLDOWN)
+
+    change_number(api, sinch, access, new_number())
+
+    assert [letter["template"] for letter in letters(api, ada.email)] == ["phone_changed", "email_changed"]
+    assert [letter["template"] for letter in letters(api, new)][:1] == ["phone_change_undo"]

@@ -9,12 +9,14 @@ from otp_service.accounts.models import User
 from otp_service.core import clock
 from otp_service.core.database.transactions import execute, fetch_all, transaction
 from otp_service.factors import trusted_devices
+from otp_service.factors.trusted_devices.devices import MOST_DEVICES
 from otp_service.factors.trusted_devices.models import TrustedDevice
 from otp_service.outbox import records
 from tests.conftest import MakeApp, Time
 from tests.factories import new_number
 from tests.factors.trusted_devices.conftest import LAPTOP, Recognizes, Remember, recognizes_on, remember_on
 from tests.sessions.conftest import SignedIn
+from tests.trail import facts_of
 
 DAY = 86_400
 
@@ -137,3 +139,20 @@ def test_a_rolled_back_sign_in_leaves_no_trust(app: Flask, alice: SignedIn, reco
     with pytest.raises(RuntimeError):
         fail_after_remembering()
     assert not recognizes(alice, str(given[0]))
+
+
+def test_of_many_devices_the_one_that_was_used_least_recently_ends(
+    app: Flask, time: Time, alice: SignedIn, remember: Remember, recognizes: Recognizes
+) -> None:
+    tokens = []
+    for _ in range(MOST_DEVICES):
+        tokens.append(remember(alice))
+        time.advance(1)
+    assert recognizes(alice, tokens[0])  # used again: now the second one is the oldest
+    time.advance(1)
+
+    newest = remember(alice)
+
+    assert not recognizes(alice, tokens[1])
+    assert all(recognizes(alice, token) for token in (tokens[0], *tokens[2:], newest))
+    assert facts_of(app, alice.person, "device.oldest_ended") == {"devices": 1}
