@@ -90,7 +90,7 @@ def test_opening_the_link_spends_nothing_and_the_button_of_the_page_does(app: Fl
 
 @pytest.mark.parametrize("name", [name for name in NAMES if name != "reset-password"])
 def test_the_form_of_a_page_calls_a_route_with_fields_that_it_takes(api: Api, name: str) -> None:
-    page = api.get(f"//{name}").text
+    page = re.sub(r"<fieldset.*?</fieldset>", "", api.get(f"//{name}").text, flags=re.S)  # disabled until asked for
     called, *others = re.findall(r'data-call="api/v1([^"]+)"', page)
     assert set(others) <= {called}  # the forms of a page are two ways to use one link
     body = dict.fromkeys(re.findall(r'<input[^>]* name="([^"]+)"', page), "lk_Unknown-7-token")

@@ -25,11 +25,42 @@ for (const button of document.querySelectorAll("[data-shows]")) {
     button.textContent = input.type === "password" ? show : button.dataset.hide;
   });
 }
+// The link of an e-mail with a code leads to the second step of a reset, where the code is entered already.
+const second = document.querySelector("[data-takes-token]");
+if (token && second) {
+  for (const form of document.forms) form.hidden = form !== second;
+  second.querySelector("[data-part=address]").hidden = false;
+  askSecondFactor(second, {methods: [second.dataset.takesToken]});
+  second.querySelector("[name='secondFactor.code']").value = token;
+}
+for (const button of document.querySelectorAll("[data-offers]")) button.addEventListener("click", () => {
+  if (!busy) offer(button);
+});
 for (const button of document.querySelectorAll("[data-restarts]")) button.addEventListener("click", () => location.reload());
 for (const form of document.forms) form.addEventListener("submit", (event) => {
   event.preventDefault();
   if (!busy) send(form);
 });
+
+// Ask which methods the account has, and let the person use one of them in place of the password.
+async function offer(button) {
+  const {form} = button;
+  const input = form.querySelector("input[name=token]");
+  if (!input.reportValidity()) return;
+  busy = true;
+  clear(form);
+  working.textContent = working.dataset.says;
+  const {status, body} = await post(button.dataset.offers, {token: input.value.trim()});
+  working.textContent = "";
+  busy = false;
+  if (status !== 200) return fail(form, status, body);
+  // Without a method the password stays: a form with neither would freeze the account.
+  if (!body.methods.length) return show("no_other_way");
+  askSecondFactor(form, body);
+  const password = form.querySelector("[data-part=password]");
+  password.hidden = password.querySelector("input").disabled = button.hidden = true;
+  form.querySelector("[data-method] input:checked").focus();
+}
 
 async function send(form) {
   busy = true;
@@ -52,8 +83,12 @@ async function answerTo(form) {
   } catch {
     return {status: 0, body: {code: "no_passkey"}};
   }
+  return post(form.dataset.call, body);
+}
+
+async function post(path, body) {
   try {
-    const response = await fetch(form.dataset.call, {
+    const response = await fetch(path, {
       method: "POST", headers: {"Content-Type": "application/json", "Accept": "application/json"}, cache: "no-store",
       credentials: "omit", referrerPolicy: "no-referrer", body: JSON.stringify(body),
       signal: AbortSignal.timeout(PATIENCE_MS),

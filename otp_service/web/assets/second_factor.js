@@ -21,10 +21,11 @@ export function askSecondFactor(form, {methods = [], options: offered = {}, rece
 
 // Ask the browser for the passkey, if that is the chosen method. Throws if it gives none.
 export async function addCredential(form, body) {
-  if (body.secondFactor?.method !== "webauthn") return;
+  const proof = body.secondFactor ?? body;
+  if (proof.method !== "webauthn") return;
   const publicKey = PublicKeyCredential.parseRequestOptionsFromJSON(options.webauthn);
   const credential = await navigator.credentials.get({publicKey});
-  body.secondFactor = {method: "webauthn", credential: credential.toJSON()};
+  proof.credential = credential.toJSON();
 }
 
 function follow(part) {
