@@ -27,7 +27,7 @@ from otp_service.sessions import Caller
 from otp_service.sessions.errors import InvalidToken
 
 RELEASED = "released:"
-"""Starts the stand-in for the address of an account whose address was released. No address can look like it."""
+"""Starts the stand-in for the address of an account that has none, which is unique. No address can look like it."""
 
 
 @dataclass(frozen=True, slots=True)

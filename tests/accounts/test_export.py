@@ -13,9 +13,11 @@ from otp_service.simulator import Simulator
 from tests.accounts.moving import HASH, csv_of, events, flask_users, json_of, remove_all, report_of, row, stored
 from tests.api import Api
 from tests.conftest import MakeApp
-from tests.factories import Person, make_person, sign_in
+from tests.factories import PASSWORD, Person, make_person, sign_in
 
-HEADER = "email,phoneNumber,passwordHash,isVerified,createdAt,displayName,locale,emailVerified,isLocked\n"
+HEADER = (
+    "email,phoneNumber,passwordHash,isVerified,createdAt,displayName,locale,emailVerified,isLocked,passwordVerified\n"
+)
 FORMS = pytest.mark.parametrize("form", ["csv", "jsonl"])
 TRICKY = ["Ann", 'Smith, "Ann"', "line\r\nbreaks\nof\rall kinds", " spaces ", '"', "=1+1", "Ünï 😀\u2028", "'", "a;b"]
 
@@ -24,7 +26,15 @@ def people() -> str:
     """Users of every kind."""
     named = [row(number, displayName=name, locale="de-CH") for number, name in enumerate(TRICKY)]
     states = {"isVerified": True, "emailVerified": True, "isLocked": True, "createdAt": "2020-02-03T04:05:06.000007Z"}
-    return json_of(*named, row(100), row(101, **states))
+    return json_of(
+        *named,
+        row(100),
+        row(101, **states),
+        row(102, email=None, isVerified=True),
+        row(103, phoneNumber=None),
+        row(104, isVerified=True, passwordVerified=False),
+        row(105, passwordVerified=True),
+    )
 
 
 def export(app: Flask, form: str = "csv") -> bytes:
@@ -37,9 +47,9 @@ def test_csv_has_a_header_and_a_line_a_user_by_id(app: Flask) -> None:
     report_of(app, json_of(row(2, createdAt="2020-01-01T00:00:00Z", displayName='A "B"'), row(1, isLocked=True)))
     lines = export(app).decode().splitlines(keepends=True)
     assert lines[0] == HEADER
-    assert lines[1] == f'p2@example.com,+14152000002,{HASH},false,2020-01-01T00:00:00Z,"A ""B""",,false,false\n'
+    assert lines[1] == f'p2@example.com,+14152000002,{HASH},false,2020-01-01T00:00:00Z,"A ""B""",,false,false,false\n'
     assert lines[2].startswith("p1@example.com,")
-    assert lines[2].endswith(",false,true\n")
+    assert lines[2].endswith(",false,true,false\n")
 
 
 def test_json_lines_have_the_same(app: Flask) -> None:
@@ -54,6 +64,7 @@ def test_json_lines_have_the_same(app: Flask) -> None:
         "locale": None,
         "emailVerified": True,
         "isLocked": False,
+        "passwordVerified": False,
     }
 
 
@@ -81,6 +92,31 @@ def test_an_old_password_signs_in_after_an_export_and_an_import(
     remove_all(app)
     assert report_of(app, moved, "--format", form)[0] == 0
     assert [api.post("/auth/login", person.credentials).status_code for person in people] == [200] * 3
+
+
+@FORMS
+def test_an_account_without_an_address_signs_in_by_its_number_after_a_move(app: Flask, api: Api, form: str) -> None:
+    assert report_of(app, json_of(row(1, email=None, isVerified=True)))[0] == 0
+    moved = export(app, form)
+    remove_all(app)
+
+    assert report_of(app, moved, "--format", form)[0] == 0
+
+    body = {"phoneNumber": "+14152000001", "password": PASSWORD}
+    assert api.post("/auth/login/number", body).json["requiresOtp"] is True
+
+
+def test_a_password_that_was_never_used_with_a_possession_stays_so(app: Flask, make_app: MakeApp) -> None:
+    unverified, verified = row(1, isVerified=True, passwordVerified=False), row(2, isVerified=True)
+    assert report_of(app, json_of(unverified, verified))[0] == 0
+    moved = export(app)
+    remove_all(app)
+    assert report_of(app, moved)[0] == 0
+
+    api = Api(make_app(MFA_POLICY="enrolment"))
+    answers = [api.post("/auth/login", {"email": f"p{n}@example.com", "password": PASSWORD}).json for n in (1, 2)]
+
+    assert [answer["requiresOtp"] for answer in answers] == [True, False]
 
 
 @FORMS

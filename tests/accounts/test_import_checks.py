@@ -33,6 +33,12 @@ def test_what_is_missing_is_named() -> None:
     )
 
 
+def test_an_address_may_be_missing_where_there_is_a_number() -> None:
+    assert isinstance(check(email=""), NewUser)
+    assert reason(email="", email_verified=True) == "emailVerified needs an email"
+    assert reason(email="", phone_number="") == "email is missing"
+
+
 def test_a_number_may_be_missing_but_then_it_is_not_proven() -> None:
     assert isinstance(check(phone_number=""), NewUser)
     assert reason(phone_number="", is_verified=True) == "isVerified needs a phoneNumber"

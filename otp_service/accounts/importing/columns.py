@@ -8,11 +8,14 @@ from typing import Any
 from otp_service.core.text import camel_case
 
 REQUIRED_COLUMNS = ("email", "phone_number", "password_hash")
-NULLABLE_COLUMNS = ("phone_number",)
-"""An account loses its number when another account verifies it."""
+NAMING_COLUMNS = ("email", "phone_number")
+"""One of them may be empty: an account loses its number when another one verifies it, and its address when the owner of
+the mailbox takes it back."""
 
-OPTIONAL_COLUMNS = ("is_verified", "created_at", "display_name", "locale", "email_verified", "is_locked")
-BOOLEAN_COLUMNS = ("is_verified", "email_verified", "is_locked")
+OPTIONAL_COLUMNS = (
+    "is_verified", "created_at", "display_name", "locale", "email_verified", "is_locked", "password_verified",
+)  # fmt: skip
+BOOLEAN_COLUMNS = ("is_verified", "email_verified", "is_locked", "password_verified")
 COLUMNS = REQUIRED_COLUMNS + OPTIONAL_COLUMNS
 HEADER = tuple(map(camel_case, COLUMNS))
 """The columns as an export spells them, in its order."""
@@ -53,10 +56,13 @@ class Fault:
 
 @dataclass(frozen=True, slots=True)
 class NewUser:
-    """A valid user. `email` is canonical, `phone_number` E.164; `created_at` is None if the source does not say."""
+    """A valid user. `email` is canonical, `phone_number` E.164; one of them may be None.
 
-    email: str
+    `created_at` and `password_verified` are None if the source does not say.
+    """
+
     password_hash: str
+    email: str | None = None
     phone_number: str | None = None
     is_verified: bool = False
     created_at: datetime | None = None
@@ -64,6 +70,7 @@ class NewUser:
     locale: str | None = None
     email_verified: bool = False
     is_locked: bool = False
+    password_verified: bool | None = None
 
 
 def resolve_columns(spellings: list[str]) -> tuple[list[str], list[str]]:

@@ -12,7 +12,7 @@ from sqlalchemy import select
 from otp_service.accounts import email_addresses
 from otp_service.accounts.importing.columns import (
     BOOLEAN_COLUMNS,
-    NULLABLE_COLUMNS,
+    NAMING_COLUMNS,
     REQUIRED_COLUMNS,
     Fault,
     NewUser,
@@ -73,7 +73,8 @@ class Validator:
         if reasons:
             return Fault(place, tuple(reasons))
         # Only accepted users reserve their address: a user that is rejected must not make a later one a duplicate.
-        self._emails[user.email] = place.value
+        if user.email is not None:
+            self._emails[user.email] = place.value
         if user.phone_number is not None:
             self._numbers[user.phone_number] = place.value
         return user
@@ -83,7 +84,7 @@ def _registered(users: Sequence[NewUser]) -> set[str]:
     """Return those of the addresses and numbers that existing users have."""
     found: set[str] = set()
     for key, values in (
-        (User.email, [user.email for user in users]),
+        (User.email, [user.email for user in users if user.email]),
         (User.phone_number, [user.phone_number for user in users if user.phone_number]),
     ):
         found.update(row[0] for row in fetch_all(select(key).where(key.in_(values))))
@@ -118,10 +119,14 @@ class Parser:
                 values[name] = self._parse[name](value)
             except Invalid as invalid:
                 faults.append(f"{camel_case(name)} {invalid}")
-        needed = [name for name in REQUIRED_COLUMNS if name not in NULLABLE_COLUMNS]
-        missing = [name for name in needed if row.values.get(name, "") == ""]
+        needed = [name for name in REQUIRED_COLUMNS if name not in NAMING_COLUMNS]
+        # An account without a number has an address, and the other way around; else nobody could sign in to it.
+        needed += [] if any(row.values.get(name, "") != "" for name in NAMING_COLUMNS) else ["email"]
+        missing = [name for name in sorted(needed) if row.values.get(name, "") == ""]
         if values.get("is_verified") and not values.get("phone_number"):
             faults.append("isVerified needs a phoneNumber")
+        if values.get("email_verified") and not values.get("email"):
+            faults.append("emailVerified needs an email")
         faults = [f"{camel_case(name)} is missing" for name in missing] + faults
         return Fault(row.place, tuple(faults)) if faults else NewUser(**values)
 
@@ -137,9 +142,11 @@ def _text(value: Any, *, longest: int = _LONGEST_TEXT) -> str:
     return value
 
 
-def _email(value: Any) -> str:
+def _email(value: Any) -> str | None:
     text = _text(value, longest=email_addresses.MAXIMUM_LENGTH)
-    address = email_addresses.canonical(text) if text else ""
+    if not text:
+        return None
+    address = email_addresses.canonical(text)
     if address is None or len(address) > email_addresses.MAXIMUM_LENGTH:
         raise Invalid("is not an e-mail address")
     if not email_addresses.can_be_given(address):
