@@ -4,18 +4,17 @@ import json
 import shutil
 import subprocess
 import sys
-import threading
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from flask import Flask
-from werkzeug.serving import make_server
 
 from otp_service.core import clock
 from otp_service.simulator import Simulator
 from tests.api import Api
 from tests.factories import make_person, sign_in
+from tests.serving import serving_app
 from tests.sessions.forging import encode, parts_of
 from tests.sessions.pairs import Pairs, signed_by
 from tests.waiting import PATIENCE_SECONDS
@@ -31,13 +30,8 @@ if shutil.which("node"):  # the sample for Node is tested where there is a Node
 @pytest.fixture
 def key_set_url(pairs_of_each: Pairs) -> Iterator[str]:
     """The key set on a real socket."""
-    server = make_server("127.0.0.1", 0, pairs_of_each.app, threaded=True)
-    thread = threading.Thread(target=server.serve_forever)
-    thread.start()
-    yield f"http://127.0.0.1:{server.server_port}/.well-known/jwks.json"
-    server.shutdown()
-    thread.join()
-    server.server_close()
+    with serving_app(pairs_of_each.app) as address:
+        yield f"http://{address}/.well-known/jwks.json"
 
 
 @pytest.fixture(params=RUNNERS, ids=lambda runner: Path(runner[1]).suffix)

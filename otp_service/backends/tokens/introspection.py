@@ -22,7 +22,7 @@ def introspect(text: str) -> dict[str, Any]:
     except InvalidToken:
         return INACTIVE
     caller = token.caller
-    # One statement reads account and session. A lock ends the sessions; its own check costs nothing here.
+    # One statement reads account and session. A lock ends the sessions; to check it as well is free.
     account = users.find_with_session(caller.user_id, caller.session_id, now=clock.now())
     if account is None or account.locked_at is not None:
         return INACTIVE

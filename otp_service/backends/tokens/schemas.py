@@ -69,7 +69,7 @@ class ForwardAuthIn(Schema):
     )
     max_age_seconds = _WholeSeconds(
         data_key="maxAge",
-        validate=validate.Range(min=1, error=_MAX_AGE),
+        validate=validate.Range(min=1, max=999_999_999, error=_MAX_AGE),
         error_messages=one_fault(_MAX_AGE),
         metadata={"description": "How many seconds ago the user may have signed in.", "examples": [600]},
     )

@@ -23,8 +23,8 @@ at_root = Blueprint("token_checks", __name__)
 def introspect(form: dict[str, Any]) -> dict[str, Any]:
     """Check an access token and its session (RFC 7662).
 
-    Any other text is `{"active": false}` and nothing else: an ended session, an expired or altered token, a refresh
-    token, a key. Unknown fields of the form are ignored.
+    Any other text is `{"active": false}` alone: an ended session, an expired or altered token, a refresh token, a key.
+    Unknown fields of the form are ignored.
     """
     return introspection.introspect(form["token"])
 

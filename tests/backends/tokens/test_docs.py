@@ -12,15 +12,14 @@ import jwt
 import pytest
 import requests
 from flask import Flask
-from werkzeug.serving import make_server
 
 from otp_service import sessions
 from otp_service.audit import COMMAND_LINE
 from otp_service.backends.app_keys import Scope
 from tests.backends.callers import make_key
 from tests.backends.tokens.bearers import Bearer, make_bearer
-from tests.backends.tokens.serving import serving
 from tests.conftest import MakeApp
+from tests.serving import serving_app
 from tests.waiting import PATIENCE_SECONDS
 
 pytestmark = pytest.mark.one_database
@@ -40,7 +39,7 @@ def code(asymmetric: Flask) -> Iterator[Callable[[str, str], str]]:
     key = make_key(asymmetric, Scope.TOKENS).text
     page = (DOCS / "protect-a-service.md").read_text(encoding="utf-8")
 
-    with serving(make_server("127.0.0.1", 0, asymmetric, threaded=True)) as address:
+    with serving_app(asymmetric) as address:
 
         def block(language: str, word: str) -> str:
             (found,) = [text for text in re.findall(rf"```{language}\n(.*?)```", page, re.DOTALL) if word in text]

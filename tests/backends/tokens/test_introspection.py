@@ -31,7 +31,7 @@ def introspect(backend: Backend, token: str, **more: str) -> Answer:
 
 
 def is_active(backend: Backend, token: str) -> bool:
-    """Whether a token is active; if not, nothing else is said."""
+    """Whether a token is active; if not, there is no other member."""
     answer = introspect(backend, token)
     assert answer.status_code == 200, answer.json
     assert answer.json["active"] or answer.json == {"active": False}

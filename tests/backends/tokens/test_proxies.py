@@ -2,8 +2,9 @@
 
 import json
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
+from http.client import HTTPConnection
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
@@ -12,16 +13,15 @@ import pytest
 import requests
 import yaml
 from flask import Flask
-from werkzeug.serving import make_server
 
 from otp_service import sessions
 from otp_service.audit import COMMAND_LINE
 from otp_service.backends.tokens.forward_auth import IDENTITY
 from tests.backends.tokens.bearers import make_bearer
-from tests.backends.tokens.serving import serving
 from tests.conftest import Time
 from tests.servers import free_port
 from tests.servers.proxies import INSTALLED, Nginx, Proxy
+from tests.serving import serving, serving_app
 
 pytestmark = pytest.mark.one_database
 
@@ -62,6 +62,13 @@ class Site:
         """GET through the proxy."""
         return self.send("GET", path, token, headers)
 
+    def status_of(self, path: str, token: str) -> int:
+        """GET a path that is sent as it is: other clients would clean it."""
+        connection = HTTPConnection(self.url.removeprefix("http://"), timeout=60)
+        with closing(connection):
+            connection.request("GET", path, headers={"Authorization": f"Bearer {token}"})
+            return connection.getresponse().status
+
     def send(
         self, method: str, path: str, token: str | None, headers: dict[str, str], body: str | None = None
     ) -> requests.Response:
@@ -73,7 +80,7 @@ class Site:
 @pytest.fixture(scope="module")
 def otp_service(session_app: Flask) -> Iterator[str]:
     """The service on a socket."""
-    with serving(make_server("127.0.0.1", 0, session_app, threaded=True)) as address:
+    with serving_app(session_app) as address:
         yield address
 
 
@@ -163,6 +170,16 @@ def test_where_two_factors_are_asked_for_a_weaker_or_older_sign_in_is_stopped(
     assert wanted in answer.headers.get("WWW-Authenticate", "")
     assert ('acr_values="aal2", max_age="600"' in answer.headers.get("WWW-Authenticate", "")) == (status == 401)
     assert site.get("/orders", token).status_code == 200
+
+
+@pytest.mark.parametrize("path", [
+    "/payments/", "//payments/1", "/./payments/1", "/x/../payments/1", "/%70ayments/1", "/payments//1",
+    "/payments/1?a=b",
+])  # fmt: skip
+def test_no_spelling_of_a_path_needs_less(app: Flask, site: Site, path: str) -> None:
+    weak, strong = make_bearer(app, acr="aal1"), make_bearer(app)
+
+    assert [site.status_of(path, one.token) for one in (weak, strong)] == [401, 200]
 
 
 @pytest.mark.parametrize("path", ["/_signed_in", "/_two_factors"])
