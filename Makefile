@@ -52,6 +52,7 @@ check: .installed-dev ## Check form, types, import directions, the rules of the 
 	.venv/bin/lint-imports
 	$(PYTHON) -m pytest -q -n 0 tests/core/test_architecture.py
 	sh scripts/check_migrations.sh
+	sh scripts/check_clients.sh
 
 .PHONY: format
 format: .installed-dev ## Put the code into form

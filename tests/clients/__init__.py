@@ -1,0 +1,1 @@
+"""The clients in `clients/`, run as their users run them, against the service."""
