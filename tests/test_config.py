@@ -58,7 +58,7 @@ DEFAULTS = {
     "passwords.requires_classes": True,
     "passwords.hash_concurrency": cores.available(),
     "passwords.hash_waiting": 160,
-    "passwords.hash_wait_seconds": 12.0,
+    "passwords.hash_wait_seconds": 15.0,
     "sign_in.mfa_policy": "always",
     "sign_in.challenge_ttl_seconds": 600,
     "codes.cooldown_seconds": 120,

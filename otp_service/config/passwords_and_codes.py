@@ -2,13 +2,15 @@
 
 from dataclasses import dataclass
 
+from otp_service.config.providers import read_providers
 from otp_service.config.reader import Reader
 from otp_service.config.server import read_threads
 from otp_service.core import cores
 from otp_service.core.phone import is_country
 
-THREADS_FOR_THE_REST = 96
-"""Up to 64 of them may call Sinch or wait to do so, by default."""
+THREADS_FOR_THE_REST = 32
+THREADS_OF_A_PROVIDER = 64
+"""As many may call a provider of messages or wait to do so, by default."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -57,15 +59,16 @@ def read_passwords(read: Reader) -> PasswordSettings:
         breach_lookup_url=read.web_address("BREACH_LOOKUP_URL", example="https://api.pwnedpasswords.com"),
         salt_rounds=read.integer("PASSWORD_SALT_ROUNDS", default=12, low=10, high=15),
         hash_concurrency=read.integer("PASSWORD_HASH_CONCURRENCY", default=cores.available(), low=1, high=256),
-        hash_waiting=read.integer("PASSWORD_HASH_QUEUE", default=_places(read_threads(read)), low=0, high=1_000),
+        hash_waiting=read.integer("PASSWORD_HASH_QUEUE", default=_places(read), low=0, high=1_000),
         hash_wait_seconds=read.integer("PASSWORD_HASH_WAIT_MS", default=15_000, low=0, high=60_000) / 1000,
         failures_before_wait=read.integer("LOGIN_FAILURES_BEFORE_WAIT", default=5, low=1, high=100),
     )
 
 
-def _places(threads: int) -> int:
+def _places(read: Reader) -> int:
     """Return how many of a worker's threads may wait for a hash: the rest serves everything else (ADR 22)."""
-    return max(1, threads // 2, threads - THREADS_FOR_THE_REST)
+    threads, others = read_threads(read), THREADS_FOR_THE_REST + THREADS_OF_A_PROVIDER * len(read_providers(read))
+    return max(1, threads // 2, threads - others)
 
 
 def _mfa_policy(read: Reader) -> str:

@@ -3,6 +3,7 @@
 import ssl
 from dataclasses import dataclass, field
 
+from otp_service.config.providers import read_providers
 from otp_service.config.reader import Reader, is_placeholder, split_address
 from otp_service.core.addresses import is_this_machine
 from otp_service.core.text import decoded_base64
@@ -25,11 +26,6 @@ class SinchAccess:
     breaker_failures: int
     concurrency: int
     wait_seconds: int
-
-
-def read_providers(read: Reader) -> tuple[str, ...]:
-    """Read OTP_PROVIDERS in lower case: who sends messages, in the order in which they are tried."""
-    return tuple(word.lower() for word in read.words("OTP_PROVIDERS")) or ("sinch",)
 
 
 def read_sinch(read: Reader) -> SinchAccess:

@@ -7,8 +7,8 @@ from dataclasses import dataclass, field
 from decimal import Decimal
 from types import MappingProxyType
 
+from otp_service.config.providers import read_providers
 from otp_service.config.reader import Reader, is_weak, split_address
-from otp_service.config.sinch import read_providers
 from otp_service.core.addresses import is_loopback
 from otp_service.core.crypto.webhook_signatures import SHORTEST_SECRET, read_secret
 from otp_service.core.phone import is_country
@@ -60,7 +60,8 @@ def _url(read: Reader, *, is_needed: bool) -> str | None:
         read.fault("HTTP_GATEWAY_URL", "is no address of a server", f"hold one such as {example}")
     elif read.production and parts.scheme != "https" and not is_loopback(parts.hostname or ""):
         # Every request carries a number and its code.
-        read.fault("HTTP_GATEWAY_URL", f"holds {url!r}", "begin with https:// unless it leads to this machine")
+        may = "begin with https://, unless it leads to this machine"
+        read.fault("HTTP_GATEWAY_URL", f"leads to {parts.hostname!r} by plain http", may)
     return url
 
 

@@ -74,9 +74,7 @@ class SimulatorSettings:
     termination_debiting: bool = field(
         default=False, metadata=_help("Show terminationPrice and billableDuration for calls.")
     )
-    gateway_price: str | None = field(
-        default=None, metadata=_help("The price that the gateway names, such as 0.04 [none].")
-    )
+    gateway_price: str = field(default="", metadata=_help("The price that the gateway names, such as 0.04 [none]."))
     seed: int | None = field(default=None, metadata=_help("Make codes predictable from this seed [random]."))
     max_verifications: int = field(default=50_000, metadata=_help("Verifications kept; the oldest is forgotten first."))
     max_messages: int = field(default=10_000, metadata=_help("Inbox messages kept; the oldest is forgotten first."))

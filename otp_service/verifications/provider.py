@@ -1,7 +1,7 @@
 """Asks the provider how a verification stands, and reports codes to it. No other module does (ADR 4, 39).
 
 A row stores its provider. Where the code is ours, no provider is asked: the code is compared here, and the outcome of a
-start whose response was lost stays unknown until somebody types the code, or its time is over.
+start whose response was lost stays unknown until the code is typed, or its time is over.
 """
 
 from contextlib import AbstractContextManager
@@ -148,7 +148,7 @@ def usual_price(verification: Snapshot) -> Price | None:
 
 
 def note_arrival(verification: Snapshot, *, now: datetime) -> None:
-    """Record that a message was sent whose outcome was unknown: somebody typed its code, which is ours (ADR 39)."""
+    """Record that a message was sent whose outcome was unknown: its code, which is ours, was typed (ADR 39)."""
     price, sent_at = usual_price(verification), verification.created_at
     records.mark_sent(verification, verification.reference, sent_at=sent_at, now=now, price=price)
 

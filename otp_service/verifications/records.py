@@ -269,7 +269,9 @@ def _sent_before(owner: Given, verification_id: Given, created_at: Given, provid
     # Only if this call has just moved the newer one: what is sealed, is sealed anew each time.
     newer = aliased(Verification)
     has_moved = exists().where(newer.id == verification_id, newer.provider_id == provider_id)
-    is_sent = Verification.state == State.SENT
+    # A code of ours works before its message is known to have left, and so would outlive the newer one (ADR 39).
+    is_ours = (Verification.state == State.RESERVED) & Verification.code_hash.is_not(None)
+    is_sent = (Verification.state == State.SENT) | is_ours
     return update(Verification).where(Verification.owner == owner, is_sent, is_older, has_moved)
 
 

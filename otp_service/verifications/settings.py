@@ -3,8 +3,8 @@
 import re
 from dataclasses import dataclass
 
+from otp_service.config.providers import DEFAULT, read_providers
 from otp_service.config.reader import Reader
-from otp_service.config.sinch import read_providers
 from otp_service.core.services import settings
 from otp_service.core.text import primary_language
 from otp_service.providers import PLACEHOLDER, Channel
@@ -30,7 +30,7 @@ class DeliverySettings:
     the text of an SMS.
     """
 
-    providers: tuple[str, ...] = ("sinch",)
+    providers: tuple[str, ...] = DEFAULT
     channel: Channel = Channel.SMS
     fallbacks: tuple[Channel, ...]
     supplies_code: bool
@@ -64,7 +64,7 @@ def _providers(read: Reader) -> tuple[str, ...]:
     if set(names) - set(registry.NAMES) or len(set(names)) < len(names):
         known = ", ".join(registry.NAMES)
         read.fault("OTP_PROVIDERS", f"holds {','.join(names)!r}", f"hold some of {known}, each once, in your order")
-    return tuple(dict.fromkeys(name for name in names if name in registry.NAMES)) or ("sinch",)
+    return tuple(dict.fromkeys(name for name in names if name in registry.NAMES)) or DEFAULT
 
 
 def template_of(channel: Channel, locale: str | None, *, is_ours: bool) -> str | None:

@@ -37,7 +37,7 @@ MOVES: Mapping[State, Mapping[State, str]] = {
     State.RESERVED: {
         State.SENT: "the provider accepted the start",
         State.UNDELIVERED: "the start failed: what it took is given back, or goes to the next channel",
-        State.SUPERSEDED: "the provider dropped it, or its number got another owner",
+        State.SUPERSEDED: "the provider dropped it, a newer code was sent, or its number got another owner",
         State.EXPIRED: "the provider says that its time is over, or no provider can be asked",
     },
     State.SENT: {

@@ -13,6 +13,7 @@ from flask import Flask
 from otp_service.simulator import Simulator
 from tests.crash.service import Service, quietly
 from tests.factories import Person, code_on_phone, make_person
+from tests.gateways import gateway_of
 from tests.waiting import wait_until
 
 PEOPLE = 4  # as many calls as a worker has under way at once
@@ -68,6 +69,20 @@ def test_killed_while_sending(app: Flask, service: Service, sinch: Simulator, ph
     real_time.sleep(COOLDOWN_SECONDS)
 
     assert [service.request_code(person) for person in everybody] == [200] * PEOPLE * KILLS
+
+
+def test_killed_while_the_gateway_sends(
+    app: Flask, environment: dict[str, str], sinch: Simulator, tmp_path: Path
+) -> None:
+    """No provider can be asked what became of these messages: their codes are ours, and work."""
+    people = [make_person(app) for _ in range(PEOPLE)]
+    with Service({**environment, **gateway_of(sinch)}, tmp_path / "gunicorn.log") as service:
+        act = Act("gateway", service.request_code, lambda person: bool(sinch.inbox(person.phone_number)))
+        held_then_killed(service, sinch, people, act, "after")
+
+        for person in people:
+            code = code_on_phone(sinch, person)
+            assert [service.verify(person, code) for _ in range(2)] == [200, 401]
 
 
 @pytest.mark.parametrize("phase", ["before", "after"])

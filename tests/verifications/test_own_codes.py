@@ -138,6 +138,20 @@ def test_while_an_outcome_is_unknown_the_older_code_works_too(
     assert types_the_older or verify(api, person, older) == WRONG  # it was replaced: the newer one had arrived
 
 
+def test_a_newer_code_that_was_sent_replaces_one_whose_outcome_is_unknown(
+    api: Api, sinch: Simulator, person: Person
+) -> None:
+    sinch.set_fault(operation="gateway", **SENT_AND_LOST)
+    first, second = log_in(api, person), log_in(api, person)
+    newest, lost = sinch.inbox(person.phone_number)
+
+    replaced = api.post("/auth/verify-otp", {"challengeToken": first["challengeToken"], "otpCode": lost["code"]})
+    sent = api.post("/auth/verify-otp", {"challengeToken": second["challengeToken"], "otpCode": newest["code"]})
+
+    assert (replaced.status_code, sent.status_code) == (401, 200)
+    assert steps_of(api.app, person) == [("http", "sms", "superseded"), ("http", "sms", "verified")]
+
+
 def test_wrong_codes_count_while_the_outcome_is_unknown(api: Api, sinch: Simulator, time: Time, person: Person) -> None:
     sinch.set_fault(operation="gateway", **SENT_AND_LOST)
     request_code(api, person)
