@@ -14,6 +14,7 @@ from otp_service.auth import views as auth_views
 from otp_service.auth.step_up import requirement_of
 from otp_service.backends.tokens import views as token_views
 from otp_service.backends.users import views as backend_user_views
+from otp_service.backends.verifications import views as backend_verification_views
 from otp_service.config import Config, ConfigError
 from otp_service.config.server import DEVELOPMENT_IS_OPEN, may_not_listen
 from otp_service.core import logging as logs
@@ -65,6 +66,7 @@ UNDER_THE_API: tuple[Blueprint, ...] = (
     trusted_device_views.bp,
     backend_user_views.bp,
     token_views.bp,
+    backend_verification_views.bp,
 )
 
 

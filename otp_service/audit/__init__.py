@@ -15,6 +15,7 @@ from otp_service.audit.trail import (
     personal_data,
     record,
     redact,
+    redact_verification,
 )
 
 __all__ = [
@@ -33,4 +34,5 @@ __all__ = [
     "record",
     "record_strangers",
     "redact",
+    "redact_verification",
 ]

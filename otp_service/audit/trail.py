@@ -1,4 +1,4 @@
-"""Appends audit events and reads them. Only `redact` changes one, and only `forget` deletes some, the oldest."""
+"""Appends audit events and reads them. Only `redact...` changes one, and only `forget` deletes some, the oldest."""
 
 import logging
 from collections.abc import Mapping
@@ -115,3 +115,14 @@ def redact(user_id: int) -> int:
     """
     blank: dict[str, Any] = {"ip": "", "agent": "", "request_id": None, "facts": {}}
     return int(execute(update(AuditEvent).where(AuditEvent.user_id == user_id).values(blank)).rowcount)
+
+
+def redact_verification(verification_id: str, *, app: str, since: datetime, until: datetime) -> None:
+    """Blank the personal data in the events of a backend's verification, in the open transaction.
+
+    That there was a verification with this id, and when, remains. The span keeps this from reading the whole trail.
+    """
+    is_about_it = AuditEvent.facts["verificationId"].as_string() == verification_id
+    is_within = (AuditEvent.at >= since) & (AuditEvent.at <= until)
+    blank = {"ip": "", "request_id": None, "facts": {"app": app, "verificationId": verification_id}}
+    execute(update(AuditEvent).where(is_within, AuditEvent.user_id.is_(None), is_about_it).values(blank))

@@ -7,6 +7,8 @@ from otp_service import audit, outbox, sessions
 from otp_service.accounts import earlier_addresses, earlier_numbers, known_clients, links, registrations, throttle
 from otp_service.audit import AuditSettings
 from otp_service.auth import challenges
+from otp_service.backends.verifications import records as app_verifications
+from otp_service.backends.verifications import repeats
 from otp_service.core import allowances, clock, tasks
 from otp_service.core.database import database_clock
 from otp_service.core.database.rows import RetentionRule
@@ -40,6 +42,8 @@ RULES = (
     RetentionRule("earlier addresses", earlier_addresses.NOTIFIED_FOR, earlier_addresses.forget),
     RetentionRule("recovery codes", timedelta(days=1), email_codes.forget),
     RetentionRule("verifications", timedelta(days=90), records.forget),
+    RetentionRule("verifications of backends", timedelta(days=90), app_verifications.forget),
+    RetentionRule("repeatable requests of backends", repeats.KEPT_FOR, repeats.forget),
     RetentionRule("verified networks", timedelta(days=1), known_clients.forget),
     RetentionRule("sessions", timedelta(days=30), sessions.forget),
     RetentionRule("trusted devices", timedelta(days=7), trusted_devices.forget),

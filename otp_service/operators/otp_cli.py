@@ -12,8 +12,8 @@ from otp_service.core import phone
 from otp_service.core.text import camel_case
 from otp_service.operators.arguments import find_user
 from otp_service.operators.output import CommandGroup, as_json, print_json, print_table
-from otp_service.verifications import find_user_id, owner_of_user, records, sweeping
-from otp_service.verifications.records import Record
+from otp_service.verifications import find_user_id, overview, owner_of_user, sweeping
+from otp_service.verifications.overview import Record
 from otp_service.verifications.states import State
 
 otp_cli = CommandGroup(
@@ -30,7 +30,7 @@ otp_cli = CommandGroup(
 def list_codes(who: str | None, state: str | None, limit: int, wants_json: bool) -> None:
     """List verifications: a verification is one code for one phone."""
     owner = owner_of_user(find_user(who).id) if who is not None else None
-    found = records.list_records(owner=owner, state=State(state) if state else None, limit=limit)
+    found = overview.list_records(owner=owner, state=State(state) if state else None, limit=limit)
     if wants_json:
         print_json([shown_code(record) for record in found])
         return
@@ -64,10 +64,10 @@ def print_codes(found: Sequence[Record]) -> None:
 @as_json
 def show(verification_id: UUID, wants_json: bool) -> None:
     """Show one verification, and the outcome of each code that was tried."""
-    record = records.find_record(verification_id)
+    record = overview.find_record(verification_id)
     if record is None:
         raise click.ClickException(f"No verification has the id {verification_id}. Try: flask otp list")
-    tried = records.list_outcomes(verification_id)
+    tried = overview.list_outcomes(verification_id)
     if wants_json:
         print_json({**shown_code(record), "tried": tried})
         return

@@ -9,7 +9,7 @@ from flask.cli import with_appcontext
 
 from otp_service.core import clock
 from otp_service.operators.output import as_json, print_json, print_table
-from otp_service.verifications import records
+from otp_service.verifications import overview
 from otp_service.verifications.states import State
 
 _NEVER_SENT = (State.RESERVED, State.UNDELIVERED)
@@ -47,7 +47,7 @@ def stats(days: int, wants_json: bool) -> None:
 
 
 def _of_day(starts: datetime) -> dict[str, Any]:
-    totals = records.totals(since=starts, until=starts + timedelta(days=1))
+    totals = overview.totals(since=starts, until=starts + timedelta(days=1))
     sent = [total for total in totals if total.state not in _NEVER_SENT]
     cost: dict[str, Decimal] = {}
     for total in totals:

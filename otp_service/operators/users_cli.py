@@ -22,7 +22,7 @@ from otp_service.operators.output import (
     print_table,
 )
 from otp_service.selfservice import personal_data
-from otp_service.verifications import owner_of_user, records
+from otp_service.verifications import overview, owner_of_user
 
 EVENTS_SHOWN = 10
 CODES_SHOWN = 5
@@ -96,7 +96,7 @@ def show(who: str, wants_json: bool) -> None:
     """
     account = find_user(who)
     held, events = sessions.of_user(account.id), audit.events_of(account.id, limit=EVENTS_SHOWN)
-    sent = records.list_records(owner=owner_of_user(account.id), state=None, limit=CODES_SHOWN)
+    sent = overview.list_records(owner=owner_of_user(account.id), state=None, limit=CODES_SHOWN)
     if wants_json:
         codes = [shown_code(record) for record in sent]
         print_json({**_shown(account), "sessions": held, "codes": codes, "events": events})

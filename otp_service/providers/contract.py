@@ -41,7 +41,8 @@ class Message:
     """One code for one phone. `reference` is ours and unique.
 
     `code` is ours, and None for a provider that makes its own. `template` has PLACEHOLDER; None leaves text and
-    language to the provider, which only one that makes its own codes has to understand.
+    language to the provider, which only one that makes its own codes has to understand. `ttl_seconds` is how long the
+    code is to be valid.
     """
 
     reference: str
@@ -51,6 +52,7 @@ class Message:
     locale: str | None
     template: str | None
     code: str | None = field(repr=False)
+    ttl_seconds: int | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -39,6 +39,7 @@ class SinchProvider:
                 reference=message.reference,
                 locale=message.locale,
                 template=message.template,
+                ttl_seconds=message.ttl_seconds,
             )
         except DuplicateReference as error:
             # An earlier try of this very start got through.

@@ -36,13 +36,16 @@ class SinchClient:
         reference: str,
         locale: str | None = None,
         template: str | None = None,
+        ttl_seconds: int | None = None,
     ) -> Receipt:
         """Have Sinch send a code to `number`. `reference` is ours and unique; it finds the verification again.
+
+        `ttl_seconds` is how long the code of an SMS is valid, where that differs from the settings.
 
         After OutcomeUnknown a message may be on its way: call `find_started(reference)`, do not start again.
         """
         channel = Channel(channel)
-        options = request_bodies.Options(locale, template, self._settings.code_ttl_seconds)
+        options = request_bodies.Options(locale, template, ttl_seconds or self._settings.code_ttl_seconds)
         call = request_bodies.start_call(number, channel, reference, options)
         return parsing.parse_receipt(self._call(call), channel)
 

@@ -8,7 +8,7 @@ from otp_service.verifications.destinations import (
     find_destination,
     find_refusal,
 )
-from otp_service.verifications.owners import Owner, find_user_id, owner_of_user
+from otp_service.verifications.owners import Owner, find_user_id, owner_of_app, owner_of_user
 from otp_service.verifications.records import end_codes, end_codes_of_others, end_codes_of_users, forget_owner
 from otp_service.verifications.sending import Along, Delivery, Recipient, find_started, send
 from otp_service.verifications.states import Asker, Purpose
@@ -33,6 +33,7 @@ __all__ = [
     "find_started",
     "find_user_id",
     "forget_owner",
+    "owner_of_app",
     "owner_of_user",
     "prove",
     "send",

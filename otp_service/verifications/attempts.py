@@ -14,12 +14,12 @@ from otp_service.core.crypto.secrets import keyring
 from otp_service.core.database.statements import Given, prepared, prepared_insert
 from otp_service.core.database.transactions import execute, execute_later, fetch_all, fetch_one, transaction
 from otp_service.core.web.tracing import ClientInfo
-from otp_service.verifications import limits, records
+from otp_service.verifications import limits, owners, records
 from otp_service.verifications.errors import OtpInvalid, TooManyAttempts
 from otp_service.verifications.models import Verification, VerificationAttempt
 from otp_service.verifications.owners import Owner
 from otp_service.verifications.records import Snapshot
-from otp_service.verifications.states import ATTEMPTS_PER_CODE, Asker, AttemptOutcome, State, origins_of
+from otp_service.verifications.states import ATTEMPTS_PER_CODE, Asker, AttemptOutcome, Outcome, State, origins_of
 
 _add = prepared_insert(VerificationAttempt)
 _TAKES_CODES = Verification.state.in_((State.SENT, State.RESERVED))
@@ -76,7 +76,7 @@ def count(verification: Snapshot, tried: Try, *, now: datetime) -> Attempt:
         tried.owner.take_try(asker, client=tried.client, now=now)
     if not is_new:
         # Known to be wrong: counted, so that trying it again is no way around the limit, and not reported (ADR 4).
-        _close_if_used_up(verification.id, now)
+        _close_if_used_up(verification.id, tried.owner, now)
         raise OtpInvalid
     return attempt
 
@@ -138,7 +138,7 @@ def record_wrong(attempt: Attempt, *, now: datetime, is_verdict: bool = True) ->
             execute(wrong.where(is_open))
         elif execute(wrong.where(is_open, VerificationAttempt.open_reports == 1)).rowcount == 0:
             execute(fewer.where(is_open))
-        _close_if_used_up(attempt.verification_id, now)
+        _close_if_used_up(attempt.verification_id, attempt.owner, now)
 
 
 def set_outcome(attempt: Attempt, outcome: AttemptOutcome) -> None:
@@ -252,19 +252,23 @@ def _join(attempt: Attempt) -> bool:
     return execute(more.where(is_open)).rowcount == 1
 
 
-def _close_if_used_up(verification_id: uuid.UUID, now: datetime) -> None:
+def close(verification_id: uuid.UUID, owner: Owner, *, now: datetime, at_attempts: int = 0) -> None:
+    """End a verification as failed, once so many codes were tried on it, unless the outcome of one of them is open."""
     # Not while the outcome of another code is open: that code may be the right one, and must then work (ADR 4).
     has_open = exists().where(
         VerificationAttempt.verification_id == verification_id,
         VerificationAttempt.outcome == AttemptOutcome.UNKNOWN,
     )
-    is_used_up = (Verification.id == verification_id) & (Verification.attempts >= ATTEMPTS_PER_CODE)
+    is_used_up = (Verification.id == verification_id) & (Verification.attempts >= at_attempts)
+    is_closed = is_used_up & Verification.state.in_(origins_of(State.FAILED)) & ~has_open
     with transaction():
-        execute(
-            update(Verification)
-            .where(is_used_up, Verification.state.in_(origins_of(State.FAILED)), ~has_open)
-            .values(state=State.FAILED, settled_at=now)
-        )
+        closed = execute(update(Verification).where(is_closed).values(state=State.FAILED, settled_at=now))
+        if closed.rowcount == 1 and owners.find_app(owner.name) is not None:
+            owners.record_outcome(Outcome.FAILED, records.get(verification_id), at=now)
+
+
+def _close_if_used_up(verification_id: uuid.UUID, owner: Owner, now: datetime) -> None:
+    close(verification_id, owner, now=now, at_attempts=ATTEMPTS_PER_CODE)
 
 
 def _is(attempt: Attempt) -> ColumnElement[bool]:

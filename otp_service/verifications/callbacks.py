@@ -36,7 +36,7 @@ from otp_service.verifications import limits, own_codes, owners, receipts, recor
 from otp_service.verifications.errors import EventNotAccepted
 from otp_service.verifications.records import Snapshot
 from otp_service.verifications.settings import DeliverySettings
-from otp_service.verifications.states import State, ended_as
+from otp_service.verifications.states import Outcome, State, ended_as
 
 REMEMBERED_SECONDS = 660
 """Longer than a time stamp can be fresh: five minutes before its time and five after."""
@@ -125,6 +125,8 @@ def _take_result(event: ResultEvent, client: ClientInfo, now: datetime) -> bool:
             return is_changed
         if ended is State.FAILED:
             _record_failure(verification, summary_of(event.status, event.reason), client, now)
+        elif ended is State.EXPIRED:
+            owners.record_outcome(Outcome.EXPIRED, verification, at=now, client=client)
         return True
 
 
@@ -148,6 +150,7 @@ def _record_failure(verification: Snapshot, failure: str, client: ClientInfo, no
     limits.give_back_cooldown(verification.spending(), taken_at=verification.created_at)
     facts = {"channel": verification.channel}
     owners.record("otp.delivery_failed", verification.owner, client=client, at=now, **facts)
+    owners.record_outcome(Outcome.UNDELIVERED, verification, at=now, client=client)
 
 
 def _find(subject: Subject) -> Snapshot | None:

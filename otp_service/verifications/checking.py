@@ -228,7 +228,7 @@ def _accept_or_end(verification: Snapshot, attempt: Attempt, now: datetime) -> N
     if not attempt.was_known:
         attempts.record_wrong(attempt, now=now, is_verdict=not is_accepted)
     if not is_accepted:
-        records.move(verification.id, State.SENT, _end_of(finding), now=now)
+        records.end(verification, State.SENT, _end_of(finding), now=now)
     raise OtpInvalid
 
 

@@ -44,6 +44,13 @@ class OtpSendLimit(TooMany):
     title = "Too many codes were requested. Try again later."
 
 
+class AppSendLimit(TooMany):
+    """The app of a backend has sent as many messages as its operator allows for a day."""
+
+    code = "app_send_limit"
+    title = "This app has sent as many codes as it may in a day. Try again later."
+
+
 class DestinationNotAllowed(Unprocessable):
     """Codes are not sent to this kind of number, or to this country, over this channel."""
 
@@ -66,10 +73,14 @@ class ProviderRefused(ProviderFailed):
 
 
 class ProviderUnavailable(Unavailable):
-    """The provider gave no usable response; what the request took is given back."""
+    """The provider gave no usable response; what the request took is given back.
+
+    `may_arrive`: it did not say whether it sent the message that was asked for, whose code then works.
+    """
 
     code = "provider_unavailable"
     title = "The message provider is unavailable. Try again in a moment."
+    may_arrive = False
 
 
 class EventNotAccepted(NotAuthenticated):
@@ -79,8 +90,11 @@ class EventNotAccepted(NotAuthenticated):
     title = "The event is not signed, not signed well, too old, or came before."
 
 
-def from_provider(error: CallError, *, provider: str) -> ServiceError:
-    """Return the error that the caller sees for an error of the provider, and log the provider's own."""
+def from_provider(error: CallError, *, provider: str, may_arrive: bool = False) -> ServiceError:
+    """Return the error that the caller sees for an error of the provider, and log the provider's own.
+
+    `may_arrive`: the provider may have sent the message.
+    """
     if isinstance(error, TooManyInFlight):
         # Our own bound and no failure of the provider: SINCH_CONCURRENCY, SINCH_WAIT or HTTP_GATEWAY_CONCURRENCY.
         log.warning("provider.busy", extra={"provider": provider})
@@ -98,4 +112,6 @@ def from_provider(error: CallError, *, provider: str) -> ServiceError:
         return NumberUnreachable()
     if isinstance(error, Refused):
         return ProviderRefused()
-    return ProviderUnavailable(retry_after_seconds=error.retry_after_seconds or 5)
+    unavailable = ProviderUnavailable(retry_after_seconds=error.retry_after_seconds or 5)
+    unavailable.may_arrive = may_arrive
+    return unavailable

@@ -10,6 +10,7 @@
 | otp-reserve-hour, -day   | number  | 2/5 more, for known clients             | hour, day   | none            |
 | otp-unknown-day          | number  | 3/5 of _DAY, for passwords of strangers | day         | OtpSendLimit    |
 | otp-address-hour         | network | OTP_SENDS_PER_ADDRESS_HOUR             | hour         | OtpSendLimit    |
+| app-sends-day            | app     | --sends-per-day of the app             | day          | AppSendLimit    |
 | named-phone-cooldown     | name    | 1                                      | OTP_COOLDOWN | OtpCooldown     |
 | named-*-hour, -day       | name    | 3/5 of OTP_SENDS_PER_NUMBER_HOUR, _DAY | hour, day    | OtpSendLimit    |
 | named-*-address          | network | OTP_SENDS_PER_ADDRESS_HOUR             | hour         | OtpSendLimit    |
@@ -22,7 +23,7 @@
 A name is the address or number that a caller gave, known here or not: its limits count before anyone is looked up, so
 that no limit shows who has an account. `*` is `phone` or `reset`, and `n` the caller's network (`addresses.site_of`). A
 stranger asks by name, or for a code to a number that may belong to someone else. Limits by network, that of the
-client's address, need RATE_LIMITS_ENABLED.
+client's address, need RATE_LIMITS_ENABLED; a backend that does not name its user's address has none (ADR 31).
 """
 
 import uuid
@@ -36,7 +37,8 @@ from otp_service.core.allowances import DAY, HOUR, Allowance
 from otp_service.core.crypto.secrets import keyring
 from otp_service.core.database.transactions import transaction
 from otp_service.core.services import settings
-from otp_service.verifications.errors import OtpCooldown, OtpSendLimit, TooManyAttempts
+from otp_service.verifications.errors import AppSendLimit, OtpCooldown, OtpSendLimit, TooManyAttempts
+from otp_service.verifications.owners import find_app
 from otp_service.verifications.states import ATTEMPTS_PER_CODE, TO_A_STRANGERS_NUMBER, Asker, Purpose
 
 MINUTE = 60
@@ -48,7 +50,10 @@ _NAMED = {Purpose.PHONE_VERIFICATION: "named-phone", Purpose.PASSWORD_RESET: "na
 
 @dataclass(frozen=True, slots=True)
 class Spending:
-    """One message: whose it is, where it goes, and who asks for it from where."""
+    """One message: whose it is, where it goes, and who asks for it from where (`ip` is empty if that is not known).
+
+    `sends_per_day` is the limit of the app whose message it is.
+    """
 
     owner: str
     phone_number: str
@@ -56,6 +61,7 @@ class Spending:
     purpose: str
     asker: str
     bound_to: uuid.UUID | None = None
+    sends_per_day: int | None = None
 
     @property
     def is_strangers(self) -> bool:
@@ -79,7 +85,8 @@ def take_send(spending: Spending, *, now: datetime) -> None:
 
 def give_back_send(spending: Spending, *, taken_at: datetime) -> None:
     """Undo `take_send`: no message left."""
-    for allowance in (*_reserve(spending), *_first_to_new_number(spending), *_of_send(spending)):
+    taken = (*_reserve(spending), *_first_to_new_number(spending), *_of_send(spending), *_of_app(spending, limit=0))
+    for allowance in taken:
         if allowance.name != _COOLDOWN or _is_own_cooldown(spending, taken_at):
             allowances.give_back(allowance, taken_at=taken_at)
 
@@ -177,8 +184,16 @@ def _of_send(spending: Spending) -> Iterator[Allowance]:
     if spending.asker == Asker.UNKNOWN:
         # A thief of the password must not use up the day of its owner.
         yield Allowance("otp-unknown-day", number, strangers_sends(day), DAY, OtpSendLimit)
-    if config.limits.enabled:
+    if config.limits.enabled and spending.ip:
         yield from _of_address("otp-address-hour", spending.ip)
+    if spending.sends_per_day is not None:
+        yield from _of_app(spending, limit=spending.sends_per_day)
+
+
+def _of_app(spending: Spending, *, limit: int) -> Iterator[Allowance]:
+    """Yield the app's own limit; to give back, any limit will do."""
+    if (app := find_app(spending.owner)) is not None:
+        yield Allowance("app-sends-day", app, limit, DAY, AppSendLimit)
 
 
 def _reserve(spending: Spending) -> tuple[Allowance, ...]:

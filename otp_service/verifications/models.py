@@ -13,6 +13,7 @@ from otp_service.extensions import Model
 from otp_service.verifications.states import ATTEMPTS_PER_CODE, Asker
 
 LONGEST_FAILURE = 200
+LONGEST_LABEL = 128
 
 
 class Verification(Model):
@@ -21,9 +22,9 @@ class Verification(Model):
     `provider` is the one that it was started with. `code_hash` is the keyed hash of a code that we made and compare.
 
     `owner` is `user:17` and no foreign key, so that owners other than users fit (ADR 19). `bound_to` is the challenge
-    or the session that the code is for. `strangers_attempts` are codes that came by name from other networks than `ip`;
-    they are not among the `attempts`. `failure` tells operators why no message arrived. `price_due_at` is when a
-    missing price is asked for again.
+    or the session that the code is for, or the verification of a backend, whose own name for it is `label` (ADR 31).
+    `strangers_attempts` are codes that came by name from other networks than `ip`; they are not among the `attempts`.
+    `failure` tells operators why no message arrived. `price_due_at` is when a missing price is asked for again.
     """
 
     __tablename__ = "verifications"
@@ -36,6 +37,7 @@ class Verification(Model):
     id: Mapped[uuid.UUID] = mapped_column(Uuid, primary_key=True)
     owner: Mapped[str] = mapped_column(String(80))
     bound_to: Mapped[uuid.UUID | None] = mapped_column(Uuid)
+    label: Mapped[str | None] = mapped_column(String(LONGEST_LABEL))
     purpose: Mapped[str] = mapped_column(String(20))
     provider: Mapped[str] = mapped_column(String(20), server_default="sinch")
     channel: Mapped[str] = mapped_column(String(10))

@@ -1,13 +1,22 @@
-"""Whose verification it is: a name such as `user:17` or `app:shop`, and what the engine asks of it (ADR 19)."""
+"""Whose verification it is: `user:17` or `app:shop/4fTq...`, and what the engine asks of it (ADR 19, ADR 31)."""
 
+import logging
+import uuid
 from datetime import datetime
 from typing import Any, Protocol
 
 from otp_service import audit
+from otp_service.core import phone
+from otp_service.core.crypto.secrets import keyring
 from otp_service.core.web.tracing import ClientInfo
-from otp_service.verifications.states import Asker
+from otp_service.verifications.states import Asker, Outcome
 
 USER_PREFIX = "user:"
+_APP = "app:"
+_SHORT_HASH = 22
+"""Characters of base64url: 132 bits."""
+
+log = logging.getLogger(__name__)
 
 
 class Owner(Protocol):
@@ -49,6 +58,56 @@ def find_user_id(owner: str) -> int | None:
     return int(owner.removeprefix(USER_PREFIX)) if owner.startswith(USER_PREFIX) else None
 
 
+def owner_of_app(name: str, phone_number: str) -> str:
+    """Return the name of an app as the owner of the codes to one number, which have a cooldown of their own."""
+    digest = keyring().digest(phone_number, purpose="number of an app's owner")
+    return f"{_APP}{name}/{digest[:_SHORT_HASH]}"
+
+
+def find_app(owner: str) -> str | None:
+    """Return the name of the app that an owner stands for; None for an owner of another kind."""
+    return owner.removeprefix(_APP).rpartition("/")[0] if owner.startswith(_APP) else None
+
+
 def record(event: str, owner: str, *, client: ClientInfo, at: datetime, **facts: Any) -> None:
-    """Record an audit event about an owner's code, in the open transaction. The audit trail files it by user."""
-    audit.record(event, user_id=find_user_id(owner), client=client, at=at, **facts)
+    """Record an event of a user's code in the audit trail, which files it by user, in the open transaction.
+
+    An event of an app's code is logged alone: the trail has the outcomes of these (`record_outcome`).
+    """
+    app = find_app(owner)
+    if app is None:
+        audit.record(event, user_id=find_user_id(owner), client=client, at=at, **facts)
+    else:
+        log.info(event, extra={"app": app, "ip": client.ip, **facts})
+
+
+class Named(Protocol):
+    """A verification, as far as the audit trail names it."""
+
+    @property
+    def owner(self) -> str:
+        """Whose it is."""
+
+    @property
+    def bound_to(self) -> uuid.UUID | None:
+        """The id of the backend's verification."""
+
+    @property
+    def label(self) -> str | None:
+        """The backend's own name for it."""
+
+    @property
+    def phone_number(self) -> str:
+        """The number that it is about."""
+
+
+def record_outcome(outcome: Outcome, verification: Named, *, at: datetime, client: ClientInfo = audit.SERVICE) -> None:
+    """Record what became of an app's code, in the open transaction that makes it so; hooks send it on.
+
+    A user's codes have events of their own, which name the user.
+    """
+    app = find_app(verification.owner)
+    if app is not None:
+        facts = {"verificationId": str(verification.bound_to), "app": app, "reference": verification.label}
+        facts["phoneNumber"] = phone.mask(verification.phone_number)
+        audit.record(f"verification.{outcome}", user_id=None, client=client, at=at, **facts)

@@ -168,7 +168,7 @@ def settle(verification: Snapshot, *, now: datetime) -> Snapshot:
     elif finding.state is State.UNDELIVERED and finding.status is not None:
         records.mark_undelivered(verification, failure=finding.status.summary, now=now)
     elif finding.state is not None:
-        records.move(verification.id, State.RESERVED, finding.state, now=now)
+        records.end(verification, State.RESERVED, finding.state, now=now)
     elif finding.status is not None:
         # Accepted counts as sent: only a request that reported the code may be granted it (ADR 14).
         records.mark_sent(verification, finding.status.id, sent_at=verification.created_at, now=now)
@@ -185,4 +185,4 @@ def _settle_unasked(verification: Snapshot, now: datetime) -> None:
         if is_due and records.note_first_failure(verification.id, failure):
             limits.give_back_cooldown(verification.spending(), taken_at=verification.created_at)
         if is_over:
-            records.move(verification.id, State(verification.state), State.EXPIRED, now=now)
+            records.end(verification, State(verification.state), State.EXPIRED, now=now)

@@ -4,25 +4,23 @@ import uuid
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, fields
 from datetime import datetime, timedelta
-from decimal import Decimal
 from typing import Any, cast
 
-from sqlalchemy import ColumnElement, Select, Update, delete, exists, func, insert, literal, or_, select, update
+from sqlalchemy import ColumnElement, Select, Update, delete, exists, insert, literal, or_, select, update
 from sqlalchemy.orm import aliased
 
 from otp_service.core import clock
 from otp_service.core.crypto.secrets import keyring
 from otp_service.core.database.batches import delete_in_batches
-from otp_service.core.database.rows import Projection, rows_about
+from otp_service.core.database.rows import Projection
 from otp_service.core.database.statements import Given, prepared, prepared_insert
-from otp_service.core.database.transactions import execute, execute_later, fetch_all, fetch_one, transaction
-from otp_service.core.services import settings
+from otp_service.core.database.transactions import execute, execute_later, fetch_all, transaction
 from otp_service.providers import Channel, Price
-from otp_service.verifications import limits
+from otp_service.verifications import limits, owners
 from otp_service.verifications.limits import Spending
-from otp_service.verifications.models import LONGEST_FAILURE, Verification, VerificationAttempt
+from otp_service.verifications.models import LONGEST_FAILURE, Verification
 from otp_service.verifications.owners import USER_PREFIX
-from otp_service.verifications.states import State, origins_of, require_move
+from otp_service.verifications.states import Asker, Outcome, State, origins_of, require_move
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +30,7 @@ class Snapshot:
     id: uuid.UUID
     owner: str
     bound_to: uuid.UUID | None
+    label: str | None
     purpose: str
     provider: str
     channel: str
@@ -51,6 +50,11 @@ class Snapshot:
         """The name under which the provider can find it."""
         return str(self.id)
 
+    @property
+    def ttl_seconds(self) -> int:
+        """How long its code is to be valid, as long as it is reserved."""
+        return round((self.expires_at - self.created_at).total_seconds())
+
     def opened_provider_id(self) -> str:
         """Return the provider's id, decrypted."""
         return keyring().open(self.provider_id or "", context=_context(self.id))
@@ -64,44 +68,10 @@ class Snapshot:
         return Spending(self.owner, self.phone_number, self.ip, self.purpose, self.asker, self.bound_to)
 
 
-@dataclass(frozen=True, slots=True)
-class Record:
-    """A verification as operators see it."""
-
-    id: uuid.UUID
-    owner: str
-    purpose: str
-    provider: str
-    channel: str
-    phone_number: str
-    country: str
-    state: str
-    attempts: int
-    created_at: datetime
-    sent_at: datetime | None
-    expires_at: datetime
-    settled_at: datetime | None
-    delivered: str | None
-    failure: str | None
-    given_back_at: datetime | None
-    price_amount: Decimal | None
-    price_currency: str | None
-
-
 _SNAPSHOTS = Projection(Snapshot, Verification)
-_RECORDS = Projection(Record, Verification)
-_HANDED_ON = (
-    "owner",
-    "bound_to",
-    "purpose",
-    "phone_number",
-    "country",
-    "ip",
-    "asker",
-    "attempts",
-    "created_at",
-    "expires_at",
-)
+_HANDED_ON = ("owner", "bound_to", "label", "purpose", "phone_number", "country", "ip", "asker", "attempts",
+              "created_at", "expires_at")  # fmt: skip
+_OUTCOMES = {State.EXPIRED: Outcome.EXPIRED, State.FAILED: Outcome.UNDELIVERED}
 _CAN_BE_SUPERSEDED = Verification.state.in_(origins_of(State.SUPERSEDED))
 _add = prepared_insert(Verification)
 
@@ -147,57 +117,6 @@ def _of_id(verification_id: uuid.UUID) -> Select[Any]:
     return _SNAPSHOTS.select().where(Verification.id == verification_id)
 
 
-def list_records(*, owner: str | None, state: State | None, limit: int) -> list[Record]:
-    """Return the newest verifications, of one owner and in one state where these are given."""
-    statement = _RECORDS.select().order_by(Verification.created_at.desc()).limit(limit)
-    if owner is not None:
-        statement = statement.where(Verification.owner == owner)
-    if state is not None:
-        statement = statement.where(Verification.state == state)
-    return _RECORDS.values(fetch_all(statement))
-
-
-def find_record(verification_id: uuid.UUID) -> Record | None:
-    """Return one verification as operators see it, or None."""
-    return _RECORDS.find(fetch_one(_RECORDS.select().where(Verification.id == verification_id)))
-
-
-@dataclass(frozen=True, slots=True)
-class Total:
-    """How many verifications ended in a state, and what those with a known price cost in one currency."""
-
-    state: str
-    currency: str | None
-    count: int
-    cost: Decimal | None
-
-
-def totals(*, since: datetime, until: datetime) -> list[Total]:
-    """Return the totals of the verifications that were made in a span of time."""
-    columns = (Verification.state, Verification.price_currency)
-    sums = (func.count(), func.sum(Verification.price_amount))
-    is_within = (Verification.created_at >= since) & (Verification.created_at < until)
-    rows = fetch_all(select(*columns, *sums).where(is_within).group_by(*columns).order_by(*columns))
-    return [Total(*row) for row in rows]
-
-
-def list_outcomes(verification_id: uuid.UUID) -> list[str]:
-    """Return the outcome of each code that was tried, in order."""
-    statement = select(VerificationAttempt.outcome).where(VerificationAttempt.verification_id == verification_id)
-    return [str(row.outcome) for row in fetch_all(statement.order_by(VerificationAttempt.tried_at))]
-
-
-def personal_data(owner: str) -> list[dict[str, Any]]:
-    """Return what is stored about an owner's codes, for that person: no code, and no id of the provider."""
-    columns = (
-        Verification.created_at, Verification.id, Verification.purpose, Verification.provider, Verification.channel,
-        Verification.phone_number, Verification.country, Verification.ip, Verification.state, Verification.attempts,
-        Verification.sent_at, Verification.expires_at, Verification.settled_at, Verification.delivered,
-        Verification.price_amount, Verification.price_currency,
-    )  # fmt: skip
-    return rows_about(Verification.owner == owner, *columns)
-
-
 # Moves
 
 
@@ -220,6 +139,16 @@ def lock(verification_id: uuid.UUID) -> None:
 @prepared
 def _locked(verification_id: Given) -> Select[Any]:
     return select(Verification.id).where(Verification.id == verification_id).with_for_update()
+
+
+def end(verification: Snapshot, origin: State, target: State, *, now: datetime) -> bool:
+    """Move a verification to an end that the provider or the time brought; return whether this call did it."""
+    with transaction():
+        if not move(verification.id, origin, target, now=now):
+            return False
+        if target in _OUTCOMES:
+            owners.record_outcome(_OUTCOMES[target], verification, at=now)
+        return True
 
 
 def move(verification_id: uuid.UUID, origin: State, target: State, *, now: datetime, **values: Any) -> bool:
@@ -247,20 +176,29 @@ def mark_sent(
     now: datetime,
     ttl_seconds: int | None = None,
     price: Price | None = None,
-) -> None:
-    """Record that the provider accepted the start: from now on this code counts, and the owner's older ones do not."""
+) -> datetime:
+    """Record that the provider accepted the start: from now on this code counts, and the owner's older ones do not.
+
+    Returns when it expires: after `ttl_seconds`, or after the time for which it was reserved.
+    """
     sealed = keyring().seal(provider_id, context=_context(verification.id))
-    ends = sent_at + timedelta(seconds=settings().codes.ttl_seconds if ttl_seconds is None else ttl_seconds)
+    ends = sent_at + timedelta(seconds=ttl_seconds or verification.ttl_seconds)
     sent: dict[str, Any] = {"provider_id": sealed, "sent_at": sent_at, "expires_at": ends}
     if price is not None:
         sent |= {"price_amount": price.total, "price_currency": price.currency}
     require_move(State.RESERVED, State.SENT)
+    moved = _in_state(verification.id, State.RESERVED, state=State.SENT, **sent)
     with transaction():
-        execute_later(*_in_state(verification.id, State.RESERVED, state=State.SENT, **sent))
+        if owners.find_app(verification.owner) is None:
+            execute_later(*moved)
+        # At once: of two requests that learn of the start, one writes the event (ADR 31).
+        elif execute(*moved).rowcount == 1:
+            owners.record_outcome(Outcome.SENT, verification, at=now)
         # Not when the newer code was asked for: had its start failed, no code would work (ADR 4).
         superseded = {"state": State.SUPERSEDED, "settled_at": now}
         older = (verification.owner, verification.id, verification.created_at)
         execute_later(*_sent_before(*older, sealed, **superseded))
+    return ends
 
 
 @prepared
@@ -280,6 +218,7 @@ def mark_undelivered(verification: Snapshot, *, failure: str, now: datetime) -> 
     with transaction():
         if _fail(verification, failure, now=now):
             give_back(verification, now=now)
+            owners.record_outcome(Outcome.UNDELIVERED, verification, at=now)
 
 
 def _fail(verification: Snapshot, failure: str, *, now: datetime) -> bool:
@@ -365,7 +304,8 @@ def end_codes_of_others(phone_number: str, *, owner: str, now: datetime) -> None
 
 @prepared
 def _live_besides(phone_number: Given, owner: Given) -> Update:
-    is_to_it = Verification.phone_number == phone_number
+    # An app's code shows its backend who has the phone, whichever account here the number belongs to.
+    is_to_it = (Verification.phone_number == phone_number) & (Verification.asker != Asker.BACKEND)
     is_owners = Verification.owner == owner
     return update(Verification).where(_CAN_BE_SUPERSEDED, or_(is_to_it & ~is_owners, is_owners & ~is_to_it))
 

@@ -50,7 +50,11 @@ class Along:
 
 @dataclass(frozen=True, slots=True)
 class Recipient:
-    """Who gets a code, where, and what for. With `bound_to` it works for that challenge or session alone."""
+    """Who gets a code, where, and what for. With `bound_to` it works for that challenge or session alone.
+
+    For a backend, `label` is its own name for the verification, `ttl_seconds` is how long the code is valid, and
+    `sends_per_day` limits its app (ADR 31).
+    """
 
     owner: Owner
     phone_number: str
@@ -61,20 +65,26 @@ class Recipient:
     along: Along | None = None
     verification_id: uuid.UUID | None = None
     """Given where the caller looks for it after a crash (see `find_started`)."""
+    label: str | None = None
+    ttl_seconds: int | None = None
+    sends_per_day: int | None = None
 
     def spending(self, ip: str) -> Spending:
         """Return what a send to them uses up."""
-        return Spending(self.owner.name, self.phone_number, ip, self.purpose, self.asker, self.bound_to)
+        limit = self.sends_per_day
+        return Spending(self.owner.name, self.phone_number, ip, self.purpose, self.asker, self.bound_to, limit)
 
 
 @dataclass(frozen=True, slots=True)
 class Delivery:
-    """A code that is on its way; times in seconds."""
+    """A code that is on its way; `expires_in` and `resend_after` are in seconds."""
 
     verification_id: uuid.UUID
     channel: Channel
     phone_number: str
     expires_in: int
+    expires_at: datetime
+    requested_at: datetime
     resend_after: int
 
 
@@ -104,7 +114,8 @@ def _send(recipient: Recipient, via: Channel, client: ClientInfo) -> Delivery:
         sender = Sender(recipient.owner, recipient.locale, client)
         started = start_or_fall_back(verification, draft, destination.steps[1:], sender)
     sent, cooldown = started.verification, settings().codes.cooldown_seconds
-    return Delivery(sent.id, sent.via(), sent.phone_number, started.expires_in, cooldown)
+    times = (started.expires_in, started.expires_at, sent.created_at, cooldown)
+    return Delivery(sent.id, sent.via(), sent.phone_number, *times)
 
 
 def find_started(ids: Sequence[uuid.UUID]) -> uuid.UUID | None:
@@ -150,13 +161,14 @@ def _reserve(recipient: Recipient, draft: Draft, country: str, client: ClientInf
             **draft.values(),
             owner=recipient.owner.name,
             bound_to=recipient.bound_to,
+            label=recipient.label,
             purpose=recipient.purpose,
             phone_number=recipient.phone_number,
             country=country,
             ip=client.ip,
             asker=recipient.asker,
             created_at=now,
-            expires_at=now + timedelta(seconds=settings().codes.ttl_seconds),
+            expires_at=now + timedelta(seconds=recipient.ttl_seconds or settings().codes.ttl_seconds),
         )
         told = {} if recipient.along is None else recipient.along.facts
         facts = {"channel": verification.channel, "country": country, **told}

@@ -3,12 +3,12 @@
 import uuid
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from datetime import datetime
 from enum import Enum
 
 from otp_service.core import clock
 from otp_service.core.calls.errors import CallError
 from otp_service.core.database.transactions import transaction
-from otp_service.core.services import settings
 from otp_service.core.web.tracing import ClientInfo
 from otp_service.providers import Channel, Message, VerificationStatus
 from otp_service.verifications import limits, own_codes, owners, provider, records, registry
@@ -47,10 +47,11 @@ class Draft:
 
 @dataclass(frozen=True, slots=True)
 class Started:
-    """A message that is on its way, and the seconds that its code is valid."""
+    """A message that is on its way, the seconds that its code is valid, and until when that is."""
 
     verification: Snapshot
     expires_in: int
+    expires_at: datetime
 
 
 class Cure(Enum):
@@ -86,14 +87,15 @@ def start_or_fall_back(verification: Snapshot, draft: Draft, others: Sequence[St
     Raises NumberUnreachable, ProviderRefused, ProviderUnavailable.
     """
     try:
-        return Started(verification, _start(verification, draft, sender.locale))
+        return Started(verification, *_start(verification, draft, sender.locale))
     except StartFailed as failure:
         left = _steps_left(others, draft.step, failure.cure)
         following = Draft.of(left[0]) if left else None
         successor = _hand_on(verification, following, failure.error.summary, sender) if following else None
         if following is None or successor is None:
             _release(verification, failure)
-            raise from_provider(failure.error, provider=verification.provider) from failure.error
+            may_arrive = not failure.is_certain and failure.cure is Cure.NONE
+            raise from_provider(failure.error, provider=verification.provider, may_arrive=may_arrive) from failure.error
     return start_or_fall_back(successor, following, left[1:], sender)
 
 
@@ -103,12 +105,12 @@ def _steps_left(others: Sequence[Step], failed: Step, cure: Cure) -> Sequence[St
     return [step for step in others if cure is Cure.ANY or step.provider != failed.provider]
 
 
-def _start(verification: Snapshot, draft: Draft, locale: str | None) -> int:
+def _start(verification: Snapshot, draft: Draft, locale: str | None) -> tuple[int, datetime]:
     """Call the provider and record the result. If the response is lost, ask for it; starting again could send twice.
 
-    Returns the seconds that the code is valid. Raises StartFailed.
+    Returns the seconds that the code is valid, and until when that is. Raises StartFailed.
     """
-    ttl = settings().codes.ttl_seconds
+    ttl = verification.ttl_seconds
     client = provider.get(draft.step.provider)
     message = Message(
         reference=verification.reference,
@@ -118,6 +120,7 @@ def _start(verification: Snapshot, draft: Draft, locale: str | None) -> int:
         locale=locale,
         template=template_of(draft.step.channel, locale, is_ours=draft.code is not None),
         code=draft.code,
+        ttl_seconds=ttl,
     )
     try:
         started = client.start(message)
@@ -126,22 +129,20 @@ def _start(verification: Snapshot, draft: Draft, locale: str | None) -> int:
             # That the provider is away, busy or out of credit, or bars the number, holds for all its channels.
             cure = Cure.ANY if client.is_of_channel(error) else Cure.OTHER_PROVIDER
             raise StartFailed(error, is_certain=True, cure=cure) from error
-        _find_out(verification, error)
-        return ttl
+        return ttl, _find_out(verification, error)
     if draft.step.channel is Channel.FLASHCALL and started.code_lifetime_seconds is not None:
         ttl = min(ttl, started.code_lifetime_seconds)  # the provider does not wait longer for the number that rang
     now = clock.now()
-    records.mark_sent(verification, started.id, sent_at=now, now=now, ttl_seconds=ttl, price=started.price)
-    return ttl
+    return ttl, records.mark_sent(verification, started.id, sent_at=now, now=now, ttl_seconds=ttl, price=started.price)
 
 
-def _find_out(verification: Snapshot, error: CallError) -> None:
-    """Return if the provider started it although its response was lost. Raises StartFailed."""
+def _find_out(verification: Snapshot, error: CallError) -> datetime:
+    """Return when the code expires, if the provider started it although its response was lost. Raises StartFailed."""
     finding = provider.find_standing(verification)
     if finding.standing is not Standing.PENDING or finding.status is None:
         raise _lost(verification, error, finding) from error
     now = clock.now()
-    records.mark_sent(verification, finding.status.id, sent_at=now, now=now)
+    return records.mark_sent(verification, finding.status.id, sent_at=now, now=now)
 
 
 def _lost(verification: Snapshot, error: CallError, finding: Finding) -> StartFailed:

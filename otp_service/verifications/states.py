@@ -77,6 +77,17 @@ def ended_as(status: VerificationStatus, *, origin: State) -> State | None:
             return None
 
 
+class Outcome(StrEnum):
+    """What the audit trail says became of an app's verification; the words are part of the events of hooks."""
+
+    SENT = "sent"
+    APPROVED = "approved"
+    FAILED = "failed"
+    EXPIRED = "expired"
+    UNDELIVERED = "undelivered"
+    CANCELLED = "cancelled"
+
+
 class Delivered(StrEnum):
     """What the provider's delivery receipt says about a text message."""
 
@@ -100,6 +111,7 @@ class Asker(StrEnum):
     UNKNOWN = "unknown"  # has the password, on a device and in a network that the account has not seen
     ASKED = "asked"  # only named the person: in the network that asked for this code, or before the number is verified
     BY_NAME = "by_name"  # only named the person, whose number is verified
+    BACKEND = "backend"  # an app, which vouches for its user; the owner of an account keeps the holder's part
 
 
 class Purpose(StrEnum):

@@ -64,7 +64,7 @@ def _close(verification: Snapshot, now: datetime, swept: Swept) -> None:
     """End a code past its time. Whatever else the provider says, no request can spend it any more."""
     finding = _price(verification, now, swept)
     ended = State.SUPERSEDED if finding.state is State.SUPERSEDED else State.EXPIRED
-    swept.closed += records.move(verification.id, State.SENT, ended, now=now)
+    swept.closed += records.end(verification, State.SENT, ended, now=now)
 
 
 def _price(verification: Snapshot, now: datetime, swept: Swept) -> Finding:

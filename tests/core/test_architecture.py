@@ -22,8 +22,9 @@ READ_THE_REQUEST = {
     PACKAGE / "sessions/access.py",
     PACKAGE / "sessions/browsers.py",
     PACKAGE / "backends/access.py",
+    PACKAGE / "backends/verifications/repeatable.py",
 }
-"""Outside views and core: the decorators that read the tokens and keys of a request."""
+"""Outside views and core: what reads the tokens and keys of a request, around a view."""
 SPEAK_MARSHMALLOW = (
     "schemas.py",
     "fields.py",

@@ -25,7 +25,7 @@ class MortalClient(SinchClient):
 
     dies_at = Point.NOWHERE
 
-    def start(self, number: str, channel: Channel, **options: str | None) -> Receipt:
+    def start(self, number: str, channel: Channel, **options: str | int | None) -> Receipt:
         """Start, and perhaps die."""
         self.pass_by(Point.BEFORE_CALL)
         receipt = super().start(number, channel, **options)  # type: ignore[arg-type]

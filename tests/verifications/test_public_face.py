@@ -29,13 +29,17 @@ FACE = {
     "find_refusal",
     "find_user_id",
     "forget_owner",
+    "owner_of_app",
     "owner_of_user",
     "prove",
     "send",
     "spend",
 }
-OPEN_MODULES = {"callbacks", "errors", "limits", "records", "registry", "settings", "states", "sweeping"}
-"""Modules that others may import beside the face: for errors, limits, settings, and the work of jobs and operators."""
+OPEN_MODULES = {
+    "bound", "callbacks", "errors", "limits", "overview", "owners", "records", "registry", "settings", "states",
+    "sweeping",
+}  # fmt: skip
+"""Modules that others may import beside the face: for errors, limits, settings, backends, and the work of operators."""
 
 
 def imported_modules() -> Iterator[tuple[str, str]]:

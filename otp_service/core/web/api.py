@@ -15,6 +15,9 @@ from otp_service.core.web.body import has_body, read_form, read_json_object
 from otp_service.core.web.schema import Schema, load
 
 View = Callable[..., Any]
+Around = Callable[[dict[str, Any], Callable[..., Response]], Response]
+"""Gets the checked body, and the rest of the request: the view, called with what it is given here, and its response."""
+
 EMPTY = 204
 ACCEPTED = 202
 
@@ -41,6 +44,8 @@ class Contract:
     cached_seconds: int
     may_be_empty: bool
     cookie_instead: Callable[[], bool] | None
+    may_lack_body: bool = False
+    around: Around | None = None
 
     @property
     def takes_body(self) -> bool:
@@ -63,6 +68,8 @@ def api(  # noqa: PLR0913 - a contract has as many parts as it has
     cached_seconds: int = 0,
     may_be_empty: bool = False,
     cookie_instead: Callable[[], bool] | None = None,
+    may_lack_body: bool = False,
+    around: Around | None = None,
 ) -> Callable[[View], View]:
     """Load the body with `body`, a form with `form`, or the query with `query`, into the first argument.
 
@@ -70,17 +77,17 @@ def api(  # noqa: PLR0913 - a contract has as many parts as it has
     With `later`, a result is what will happen: a response 202 with this schema. None is 204: it has happened.
     `personal` responses carry `Cache-Control: no-store`; others may be kept by any cache for `cached_seconds`.
     With `may_be_empty`, None becomes a response without a body. While `cookie_instead` returns True, fields and the
-    body itself may be absent. The schemas are made once, at import.
+    body itself may be absent; with `may_lack_body`, the body may. `around` decides whether the view is called.
     """
     made = {other: schema() for other, schema in others.items()}
     schemas = _make_body(body), _make(form), _make(query), _make(out), _make(later)
     responses = made, headers, personal, cached_seconds, may_be_empty
-    contract = Contract(*schemas, status, errors, *responses, cookie_instead)
+    contract = Contract(*schemas, status, errors, *responses, cookie_instead, may_lack_body, around)
 
     def decorate(view: View) -> View:
         @wraps(view)
         def wrapped(*args: Any, **kwargs: Any) -> Response:
-            return _respond(contract, view(*_loaded(contract), *args, **kwargs))
+            return _call(contract, view, (*_loaded(contract), *args), kwargs)
 
         wrapped.contract = contract  # type: ignore[attr-defined]
         return wrapped
@@ -88,10 +95,11 @@ def api(  # noqa: PLR0913 - a contract has as many parts as it has
     return decorate
 
 
-def _load_body(schema: marshmallow.Schema, cookie_instead: Callable[[], bool] | None) -> dict[str, Any]:
-    if cookie_instead is None or not cookie_instead():
-        return load(schema, read_json_object())
-    return load(schema, read_json_object() if has_body() else {}, is_partial=True)
+def _load_body(schema: marshmallow.Schema, contract: Contract) -> dict[str, Any]:
+    has_cookie = contract.cookie_instead is not None and contract.cookie_instead()
+    may_be_absent = has_cookie or contract.may_lack_body
+    body = {} if may_be_absent and not has_body() else read_json_object()
+    return load(schema, body, is_partial=has_cookie)
 
 
 def _make_body(schema: type[marshmallow.Schema] | None) -> marshmallow.Schema | None:
@@ -109,10 +117,17 @@ def _loaded(contract: Contract) -> tuple[dict[str, Any], ...]:
     """Return what the request brings, the query first. Raises InvalidInput, and what reading a body raises."""
     given: tuple[dict[str, Any], ...] = ()
     if contract.body is not None:
-        given = (_load_body(contract.body, contract.cookie_instead),)
+        given = (_load_body(contract.body, contract),)
     elif contract.form is not None:
         given = (load(contract.form, read_form()),)
     return given if contract.query is None else (load(contract.query, _query()), *given)
+
+
+def _call(contract: Contract, view: View, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Response:
+    def act(**more: Any) -> Response:
+        return _respond(contract, view(*args, **more, **kwargs))
+
+    return act() if contract.around is None else contract.around(args[0], act)
 
 
 def _query() -> dict[str, str]:

@@ -10,7 +10,7 @@ from otp_service.core.database.statements import Given
 from otp_service.factors.contract import ProofRequest
 from otp_service.factors.phone import codes
 from otp_service.factors.phone.codes import KIND, PhoneProof
-from otp_service.verifications import Purpose, channels_to, owner_of_user, records
+from otp_service.verifications import Purpose, channels_to, overview, owner_of_user
 
 RISK = "Codes can be read by whoever takes over this number. Add an authenticator app or a passkey when you can."
 """Shown when a number becomes a person's factor (NIST SP 800-63B-4: a restricted authenticator)."""
@@ -65,4 +65,4 @@ def describe(user_id: int) -> list[dict[str, Any]]:
 
 def personal_data(user_id: int) -> list[dict[str, Any]]:
     """Return the codes that were sent to the user."""
-    return records.personal_data(owner_of_user(user_id))
+    return overview.personal_data(owner_of_user(user_id))

@@ -46,6 +46,7 @@ TAGS = {
     "tokens": ("Backends: tokens", "Check the access token of a person, with an API key."),
     "ops": ("Operations", "Health, readiness and this document."),
     "webhooks": ("Callbacks", "Events that the message provider sends."),
+    "backend_verifications": ("Backends: verifications", "Verify phone numbers for a service with its own users."),
     "backend_users": ("Backends: users", "Find and manage users as a backend, with an API key."),
 }
 """Title and description by blueprint. A blueprint that is not here is described by the docstring of its module."""
@@ -156,9 +157,10 @@ def _operations(app: Flask, rule: Rule) -> Iterator[tuple[str, JsonSchema]]:
         if contract.takes_body:
             kind = "application/json" if contract.body is not None else FORM
             content = {kind: {"schema": contract.body or contract.form}}
-            operation["requestBody"] = {"required": True, "content": content}
+            operation["requestBody"] = {"required": not contract.may_lack_body, "content": content}
         parameters = [_path_parameter(kind, name) for kind, name in _PATH_PARAMETER.findall(rule.rule)]
         parameters += browser_cookies.parameters(view)
+        parameters += getattr(contract.around, "parameters", ())
         if contract.query is not None:
             parameters.append({"in": "query", "schema": contract.query})
         if parameters:

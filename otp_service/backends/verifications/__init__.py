@@ -1,0 +1,1 @@
+"""Verifications for backends: a number is verified for an app, without an account (ADR 31)."""

@@ -1,0 +1,75 @@
+"""Checks a code for a backend: the right one approves the verification, once (ADR 31)."""
+
+import uuid
+from dataclasses import replace
+
+from otp_service import verifications
+from otp_service.backends.app_keys import AppCaller
+from otp_service.backends.verifications import records
+from otp_service.backends.verifications.errors import VerificationEnded, VerificationNotFound, wrong_code
+from otp_service.backends.verifications.messages import AppOwner
+from otp_service.backends.verifications.models import ATTEMPTS
+from otp_service.backends.verifications.records import Row, Shown, Status
+from otp_service.backends.verifications.repeats import Claim
+from otp_service.core import clock
+from otp_service.core.database.transactions import transaction
+from otp_service.core.errors import ServiceError
+from otp_service.core.web.tracing import ClientInfo
+from otp_service.verifications import Proof, Purpose, bound, limits, owners
+from otp_service.verifications.errors import OtpInvalid, TooManyAttempts
+from otp_service.verifications.states import Outcome, State
+
+
+def check(app: AppCaller, verification_id: uuid.UUID, code: str, *, client: ClientInfo, claim: Claim) -> Shown:
+    """Approve a verification by its code. Returns only if the code was right and works for the first time.
+
+    Raises VerificationNotFound, VerificationEnded, otp_invalid (422), TooManyAttempts, ProviderUnavailable,
+    ProviderRefused.
+    """
+    row = _get(app, verification_id)
+    if row.approved_at is not None and row.approved_by == claim.id:
+        # This very request approved it, and its response was lost: it is given again.
+        return Shown(row, None, clock.now())
+    owner = AppOwner(app.id, row.owner, row.id)
+    try:
+        proof = verifications.prove(
+            owner, code=code, purpose=Purpose.PHONE_VERIFICATION, client=client, bound_to=row.id
+        )
+        return _approve(proof, row, by=claim.id, client=client)
+    except (OtpInvalid, TooManyAttempts) as refused:
+        raise _refusal(app, owner, row, refused) from refused
+
+
+def _approve(proof: Proof, row: Row, *, by: uuid.UUID, client: ClientInfo) -> Shown:
+    now = clock.now()
+    with transaction():
+        # The verification before its message, as in every transaction that locks both: this avoids a deadlock (ADR 4).
+        if not records.approve(row.id, by=by, now=now):
+            raise OtpInvalid
+        verifications.spend(proof, now=now)
+        owners.record_outcome(Outcome.APPROVED, row, at=now, client=client)
+    return Shown(replace(row, approved_at=now, approved_by=by), None, now)
+
+
+def _refusal(app: AppCaller, owner: AppOwner, before: Row, refused: ServiceError) -> ServiceError:
+    """Return why a code was not accepted, by how the verification stood before it and stands now."""
+    now = clock.now()
+    shown = records.look_at(_get(app, before.id), now=now)
+    if shown.attempts_left == 0 and shown.message is not None and shown.message.state == State.SENT:
+        # Earlier messages took some of the codes, so the engine has not ended this one (ADR 31).
+        bound.close(owner, shown.message, now=now)
+        shown = records.look_at(shown.row, now=now)
+    if shown.status not in {Status.PENDING, Status.FAILED}:
+        return VerificationEnded(shown.status)
+    if isinstance(refused, TooManyAttempts):
+        return refused
+    if before.attempts >= ATTEMPTS:
+        return TooManyAttempts(retry_after_seconds=limits.seconds_until_next(owner.name, now=now))
+    return wrong_code(shown.attempts_left)  # the fifth one too: it was looked at
+
+
+def _get(app: AppCaller, verification_id: uuid.UUID) -> Row:
+    row = records.find(app.id, verification_id)
+    if row is None:
+        raise VerificationNotFound
+    return row

@@ -1,0 +1,73 @@
+"""Shows verifications to their backend, cancels them and erases them."""
+
+import uuid
+from dataclasses import dataclass
+from datetime import timedelta
+
+from otp_service import audit
+from otp_service.backends.app_keys import AppCaller
+from otp_service.backends.verifications import records, repeats
+from otp_service.backends.verifications.cursors import Place
+from otp_service.backends.verifications.errors import VerificationNotFound
+from otp_service.backends.verifications.records import PAGE, Row, Shown, Status
+from otp_service.core import clock
+from otp_service.core.database.transactions import transaction
+from otp_service.core.web.tracing import ClientInfo
+from otp_service.verifications import bound, owners
+from otp_service.verifications.states import Outcome
+
+SWEPT_WITHIN = timedelta(hours=1)
+"""The last event of a verification, that it expired, comes with a sweep."""
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """Some verifications, newest first, and where the next page begins; None at the end."""
+
+    verifications: list[Shown]
+    next: str | None
+
+
+def show(app: AppCaller, verification_id: uuid.UUID) -> Shown:
+    """Return a verification of the app. Raises VerificationNotFound."""
+    return records.look_at(_get(app, verification_id), now=clock.now())
+
+
+def list_page(app: AppCaller, *, reference: str | None, phone_number: str | None, before: Place | None) -> Page:
+    """Return a page of the app's verifications, newest first, after the place of the page before."""
+    rows = records.page(app.id, reference=reference, phone_number=phone_number, before=before)
+    shown = records.look_at_all(rows[:PAGE], now=clock.now())
+    last = rows[PAGE - 1] if len(rows) > PAGE else None
+    return Page(shown, Place(last.created_at, last.id).text if last else None)
+
+
+def cancel(app: AppCaller, verification_id: uuid.UUID, *, client: ClientInfo) -> None:
+    """End a verification whose codes still work; one that has ended stays as it is. Raises VerificationNotFound."""
+    row, now = _get(app, verification_id), clock.now()
+    if records.look_at(row, now=now).status is not Status.PENDING:
+        return
+    with transaction():
+        if records.cancel(row.id, now=now):
+            bound.end(row.owner, row.id, now=now)
+            owners.record_outcome(Outcome.CANCELLED, row, at=now, client=client)
+
+
+def erase(app: AppCaller, verification_id: uuid.UUID, *, client: ClientInfo) -> None:
+    """Delete a verification with its number and all that hangs on it. Raises VerificationNotFound."""
+    row, now = _get(app, verification_id), clock.now()
+    ended_by = records.look_at(row, now=now).expires_at + SWEPT_WITHIN
+    with transaction():
+        # First, as in every transaction that locks both: a check that holds it ends before, or finds it gone (ADR 31).
+        records.delete_one(row.id)
+        bound.forget(row.owner, row.id)
+        repeats.forget_about(row.id)
+        audit.redact_verification(str(row.id), app=app.name, since=row.created_at, until=max(ended_by, now))
+        facts = {"verificationId": str(row.id), "app": app.name}
+        audit.record("verification.erased", user_id=None, client=client, at=now, **facts)
+
+
+def _get(app: AppCaller, verification_id: uuid.UUID) -> Row:
+    row = records.find(app.id, verification_id)
+    if row is None:
+        raise VerificationNotFound
+    return row

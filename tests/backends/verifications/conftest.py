@@ -1,0 +1,5 @@
+"""The backend of these tests."""
+
+from tests.backends.verifications.shops import shop
+
+__all__ = ["shop"]
