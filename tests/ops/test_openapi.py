@@ -25,6 +25,7 @@ OF_STANDARDS = {
     "introspection_endpoint",
     "introspection_endpoint_auth_methods_supported",
     "response_types_supported",
+    "grant_types_supported",
 }
 """The names of RFC 7662 and RFC 8414."""
 

@@ -25,8 +25,9 @@ def describe() -> dict[str, Any]:
     """
     address = _address()
     endpoints = {} if address is None else _endpoints(address)
-    # There is no flow to start here. The RFC requires the member, and otherwise forbids members without a value.
-    return {"issuer": settings().tokens.issuer, **endpoints, "response_types_supported": ()}
+    # No flow starts here. Section 2 requires the first list, and without the second one libraries assume two flows.
+    no_flows = {"response_types_supported": (), "grant_types_supported": ()}
+    return {"issuer": settings().tokens.issuer, **endpoints, **no_flows}
 
 
 def _endpoints(address: str) -> dict[str, Any]:

@@ -100,3 +100,9 @@ class MetadataOut(Schema):
         data_key="response_types_supported",
         metadata={"description": "Empty: no flow starts here.", "examples": [[]]},
     )
+    grant_types_supported = fields.List(
+        fields.String(),
+        required=True,
+        data_key="grant_types_supported",
+        metadata={"description": "Empty: this service signs people in by its own routes.", "examples": [[]]},
+    )

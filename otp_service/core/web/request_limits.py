@@ -30,7 +30,7 @@ FORWARD_AUTH = "token_checks.check_forward"
 UNLIMITED = frozenset({"ops.health", "ops.ready", FORWARD_AUTH})
 """Endpoints that machines ask all the time: neither limited nor logged at INFO.
 
-All requests of a proxy come from one address, and to count one costs more than to check its token (ADR 40).
+All requests of a proxy come from one address, whose limit would be that of the whole site (ADR 40).
 """
 
 SIGNED = frozenset({"webhooks.verification_event"})
