@@ -1,6 +1,5 @@
 """A real browser keeps the refresh token in its cookies, for a page of another origin that uses clients/javascript."""
 
-import threading
 from collections.abc import Iterable, Iterator
 from typing import Any
 
@@ -15,6 +14,7 @@ from tests.api import Api
 from tests.conftest import MakeApp
 from tests.factories import code_on_phone, make_person
 from tests.servers.ports import free_port
+from tests.serving import serving
 
 CLIENT = ROOT / "clients" / "javascript"
 PAGE = b"<!doctype html><title>Frontend</title>"
@@ -53,17 +53,10 @@ def site(make_app: MakeApp) -> Iterator[Site]:
     page_url, service_url = (f"http://localhost:{port}" for port in ports)
     strange = page_url.replace("localhost", "127.0.0.1")
     app = make_app(FRONTEND_URL=f"{page_url},{strange}", FRONTEND_CREDENTIALS="true", PORT=str(ports[1]))
-    servers = [
-        make_server("127.0.0.1", port, one, threaded=True) for port, one in zip(ports, (frontend, app), strict=True)
-    ]
-    threads = [threading.Thread(target=server.serve_forever) for server in servers]
-    for thread in threads:
-        thread.start()
-    yield Site(page_url, service_url, app)
-    for server, thread in zip(servers, threads, strict=True):
-        server.shutdown()
-        thread.join()
-        server.server_close()
+    page_server = make_server("127.0.0.1", ports[0], frontend, threaded=True)
+    service_server = make_server("127.0.0.1", ports[1], app, threaded=True)
+    with serving(page_server), serving(service_server):
+        yield Site(page_url, service_url, app)
 
 
 @pytest.fixture

@@ -1,15 +1,14 @@
 """The service on a socket, for clients in other languages."""
 
 import shutil
-import threading
 from collections.abc import Iterator
 
 import pytest
-from werkzeug.serving import make_server
 
 from config import ROOT
 from otp_service.simulator import Simulator
 from tests.conftest import MakeApp
+from tests.serving import serving_app
 
 ORIGIN = "http://localhost:8000"
 
@@ -25,16 +24,14 @@ collect_ignore = [
 
 @pytest.fixture
 def served(make_app: MakeApp, sinch: Simulator) -> Iterator[dict[str, str]]:
-    """Where the service and the phones are, as variables of the environment."""
+    """Where the service and the phones are, and a key for backends, as variables of the environment."""
     app = make_app(OTP_COOLDOWN="0", WEBAUTHN_ORIGINS=ORIGIN, WEBAUTHN_RP_ID="localhost")
-    server = make_server("127.0.0.1", 0, app, threaded=True)
-    thread = threading.Thread(target=server.serve_forever)
-    thread.start()
-    yield {
-        "OTP_SERVICE_URL": f"http://127.0.0.1:{server.server_port}",
-        "OTP_INBOX_URL": sinch.base_url,
-        "OTP_ORIGIN": ORIGIN,
-    }
-    server.shutdown()
-    thread.join()
-    server.server_close()
+    scopes = ("--scope", "verifications", "--scope", "tokens")
+    made = app.test_cli_runner().invoke(args=["apps", "create", "client", *scopes])
+    with serving_app(app) as address:
+        yield {
+            "OTP_SERVICE_URL": f"http://{address}",
+            "OTP_INBOX_URL": sinch.base_url,
+            "OTP_ORIGIN": ORIGIN,
+            "OTP_KEY": made.stdout.strip(),
+        }

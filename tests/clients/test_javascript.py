@@ -25,8 +25,9 @@ def run(*command: str, folder: Path = CLIENT, env: dict[str, str] | None = None)
     return done.stdout
 
 
-def test_a_person_uses_the_service_from_node(served: dict[str, str]) -> None:
-    run("node", "--test", "test/people.test.js", env=served)
+@pytest.mark.parametrize("who", ["people", "backend"])
+def test_the_service_is_used_from_node(served: dict[str, str], who: str) -> None:
+    run("node", "--test", f"test/{who}.test.js", env=served)
 
 
 def test_events_are_verified_in_node() -> None:

@@ -3,7 +3,7 @@
 import { createHash, generateKeyPairSync, randomBytes, sign } from "node:crypto";
 import { OtpClient } from "../index.js";
 
-const needed = (name) => {
+export const needed = (name) => {
   const value = process.env[name];
   if (!value) throw new Error(`Set ${name}: README.md says how to run the tests.`);
   return value;
