@@ -7,7 +7,7 @@ from sqlalchemy import select, update
 from sqlalchemy.exc import IntegrityError
 
 from otp_service.accounts import earlier_addresses, earned, registrations, throttle
-from otp_service.accounts.errors import EmailTaken
+from otp_service.accounts.errors import EmailMissing, EmailTaken
 from otp_service.accounts.models import User
 from otp_service.accounts.users import RELEASED, Account
 from otp_service.core.database.transactions import execute, fetch_one, violated_constraint
@@ -57,13 +57,21 @@ def mark_verified(user_id: int, *, email: str, now: datetime) -> bool:
     return execute(update(User).where(is_theirs).values(email_verified_at=now)).rowcount == 1
 
 
-def change(account: Account, *, email: str, now: datetime) -> None:
-    """Give the user a verified address, in the open transaction. What was earned before is void.
+def mark_by_operator(account: Account, *, is_verified: bool, now: datetime) -> None:
+    """Mark the user's address as verified or not, in the open transaction. Raises EmailMissing."""
+    if account.address is None:
+        raise EmailMissing
+    is_theirs = (User.id == account.id) & (User.email == account.email)
+    execute(update(User).where(is_theirs).values(email_verified_at=now if is_verified else None))
+
+
+def change(account: Account, *, email: str, now: datetime, is_verified: bool = True) -> None:
+    """Give the user another address, in the open transaction. What was earned before is void.
 
     Raises EmailTaken, also for a registration that still has time to verify the address: a change never deletes one.
     """
     registrations.release_held(User.email == email, now=now)
-    values = {"email": email, "email_verified_at": now}
+    values = {"email": email, "email_verified_at": now if is_verified else None}
     try:
         execute(update(User).where(User.id == account.id).values(**values))
     except IntegrityError as error:

@@ -76,9 +76,9 @@ class PhoneField(fields.String):
 class NewPasswordField(fields.String):
     """Loads a password to set, as it was typed. Services check the policy, which knows the account."""
 
-    def __init__(self, fault: str, *, example: str = "Tram-To-Altstetten-7") -> None:
+    def __init__(self, fault: str, *, example: str = "Tram-To-Altstetten-7", is_required: bool = True) -> None:
         super().__init__(
-            required=True,
+            required=is_required,
             validate=validate.Length(min=1, error=fault),
             error_messages=one_fault(fault),
             metadata={"format": "password", "examples": [example]},

@@ -14,9 +14,11 @@ from otp_service.accounts import earlier_numbers, earned, notices, registrations
 from otp_service.accounts.errors import PhoneNumberTaken, UserNotFound
 from otp_service.accounts.models import User
 from otp_service.accounts.users import Account
+from otp_service.audit import COMMAND_LINE
 from otp_service.core import clock
 from otp_service.core.database.statements import Given, prepared
 from otp_service.core.database.transactions import execute, fetch_all, fetch_one, transaction, wait_for_turn
+from otp_service.core.web.tracing import ClientInfo
 from otp_service.providers import Channel
 
 AMR = {Channel.SMS: "sms", Channel.WHATSAPP: "sms", Channel.CALLOUT: "tel", Channel.FLASHCALL: "tel"}
@@ -77,7 +79,9 @@ def queue(account: Account) -> None:
         wait_for_turn(account.phone_number)
 
 
-def set_by_operator(user_id: int, phone_number: str, *, is_verified: bool) -> Account:
+def set_by_operator(
+    user_id: int, phone_number: str, *, is_verified: bool, client: ClientInfo = COMMAND_LINE
+) -> Account:
     """Give the user another number. Raises PhoneNumberTaken, UserNotFound.
 
     The caller voids what was earned before.
@@ -90,13 +94,12 @@ def set_by_operator(user_id: int, phone_number: str, *, is_verified: bool) -> Ac
         verified = {"phone_verified_at": now, "held_until": None} if is_verified else {"phone_verified_at": None}
         _give(user_id, phone_number=phone_number, **verified)
         earlier_numbers.close_all(user_id)
-        facts = {"verified": is_verified}
-        audit.record("phone.set_by_operator", user_id=user_id, client=audit.COMMAND_LINE, at=now, **facts)
+        audit.record("phone.set_by_operator", user_id=user_id, client=client, at=now, verified=is_verified)
         notices.notify(user_id, "phone_changed", now=now, phone_number=phone_number)
         return users.get(user_id)
 
 
-def verify_by_operator(user_id: int) -> Account:
+def verify_by_operator(user_id: int, *, client: ClientInfo = COMMAND_LINE) -> Account:
     """Mark the number as verified. Raises PhoneNumberMissing, PhoneNumberTaken, UserNotFound."""
     now = clock.now()
     with transaction():
@@ -104,7 +107,7 @@ def verify_by_operator(user_id: int) -> Account:
         wait_for_turn(phone_number)
         _refuse_held(user_id, phone_number)
         _give(user_id, phone_number=phone_number, phone_verified_at=now, held_until=None)
-        audit.record("user.verified_by_operator", user_id=user_id, client=audit.COMMAND_LINE, at=now)
+        audit.record("user.verified_by_operator", user_id=user_id, client=client, at=now)
         return users.get(user_id)
 
 

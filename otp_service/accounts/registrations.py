@@ -13,6 +13,7 @@ from otp_service import audit, outbox, sessions, verifications
 from otp_service.accounts import earned, links, users
 from otp_service.accounts.errors import EmailTaken, PhoneNumberTaken
 from otp_service.accounts.models import User
+from otp_service.accounts.new_users import NewUser
 from otp_service.accounts.users import Account
 from otp_service.core import clock
 from otp_service.core.database.statements import Given, prepared, prepared_insert
@@ -26,7 +27,7 @@ _add = prepared_insert(User, *users.ACCOUNTS.columns)
 _TAKEN = {"uq_users_email": EmailTaken, "uq_users_phone_number": PhoneNumberTaken}
 
 
-def refuse_taken(*, email: str, phone_number: str) -> None:
+def refuse_taken(*, email: str, phone_number: str | None) -> None:
     """Raise EmailTaken or PhoneNumberTaken, before a hash is spent on a registration that cannot succeed."""
     emails = [row.email for row in fetch_all(*_standing(email, phone_number, clock.now()))]
     if email in emails:
@@ -57,21 +58,28 @@ def create(  # noqa: PLR0913 - what a user has at the start
     added even if another user holds the number, and gets it by verifying it.
     """
     now = clock.now()
-    values = {
-        "email": email,
-        "phone_number": phone_number,
-        "password_hash": password_hash,
-        **dict.fromkeys(("password_changed_at", "created_at"), now),
-        **dict.fromkeys(("phone_verified_at", "password_verified_at"), now if is_verified else None),
-        "held_until": now + hold if hold else None,
-    }
+    user = NewUser(password_hash, email, phone_number, is_verified=is_verified)
+    return _insert(user, client, now, held_until=now + hold if hold else None, may_share=may_share)
+
+
+def add(user: NewUser, *, client: ClientInfo) -> Account:
+    """Add a user for whom an operator or a backend vouches. Raises EmailTaken, PhoneNumberTaken."""
+    return _insert(user, client, clock.now())
+
+
+def _insert(
+    user: NewUser, client: ClientInfo, now: datetime, *, held_until: datetime | None = None, may_share: bool = False
+) -> Account:
+    values, phone_number = {**user.columns(now), "held_until": held_until}, user.phone_number
     try:
         with transaction():
-            # One registration with a number at a time: two must not both find it free (ADR 17).
-            wait_for_turn(phone_number)
-            _forget(execute(*_outlived(email, phone_number, now)).all(), now)
-            holds_number = not may_share or users.find_by_phone_number(phone_number) is None
-            account = users.ACCOUNTS.value(execute(*_add(**values, holds_number=holds_number)).one())
+            if phone_number is not None:
+                # One registration with a number at a time: two must not both find it free (ADR 17).
+                wait_for_turn(phone_number)
+            _forget(execute(*_outlived(values["email"], phone_number, now)).all(), now)
+            if may_share and phone_number is not None:
+                values["holds_number"] = users.find_by_phone_number(phone_number) is None
+            account = users.ACCOUNTS.value(execute(*_add(**values)).one())
             audit.record("user.registered", user_id=account.id, client=client, at=now)
             return account
     except IntegrityError as error:

@@ -11,6 +11,7 @@ from otp_service import audit, sessions, verifications
 from otp_service.accounts import earned, links, throttle
 from otp_service.accounts.errors import PhoneNumberMissing, UserNotFound
 from otp_service.accounts.models import User
+from otp_service.audit import COMMAND_LINE
 from otp_service.core import clock
 from otp_service.core.database.rows import Projection, rows_about
 from otp_service.core.database.statements import Given, prepared
@@ -246,9 +247,15 @@ def name_for_number(phone_number: str) -> str:
     return phone_number if account is None or account.address is not None else account.email
 
 
-def list_all(*, limit: int) -> list[Account]:
-    """Return the newest users."""
-    return ACCOUNTS.values(fetch_all(ACCOUNTS.select().order_by(User.id.desc()).limit(limit)))
+def list_all(
+    *, limit: int, before: int | None = None, email: str | None = None, phone_number: str | None = None
+) -> list[Account]:
+    """Return the newest users with ids below `before`: all, or those with a canonical address or an E.164 number."""
+    named = ((User.email, email), (User.phone_number, phone_number))
+    conditions = [column == value for column, value in named if value is not None]
+    if before is not None:
+        conditions.append(User.id < before)
+    return ACCOUNTS.values(fetch_all(ACCOUNTS.select().where(*conditions).order_by(User.id.desc()).limit(limit)))
 
 
 def holds(phone_number: str | Given | None) -> ColumnElement[bool]:
@@ -256,16 +263,16 @@ def holds(phone_number: str | Given | None) -> ColumnElement[bool]:
     return (User.phone_number == phone_number) & User.holds_number
 
 
-def unverify_by_operator(user_id: int) -> Account:
+def unverify_by_operator(user_id: int, *, client: ClientInfo = COMMAND_LINE) -> Account:
     """Mark the number as unverified; sessions stay. Raises UserNotFound."""
-    return _change(user_id, "user.unverified_by_operator", phone_verified_at=None)
+    return _change(user_id, "user.unverified_by_operator", client, phone_verified_at=None)
 
 
-def lock(user_id: int) -> Account:
+def lock(user_id: int, *, client: ClientInfo = COMMAND_LINE) -> Account:
     """Reject every sign-in, void what was earned before and end all sessions, immediately. Raises UserNotFound."""
     now = clock.now()
     with transaction():
-        account = _change(user_id, "user.locked_by_operator", locked_at=now)
+        account = _change(user_id, "user.locked_by_operator", client, locked_at=now)
         earned.void(user_id, now=now)
         # After the lock: a sign-in that held the user until now has committed its session, which ends here too.
         sessions.end_all(user_id, now=now)
@@ -286,11 +293,11 @@ def freeze(user_id: int, *, reason: str, client: ClientInfo, now: datetime) -> N
     audit.record("user.frozen", user_id=user_id, client=client, at=now, reason=reason)
 
 
-def unlock(user_id: int) -> Account:
+def unlock(user_id: int, *, client: ClientInfo = COMMAND_LINE) -> Account:
     """Undo `lock`, end a hold, and end the wait after wrong passwords. Raises UserNotFound."""
     unlocked = {"locked_at": None, "lock_reason": None, "recovery_hold_until": None}
     with transaction():
-        account = _change(user_id, "user.unlocked_by_operator", **unlocked)
+        account = _change(user_id, "user.unlocked_by_operator", client, **unlocked)
         throttle.clear_account(user_id, account.email)
         return account
 
@@ -369,11 +376,11 @@ def shown_address() -> ColumnElement[str | None]:
     return case((User.email.startswith(RELEASED, autoescape=True), None), else_=User.email).label("email")
 
 
-def _change(user_id: int, event: str, **values: Any) -> Account:
+def _change(user_id: int, event: str, client: ClientInfo, **values: Any) -> Account:
     with transaction():
         if execute(update(User).where(User.id == user_id).values(**values)).rowcount != 1:
             raise UserNotFound
-        audit.record(event, user_id=user_id, client=audit.COMMAND_LINE, at=clock.now())
+        audit.record(event, user_id=user_id, client=client, at=clock.now())
         return get(user_id)
 
 

@@ -55,7 +55,12 @@ def carry(event: str, *, user_id: int, client: ClientInfo, **facts: Any) -> dict
 
 
 def append(event: str, *, user_id: int | None, client: ClientInfo, at: datetime, **facts: Any) -> None:
-    """Append an event that was logged before, in the open transaction."""
+    """Append an event that was logged before, in the open transaction.
+
+    What a backend did has the name of its app among the facts.
+    """
+    if client.app is not None:
+        facts["app"] = client.app
     # In the transaction of the act that it records: the act and its event are both stored, or neither is (ADR 3).
     execute_later(
         *_append(

@@ -5,6 +5,7 @@ from datetime import timedelta
 from otp_service import audit, sessions
 from otp_service.accounts import known_clients, links, notices, password_hashing, users
 from otp_service.accounts.links import LinkPurpose
+from otp_service.audit import COMMAND_LINE
 from otp_service.core import clock
 from otp_service.core.database.transactions import transaction
 from otp_service.core.web.tracing import ClientInfo
@@ -14,11 +15,11 @@ LIFETIME = timedelta(hours=24)
 PAGE = "set-password"
 
 
-def issue(user_id: int) -> str:
+def issue(user_id: int, *, client: ClientInfo = COMMAND_LINE) -> str:
     """Return a token with which the user may set a password within 24 hours."""
     now = clock.now()
     with transaction():
-        audit.record("password.link_issued_by_operator", user_id=user_id, client=audit.COMMAND_LINE, at=now)
+        audit.record("password.link_issued_by_operator", user_id=user_id, client=client, at=now)
         return links.issue(user_id, LinkPurpose.SET_PASSWORD, lifetime=LIFETIME, now=now)
 
 

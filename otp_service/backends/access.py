@@ -46,7 +46,8 @@ def current_app_caller() -> AppCaller:
 
 def app_client() -> ClientInfo:
     """Return the caller for the audit trail: the app's name stands where a person's program would."""
-    return ClientInfo(ip=client_address(), agent=f"app {current_app_caller().name}", request_id=request_id())
+    name = current_app_caller().name
+    return ClientInfo(ip=client_address(), agent=f"app {name}", request_id=request_id(), app=name)
 
 
 def _admitted(scope: Scope) -> AppCaller:

@@ -5,10 +5,10 @@ from flask.cli import with_appcontext
 
 from otp_service.accounts import links, users
 from otp_service.auth import password_links
-from otp_service.operators import interventions
 from otp_service.operators.arguments import confirm, find_user
 from otp_service.operators.output import as_json, print_json
 from otp_service.operators.users_cli import print_account
+from otp_service.selfservice import interventions
 
 
 @click.command("lock", short_help="Lock the user out at once.")

@@ -9,7 +9,6 @@ from otp_service import audit, sessions
 from otp_service.accounts import numbers, password_hashing, password_policy, registrations, users
 from otp_service.accounts.users import Account
 from otp_service.audit import COMMAND_LINE
-from otp_service.operators import interventions
 from otp_service.operators.arguments import confirm, find_user, read_new_email, read_number, read_password
 from otp_service.operators.otp_cli import print_codes, shown_code
 from otp_service.operators.output import (
@@ -21,7 +20,7 @@ from otp_service.operators.output import (
     print_json,
     print_table,
 )
-from otp_service.selfservice import personal_data
+from otp_service.selfservice import interventions, personal_data
 from otp_service.verifications import overview, owner_of_user
 
 EVENTS_SHOWN = 10

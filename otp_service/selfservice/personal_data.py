@@ -1,6 +1,7 @@
 """What the service stores about a person: the person's events, the export of everything, and its erasure."""
 
 from datetime import datetime
+from functools import partial
 from typing import Any
 
 from otp_service import audit, outbox, sessions
@@ -16,6 +17,7 @@ from otp_service.accounts import (
 )
 from otp_service.accounts.errors import UserNotFound
 from otp_service.accounts.users import Account
+from otp_service.audit import COMMAND_LINE
 from otp_service.auth import challenges
 from otp_service.core import allowances, clock
 from otp_service.core.database.rows import ExportPart
@@ -104,12 +106,12 @@ def _erase_once(account: Account) -> None:
         return  # another worker was faster
 
 
-def erase_by_operator(account: Account) -> None:
+def erase_by_operator(account: Account, *, client: ClientInfo = COMMAND_LINE) -> None:
     """Erase an account. Raises UserNotFound."""
-    _erase(account, "user.deleted_by_operator", audit.COMMAND_LINE)
+    _erase(account, "user.deleted_by_operator", client, is_own=False)
 
 
-def _erase(account: Account, event: str, client: ClientInfo) -> None:
+def _erase(account: Account, event: str, client: ClientInfo, *, is_own: bool = True) -> None:
     """Delete the account and the user's rows; keep the events without personal data, and notify the person."""
     now = clock.now()
     with transaction():
@@ -119,8 +121,12 @@ def _erase(account: Account, event: str, client: ClientInfo) -> None:
         # Only what counts by account. What counts by number stays: else each deletion would allow the next account as
         # many messages to that number again (ADR 13).
         allowances.clear_subject(str(account.id))
-        audit.record(event, user_id=account.id, client=client, at=now)
+        record = partial(audit.record, event, user_id=account.id, client=client, at=now)
+        if is_own:
+            record()
         audit.redact(account.id)
+        if not is_own:
+            record()  # who erased the account is not the person's data, so it stays in the trail
         if account.address is not None:
-            ip, agent = client.ip or None, client.agent or None
+            ip, agent = (client.ip or None) if is_own else None, client.agent or None
             outbox.enqueue("account_deleted", to=account.address, locale=account.locale, now=now, ip=ip, agent=agent)

@@ -7,7 +7,7 @@ from marshmallow import ValidationError, fields, post_load, validate, validates_
 from otp_service.accounts.fields import NewEmailField, NewPasswordField, PhoneField, password
 from otp_service.auth.schemas import TokensOut
 from otp_service.core.text import LANGUAGE_TAG, LONGEST_LANGUAGE_TAG, SHOWN_TEXT, steers
-from otp_service.core.web.schema import OpenOut, Schema, text
+from otp_service.core.web.schema import OpenOut, Schema, cursor, text
 from otp_service.factors.phone.schemas import CodeField, channel
 from otp_service.factors.registry import METHOD_NAMES
 from otp_service.factors.schemas import ResponseIn, method, method_fault
@@ -74,10 +74,7 @@ class ProfileIn(Schema):
 class EventsIn(Schema):
     """The page to get: `cursor` is the `next` of the page before it."""
 
-    cursor = fields.String(
-        validate=validate.Regexp(r"[0-9]{1,18}\Z", error="Provide the next of an earlier answer."),
-        metadata={"description": "The `next` of the page before; without it, the newest events."},
-    )
+    cursor = cursor("events")
 
 
 class EventOut(Schema):

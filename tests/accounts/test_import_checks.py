@@ -5,8 +5,9 @@ from datetime import UTC, datetime
 import bcrypt
 import pytest
 
-from otp_service.accounts.importing.columns import Fault, NewUser, Place, Row
+from otp_service.accounts.importing.columns import Fault, Place, Row
 from otp_service.accounts.importing.validation import Parser
+from otp_service.accounts.new_users import NewUser
 from otp_service.core.crypto import hashing
 from tests.accounts.moving import HASH
 from tests.factories import PASSWORD

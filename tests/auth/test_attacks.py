@@ -3,7 +3,7 @@
 from flask import Flask
 
 from otp_service.auth import password_links
-from otp_service.operators import interventions
+from otp_service.selfservice import interventions
 from otp_service.simulator import Simulator
 from tests.accounts.email.test_change import ask_for_link, new_address, prove
 from tests.accounts.phones import COOLDOWN, ask_for_number, change_number, undo_token

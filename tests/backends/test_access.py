@@ -286,6 +286,14 @@ def test_wrong_keys_are_limited_per_address_and_shut_no_backend_out(make_app: Ma
     assert backend.get("/users/1").status_code == 404
 
 
+def test_a_request_that_reaches_no_view_counts_for_its_address(make_app: MakeApp) -> None:
+    api = Api(make_app(RATE_LIMITS_ENABLED="true", RATE_LIMIT_MAX_REQUESTS="1"))
+
+    statuses = [api.send("OPTIONS", "/users/1").status_code for _ in range(2)]
+
+    assert statuses == [200, 429]
+
+
 def test_a_log_line_of_a_backend_names_its_app_and_no_key(
     app: Flask, make_app: MakeApp, capfd: pytest.CaptureFixture[str]
 ) -> None:

@@ -9,7 +9,7 @@ from otp_service.audit import COMMAND_LINE
 from otp_service.core import clock
 from otp_service.factors import throttle
 from otp_service.factors.throttle import DISABLED_AT
-from otp_service.operators import interventions
+from otp_service.selfservice import interventions
 from tests.api import Api
 from tests.factors.throttles import disabled
 from tests.factors.totp import authenticator as app_of

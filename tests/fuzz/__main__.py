@@ -26,11 +26,13 @@ from config import Config
 from otp_service import sessions
 from otp_service.accounts.settings import ExistenceSettings
 from otp_service.application import create_app
+from otp_service.backends.app_keys import Scope
 from otp_service.core import background, clock
 from otp_service.core.web.tracing import ClientInfo
 from otp_service.sessions import Caller
 from otp_service.simulator import SimulatorSettings, running
 from otp_service.simulator.settings import DEMO_KEY, DEMO_SECRET
+from tests.backends.callers import make_key
 from tests.factories import QUICK_HASH_COST, make_person
 
 DOCUMENT = "/api/v1/openapi.json"
@@ -93,18 +95,20 @@ def background_is_done(app: Flask) -> None:
 
 
 class Visitor:
-    """A signed-in person, who signs in again for each request: a request may end the session."""
+    """A signed-in person, who signs in again for each request: a request may end the session. Or a backend."""
 
     def __init__(self, app: Flask) -> None:
         self._app = app
+        self.key = make_key(app, *Scope).text
 
     def provider(self) -> type:
         """Return what schemathesis asks for the token of a request."""
         visitor = self
 
         class Provider:
-            def get(self, _case: Any, _context: Any) -> str:
-                return visitor.token()
+            def get(self, case: Any, _context: Any) -> str:
+                takes_key = {"apiKey": []} in case.operation.definition.raw["security"]
+                return visitor.key if takes_key else visitor.token()
 
             def set(self, case: Any, data: str, _context: Any) -> None:
                 case.headers = {**(case.headers or {}), "Authorization": f"Bearer {data}"}

@@ -1,7 +1,6 @@
 """The columns of a file of users, and the values between the reading of a source and the writing of users."""
 
 from dataclasses import dataclass
-from datetime import datetime
 from difflib import get_close_matches
 from typing import Any
 
@@ -52,25 +51,6 @@ class Fault:
 
     place: Place
     reasons: tuple[str, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class NewUser:
-    """A valid user. `email` is canonical, `phone_number` E.164; one of them may be None.
-
-    `created_at` and `password_verified` are None if the source does not say.
-    """
-
-    password_hash: str
-    email: str | None = None
-    phone_number: str | None = None
-    is_verified: bool = False
-    created_at: datetime | None = None
-    display_name: str | None = None
-    locale: str | None = None
-    email_verified: bool = False
-    is_locked: bool = False
-    password_verified: bool | None = None
 
 
 def resolve_columns(spellings: list[str]) -> tuple[list[str], list[str]]:

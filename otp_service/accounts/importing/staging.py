@@ -1,6 +1,5 @@
 """Stages valid users on disk until all are read, then writes them in one transaction."""
 
-import uuid
 from collections.abc import Callable, Iterator
 from datetime import datetime
 from itertools import islice
@@ -13,9 +12,9 @@ from sqlalchemy import insert
 from sqlalchemy.exc import IntegrityError
 
 from otp_service import audit
-from otp_service.accounts.importing.columns import NewUser, SourceError
+from otp_service.accounts.importing.columns import SourceError
 from otp_service.accounts.models import User
-from otp_service.accounts.users import RELEASED
+from otp_service.accounts.new_users import NewUser
 from otp_service.core.database.transactions import transaction
 
 BATCH = 1_000
@@ -57,7 +56,7 @@ def write(staged: Staging, *, now: datetime, facts: dict[str, Any], on_batch: Ca
         with transaction() as session:
             for users in staged.batches(BATCH):
                 # On the connection: the ORM would build an object for each user.
-                session.connection().execute(insert(User), [_row(user, now) for user in users])
+                session.connection().execute(insert(User), [user.columns(now) for user in users])
                 written += len(users)
                 on_batch(written)
             audit.record("users.imported", user_id=None, client=audit.COMMAND_LINE, at=now, imported=written, **facts)
@@ -73,23 +72,3 @@ def _user(line: bytes) -> NewUser:
     values = orjson.loads(line)
     created_at = values.pop("created_at")
     return NewUser(**values, created_at=datetime.fromisoformat(created_at) if created_at else None)
-
-
-def _row(user: NewUser, now: datetime) -> dict[str, Any]:
-    """Return the columns of a user. What the source calls verified or locked is so from the import on."""
-    # A password next to a verified number was verified with it, unless the source knows better (ADR 34).
-    is_password_verified = user.is_verified if user.password_verified is None else user.password_verified
-    return {
-        "email": user.email or f"{RELEASED}{uuid.uuid4().hex}",
-        "email_verified_at": now if user.email_verified else None,
-        "phone_number": user.phone_number,
-        "holds_number": user.phone_number is not None,
-        "phone_verified_at": now if user.is_verified else None,
-        "password_hash": user.password_hash,
-        "password_changed_at": now,
-        "password_verified_at": now if is_password_verified else None,
-        "locked_at": now if user.is_locked else None,
-        "display_name": user.display_name,
-        "locale": user.locale,
-        "created_at": user.created_at or now,
-    }

@@ -15,13 +15,13 @@ from otp_service.accounts.importing.columns import (
     NAMING_COLUMNS,
     REQUIRED_COLUMNS,
     Fault,
-    NewUser,
     Place,
     Row,
 )
 from otp_service.accounts.models import User
+from otp_service.accounts.new_users import NewUser
 from otp_service.core import phone
-from otp_service.core.crypto.hashing import HIGHEST_COST, LOWEST_COST, cost_of
+from otp_service.core.crypto import hashing
 from otp_service.core.database.transactions import fetch_all
 from otp_service.core.text import LANGUAGE_TAG, LONGEST_LANGUAGE_TAG, camel_case
 from otp_service.mail.wire_addresses import UNSENDABLE
@@ -168,11 +168,8 @@ def _password_hash(value: Any) -> str:
     text = _text(value)
     if not text:
         return text
-    cost = cost_of(text)
-    if cost is None:
-        raise Invalid("has an unknown format (supported are bcrypt's $2a$, $2b$, $2y$ and $bcrypt-sha256$)")
-    if not LOWEST_COST <= cost <= HIGHEST_COST:
-        raise Invalid(f"has a cost out of range ({LOWEST_COST} to {HIGHEST_COST})")
+    if fault := hashing.fault_of(text):
+        raise Invalid(fault)
     return text
 
 

@@ -1,8 +1,89 @@
 """Request and response schemas of `/users`."""
 
-from marshmallow import fields
+from typing import Any, ClassVar
 
-from otp_service.core.web.schema import Schema
+from marshmallow import ValidationError, fields, pre_load, validates_schema
+
+from otp_service.accounts import password_policy
+from otp_service.accounts.fields import EmailField, NewEmailField, NewPasswordField, PhoneField
+from otp_service.core.crypto import hashing
+from otp_service.core.web.schema import Flag, Schema, cursor
+from otp_service.selfservice.schemas import ProfileIn
+
+FLAG_FAULT = "Provide true or false."
+BOTH_FAULT = "Provide password or passwordHash, not both."
+NUMBER_FAULT = "A verified number needs phoneNumber."
+_TEXT = {"type": "string"}
+
+
+class UsersIn(Schema):
+    """Which users to list. Address and number are compared as a whole, in any spelling."""
+
+    cursor = cursor("users")
+    email = EmailField()
+    phone_number = PhoneField()
+
+    @pre_load
+    def _restore_pluses(self, data: dict[str, Any], **_: Any) -> dict[str, Any]:
+        """Read a blank as the plus that it was: in a query, a plus that is not escaped means a blank."""
+        restored = dict(data)
+        if "email" in data:
+            restored["email"] = data["email"].strip().replace(" ", "+")
+        if data.get("phoneNumber", "").startswith(" "):
+            restored["phoneNumber"] = f"+{data['phoneNumber'].lstrip()}"
+        return restored
+
+
+def _check_hash(text: str) -> None:
+    if fault := hashing.fault_of(text):
+        raise ValidationError(f"The hash {fault}.")
+
+
+class UserIn(ProfileIn):
+    """A user to create. Without a password, the user sets one with the link of `/set-password-link`."""
+
+    email = NewEmailField(required=True)
+    phone_number = PhoneField()
+    password = NewPasswordField("Provide a password.", is_required=False)
+    password_hash = fields.String(
+        validate=_check_hash,
+        metadata={
+            "description": "bcrypt's `$2a$`, `$2b$`, `$2y$`, or this service's `$bcrypt-sha256$`, of cost 4 to 15.",
+            "pattern": hashing.PATTERN,
+            "examples": ["$2b$12$WApznUPhDubN0oeveSXHp.Z7qPMRC0gHMvoW6E1zyAfMUJPhEmaXu"],
+        },
+    )
+    is_verified = Flag(FLAG_FAULT, load_default=False, metadata={"description": "Whether the number is verified."})
+    email_verified = Flag(FLAG_FAULT, load_default=False)
+
+    conditions: ClassVar[dict[str, Any]] = {
+        "not": {"required": ["password", "passwordHash"], "properties": {"password": _TEXT, "passwordHash": _TEXT}},
+        "if": {"required": ["isVerified"], "properties": {"isVerified": {"const": True}}},
+        "then": {"required": ["phoneNumber"], "properties": {"phoneNumber": _TEXT}},
+    }
+
+    # Also with faults of other fields, so that one response lists all of them.
+    @validates_schema(skip_on_field_errors=False)
+    def _check(self, data: dict[str, Any], **_: Any) -> None:
+        faults: dict[str, list[str]] = {}
+        if "password" in data and "password_hash" in data:
+            faults["passwordHash"] = [BOTH_FAULT]
+        elif "password" in data:
+            known = {name: data.get(name, "") for name in ("email", "phone_number")}
+            faults["password"] = password_policy.faults_of(data["password"], **known)
+        if data.get("is_verified") and "phone_number" not in data:
+            faults["isVerified"] = [NUMBER_FAULT]
+        if faults := {name: texts for name, texts in faults.items() if texts}:
+            raise ValidationError(faults)
+
+
+class UserPatchIn(ProfileIn):
+    """What to change; omitted fields keep their values. A new address or number is unverified unless it says so."""
+
+    email = NewEmailField()
+    email_verified = Flag(FLAG_FAULT)
+    phone_number = PhoneField()
+    is_verified = Flag(FLAG_FAULT, metadata={"description": "Whether the number is verified."})
 
 
 class ManagedUserOut(Schema):
@@ -40,3 +121,49 @@ class ManagedUserOut(Schema):
         required=True, allow_none=True, metadata={"description": "When the account is erased, at its holder's request."}
     )
     created_at = fields.DateTime(required=True)
+
+
+class UsersOut(Schema):
+    """A page of users, newest first; `next` is the cursor of the page after it, null at the end."""
+
+    users = fields.List(fields.Nested(ManagedUserOut), required=True)
+    next = fields.String(required=True, allow_none=True)
+
+
+class UserSessionOut(Schema):
+    """A live session of a user."""
+
+    id = fields.UUID(required=True)
+    ip = fields.String(required=True)
+    agent = fields.String(required=True)
+    created_at = fields.DateTime(required=True)
+    last_used_at = fields.DateTime(required=True, metadata={"description": "When it was last refreshed."})
+    expires_at = fields.DateTime(required=True)
+    amr = fields.List(fields.String(), required=True, metadata={"examples": [["pwd", "sms"]]})
+    acr = fields.String(required=True, metadata={"examples": ["aal2"]})
+
+
+class UserSessionsOut(Schema):
+    """All live sessions of a user, last used first."""
+
+    sessions = fields.List(fields.Nested(UserSessionOut), required=True)
+
+
+class MfaResetOut(Schema):
+    """How many factors of each kind were removed."""
+
+    user_id = fields.Integer(required=True)
+    removed = fields.Dict(keys=fields.String(), values=fields.Integer(), required=True)
+
+
+class PasswordLinkOut(Schema):
+    """A link with which the user sets a password, once. Hand it over securely: it opens the account."""
+
+    user_id = fields.Integer(required=True)
+    token = fields.String(required=True, metadata={"description": "For `POST /auth/set-password`."})
+    link = fields.String(
+        required=True,
+        allow_none=True,
+        metadata={"description": "Null without FRONTEND_URL and PUBLIC_URL."},
+    )
+    expires_in = fields.Integer(required=True, metadata={"description": "Seconds."})

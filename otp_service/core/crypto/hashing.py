@@ -3,6 +3,7 @@
 import base64
 import hmac
 import re
+import secrets
 import time
 import unicodedata
 from dataclasses import dataclass
@@ -19,6 +20,12 @@ _DIGEST = r"(?P<digest>[./A-Za-z0-9]{31})"
 _PREHASHED = re.compile(rf"\$bcrypt-sha256\$v=2,t=2b,r=(?P<cost>[1-9]\d?)\${_SALT}\${_DIGEST}", re.ASCII)
 _PLAIN = re.compile(rf"\$2[aby]\$(?P<cost>\d\d)\${_SALT}{_DIGEST}", re.ASCII)
 _DUMMY_SALT = "." * 22
+
+PATTERN = (
+    r"^(\$bcrypt-sha256\$v=2,t=2b,r=([4-9]|1[0-5])\$[./A-Za-z0-9]{21}[.Oeu]\$"
+    r"|\$2[aby]\$(0[4-9]|1[0-5])\$[./A-Za-z0-9]{21}[.Oeu])[./A-Za-z0-9]{31}$"
+)
+"""The hashes that `verify_password` knows, for the OpenAPI document."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,6 +126,24 @@ def cost_of(stored: str) -> int | None:
     """Return the cost of a hash in a format that `verify_password` knows, and None for any other text."""
     found = _PREHASHED.fullmatch(stored) or _PLAIN.fullmatch(stored)
     return int(found["cost"]) if found else None
+
+
+def fault_of(stored: str) -> str | None:
+    """Return why no sign-in could verify a hash from another system, as the end of a sentence; None if one can."""
+    cost = cost_of(stored)
+    if cost is None:
+        return "has an unknown format (supported are bcrypt's $2a$, $2b$, $2y$ and $bcrypt-sha256$)"
+    if not LOWEST_COST <= cost <= HIGHEST_COST:
+        return f"has a cost out of range ({LOWEST_COST} to {HIGHEST_COST})"
+    return None
+
+
+def of_no_password() -> str:
+    """Return a hash of the lowest cost that no known password has, for a user who is to set the first one.
+
+    Its digest is random. It has the form of any other hash, so a comparison takes as long, and an export is complete.
+    """
+    return bcrypt.gensalt(LOWEST_COST).decode() + secrets.token_hex(16)[:31]
 
 
 def _check_cost(cost: int) -> None:

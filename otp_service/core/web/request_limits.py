@@ -176,8 +176,9 @@ def _is_exempt() -> bool:
 
 
 def _takes_key() -> bool:
-    """Whether the route is one for backends: see `count_key`."""
-    return hasattr(current_app.view_functions.get(request.endpoint or ""), "key_scope")
+    """Whether the view counts the request for the key of a backend: see `count_key`. OPTIONS reaches no view."""
+    view = current_app.view_functions.get(request.endpoint or "")
+    return hasattr(view, "key_scope") and request.method != "OPTIONS"
 
 
 def _per_address(amount: Callable[[], int], window: str, scope: str, **options: Any) -> Callable[[View], View]:

@@ -16,11 +16,12 @@ class Schema(marshmallow.Schema):
     """Checks shape only: type, length, format. Snake case in Python is camelCase in JSON.
 
     The OpenAPI document says what a schema says about itself: of `one_of`, exactly one must be given; of `variants`,
-    one describes the response.
+    one describes the response; `conditions` are in the words of JSON Schema.
     """
 
     one_of: ClassVar[tuple[str, ...]] = ()
     variants: ClassVar[tuple[type[marshmallow.Schema], ...]] = ()
+    conditions: ClassVar[dict[str, Any]] = {}
 
     class Meta:
         unknown = marshmallow.RAISE
@@ -109,6 +110,14 @@ def text(message: str, *, maximum: int | None = None, **options: Any) -> fields.
             "error_messages": one_fault(message),
             **options,
         }
+    )
+
+
+def cursor(what: str) -> fields.String:
+    """Return the field of a query that asks for a page of a list, newest first."""
+    return fields.String(
+        validate=validate.Regexp(r"[0-9]{1,18}\Z", error="Provide the next of an earlier answer."),
+        metadata={"description": f"The `next` of the page before; without it, the newest {what}."},
     )
 
 

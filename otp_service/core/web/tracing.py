@@ -19,11 +19,15 @@ AGENT_LENGTH = 200
 
 @dataclass(frozen=True, slots=True)
 class ClientInfo:
-    """What is known about the caller. `ip` is the socket's, or the one that the trusted proxies vouch for."""
+    """What is known about the caller. `ip` is the socket's, or the one that the trusted proxies vouch for.
+
+    `app` is the name of the backend that calls, None for people.
+    """
 
     ip: str
     agent: str
     request_id: str | None = None
+    app: str | None = None
 
 
 def client_info() -> ClientInfo:

@@ -1,7 +1,8 @@
 """Turns marshmallow's schemas into JSON Schema: what apispec leaves out, and what a schema says about itself.
 
 A rule stands where a field is defined: in its `metadata`, or in a method `json_schema()` where settings decide. A
-schema may have `one_of`, the names of which exactly one must be given, or `variants`, the schemas of which one applies.
+schema may have `one_of`, the names of which exactly one must be given, `variants`, the schemas of which one applies, or
+`conditions` in the words of JSON Schema.
 """
 
 from collections.abc import Callable, Iterator
@@ -84,6 +85,7 @@ def _responses(kind: type[Schema]) -> dict[str, tuple[type[Schema] | None, tuple
 
 
 def _say_alternatives(component: JsonSchema, kind: type[Schema], components: JsonSchema) -> None:
+    component |= getattr(kind, "conditions", {})
     if variants := getattr(kind, "variants", ()):
         component["oneOf"] = [{"$ref": f"#/components/schemas/{name_of(variant)}"} for variant in variants]
     if names := tuple(map(camel_case, getattr(kind, "one_of", ()))):
