@@ -98,9 +98,13 @@ def prove(  # noqa: PLR0913 - a code, who tries it, and what it may be for
 
 
 def _settled(verification: Snapshot, now: datetime) -> Snapshot:
-    """Ask what became of a lost send: a process may have died after the provider sent the code (ADR 4)."""
+    """Ask what became of a lost send: a process may have died after the provider sent the code (ADR 4).
+
+    What nothing can compare any more, since its provider is no longer in use, ends here (ADR 39).
+    """
     is_lost = verification.state == State.RESERVED and verification.code_hash is None
-    return provider.settle(verification, now=now) if is_lost or not provider.is_in_use(verification) else verification
+    is_left_behind = verification.state == State.SENT and not provider.is_in_use(verification)
+    return provider.settle(verification, now=now) if is_lost or is_left_behind else verification
 
 
 def spend(proof: Proof, *, now: datetime) -> None:

@@ -3,6 +3,7 @@
 import json
 from collections.abc import Callable
 from decimal import Decimal
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -13,8 +14,9 @@ from otp_service.http_gateway.client import GatewayClient
 from otp_service.http_gateway.settings import GatewaySettings
 from otp_service.providers import NumberRefused, Price
 from tests.servers import free_port
+from tests.sinch.certificates import server_context
 from tests.sinch.conftest import Serve, serve
-from tests.sinch.scripted import Script
+from tests.sinch.scripted import Script, ScriptedServer
 from tests.sinch.scripts import and_hang_up, and_stall, in_turn, message, raw, reply, reset, stall
 
 __all__ = ["serve"]
@@ -139,6 +141,17 @@ def test_how_long_to_wait_is_what_the_gateway_says(serve: Serve, connect: Connec
 def test_without_a_connection_nothing_was_sent(connect: Connect) -> None:
     with pytest.raises(NotSent):
         connect(f"http://127.0.0.1:{free_port()}/messages").send("m-1", MESSAGE)
+
+
+def test_only_a_gateway_with_a_certificate_that_is_trusted_gets_a_code(tmp_path: Path, connect: Connect) -> None:
+    context, bundle = server_context(tmp_path)
+    with ScriptedServer(reply({}), tls=context) as server:
+        with pytest.raises(NotSent, match="certificate"):
+            connect(server.url).send("m-1", MESSAGE)
+        before = len(server.heard)
+        connect(server.url, ca_file=bundle).send("m-1", MESSAGE)
+
+    assert (before, len(server.heard)) == (0, 1)
 
 
 def test_a_gateway_that_keeps_failing_is_left_alone(serve: Serve, connect: Connect) -> None:

@@ -201,6 +201,17 @@ def test_a_code_whose_provider_is_no_longer_in_use_ends_and_another_may_be_asked
     assert verify(api, person, new_code(api, sinch, person)) == RIGHT
 
 
+def test_five_wrong_codes_stay_five_after_a_change_of_providers(
+    api: Api, make_app: MakeApp, sinch: Simulator, person: Person
+) -> None:
+    before = Api(make_app())
+    code = new_code(before, sinch, person)
+    for number in range(1, 6):
+        verify(before, person, wrong_code(code, number))
+
+    assert verify(api, person, code) == (429, "too_many_attempts")
+
+
 @pytest.mark.parametrize("state", ["reserved", "sent"])
 def test_the_sweep_ends_what_no_provider_in_use_has_sent(
     alone: Flask, make_app: MakeApp, sinch: Simulator, time: Time, person: Person, state: str
