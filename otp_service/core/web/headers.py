@@ -4,11 +4,13 @@ import logging
 import re
 import time
 from collections.abc import Callable, Iterable
+from functools import cache, partial
 from typing import TYPE_CHECKING, Any
 
 from flask import Flask, Response, g, request
 from flask_cors import CORS
 from werkzeug.middleware.proxy_fix import ProxyFix
+from werkzeug.routing import Rule
 
 from otp_service.core.web import slow_requests
 from otp_service.core.web.body import BODY_LIMIT_BYTES
@@ -42,8 +44,18 @@ FOR_COOKIES = ["X-CSRF-Token", "X-Token-Transport"]
 log = logging.getLogger("otp_service.access")
 
 
+class LateRule(Rule):
+    """A route that compiles what builds its URLs at the first use: few URLs are built, and a start has many routes."""
+
+    def _compile_builder(self, append_unknown: bool = True) -> Callable[..., tuple[str, str]]:
+        compiled = cache(partial(super()._compile_builder, append_unknown))
+        return lambda rule, /, **values: compiled()(rule, **values)
+
+
 class SynchronousFlask(Flask):
     """Flask for views and hooks that are plain functions. It skips the check of each of them at every request."""
+
+    url_rule_class = LateRule
 
     def ensure_sync(self, func: Callable[..., Any]) -> Callable[..., Any]:
         """Return the function as it is."""

@@ -1,7 +1,9 @@
 """An id in a path that is none is an unknown object, not an unknown path."""
 
+import uuid
+
 import pytest
-from flask import Flask
+from flask import Flask, url_for
 
 from otp_service.simulator import Simulator
 from tests.api import Api
@@ -35,3 +37,13 @@ def test_a_path_below_an_id_is_no_route(app: Flask, api: Api, sinch: Simulator) 
     token = sign_in(api, sinch, make_person(app))["token"]
 
     assert api.send("DELETE", "/sessions/nope/more", token=token).json["code"] == "endpoint_not_found"
+
+
+@pytest.mark.one_database
+def test_the_address_of_an_object_can_be_built_at_any_time(session_app: Flask) -> None:
+    first, second = uuid.uuid4(), uuid.uuid4()
+
+    with session_app.test_request_context():
+        built = [url_for("webauthn.rename", id=first), url_for("webauthn.rename", id=second, page=2)]
+
+    assert built == [f"/api/v1/factors/webauthn/{first}", f"/api/v1/factors/webauthn/{second}?page=2"]
