@@ -23,6 +23,7 @@ from otp_service.simulator.settings import DEMO_KEY, DEMO_SECRET
 from tests.api import Api
 from tests.contract import Conformity
 from tests.factories import QUICK_HASH_COST
+from tests.rewriting import take_a_share
 from tests.servers import ValkeyServer, create_database, shared_postgres
 
 MakeApp = Callable[..., Flask]
@@ -223,6 +224,12 @@ def pytest_configure(config: Any) -> None:
     from tests.loopback import close_the_rest
 
     close_the_rest()
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection(session: pytest.Session) -> None:
+    """Share the work that a fresh checkout has (see tests/rewriting.py)."""
+    take_a_share(session.config)
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:

@@ -37,9 +37,9 @@ def known_in(folder: Path) -> frozenset[str]:
 def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A copy of the code, with room for a `.env` of its own."""
     folder = tmp_path_factory.mktemp("project")
-    left_out = shutil.ignore_patterns("__pycache__")
-    shutil.copytree(ROOT / "otp_service", folder / "otp_service", ignore=left_out)
-    shutil.copytree(ROOT / "migrations", folder / "migrations", ignore=left_out)
+    half_written = shutil.ignore_patterns("*.pyc.*")  # compiled modules are copied: they serve there too
+    for name in ("otp_service", "migrations"):
+        shutil.copytree(ROOT / name, folder / name, ignore=half_written)
     for name in ("config.py", "wsgi.py", "gunicorn.conf.py", ".flaskenv"):
         shutil.copy(ROOT / name, folder / name)
     return folder
