@@ -93,6 +93,7 @@ def test_a_default_region_stands_in_for_the_country_code(app: Flask, make_app: M
 
 @pytest.mark.parametrize("prefix", ["2a", "2b", "2y"])
 @pytest.mark.parametrize("cost", [4, 7, 10])
+@pytest.mark.one_database
 def test_an_old_password_signs_in_and_its_hash_is_made_anew(app: Flask, api: Api, prefix: str, cost: int) -> None:
     old = bcrypt.hashpw(PASSWORD.encode(), bcrypt.gensalt(cost)).decode().replace("$2b$", f"${prefix}$", 1)
     report_of(app, json_of(row(1, passwordHash=old)))

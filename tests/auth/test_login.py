@@ -191,6 +191,7 @@ def test_a_fixed_line_is_offered_a_call_and_is_called(app: Flask, api: Api, sinc
 
 
 @pytest.mark.parametrize("number", UNREACHABLE)
+@pytest.mark.one_database
 def test_a_number_that_no_code_reaches_offers_no_method_and_says_why(
     app: Flask, api: Api, sinch: Simulator, number: str
 ) -> None:

@@ -64,6 +64,7 @@ def test_missing_fields_are_named(api: Api) -> None:
 
 @pytest.mark.parametrize("value", [None, True, 7, [], {}, ""])
 @pytest.mark.parametrize("field", ["email", "password", "phoneNumber"])
+@pytest.mark.one_database
 def test_a_wrong_type_is_a_fault_of_its_field(api: Api, field: str, value: Any) -> None:
     assert field in faults(api.post("/auth/register", new_details(**{field: value})))
 
@@ -71,6 +72,7 @@ def test_a_wrong_type_is_a_fault_of_its_field(api: Api, field: str, value: Any) 
 @pytest.mark.parametrize(
     "password", ["alllowercase7", "ALLUPPERCASE7", "NoDigitsHere", "Sh0rt", "Password123", "x" * 5000]
 )
+@pytest.mark.one_database
 def test_a_weak_password_is_refused_with_the_reason(api: Api, password: str) -> None:
     assert "assword" in faults(api.post("/auth/register", new_details(password=password)))["password"]
 
@@ -84,6 +86,7 @@ def test_the_own_address_or_number_is_no_password(api: Api) -> None:
 @pytest.mark.parametrize(
     "number", ["+447700900123", "4155552671", "+1415555", "hello", "+1415555267111111", "+14155552671 ext 5"]
 )
+@pytest.mark.one_database
 def test_what_is_no_valid_number_is_refused(api: Api, number: str) -> None:
     assert set(faults(api.post("/auth/register", new_details(phoneNumber=number)))) == {"phoneNumber"}
 
@@ -117,6 +120,7 @@ def test_a_password_is_stored_as_a_bcrypt_sha256_hash(app: Flask, api: Api) -> N
 
 @pytest.mark.parametrize("is_hidden", ["true", "false"])
 @pytest.mark.parametrize("number", UNREACHABLE)
+@pytest.mark.one_database
 def test_a_number_that_no_code_reaches_does_not_register(make_app: MakeApp, number: str, is_hidden: str) -> None:
     response = Api(make_app(HIDE_ACCOUNT_EXISTENCE=is_hidden)).post("/auth/register", new_details(phoneNumber=number))
 

@@ -64,6 +64,7 @@ def test_an_unknown_challenge_is_401(api: Api) -> None:
         {"email": "a@example.com", "to": "+14155552671"},
     ],
 )
+@pytest.mark.one_database
 def test_who_and_how_must_be_clear(api: Api, body: dict[str, Any]) -> None:
     response = api.post("/auth/request-otp", body)
     assert (response.status_code, response.json["code"]) == (400, "validation_failed")

@@ -81,6 +81,7 @@ def siege(make_app: MakeApp, sinch: Simulator) -> Siege:
     return Siege(app, sinch, make_person(app, is_verified=True))
 
 
+@pytest.mark.one_database  # the limits are counted by the same statements on both
 def test_in_two_days_of_siege_the_owner_is_never_kept_out(siege: Siege, sinch: Simulator, time: Time) -> None:
     app, person = siege.app, siege.person
     token = complete(From(app, HOME), sinch, person)["knownDeviceToken"]

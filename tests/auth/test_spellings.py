@@ -13,6 +13,7 @@ BLANKS = (" ", "\u00a0", "\t", "\u200e", "\u202a", "\ufeff")
 
 
 @pytest.mark.parametrize("blank", BLANKS)
+@pytest.mark.one_database
 def test_blanks_around_an_address_do_not_count(app: Flask, api: Api, blank: str) -> None:
     person = make_person(app)
 
@@ -47,6 +48,7 @@ def with_blanks(code: str) -> tuple[str, ...]:
 
 
 @pytest.mark.parametrize("way", range(5))
+@pytest.mark.one_database
 def test_blanks_in_a_code_do_not_count(app: Flask, api: Api, sinch: Simulator, way: int) -> None:
     person = make_person(app)
     challenge = log_in(api, person)["challengeToken"]
@@ -58,6 +60,7 @@ def test_blanks_in_a_code_do_not_count(app: Flask, api: Api, sinch: Simulator, w
 
 
 @pytest.mark.parametrize("code", ["٤٨٢١", "48 2", "4821 55 1", "48-21", " "])
+@pytest.mark.one_database
 def test_what_is_no_code_of_four_to_six_digits_is_a_fault_of_form(app: Flask, api: Api, code: str) -> None:
     response = api.post("/auth/verify-otp", {"email": make_person(app).email, "otpCode": code})
 
@@ -160,6 +163,7 @@ def test_a_device_token_of_any_length_is_an_unknown_device(app: Flask, api: Api,
 @pytest.mark.parametrize(
     "token", ["\x80", "é", "a.b.c", "a" * 9_000, ".".join(["eyJ" * 2_000] * 3), "\xed\xa0\x80", "=="]
 )
+@pytest.mark.one_database
 def test_odd_characters_in_a_bearer_token_make_a_wrong_token(api: Api, token: str) -> None:
     response = api.get("/profile", headers={"Authorization": f"Bearer {token}".encode("latin-1").decode("latin-1")})
 

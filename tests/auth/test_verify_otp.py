@@ -198,6 +198,7 @@ def attempts_of(app: Flask, person: Person) -> int:
 @pytest.mark.parametrize(
     "code", ["", None, True, [], 1234, "12a4", "１２３４", "123", "1234567", " 123", "12-34", "+12345"]
 )
+@pytest.mark.one_database
 def test_what_is_no_code_is_400_and_reaches_no_provider(app: Flask, api: Api, sinch: Simulator, code: Any) -> None:
     person = make_person(app)
     new_code(api, sinch, person)

@@ -46,11 +46,12 @@ class Site:
 
 
 @pytest.fixture(scope="module")
-def servers() -> Iterator[tuple[PostgresServer, PostgresServer]]:
-    """Two servers with the same database."""
+def servers(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[PostgresServer, PostgresServer]]:
+    """Two servers with the same tables."""
+    settings = {"APP_ENV": "development", "INSTANCE_DIR": str(tmp_path_factory.mktemp("migration"))}
     with PostgresServer() as one, PostgresServer() as other:
         for server in (one, other):
-            server.create_database(DATABASE)
+            migrate(server.create_database(DATABASE), settings)
         yield one, other
 
 
@@ -72,14 +73,11 @@ def site(
         "DATABASE_POOL_SIZE": "4",
         "LOG_FORMAT": "json",
     }
-    with Gate(servers[0].port) as gate:
-        for server in servers:
-            migrate(f"{server.url.rpartition('/')[0]}/{DATABASE}", settings)
-        with way(gate, is_direct=request.param == "direct") as url:
-            app = create_app(Config.from_env({**settings, "DATABASE_URL": url}))
-            yield Site(app, gate, *servers)
-            with app.app_context():
-                db.engine.dispose()
+    with Gate(servers[0].port) as gate, way(gate, is_direct=request.param == "direct") as url:
+        app = create_app(Config.from_env({**settings, "DATABASE_URL": url}))
+        yield Site(app, gate, *servers)
+        with app.app_context():
+            db.engine.dispose()
 
 
 @contextmanager
@@ -93,7 +91,7 @@ def way(gate: Gate, *, is_direct: bool) -> Iterator[str]:
 
 
 def migrate(url: str, settings: dict[str, str]) -> None:
-    app = create_app(Config.from_env({**settings, "DATABASE_URL": url, "DATABASE_STATEMENT_TIMEOUT_MS": "60000"}))
+    app = create_app(Config.from_env({**settings, "DATABASE_URL": url}))
     with app.app_context():
         upgrade(directory="migrations")
         db.engine.dispose()

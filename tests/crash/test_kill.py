@@ -17,7 +17,7 @@ from tests.gateways import gateway_of
 from tests.waiting import wait_until
 
 PEOPLE = 4  # as many calls as a worker has under way at once
-KILLS = 5
+KILLS = 3
 COOLDOWN_SECONDS = 2
 
 

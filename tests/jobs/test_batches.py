@@ -95,6 +95,7 @@ def test_audit_events_are_deleted_from_the_old_end_alone(app: Flask) -> None:
 
 
 @pytest.mark.parametrize("value", ["0", "-1", "x", "36501", "1.5", "9" * 30, "٣"])
+@pytest.mark.one_database
 def test_a_retention_that_is_no_number_of_days_is_rejected(make_app: MakeApp, value: str) -> None:
     with pytest.raises(SystemExit, match="AUDIT_RETENTION"):
         make_app(AUDIT_RETENTION=value)

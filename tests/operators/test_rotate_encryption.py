@@ -174,6 +174,8 @@ def contexts() -> set[str]:
 
 
 def test_every_place_that_something_is_sealed_for_has_its_column() -> None:
-    assert {"verifications.provider_id", "outbox_messages.to"} <= contexts()
-    assert contexts() == {place.place for place in all_sealed()}
+    found = contexts()
+
+    assert {"verifications.provider_id", "outbox_messages.to"} <= found
+    assert found == {place.place for place in all_sealed()}
     assert all(len(place.table.primary_key.columns) == 1 for place in all_sealed())

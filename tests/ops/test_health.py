@@ -89,6 +89,7 @@ def test_it_holds_no_connection_to_the_database(app: Flask, api: Api) -> None:
 
 
 @pytest.mark.parametrize("method", ["POST", "PUT", "DELETE", "PATCH"])
+@pytest.mark.one_database
 def test_it_takes_get_and_head_only(api: Api, method: str) -> None:
     assert api.send(method, "//health").status_code == 405
     assert api.send("HEAD", "//health").status_code == 200

@@ -131,6 +131,7 @@ def test_a_code_for_a_reset_is_good_for_nothing_else(app: Flask, api: Api, sinch
 
 
 @pytest.mark.parametrize("email", [None, "", "nobody", 7, [], {}])
+@pytest.mark.one_database
 def test_what_is_no_address_is_400(api: Api, email: object) -> None:
     response = api.post("/auth/password-reset", {"email": email})
     assert (response.status_code, response.json["errors"][0]["field"]) == (400, "email")

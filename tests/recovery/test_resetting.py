@@ -123,6 +123,7 @@ def test_a_code_for_something_else_resets_nothing(app: Flask, api: Api, sinch: S
 
 
 @pytest.mark.parametrize("password", ["weak", "Password123", "alllowercase7", "x" * 5_000])
+@pytest.mark.one_database
 def test_a_weak_password_is_refused_before_the_code_is_tried(
     app: Flask, api: Api, sinch: Simulator, password: str
 ) -> None:
@@ -201,6 +202,7 @@ def test_a_number_that_is_proven_no_more_recovers_nothing(app: Flask, api: Api, 
 
 
 @pytest.mark.parametrize("code", ["", None, True, [], 1234, "12a4", "１２３４", "123"])
+@pytest.mark.one_database
 def test_what_is_no_code_is_400(app: Flask, api: Api, sinch: Simulator, code: Any) -> None:
     response = confirm(api, "nobody@example.com", code)
     assert (response.status_code, response.json["errors"][0]["field"]) == (400, "otpCode")
@@ -209,6 +211,7 @@ def test_what_is_no_code_is_400(app: Flask, api: Api, sinch: Simulator, code: An
 @pytest.mark.parametrize(
     "second", ["sms", [], {"code": "1"}, {"method": 7}, {"method": "sms"}, {"method": "sms", "code": "1", "pin": 1}]
 )
+@pytest.mark.one_database
 def test_a_second_factor_has_a_shape(api: Api, second: Any) -> None:
     response = confirm(api, "nobody@example.com", "1234", secondFactor=second)
     assert response.status_code == 400

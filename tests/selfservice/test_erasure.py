@@ -104,6 +104,7 @@ def test_a_wrong_password_erases_nothing_and_is_counted(api: Api, sinch: Simulat
 
 
 @pytest.mark.parametrize("body", [{}, {"password": ""}, {"password": 7}, {"password": PASSWORD, "sure": True}])
+@pytest.mark.one_database
 def test_it_wants_a_password_and_nothing_else(api: Api, sinch: Simulator, ada: Person, body: dict[str, Any]) -> None:
     token = sign_in(api, sinch, ada)["token"]
     assert api.send("DELETE", "/account", token=token, json=body).status_code == 400

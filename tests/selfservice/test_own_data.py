@@ -43,6 +43,7 @@ def test_a_person_edits_name_and_language(app: Flask, api: Api, sinch: Simulator
 @pytest.mark.parametrize(
     "body", [{"displayName": ""}, {"displayName": "x" * 101}, {"locale": "!"}, {"email": "a@b.example"}, {"locale": 7}]
 )
+@pytest.mark.one_database
 def test_nothing_else_can_be_edited(app: Flask, api: Api, sinch: Simulator, body: dict[str, object]) -> None:
     token = sign_in(api, sinch, make_person(app))["token"]
     assert api.send("PATCH", "/profile", token=token, json=body).status_code == 400
@@ -51,6 +52,7 @@ def test_nothing_else_can_be_edited(app: Flask, api: Api, sinch: Simulator, body
 @pytest.mark.parametrize(
     "name", ["a\x1b[2J", "a\nb", "a\x9bb", "a\u202eb", "a\u2066b", "a\u2028b", "a\ufeffb", "a\u200bb", "\U000e0041"]
 )
+@pytest.mark.one_database
 def test_a_name_that_steers_a_terminal_or_turns_a_line_around_is_refused(
     app: Flask, api: Api, sinch: Simulator, name: str
 ) -> None:

@@ -62,6 +62,7 @@ def test_other_sessions_and_sign_ins_end(api: Api, sinch: Simulator, time: Time,
 
 
 @pytest.mark.parametrize("new", ["short", "alllowercase7", "Password123", PASSWORD, "x" * 5000])
+@pytest.mark.one_database
 def test_an_unfit_password_is_a_fault_of_its_field(
     app: Flask, api: Api, sinch: Simulator, ada: Person, new: str
 ) -> None:

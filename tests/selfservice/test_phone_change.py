@@ -114,6 +114,7 @@ def test_of_parallel_first_codes_to_new_numbers_one_leaves(api: Api, sinch: Simu
 
 
 @pytest.mark.parametrize("number", UNREACHABLE)
+@pytest.mark.one_database
 def test_a_number_that_no_code_reaches_is_refused_with_the_reason(
     api: Api, sinch: Simulator, time: Time, ada: Person, number: str
 ) -> None:

@@ -127,6 +127,7 @@ def test_the_methods_are_listed_for_the_holder_of_the_link(careful: Moved) -> No
     "evidence",
     [{"code": "123456"}, {"method": "totp"}, {"method": "other", "code": "1"}, {"password": ""}],
 )
+@pytest.mark.one_database
 def test_half_a_proof_is_malformed_and_freezes_no_account(moved: Moved, evidence: dict[str, Any]) -> None:
     assert told(moved.undo(**evidence)) == (400, "validation_failed")
 

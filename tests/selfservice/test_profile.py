@@ -123,6 +123,7 @@ def test_a_token_shows_its_owners_profile_only(app: Flask, api: Api, sinch: Simu
 
 
 @pytest.mark.parametrize("path", ["/profile/", "/profile/1", "/profiles", "/PROFILE"])
+@pytest.mark.one_database
 def test_no_other_path_shows_a_profile(api: Api, token: str, path: str) -> None:
     response = api.get(path, token=token)
     assert (response.status_code, response.json["message"]) == (404, "API endpoint not found")

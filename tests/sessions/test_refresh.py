@@ -59,6 +59,7 @@ def test_refresh_tokens_form_a_chain(api: Api, alice: SignedIn) -> None:
 
 
 @pytest.mark.parametrize("token", [None, "", True, 7, [], {}])
+@pytest.mark.one_database
 def test_what_cannot_be_a_refresh_token_is_400(api: Api, token: Any) -> None:
     status, answer = refresh(api, token)
     assert status == 400

@@ -1,5 +1,6 @@
 """POST /auth/step-up, and the decorator of routes that want a fresh sign-in at the strongest level."""
 
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -11,11 +12,12 @@ from otp_service.audit import COMMAND_LINE
 from otp_service.auth.schemas import METHOD_FAULT
 from otp_service.core import clock
 from otp_service.core.web.api import api as contract
+from otp_service.extensions import db
 from otp_service.factors.phone.schemas import CODE_FAULT
 from otp_service.sessions import Caller, fresh_sign_in
 from otp_service.simulator import Simulator
 from tests.api import Api
-from tests.conftest import MakeApp, Time
+from tests.conftest import MakeApp, Time, finish
 from tests.factories import code_on_phone, make_person, sign_in, wrong_code
 from tests.parallel import at_once
 from tests.sessions.conftest import SignedIn
@@ -24,10 +26,10 @@ from tests.sessions.forging import claims_of
 ELEVEN_MINUTES = 660
 
 
-@pytest.fixture
-def guarded(make_app: MakeApp) -> Api:
+@pytest.fixture(scope="module")
+def guarded_app(build_app: MakeApp) -> Iterator[Flask]:
     """An application with a route that wears the decorator."""
-    app = make_app()
+    app = build_app()
 
     @app.post("/api/v1/guarded")
     @fresh_sign_in
@@ -35,7 +37,16 @@ def guarded(make_app: MakeApp) -> Api:
     def guarded_route(caller: Caller) -> None:
         """Do something grave."""
 
-    return Api(app)
+    yield app
+    with app.app_context():
+        db.engine.dispose()
+
+
+@pytest.fixture
+def guarded(app: Flask, guarded_app: Flask) -> Iterator[Api]:
+    """A client of that application."""
+    yield Api(guarded_app)
+    finish(guarded_app)
 
 
 def ask_code(api: Api, sinch: Simulator, alice: SignedIn, token: str, **body: str) -> str:
@@ -99,6 +110,7 @@ def test_one_factor_is_not_enough_however_fresh(app: Flask, guarded: Api, alice:
 
 
 @pytest.mark.parametrize("acr", ["aal0", "", "aal2 ", "AAL2", "phr"])
+@pytest.mark.one_database
 def test_an_unknown_level_is_not_enough(app: Flask, guarded: Api, alice: SignedIn, acr: str) -> None:
     with app.app_context():
         odd = Caller(alice.person.id, ("pwd", "sms"), acr, clock.now(), is_verified=True)
@@ -173,6 +185,7 @@ def test_a_weak_session_becomes_a_strong_one(
         ({"code": 1234}, "code", CODE_FAULT),
     ],
 )
+@pytest.mark.one_database
 def test_what_is_missing_or_malformed_is_400(
     api: Api, alice: SignedIn, changes: dict[str, Any], field: str, message: str
 ) -> None:

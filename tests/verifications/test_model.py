@@ -26,7 +26,7 @@ from tests.verifications.crashes import Crash, MortalClient, Point
 
 COOLDOWN = 120
 LIFETIME = 300
-EXAMPLES = int(os.environ.get("MODEL_EXAMPLES", "15"))
+EXAMPLES = int(os.environ.get("MODEL_EXAMPLES", "9"))
 """How many lives are tried on SQLite, and a third of them on PostgreSQL. `make chaos` tries many."""
 
 STEPS = 50

@@ -145,6 +145,7 @@ def test_it_takes_a_fresh_sign_in(api: Api, sinch: Simulator, ada: Person, time:
 
 
 @pytest.mark.parametrize("email", [None, True, 7, [], {}, "", "nobody", "a@b", "a@b.example\r\nBcc: c@d.example"])
+@pytest.mark.one_database
 def test_what_is_no_address_is_a_fault_of_the_field(api: Api, token: str, email: Any) -> None:
     response = ask(api, token, email)
     assert (response.status_code, response.json["errors"][0]["field"]) == (400, "email")

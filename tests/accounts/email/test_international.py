@@ -34,6 +34,7 @@ def deliver(app: Flask) -> None:
 
 
 @pytest.mark.parametrize("email", BEYOND)
+@pytest.mark.one_database
 def test_no_registration_gets_an_address_that_mail_cannot_reach(api: Api, email: str) -> None:
     response = register(api, email)
 

@@ -61,6 +61,7 @@ def test_the_very_first_sign_in_and_a_known_device_are_not_told(device: Device) 
         ("", "2001:db8::1", "IP address: 2001:db8::1."),
     ],
 )
+@pytest.mark.one_database
 def test_a_sign_in_from_an_unknown_device_is_told_with_address_and_kind_of_program(
     device: Device, agent: str, ip: str, shown: str
 ) -> None:

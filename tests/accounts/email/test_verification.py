@@ -110,6 +110,7 @@ def test_a_token_has_one_spelling(api: Api, ada: Person, spelling: str) -> None:
 
 
 @pytest.mark.parametrize("token", [None, True, 7, [], {}, ""])
+@pytest.mark.one_database
 def test_what_is_no_token_is_a_fault_of_the_field(api: Api, token: Any) -> None:
     response = open_link(api, token)
     assert (response.status_code, response.json["errors"][0]["field"]) == (400, "token")

@@ -16,6 +16,8 @@ from tests.servers import ValkeyServer
 from tests.servers.ports import is_open
 from tests.waiting import wait_until
 
+pytestmark = pytest.mark.one_database
+
 MAXIMUM = 1_000
 SLOW_SECONDS = 1.0
 

@@ -21,7 +21,7 @@ from tests.servers.ports import HOST
 from tests.waiting import PATIENCE_SECONDS, wait_until
 
 COST = 10
-CROWD = 24
+CROWD = 12
 PLACES = 5
 
 
@@ -87,6 +87,7 @@ def test_while_sign_ins_wait_everything_else_is_answered(
         assert [each.result().status for each in waiting] == [200] * CROWD
 
 
+@pytest.mark.one_database
 def test_beyond_the_bound_a_sign_in_is_refused_with_the_time_that_the_queue_takes(
     app: Flask, settings: dict[str, str], tmp_path: Path
 ) -> None:
@@ -110,6 +111,7 @@ def test_beyond_the_bound_a_sign_in_is_refused_with_the_time_that_the_queue_take
     assert again == [200, 200]  # one failure would start a wait: the refused tries were not counted
 
 
+@pytest.mark.one_database
 def test_a_sign_in_whose_caller_hung_up_is_neither_hashed_nor_counted(
     app: Flask, settings: dict[str, str], tmp_path: Path
 ) -> None:
@@ -128,6 +130,7 @@ def test_a_sign_in_whose_caller_hung_up_is_neither_hashed_nor_counted(
         assert log_in(server, person).status == 200
 
 
+@pytest.mark.one_database
 def test_answers_that_are_held_back_occupy_no_thread(app: Flask, settings: dict[str, str], tmp_path: Path) -> None:
     settings |= {"HIDE_ACCOUNT_EXISTENCE": "true", "GUNICORN_THREADS": "2", "WEB_CONCURRENCY": "1"}
     with Gunicorn(tmp_path, **settings) as server:

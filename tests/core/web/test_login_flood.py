@@ -12,10 +12,17 @@ pytestmark = pytest.mark.one_database
 
 LOGINS = 200
 LOOKS = 20
+SETTINGS = {
+    "RATE_LIMITS_ENABLED": "false",
+    "PASSWORD_SALT_ROUNDS": "10",
+    "PASSWORD_HASH_WAIT_MS": "1000",
+    "DATABASE_POOL_SIZE": "100",  # only the hashes may be scarce, however slow the machine is
+    "DATABASE_LOCK_TIMEOUT_MS": "30000",
+}
 
 
 def test_of_200_sign_ins_at_once_the_excess_is_told_to_come_back_and_health_answers(tmp_path: Path) -> None:
-    with Gunicorn(tmp_path, RATE_LIMITS_ENABLED="false") as server, ThreadPoolExecutor(LOGINS + 1) as pool:
+    with Gunicorn(tmp_path, **SETTINGS) as server, ThreadPoolExecutor(LOGINS + 1) as pool:
 
         def log_in(number: int) -> Answer:
             return server.call("/auth/login", {"email": f"nobody{number}@example.com", "password": "Correct-Horse-7"})

@@ -89,6 +89,8 @@ def test_a_second_sigterm_ends_the_wait(server: Gunicorn) -> None:
 @pytest.mark.parametrize("delay", ["0", "1"])
 def test_it_ends_by_itself_after_its_delay(tmp_path: Path, delay: str) -> None:
     with Gunicorn(tmp_path, SHUTDOWN_DELAY=delay) as server:
+        assert server.send(HEALTH).status == 200  # gunicorn waits 25 s for a worker that it told while that started
+
         server.process.terminate()
 
         assert server.process.wait() == 0

@@ -89,6 +89,7 @@ def test_the_mail_warns_when_three_are_left(app: Flask, api: Api, alice: SignedI
 
 
 @pytest.mark.parametrize("code", ["", None, True, [], 7, "x" * 65, "７F3K-Q2MZ-X0VB-19CD"])
+@pytest.mark.one_database
 def test_what_is_no_text_of_a_code_is_400(api: Api, alice: SignedIn, codes: list[str], code: Any) -> None:
     assert use(api, alice.person, code).status_code == 400
 

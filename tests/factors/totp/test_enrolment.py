@@ -124,6 +124,7 @@ def test_fifteen_wrong_first_codes_in_an_hour_are_enough(api: Api, alice: Signed
 
 
 @pytest.mark.parametrize("code", ["", None, True, [], 123456, "12345", "1234567", "１２３４５６", "12345a"])
+@pytest.mark.one_database
 def test_what_is_no_code_is_400(api: Api, alice: SignedIn, code: Any) -> None:
     begin(api, alice.token)
     refused = confirm(api, alice.token, code)

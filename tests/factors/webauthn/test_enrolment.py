@@ -100,6 +100,7 @@ def test_the_options_exclude_the_authenticators_of_the_user(api: Api, alice: Sig
 
 
 @pytest.mark.parametrize("lies", WRONG.values(), ids=WRONG)
+@pytest.mark.one_database
 def test_a_wrong_response_enrols_no_passkey(app: Flask, api: Api, alice: SignedIn, lies: Lies) -> None:
     assert refusal(enrol(api, alice, Authenticator(), lies=lies)) == REFUSAL
     assert passkeys_of(api, alice) == []

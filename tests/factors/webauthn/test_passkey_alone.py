@@ -70,6 +70,7 @@ def test_the_owner_is_notified_of_a_sign_in_from_an_unknown_device(app: Flask, a
 
 
 @pytest.mark.parametrize("lies", WRONG.values(), ids=WRONG)
+@pytest.mark.one_database
 def test_a_wrong_response_opens_no_session(app: Flask, api: Api, alice: SignedIn, lies: Lies) -> None:
     key = enrolled(api, alice)
     assert passkey(api, key.get(passkey_options(api))).status_code == 200
@@ -133,6 +134,7 @@ def test_failed_tries_are_limited_per_address(make_app: MakeApp, alice: SignedIn
 
 
 @pytest.mark.parametrize("body", [{}, {"credential": None}, {"credential": {}}, {"credential": {"id": "x"}}, {"x": 1}])
+@pytest.mark.one_database
 def test_what_is_no_credential_is_malformed(api: Api, body: dict[str, Any]) -> None:
     response = api.post("/auth/passkey", body)
     assert (response.status_code, response.json["code"]) == (400, "validation_failed")

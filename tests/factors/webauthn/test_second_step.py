@@ -110,6 +110,7 @@ def test_a_synced_passkey_without_counter_or_handle_works_again_and_again(api: A
 
 
 @pytest.mark.parametrize("lies", WRONG.values(), ids=WRONG)
+@pytest.mark.one_database
 def test_a_wrong_answer_is_refused_in_one_way_and_changes_nothing(
     app: Flask, api: Api, begun: Begun, lies: Lies
 ) -> None:
@@ -130,6 +131,7 @@ def test_any_response_to_a_challenge_spends_it(api: Api, begun: Begun, lies: Lie
 
 
 @pytest.mark.parametrize("encoding", ["utf-16", "utf-16-le", "utf-16-be", "utf-32", "utf-8-sig"])
+@pytest.mark.one_database
 def test_client_data_in_another_encoding_than_utf8_is_rejected(api: Api, begun: Begun, encoding: str) -> None:
     lies = Lies(encoding=encoding)
     assert refusal(answer(api, begun.token, begun.key.get(begun.options, lies))) == REFUSAL
