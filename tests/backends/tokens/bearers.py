@@ -10,7 +10,7 @@ from otp_service import sessions
 from otp_service.audit import COMMAND_LINE
 from otp_service.core import clock
 from otp_service.sessions import Caller
-from tests.factories import make_person
+from tests.factories import Person, make_person
 
 
 @dataclass(frozen=True)
@@ -34,7 +34,11 @@ class Bearer:
 
 def make_bearer(app: Flask, *, acr: str = "aal2", signed_in_seconds_ago: int = 0) -> Bearer:
     """Open a session of a new person, with one factor or two."""
-    person = make_person(app, is_verified=True)
+    return bearer_of(app, make_person(app, is_verified=True), acr=acr, signed_in_seconds_ago=signed_in_seconds_ago)
+
+
+def bearer_of(app: Flask, person: Person, *, acr: str, signed_in_seconds_ago: int) -> Bearer:
+    """Open a session of a person."""
     amr = ("pwd", "sms") if acr == "aal2" else ("pwd",)
     with app.app_context():
         caller = Caller(person.id, amr, acr, clock.now(), is_verified=True, session_id=uuid.uuid4())

@@ -7,9 +7,11 @@ from flask import Flask
 
 from otp_service.audit import COMMAND_LINE
 from otp_service.sessions import end
+from otp_service.simulator import Simulator
 from tests.api import Answer, Api
-from tests.backends.tokens.bearers import make_bearer
+from tests.backends.tokens.bearers import bearer_of, make_bearer
 from tests.conftest import MakeApp, Time
+from tests.factories import code_on_phone, make_person
 from tests.round_trips import listening
 from tests.sessions.forging import Forge
 
@@ -108,6 +110,19 @@ def test_a_sign_in_may_be_as_old_as_max_age_and_no_older(app: Flask, api: Api) -
 
     assert api.get(f"{PATH}?maxAge=560", token=token).status_code == 200
     assert challenge(api.get(f"{PATH}?maxAge=500", token=token)).endswith('required", max_age="500"')
+
+
+def test_a_step_up_earns_the_token_that_passes(app: Flask, api: Api, sinch: Simulator) -> None:
+    person = make_person(app, is_verified=True)
+    token = bearer_of(app, person, acr="aal1", signed_in_seconds_ago=0).token
+    path = f"{PATH}?acr=aal2&maxAge=600"
+    assert 'acr_values="aal2"' in challenge(api.get(path, token=token))
+
+    api.post("/auth/step-up/request", {"channel": "sms"}, token=token)
+    proof = {"password": person.password, "method": "sms", "code": code_on_phone(sinch, person)}
+    stronger = api.post("/auth/step-up", proof, token=token).json["token"]
+
+    assert [api.get(path, token=one).status_code for one in (token, stronger)] == [401, 200]
 
 
 @pytest.mark.parametrize(("acr", "asked", "status"), [
