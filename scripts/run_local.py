@@ -2,6 +2,7 @@
 """Runs the service for development (`make run`): a simulated Sinch, gunicorn and the worker, until Ctrl-C."""
 
 import argparse
+import ctypes
 import errno
 import http.client
 import os
@@ -11,6 +12,7 @@ import subprocess
 import sys
 import time
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import NoReturn
 
@@ -33,6 +35,7 @@ STARTS_AT_ONCE = 16  # the Sinch client allows so many per worker
 START_SECONDS = 60
 STOP_SECONDS = 30
 POLL_SECONDS = 0.05
+PR_SET_PDEATHSIG = 1  # prctl(2)
 
 
 @dataclass(frozen=True)
@@ -139,7 +142,20 @@ def service_url(env: dict[str, str]) -> str:
 
 def start(name: str, env: dict[str, str], *arguments: str) -> Child:
     """Start a Python program in its own session. Ctrl-C then reaches this script alone, which stops all in order."""
-    return Child(name, subprocess.Popen([sys.executable, *arguments], env=env, start_new_session=True))
+    end_with_us = partial(end_with, os.getpid())
+    command = [sys.executable, *arguments]
+    return Child(name, subprocess.Popen(command, env=env, start_new_session=True, preexec_fn=end_with_us))  # noqa: PLW1509
+
+
+def end_with(parent: int) -> None:
+    """Have the kernel stop this program in order when the script ends without doing so, as after `kill -9`.
+
+    Runs in the child, before it becomes the program. Only Linux can do this.
+    """
+    if sys.platform == "linux":
+        ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGTERM)
+        if os.getppid() != parent:  # it has ended already
+            os._exit(1)
 
 
 def require_alive(children: list[Child]) -> None:

@@ -89,6 +89,15 @@ def test_service_and_simulator_run_until_a_signal_ends_both(
     assert not is_open(int(env["SIMULATOR_PORT"]))
 
 
+def test_what_it_started_ends_although_it_was_killed(runner: subprocess.Popen[str], env: dict[str, str]) -> None:
+    runner.kill()
+
+    runner.communicate(timeout=PATIENCE_SECONDS)  # returns when no program holds the other end of the output
+
+    assert not is_open(int(env["PORT"]))
+    assert not is_open(int(env["SIMULATOR_PORT"]))
+
+
 def test_with_reloading_the_service_writes_as_it_does_without(env: dict[str, str]) -> None:
     details = {"email": "ada@example.com", "password": "Correct-Horse-7", "phoneNumber": "+14155552671"}
     request = urllib.request.Request(

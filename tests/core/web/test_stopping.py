@@ -4,7 +4,6 @@ import http.client
 import os
 import signal
 import socket
-import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -19,13 +18,14 @@ pytestmark = pytest.mark.one_database
 LONG = "300"
 READY = b"GET /ready HTTP/1.1\r\n"
 HEALTH = b"GET /health HTTP/1.1\r\n"
-ORPHANED_SECONDS = 15
+PATIENT = "--graceful-timeout 3600"
+"""Lets a worker wait for its connections longer than any test waits: one that does so never ends."""
 
 
 @pytest.fixture
 def server(tmp_path: Path) -> Iterator[Gunicorn]:
     """A service with two workers that waits for long before it closes its listener."""
-    with Gunicorn(tmp_path, WEB_CONCURRENCY="2", SHUTDOWN_DELAY=LONG) as gunicorn:
+    with Gunicorn(tmp_path, WEB_CONCURRENCY="2", SHUTDOWN_DELAY=LONG, GUNICORN_CMD_ARGS=PATIENT) as gunicorn:
         yield gunicorn
         if gunicorn.process.is_running:
             gunicorn.process.kill()
@@ -129,12 +129,10 @@ def test_workers_end_when_their_master_was_killed(server: Gunicorn, is_occupied:
         connection.sendall(b"GET /health HTTP/1.1\r\nHost: localhost\r\n\r\n")
         assert connection.recv(4_096).startswith(b"HTTP/1.1 200")
 
-    killed_at = time.monotonic()
     server.process.kill()
     server.process.wait()
 
     wait_until(lambda: not any(map(is_alive, pids)))
     assert not is_open(server.port)
-    assert time.monotonic() - killed_at < ORPHANED_SECONDS  # 25 s before, with connections that were kept
     for connection in connections:
         connection.close()
