@@ -153,7 +153,7 @@ def _engine_options(config: Config) -> dict[str, object]:
 
 
 def _waits(config: Config, *, is_serving: bool) -> Waits:
-    """Return how long to wait for the database. A command and the worker keep nobody waiting, so they have longer."""
+    """Return how long to wait for the database. No client waits for a command or the worker, so they have longer."""
     stores = config.stores
     if is_serving:
         return Waits(connect=stores.connect_seconds, statement=stores.statement_seconds, lock=stores.lock_seconds)

@@ -120,7 +120,7 @@ def _of_address(email: Given, network: Given, seen_after: Given, verified_after:
 
 
 def find_user(token: str, *, now: datetime) -> int | None:
-    """Return the user whom the token of an e-mail names; None for any other text."""
+    """Return the user that the token of an e-mail names; None for any other text."""
     raw = decoded_base64(token.partition("_")[2][:_BODY_LENGTH], needs_padding=False)
     user_id = int.from_bytes(raw[_TIME_BYTES : _TIME_BYTES + _USER_BYTES])
     row = fetch_one(select(User.clients_known_since).where(User.id == user_id, User.locked_at.is_(None)))

@@ -52,7 +52,7 @@ _LINKS = Projection(Link, AccountLink)
 
 @dataclass(frozen=True, slots=True)
 class Mailed:
-    """What a message holds: the token of its link, and a code for whoever has to type. Either works, and ends both."""
+    """What a message holds: the token of its link, and a code for people who type. Either works, and ends both."""
 
     token: str
     code: str

@@ -119,7 +119,7 @@ def release_outdated(now: datetime) -> int:
 def void_prepared(account: Account, *, now: datetime) -> None:
     """Void what the registrant may have prepared, in the transaction in which the owner verifies number or address.
 
-    Whoever registered may not be the owner. Challenges, sessions and all links end, but those that only the owner of
+    The registrant may not be the owner. Challenges, sessions and all links end, but those that only the owner of
     the mailbox can open; of a registration, display name and language go as well. The password stays, but opens no
     session without a second step (ADR 34).
     """

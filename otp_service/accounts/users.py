@@ -188,7 +188,7 @@ def held_by_transaction(user_id: int) -> Account | None:
 
 
 def held() -> Select[Any]:
-    """Return a statement for users whom no operator locked, to be narrowed down and locked."""
+    """Return a statement for users that no operator locked, to be narrowed down and locked."""
     return ACCOUNTS.select().where(User.locked_at.is_(None))
 
 
@@ -355,7 +355,7 @@ def remove(user_id: int) -> None:
         # The row count decides: of parallel deletions, one succeeds and is recorded (ADR 3).
         if execute(delete(User).where(User.id == user_id)).rowcount != 1:
             raise UserNotFound
-        # They have no foreign key. After the user, whom every send holds: so none can be added later (ADR 19).
+        # They have no foreign key. After the user, which every send holds: so none can be added later (ADR 19).
         verifications.forget_owner(verifications.owner_of_user(user_id))
 
 

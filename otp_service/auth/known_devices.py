@@ -33,7 +33,7 @@ def _send(task: Task) -> None:
             return  # another process has taken it over
         account = users.find_by_email(email)
         # Where strangers used the day's messages up, the mailbox has one whose token is still valid: each of them works
-        # for a day, as often as needed, whoever asked for it.
+        # for a day, as often as needed, also if a stranger asked for it.
         may_send = all(
             allowances.take_if_left(Allowance(f"known-device-{name}", subject, limit, seconds), now=now)
             for name, limit, seconds in (("hour", PER_HOUR, HOUR), ("day", PER_DAY, DAY))

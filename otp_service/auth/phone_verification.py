@@ -96,7 +96,7 @@ def _announce(named: Named, channel: Channel, client: ClientInfo) -> Announcemen
         try:
             limits.take_named_send(Purpose.PHONE_VERIFICATION, named.name, ip=client.ip, now=clock.now())
         except OtpSendLimit:
-            # Whoever used the strangers' share up, a client that the account knows has the owner's (ADR 13).
+            # Only strangers have used their share up: a client that the account knows has the owner's (ADR 13).
             account = users.find_by_recipient(email=named.email, phone_number=named.phone_number)
             if account is None or not _is_known(account, named, client):
                 raise

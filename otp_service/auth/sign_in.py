@@ -273,7 +273,7 @@ def _proof_request(challenge: OpenChallenge, client: ClientInfo) -> ProofRequest
 
 
 def sign_in_alone(alone: AloneSignIn, response: dict[str, Any], *, client: ClientInfo) -> Verified:
-    """Sign in the user whom a factor's response names, without a password.
+    """Sign in the user that a factor's response names, without a password.
 
     Raises what AloneSignIn.verify raises, and its `refusal`.
     """

@@ -44,7 +44,7 @@ def notify_of_all() -> int:
 
 
 def _notify(user_id: int, client: ClientInfo | None, now: datetime) -> bool:
-    """Send the notice, once a day: whoever has the password must not fill the mailbox."""
+    """Send the notice, once a day: a thief of the password must not fill the mailbox."""
     if users.find_and_hold(user_id) is None:
         return False  # locked or deleted
     if not allowances.take_if_left(Allowance("second step notice", str(user_id), 1, DAY), now=now):

@@ -14,7 +14,7 @@ READ_ELSEWHERE = frozenset(
     {
         *("HOST", "PORT", "GUNICORN_RELOAD", "MIGRATE_ON_START", "SIMULATOR_PORT", "SINCH_CALLBACK_URL"),
         *("DEBUG", "FLASK_DEBUG"),  # read in production
-        *("DB_PORT", "DB_USER", "DB_PASSWORD", "DB_PASSWORD_FILE", "DB_NAME"),  # read beside DB_HOST
+        *("DB_PORT", "DB_USER", "DB_PASSWORD", "DB_PASSWORD_FILE", "DB_NAME"),  # read with DB_HOST
         *("SMTP_URL", "SMTP_URL_FILE"),  # read without SMTP_HOST
         *(
             "SMTP_PORT",
@@ -23,7 +23,7 @@ READ_ELSEWHERE = frozenset(
             "SMTP_PASSWORD_FILE",
             "SMTP_TLS",
             "SMTP_CA_FILE",
-        ),  # read beside SMTP_HOST
+        ),  # read with SMTP_HOST
     }
 )
 """Settings that the configuration does not ask for, or not always: gunicorn, scripts and the simulator read them."""

@@ -59,7 +59,7 @@ class OwnedProof(Proof, Protocol):
 
     @property
     def user_id(self) -> int:
-        """The user whom the authenticator belongs to."""
+        """The owner of the authenticator."""
 
 
 class NewCodes(Protocol):

@@ -50,7 +50,7 @@ class Worker:
         deadline = time.monotonic() + STOP_SECONDS
         while any(thread.is_alive() for thread in threads) and time.monotonic() < deadline:
             if signals.wait(0.05):
-                break  # the second signal: whoever sent it does not want to wait
+                break  # the second signal: its sender does not want to wait
         self.attempt("heartbeat", lambda: records.leave(self._id))
 
     def attempt(self, name: str, act: Callable[[], object]) -> bool:

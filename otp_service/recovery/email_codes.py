@@ -90,7 +90,7 @@ def send(account: Account, *, verification_id: uuid.UUID, client: ClientInfo) ->
 def verify(user_id: int, text: str, *, verification_id: uuid.UUID, client: ClientInfo) -> EmailProof:
     """Compare a typed code with the one of the reset. Raises OtpInvalid, TooManyAttempts."""
     now, code = clock.now(), read_typed_code(text)
-    # Not in a row: whoever has the phone must not be able to disable the mailbox for good.
+    # Not in a row: a thief of the phone must not be able to disable the mailbox for good.
     with throttle.attempt(user_id, _COUNTED_AS, client=client, now=now, is_in_a_row=False):
         if code is None:
             raise ResponseRejected(is_guess=False)

@@ -185,7 +185,7 @@ def end_every_session(*, client: ClientInfo, now: datetime) -> int:
 
 
 def end_oldest(user_id: int, *, keep: int, client: ClientInfo, now: datetime) -> None:
-    """End the open sessions but the last used ones, in the open transaction: nobody has that many devices."""
+    """End the open sessions but the last used ones, in the open transaction: a person has fewer devices."""
     is_open = (Session.user_id == user_id) & Session.ended_at.is_(None)
     newest = select(Session.id).where(is_open, Session.expires_at > now)
     kept = newest.order_by(Session.last_used_at.desc(), Session.created_at.desc()).limit(keep)

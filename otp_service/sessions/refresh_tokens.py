@@ -165,7 +165,7 @@ def _make_advance(is_verified: ScalarSelect[bool]) -> ReturningUpdate[Any]:
     names = ("now", "minute_ago", "in_a_minute", "used_after")
     now, minute_ago, in_a_minute, used_after = (bindparam(name, type_=UtcDateTime) for name in names)
     started = Session.minute_started_at
-    # A minute that starts later than in a minute was written by a clock that was ahead: nobody waits for its end.
+    # A minute that starts later than in a minute was written by a clock that was ahead: no refresh waits for its end.
     is_new_minute = or_(started.is_(None), started <= minute_ago, started > in_a_minute)
     is_within_limit = Session.generation - Session.minute_generation < bindparam("minute_limit", type_=Integer)
     is_live = (Session.generation == bindparam("of_generation")) & lives_by(now, used_after)

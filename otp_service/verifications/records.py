@@ -204,7 +204,7 @@ def mark_sent(
 @prepared
 def _sent_before(owner: Given, verification_id: Given, created_at: Given, provider_id: Given) -> Update:
     is_older = (Verification.created_at <= created_at) & (Verification.id != verification_id)
-    # Only if this call has just moved the newer one: what is sealed, is sealed anew each time.
+    # Only if this call has just moved the newer one: sealing gives another text each time.
     newer = aliased(Verification)
     has_moved = exists().where(newer.id == verification_id, newer.provider_id == provider_id)
     # A code of ours works before its message is known to have left, and so would outlive the newer one (ADR 39).

@@ -170,7 +170,7 @@ def _reserve(recipient: Recipient, draft: Draft, country: str, client: ClientInf
             created_at=now,
             expires_at=now + timedelta(seconds=recipient.ttl_seconds or settings().codes.ttl_seconds),
         )
-        told = {} if recipient.along is None else recipient.along.facts
-        facts = {"channel": verification.channel, "country": country, **told}
+        more = {} if recipient.along is None else recipient.along.facts
+        facts = {"channel": verification.channel, "country": country, **more}
         owners.record("otp.requested", verification.owner, client=client, at=now, **facts)
         return verification

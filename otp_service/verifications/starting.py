@@ -74,7 +74,7 @@ class StartFailed(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Sender:
-    """For whom messages are sent, and in which language."""
+    """The owner that messages are sent for, and their language."""
 
     owner: Owner
     locale: str | None

@@ -120,7 +120,7 @@ class Parser:
             except Invalid as invalid:
                 faults.append(f"{camel_case(name)} {invalid}")
         needed = [name for name in REQUIRED_COLUMNS if name not in NAMING_COLUMNS]
-        # An account without a number has an address, and the other way around; else nobody could sign in to it.
+        # An account without a number has an address, and the other way around; else no one could sign in to it.
         needed += [] if any(row.values.get(name, "") != "" for name in NAMING_COLUMNS) else ["email"]
         missing = [name for name in sorted(needed) if row.values.get(name, "") == ""]
         if values.get("is_verified") and not values.get("phone_number"):

@@ -137,7 +137,7 @@ class HashSlots:
             give_back()
 
     def require_room(self) -> None:
-        """Refuse a caller for whom there is no place, before any other work. Raises SlotsBusy."""
+        """Refuse a caller without a place, before any other work. Raises SlotsBusy."""
         with self._lock:
             self._require_room()
 

@@ -1,4 +1,4 @@
-"""Deletes many rows in small transactions with pauses, so that requests beside it do not notice."""
+"""Deletes many rows in small transactions with pauses, so that requests do not notice."""
 
 import time
 from typing import Any, cast

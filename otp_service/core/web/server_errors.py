@@ -16,7 +16,7 @@ log = logging.getLogger(__name__)
 def response(status: int) -> bytes:
     """Return the whole response with which the connection ends, and log its request id.
 
-    It repeats no part of the request, which nobody has understood.
+    It repeats no part of the request, which was not understood.
     """
     code, message = described(status)
     request_id = str(uuid.uuid4())

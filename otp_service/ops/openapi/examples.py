@@ -69,7 +69,7 @@ class Examples:
         return {"examples": {name: {"value": self.of(one, is_request=False)} for name, one in variants.items()}}
 
     def _resolved(self, schema: JsonSchema) -> JsonSchema:
-        """Follow references, and merge what stands beside them."""
+        """Follow references, and merge what stands next to them."""
         merged = dict(schema)
         while "$ref" in merged or "allOf" in merged or "anyOf" in merged:
             parts = merged.pop("allOf", None) or merged.pop("anyOf", None) or []
