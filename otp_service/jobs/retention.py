@@ -72,8 +72,7 @@ def run() -> dict[str, int]:
 
 def _require_one_time() -> None:
     """Compare the clocks: a row that a wrong clock makes look old would be lost for good."""
-    theirs = database_clock.find()
-    difference = (clock.system_now() - theirs).total_seconds() if theirs else 0.0
+    difference = (clock.system_now() - database_clock.read()).total_seconds()
     if abs(difference) > MOST_SECONDS_APART:
         log.error("retention.stopped", extra={"secondsApart": round(difference)})
         raise ClocksDiffer(

@@ -19,7 +19,7 @@ from otp_service.backends.tokens import metadata
 from otp_service.core import clock, cores, redis_pool
 from otp_service.core.calls.errors import Refused, Unavailable
 from otp_service.core.crypto import hashing
-from otp_service.core.database import sealed_columns
+from otp_service.core.database import database_clock, sealed_columns
 from otp_service.core.database.transactions import fetch_all, fetch_one
 from otp_service.core.services import services, settings
 from otp_service.extensions import db
@@ -51,16 +51,9 @@ _REMEDIES = {
     "too many connections": "Lower DATABASE_POOL_SIZE or WEB_CONCURRENCY, or raise max_connections.",
 }
 
-# Queries for the version and the time.
-_QUERIES = {
-    "postgresql": (
-        "SELECT 'PostgreSQL ' || current_setting('server_version')",
-        "SELECT clock_timestamp()",
-    ),
-    "sqlite": (
-        "SELECT 'SQLite ' || sqlite_version()",
-        "SELECT strftime('%Y-%m-%dT%H:%M:%f+00:00', 'now')",
-    ),
+_VERSIONS = {
+    "postgresql": "SELECT 'PostgreSQL ' || current_setting('server_version')",
+    "sqlite": "SELECT 'SQLite ' || sqlite_version()",
 }
 
 
@@ -144,11 +137,10 @@ def _check_instance() -> Iterator[Finding]:
 def _check_database() -> Iterator[Finding]:
     """Check that the database responds and can be written, then its clock and its schema."""
     place = settings().stores.place
-    version, time_there = _QUERIES[db.engine.dialect.name]
     try:
-        server = _scalar(version)
+        server = _scalar(_VERSIONS[db.engine.dialect.name])
         before = clock.now()
-        theirs = _scalar(time_there)
+        theirs = database_clock.read()
         after = clock.now()
     except SQLAlchemyError as error:
         remedy = "Start it, or fix DATABASE_URL, the permissions or the network."
@@ -161,8 +153,7 @@ def _check_database() -> Iterator[Finding]:
     else:
         remedy = next((remedy for start, remedy in _REMEDIES.items() if state.startswith(start)), _WAIT)
         yield _failed("database", f"{server} at {place} is {state}", remedy)
-    moment = theirs if isinstance(theirs, datetime) else datetime.fromisoformat(str(theirs))
-    yield _compare_clocks(moment, before, after)
+    yield _compare_clocks(theirs, before, after)
     yield _compare_schemas()
     yield from _compare_pools()
 
