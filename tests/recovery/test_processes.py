@@ -8,7 +8,7 @@ import pytest
 from flask import Flask
 
 from otp_service.simulator import Simulator
-from otp_service.verifications import owner_of_user, records
+from otp_service.verifications import overview, owner_of_user
 from otp_service.verifications.states import State
 from tests.api import Api
 from tests.crash.service import Service, quietly
@@ -31,7 +31,7 @@ def confirm(service: Service, person: Person, code: str) -> int:
 
 def is_sent(app: Flask, person: Person) -> bool:
     with app.app_context():
-        return bool(records.list_records(owner=owner_of_user(person.id), state=State.SENT, limit=1))
+        return bool(overview.list_records(owner=owner_of_user(person.id), state=State.SENT, limit=1))
 
 
 def test_a_stopping_process_sends_what_it_has_promised(
