@@ -135,6 +135,19 @@ def revoke_key(name: str, key_id: str) -> None:
         _record("app.key_revoked", name, now, keyId=key_id)
 
 
+def change(name: str, *, scopes: Iterable[Scope] = (), limit: tuple[int | None] | None = None) -> AppShown:
+    """Replace the scopes of an app, if there are any, and its daily limit; `(None,)` removes that. Raises AppFault."""
+    words = " ".join(sorted(set(scopes)))
+    values: dict[str, Any] = {"scopes": words} if words else {}
+    if limit is not None:
+        values["sends_per_day"] = limit[0]
+    with transaction():
+        execute(update(App).where(App.id == get(name).id).values(values))
+        changed = get(name)
+        _record("app.changed", name, clock.now(), scopes=changed.scopes, sendsPerDay=changed.sends_per_day)
+        return changed
+
+
 def disable(name: str) -> AppShown:
     """Reject all keys of an app until it is enabled. Raises AppFault."""
     return _switch(name, "app.disabled", clock.now())
@@ -156,7 +169,7 @@ def _switch(name: str, event: str, disabled_at: datetime | None) -> AppShown:
 
 
 def remove(name: str) -> None:
-    """Delete an app and its keys. Raises AppFault."""
+    """Delete an app and, by foreign keys, its keys and verifications. Raises AppFault."""
     now = clock.now()
     with transaction():
         app = get(name)

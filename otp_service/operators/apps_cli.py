@@ -1,6 +1,7 @@
 """`flask apps`: the backends that call this service, and their keys."""
 
-from typing import Any
+from collections.abc import Callable
+from typing import Any, TypeVar
 
 import click
 
@@ -11,6 +12,7 @@ from otp_service.operators.arguments import confirm
 from otp_service.operators.output import CommandGroup, as_json, named, print_fields, print_json, print_table
 
 MOST_SENDS = 10_000_000
+Command = TypeVar("Command", bound=Callable[..., Any])
 
 _HELP = """Add, show and delete apps: the backends that call this service, and their API keys.
 
@@ -30,19 +32,22 @@ _SHOWN_ONCE = "This is the only time that the key is shown. Store it where the b
 apps_cli = CommandGroup("apps", help=_HELP, short_help="Let other services call this one.", expected=(AppFault,))
 
 
-@apps_cli.command("create", short_help="Add an app, and print its key.", epilog=_EXAMPLES)
-@click.argument("name")
-@click.option(
-    "--scope",
-    "scopes",
-    type=click.Choice([scope.value for scope in Scope]),
-    multiple=True,
-    required=True,
-    help="What the app may do. Repeat the option for more than one scope.",
-)
-@click.option(
+sends_per_day = click.option(
     "--sends-per-day", type=click.IntRange(1, MOST_SENDS), help="The most messages that the app may send a day."
 )
+
+
+def scopes(*, required: bool) -> Callable[[Command], Command]:
+    """Return the option --scope."""
+    about = "What the app may do. Repeat the option for more than one scope."
+    choices = click.Choice([scope.value for scope in Scope])
+    return click.option("--scope", "scopes", type=choices, multiple=True, required=required, help=about)
+
+
+@apps_cli.command("create", short_help="Add an app, and print its key.", epilog=_EXAMPLES)
+@click.argument("name")
+@scopes(required=True)
+@sends_per_day
 @as_json
 def create(name: str, scopes: tuple[str, ...], sends_per_day: int | None, wants_json: bool) -> None:
     """Add an app called NAME (1 to 40 letters, digits, dots, hyphens and underscores), and print its key once."""
@@ -73,6 +78,22 @@ def list_apps(wants_json: bool) -> None:
 def show(name: str, wants_json: bool) -> None:
     """Show the app NAME and the ids of its keys."""
     _print_app(apps.get(name), wants_json)
+
+
+@apps_cli.command("change")
+@click.argument("name")
+@scopes(required=False)
+@sends_per_day
+@click.option("--no-daily-limit", is_flag=True, help="Remove the limit of --sends-per-day.")
+@as_json
+def change(
+    name: str, scopes: tuple[str, ...], sends_per_day: int | None, no_daily_limit: bool, wants_json: bool
+) -> None:
+    """Change what the app NAME may do, from its next request on. Keys stay; --scope replaces all earlier scopes."""
+    if not (scopes or sends_per_day or no_daily_limit) or (sends_per_day and no_daily_limit):
+        raise click.UsageError("Say --scope, and --sends-per-day or --no-daily-limit, or one of them.")
+    limit = (sends_per_day,) if sends_per_day or no_daily_limit else None
+    _print_app(apps.change(name, scopes=map(Scope, scopes), limit=limit), wants_json)
 
 
 @apps_cli.command("add-key")
@@ -118,10 +139,13 @@ def enable(name: str, wants_json: bool) -> None:
 @click.argument("name")
 @click.option("--yes", is_flag=True, help="Do not ask for confirmation.")
 def delete(name: str, yes: bool) -> None:
-    """Delete the app NAME and its keys. The command asks for confirmation; without a terminal it needs --yes."""
+    """Delete the app NAME, its keys and its verifications.
+
+    The command asks for confirmation; without a terminal it needs --yes.
+    """
     app = apps.get(name)
     if not yes:
-        confirm(f"Delete the app {app.name} and its keys for good?")
+        confirm(f"Delete the app {app.name}, its keys and its verifications for good?")
     apps.remove(name)
     click.echo(f"Deleted the app {app.name}.")
 

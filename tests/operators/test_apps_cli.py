@@ -165,6 +165,18 @@ def test_an_app_is_disabled_enabled_and_deleted(run: Run) -> None:
     assert run("list").output.count("shop") == 0
 
 
+def test_scopes_and_the_limit_change_and_the_key_stays(run: Run) -> None:
+    made(run, "shop", "--sends-per-day", "5")
+
+    more = told(run, "change", "shop", "--scope", "tokens", "--scope", "users:read")
+    lifted = told(run, "change", "shop", "--no-daily-limit")
+
+    assert (more["scopes"], more["sendsPerDay"]) == (["tokens", "users:read"], 5)
+    assert (lifted["scopes"], lifted["sendsPerDay"], len(lifted["keys"])) == (["tokens", "users:read"], None, 1)
+    assert run("change", "shop").exit_code == 2
+    assert run("change", "shop", "--sends-per-day", "5", "--no-daily-limit").exit_code == 2
+
+
 def test_an_app_that_is_deleted_leaves_its_name_and_not_its_id(run: Run) -> None:
     before = made(run)["id"]
     run("delete", "shop", "--yes")

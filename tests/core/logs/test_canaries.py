@@ -12,9 +12,12 @@ import pytest
 from flask import Flask
 from sqlalchemy import select
 
+from otp_service.backends.app_keys import Key, Scope
 from otp_service.extensions import db
 from otp_service.simulator import Simulator
 from otp_service.simulator.settings import DEMO_SECRET
+from tests.backends.callers import make_key
+from tests.conftest import MakeApp
 from tests.core.web.gunicorn import Gunicorn
 from tests.factories import new_details, wrong_code
 
@@ -146,6 +149,19 @@ class Story:
         self.call("/auth/logout", {}, **cookie, **csrf)
         self.call("/auth/refresh", {}, **cookie, **csrf)
 
+    def use_key(self, key: Key) -> None:
+        """As a backend does: in both forms, cut, and in places where it does not belong."""
+        as_user_name = base64.b64encode(f"{key.text}:".encode()).decode()
+        self.private |= {key.text, key.secret, as_user_name}
+        body = {"email": new_details()["email"], "password": PASSWORD}
+        made = self.call("/users", body, token=key.text)
+        link = self.call(f"/users/{made['id']}/set-password-link", {}, Authorization=f"Basic {as_user_name}")
+        self.private.add(link["token"])
+        self.call("/users", token=key.text[:-1])
+        self.call("/profile", token=key.text)
+        self.call(f"/users/{key.text}?key={key.text}", {"key": key.text}, **{"X-Api-Key": key.text})
+        self.call("/users", {**body, "passwordHash": key.text, key.text: CANARY}, token=key.text)
+
     def meet_faults(self) -> None:
         """Of the provider, when a code is asked for and when one is tried."""
         for fault in FAULTS:
@@ -164,7 +180,7 @@ class Story:
 
 
 @pytest.fixture
-def story(server: Gunicorn, sinch: Simulator) -> Story:
+def story(server: Gunicorn, sinch: Simulator, make_app: MakeApp) -> Story:
     """All that happens."""
     told = Story(server, sinch)
     tokens = told.register_and_sign_in()
@@ -172,6 +188,7 @@ def story(server: Gunicorn, sinch: Simulator) -> Story:
     tokens = told.refreshed(tokens)
     told.use_cookies(told.add_factors(tokens["token"]))
     told.use_tokens(told.refreshed(tokens))
+    told.use_key(make_key(make_app(ENCRYPTION_KEY=KEY), *Scope))
     told.call("/auth/request-otp", {"phoneNumber": told.number})
     told.meet_faults()
     told.send_nonsense()
