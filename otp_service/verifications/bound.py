@@ -7,6 +7,7 @@ from datetime import datetime
 from typing import Any
 
 from sqlalchemy import Select, Update, delete, select, update
+from sqlalchemy.orm import aliased
 
 from otp_service.core.database.rows import Projection
 from otp_service.core.database.statements import Given, prepared
@@ -54,16 +55,20 @@ def _bound_to(owners: Given, bound_to: Given) -> Select[Any]:
     return _MESSAGES.select().where(Verification.owner.in_(owners), Verification.bound_to.in_(bound_to))
 
 
-def settle(owner: str, bound_to: uuid.UUID, *, now: datetime) -> Message | None:
+def settle(owner: str, bound_to: uuid.UUID, *, now: datetime, since: uuid.UUID | None = None) -> Message | None:
     """Ask the provider about messages whose start got no response, and return the one that counts.
 
-    Raises ProviderUnavailable, ProviderRefused.
+    With `since`, only that message and later ones count: those of one request. Raises ProviderUnavailable,
+    ProviderRefused.
     """
-    is_lost = (Verification.bound_to == bound_to) & (Verification.state == State.RESERVED)
+    is_mine = (Verification.owner == owner) & (Verification.bound_to == bound_to)
+    if since is not None:
+        first = aliased(Verification)
+        is_mine &= Verification.created_at >= select(first.created_at).where(first.id == since).scalar_subquery()
     with provider.within_request():
-        for lost in records.read(records.of_owner(owner).where(is_lost)):
+        for lost in records.read(records.of_owner(owner).where(is_mine, Verification.state == State.RESERVED)):
             provider.settle(lost, now=now)
-    return current_of([owner], [bound_to]).get(bound_to)
+    return _current(_MESSAGES.values(fetch_all(_MESSAGES.select().where(is_mine)))).get(bound_to)
 
 
 def seconds_until_settled(message: Message, *, now: datetime) -> float:

@@ -78,7 +78,7 @@ def start(app: AppCaller, wanted: Start, *, client: ClientInfo, claim: Claim) ->
     """
     known = records.find(app.id, claim.id) if claim.is_repeated else None
     if known is not None:
-        return _go_on(app, known, Channel(known.channel), client=client)
+        return _go_on(app, known, Channel(known.channel), client=client, since=None)
     now = clock.now()
     row = _row(app, wanted, claim.id, now)
     along = Along(lambda: _add(row))
@@ -96,17 +96,17 @@ def resend(
     if row is None:
         raise VerificationNotFound
     if claim.is_repeated and bound.is_known(claim.id):
-        return _go_on(app, row, channel or Channel(row.channel), client=client)
+        return _go_on(app, row, channel or Channel(row.channel), client=client, since=claim.id)
     status = records.look_at(row, now=clock.now()).status
     if status not in OPEN:
         raise VerificationEnded(status)
     return _send(app, row, channel or Channel(row.channel), client=client, message_id=claim.id)
 
 
-def _go_on(app: AppCaller, row: Row, channel: Channel, *, client: ClientInfo) -> Shown:
-    """Do the rest of a request that was broken off: send a message unless one may have left."""
+def _go_on(app: AppCaller, row: Row, channel: Channel, *, client: ClientInfo, since: uuid.UUID | None) -> Shown:
+    """Do the rest of a request that was broken off: send a message unless one may have left `since` the first."""
     now = clock.now()
-    shown = Shown(row, bound.settle(row.owner, row.id, now=now), now)
+    shown = Shown(row, bound.settle(row.owner, row.id, now=now, since=since), now)
     if shown.message is not None and shown.message.state == State.UNDELIVERED:
         return _send(app, row, channel, client=client)
     wait = bound.seconds_until_settled(shown.message, now=now) if shown.message else 0

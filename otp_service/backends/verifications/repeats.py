@@ -77,10 +77,10 @@ def unrepeatable() -> Claim:
     return Claim(uuid.uuid4())
 
 
-def claim(wanted: Wanted) -> Claim | Stored:
+def claim(wanted: Wanted, *, wait_seconds: float = WAIT_SECONDS) -> Claim | Stored:
     """Return the right to do the request, or the response that it had.
 
-    Waits while another one does it. Raises IdempotencyKeyReused, and RequestInProgress after WAIT_SECONDS.
+    Waits while another one does it. Raises IdempotencyKeyReused, and RequestInProgress after `wait_seconds`.
     """
     found = _claim_now(wanted)
     if found is not None:
@@ -88,7 +88,7 @@ def claim(wanted: Wanted) -> Claim | Stored:
     if not _WAITERS.acquire(blocking=False):
         raise RequestInProgress
     try:
-        for _ in _moments():
+        for _ in _moments(wait_seconds):
             found = _claim_now(wanted)
             if found is not None:
                 return found
@@ -131,9 +131,9 @@ def forget(before: datetime) -> int:
     return delete_in_batches(AppRequest, AppRequest.created_at < before)
 
 
-def _moments() -> Iterator[None]:
+def _moments(seconds: float) -> Iterator[None]:
     """Yield after each pause, until the wait is over: quickly at first, since most responses come within a moment."""
-    deadline = time.monotonic() + WAIT_SECONDS
+    deadline = time.monotonic() + seconds
     pauses = iter(_PAUSES)
     pause = 0.0
     while time.monotonic() < deadline:
