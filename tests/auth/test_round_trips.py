@@ -1,11 +1,13 @@
-"""What a sign-in asks of the database: each statement is a round trip to a server that may be far away."""
+"""What a sign-in, and a backend's verification, ask of the database: each statement is a round trip to a server."""
 
 from flask import Flask
 
 from otp_service.simulator import Simulator
 from tests.api import Api
+from tests.backends.verifications.shops import Shop, code_at
+from tests.codes import request_code, verify
 from tests.conftest import Time
-from tests.factories import code_on_phone, log_in, make_person, sign_in
+from tests.factories import code_on_phone, log_in, make_person, new_number, sign_in
 from tests.round_trips import listening
 
 MOST_STATEMENTS = {"postgresql": 16, "sqlite": 34}
@@ -30,3 +32,23 @@ def test_a_sign_in_by_password_and_code_takes_few_statements(
     assert answer.status_code == 200
     assert len(asked.statements) <= MOST_STATEMENTS[asked.database], "\n".join(asked.statements)
     assert asked.commits <= MOST_COMMITS
+
+
+def test_a_backends_verification_takes_hardly_more_statements_than_a_persons(
+    app: Flask, api: Api, sinch: Simulator
+) -> None:
+    person, number, shop = make_person(app), new_number(), Shop(app)
+    shop.get("/verifications")  # notes that the key was used, once a minute
+
+    with listening(app) as sent:
+        request_code(api, person)
+    with listening(app) as started:
+        verification_id = shop.started(number)["id"]
+    with listening(app) as verified:
+        assert verify(api, person, code_on_phone(sinch, person)).status == 200
+    with listening(app) as checked:
+        assert shop.check(verification_id, code_at(sinch, number)).status_code == 200
+
+    assert len(started.statements) <= len(sent.statements) + 1, "\n".join(started.statements)
+    assert started.commits <= sent.commits
+    assert len(checked.statements) <= 1.3 * len(verified.statements), "\n".join(checked.statements)
