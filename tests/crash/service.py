@@ -76,9 +76,10 @@ class Service:
         wait_until(lambda: not set(self._workers()) & set(old))
         self.wait()
 
-    def post(self, path: str, body: dict[str, Any]) -> requests.Response:
-        """Call the API."""
-        return requests.post(f"{self.url}/api/v1{path}", json=body, timeout=PATIENCE_SECONDS)
+    def post(self, path: str, body: dict[str, Any], **headers: str) -> requests.Response:
+        """Call the API. Headers have `_` for `-`."""
+        named = {name.replace("_", "-"): value for name, value in headers.items()}
+        return requests.post(f"{self.url}/api/v1{path}", json=body, headers=named, timeout=PATIENCE_SECONDS)
 
     def request_code(self, person: Person) -> int:
         """Ask for a code; the status of the response."""

@@ -8,9 +8,12 @@ from functools import partial
 from pathlib import Path
 
 import pytest
+import requests
 from flask import Flask
 
+from otp_service.backends.app_keys import Key, Scope
 from otp_service.simulator import Simulator
+from tests.backends.callers import make_key
 from tests.crash.service import Service, quietly
 from tests.factories import Person, code_on_phone, make_person
 from tests.gateways import gateway_of
@@ -128,3 +131,63 @@ def test_killed_while_registering_and_signing_in(app: Flask, service: Service, s
     assert answer["requiresOtp"] is True
     body = {"challengeToken": answer["challengeToken"], "otpCode": sinch.inbox("+14155551999")[0]["code"]}
     assert service.post("/auth/verify-otp", body).status_code == 200
+
+
+@dataclass(frozen=True)
+class Backend:
+    """A backend of the service that is killed. It repeats a request, with the same key, until it has a response."""
+
+    service: Service
+    key: Key
+
+    def post(self, path: str, body: dict[str, str], repeat_as: str) -> requests.Response:
+        """Send a request once."""
+        return self.service.post(path, body, Authorization=f"Bearer {self.key.text}", Idempotency_Key=repeat_as)
+
+    def insist(self, path: str, body: dict[str, str], repeat_as: str) -> requests.Response:
+        """Send a request until the response is no 503."""
+        answers: list[requests.Response] = []
+
+        def is_answered() -> bool:
+            answers.append(self.post(path, body, repeat_as))
+            return answers[-1].status_code != 503
+
+        wait_until(is_answered)
+        return answers[-1]
+
+
+@pytest.mark.parametrize("phase", ["before", "after"])
+def test_a_backend_repeats_what_was_killed_and_each_thing_is_done_once(
+    app: Flask, service: Service, sinch: Simulator, phase: str
+) -> None:
+    backend = Backend(service, make_key(app, Scope.VERIFICATIONS))
+    people = [make_person(app) for _ in range(PEOPLE)]
+    bodies = {person: {"phoneNumber": person.phone_number} for person in people}
+    codes: dict[Person, tuple[str, str]] = {}
+
+    def check(person: Person) -> tuple[str, dict[str, str], str]:
+        verification_id, code = codes[person]
+        return f"/verifications/{verification_id}/check", {"code": code}, f"check {person.id}".replace(" ", "-")
+
+    def is_verified(person: Person) -> bool:
+        return [line.status for line in sinch.invoice() if line.to == person.phone_number] == ["SUCCESSFUL"]
+
+    start = Act(
+        "start",
+        lambda person: backend.post("/verifications", bodies[person], f"start-{person.id}"),
+        lambda person: bool(sinch.inbox(person.phone_number)),
+    )
+    report = Act("report", lambda person: backend.post(*check(person)), is_verified)
+
+    held_then_killed(service, sinch, people, start, phase)
+    for person in people:
+        started = backend.insist("/verifications", bodies[person], f"start-{person.id}")
+        assert started.status_code == 201, started.text
+        assert len(sinch.inbox(person.phone_number)) == 1
+        codes[person] = started.json()["id"], code_on_phone(sinch, person)
+    held_then_killed(service, sinch, people, report, phase)
+    for person in people:
+        answers = [backend.insist(*check(person)) for _ in range(2)]
+        assert [answer.status_code for answer in answers] == [200, 200]
+        assert answers[0].content == answers[1].content
+        assert backend.insist(*check(person)[:2], repeat_as=f"other-{person.id}").status_code == 410

@@ -132,7 +132,8 @@ def test_erasing_leaves_nothing_of_the_number(app: Flask, shop: Shop, sinch: Sim
     with app.app_context():
         counts = [fetch_all(select(func.count()).select_from(one))[0][0]
                   for one in (AppVerification, Verification, VerificationAttempt, AppRequest)]  # fmt: skip
-        trail = fetch_all(select(AuditEvent.facts, AuditEvent.ip).where(AuditEvent.event == "verification.sent"))
+        sent = select(AuditEvent.facts, AuditEvent.ip).where(AuditEvent.event == "verification.sent")
+        trail = fetch_all(sent.order_by(AuditEvent.id))
     assert counts == [1, 1, 0, 0]
     assert shop.get(f"/verifications/{verification_id}").status_code == 404
     assert shop.status_of(kept) == "pending"
