@@ -14,6 +14,7 @@ from otp_service.config.server import is_other_site
 from otp_service.factors.registry import FACTORS
 from otp_service.factors.removals import read_removals
 from otp_service.factors.trusted_devices.devices import read_trusted_devices
+from otp_service.hooks.settings import read_hooks
 from otp_service.mail.settings import MailSettings, read_mail
 from otp_service.recovery.settings import read_recovery
 from otp_service.selfservice.settings import read_deletion
@@ -32,6 +33,7 @@ READERS: tuple[SectionReader, ...] = (
     read_removals,
     read_trusted_devices,
     read_recovery,
+    read_hooks,
     *(provider.settings for provider in PROVIDERS if provider.settings is not None),
     *(factor.settings for factor in FACTORS if factor.settings is not None),
 )

@@ -80,7 +80,7 @@ def _insert(
             if may_share and phone_number is not None:
                 values["holds_number"] = users.find_by_phone_number(phone_number) is None
             account = users.ACCOUNTS.value(execute(*_add(**values)).one())
-            audit.record("user.registered", user_id=account.id, client=client, at=now)
+            audit.record("user.registered", user_id=account.id, client=client, at=now, verified=user.is_verified)
             return account
     except IntegrityError as error:
         # The constraints decide, whatever was read before (ADR 3).

@@ -144,6 +144,12 @@ def find_with_session(user_id: int, session_id: uuid.UUID, *, now: datetime) -> 
     return ACCOUNTS.find(fetch_one(_WITH_SESSION, sessions.live_parameters(session_id, user_id=user_id, now=now)))
 
 
+def find_phone_number(user_id: int) -> str | None:
+    """Return the number that a user has now, verified or not; None without one or without such a user."""
+    account = find_by_id(user_id)
+    return None if account is None else account.phone_number
+
+
 def get(user_id: int) -> Account:
     """Return the user with an id. Raises UserNotFound."""
     return _present(find_by_id(user_id))

@@ -1,22 +1,23 @@
 """Appends audit events and reads them. Only `redact...` changes one, and only `forget` deletes some, the oldest."""
 
 import logging
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Select, func, select, true, update
+from sqlalchemy import Select, func, insert, or_, select, true, update
 
 from otp_service.audit.models import AuditEvent
 from otp_service.core.database.batches import delete_in_batches
 from otp_service.core.database.rows import Projection, rows_about
 from otp_service.core.database.statements import Given, prepared, prepared_insert
-from otp_service.core.database.transactions import execute, execute_later, fetch_all, fetch_one
+from otp_service.core.database.transactions import execute, execute_later, fetch_all, fetch_one, transaction
 from otp_service.core.web.tracing import ClientInfo
 
 log = logging.getLogger("otp_service.audit")
 PAGE = 50
+ROWS = 1_000
 COMMAND_LINE = ClientInfo(ip="", agent="command line")
 SERVICE = ClientInfo(ip="", agent="service")
 """The actor of automatic events, and of events whose actor must stay hidden from the user."""
@@ -79,6 +80,15 @@ def _log(event: str, user_id: int | None, client: ClientInfo, facts: Mapping[str
     log.info(event, extra={"userId": user_id, "ip": client.ip, **facts})
 
 
+def record_for_each(event: str, user_ids: Sequence[int], *, at: datetime, **facts: Any) -> None:
+    """Append one event for each of many users, by the command line, in the open transaction. Logs none of them."""
+    same = {"at": at, "event": event, "ip": "", "agent": COMMAND_LINE.agent, "request_id": None, "facts": facts}
+    with transaction() as session:
+        for start in range(0, len(user_ids), ROWS):
+            rows = [{**same, "user_id": user_id} for user_id in user_ids[start : start + ROWS]]
+            session.connection().execute(insert(AuditEvent), rows)
+
+
 def has_happened(event: str, *, user_id: int) -> bool:
     """Whether the user has at least one event of this name."""
     return fetch_one(*_of_user_named(user_id, event)) is not None
@@ -97,20 +107,53 @@ def events_of(user_id: int, *, before: int | None = None, limit: int = PAGE) -> 
     return _EVENTS.values(fetch_all(statement))
 
 
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """An event of any user, as other features read it."""
+
+    id: int
+    at: datetime
+    event: str
+    user_id: int | None
+    facts: dict[str, Any]
+
+
+_ENTRIES = Projection(Entry, AuditEvent)
+
+
+def newest_id() -> int:
+    """Return the id of the newest event; 0 without any."""
+    return int(fetch_all(select(func.max(AuditEvent.id)))[0][0] or 0)
+
+
+def entries(*, after: int, or_within: Sequence[tuple[int, int]] = (), limit: int) -> list[Entry]:
+    """Return the events with ids above one, or within spans with both ends, in the order of their ids."""
+    spans = [AuditEvent.id.between(first, last) for first, last in or_within]
+    statement = _ENTRIES.select().where(or_(AuditEvent.id > after, *spans))
+    return _ENTRIES.values(fetch_all(statement.order_by(AuditEvent.id).limit(limit)))
+
+
+def find_entry(event_id: int) -> Entry | None:
+    """Return one event, or None."""
+    return _ENTRIES.find(fetch_one(_ENTRIES.select().where(AuditEvent.id == event_id)))
+
+
 def personal_data(user_id: int) -> list[dict[str, Any]]:
     """Return all events of the user, oldest first, for that user."""
     columns = (AuditEvent.id, AuditEvent.at, AuditEvent.event, AuditEvent.ip, AuditEvent.agent, AuditEvent.facts)
     return rows_about(AuditEvent.user_id == user_id, *columns)
 
 
-def forget(before: datetime) -> int:
+def forget(before: datetime, *, keep_from: int | None = None) -> int:
     """Delete the events from the oldest one up to the first that is not older than a time; return how many.
 
     Only from the old end: a later event never goes before an earlier one, whatever the clock said when it was written.
+    Events from the id `keep_from` on stay, since they are still to be sent to other services.
     """
     first_kept = fetch_all(select(func.min(AuditEvent.id)).where(AuditEvent.at >= before))[0][0]
     is_older = true() if first_kept is None else AuditEvent.id < first_kept
-    return delete_in_batches(AuditEvent, is_older, AuditEvent.at < before)
+    is_done = true() if keep_from is None else AuditEvent.id < keep_from
+    return delete_in_batches(AuditEvent, is_older, is_done, AuditEvent.at < before)
 
 
 def redact(user_id: int) -> int:

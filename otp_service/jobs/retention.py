@@ -1,9 +1,9 @@
 """Deletes old rows: how long each kind of row is kept, in one list."""
 
 import logging
-from datetime import timedelta
+from datetime import datetime, timedelta
 
-from otp_service import audit, outbox, sessions
+from otp_service import audit, hooks, outbox, sessions
 from otp_service.accounts import earlier_addresses, earlier_numbers, known_clients, links, registrations, throttle
 from otp_service.audit import AuditSettings
 from otp_service.auth import challenges
@@ -48,6 +48,8 @@ RULES = (
     RetentionRule("sessions", timedelta(days=30), sessions.forget),
     RetentionRule("trusted devices", timedelta(days=7), trusted_devices.forget),
     RetentionRule("messages", timedelta(days=30), outbox.forget),
+    RetentionRule("delivered events", timedelta(days=3), hooks.forget_delivered),
+    RetentionRule("events that were given up", timedelta(days=30), hooks.forget_rest),
     RetentionRule("counters", timedelta(days=2), allowances.forget),
     RetentionRule("tasks", timedelta(0), tasks.forget),
     RetentionRule("workers", timedelta(days=1), records_of_workers.forget),
@@ -57,7 +59,12 @@ RULES = (
 
 def rules() -> tuple[RetentionRule, ...]:
     """Return every rule, with the periods that settings choose."""
-    return (*RULES, RetentionRule("audit events", settings().of(AuditSettings).kept_for, audit.forget))
+    return (*RULES, RetentionRule("audit events", settings().of(AuditSettings).kept_for, _forget_events))
+
+
+def _forget_events(before: datetime) -> int:
+    """Delete old audit events, but none that other services are still to get."""
+    return audit.forget(before, keep_from=hooks.oldest_needed_event())
 
 
 def run() -> dict[str, int]:

@@ -1,14 +1,17 @@
 """The jobs: what runs, how often, and which function does it."""
 
+import uuid
 from collections.abc import Callable
 from dataclasses import dataclass
 
 from otp_service import outbox
+from otp_service.accounts import users
 from otp_service.auth import unfinished
 from otp_service.core import background
 from otp_service.factors import registry
+from otp_service.hooks import Dispatcher, Numbers
 from otp_service.jobs import retention
-from otp_service.verifications import sweeping
+from otp_service.verifications import records, sweeping
 
 BATCH = 20
 """Messages in one run: a worker that is asked to stop finishes its run."""
@@ -19,13 +22,14 @@ class Job:
     """`act` runs in an application context, every `every_seconds`, and again at once if it returns True.
 
     It must be safe to kill at any point: the database holds the truth. One worker at a time runs it. A shared job runs
-    in every worker, because it claims each unit of its work by itself.
+    in every worker, because it claims each unit of its work by itself. `finish` is called when the worker stops.
     """
 
     name: str
     every_seconds: int
     act: Callable[[], object]
     is_shared: bool = False
+    finish: Callable[[], object] | None = None
 
 
 def _deliver() -> bool:
@@ -39,9 +43,18 @@ def _sweep() -> None:
     registry.carry_out_removals()
 
 
+def _number_of_verification(verification_id: str) -> str | None:
+    found = records.find(uuid.UUID(verification_id))
+    return None if found is None else found.phone_number
+
+
+NUMBERS = Numbers(of_user=users.find_phone_number, of_verification=_number_of_verification)
+_DISPATCHER = Dispatcher(NUMBERS)
+
 TASKS = Job("tasks", 5, background.carry_out_due, is_shared=True)
 DELIVER = Job("deliver", 1, _deliver, is_shared=True)
+EVENTS = Job("events", 1, _DISPATCHER.run, is_shared=True, finish=_DISPATCHER.finish)
 SWEEP = Job("sweep", 60, _sweep)
 UNFINISHED = Job("unfinished sign-ins", 300, unfinished.notify_of_all)
 RETENTION = Job("retention", 86_400, retention.run)
-JOBS = (TASKS, DELIVER, SWEEP, UNFINISHED, RETENTION)
+JOBS = (TASKS, DELIVER, EVENTS, SWEEP, UNFINISHED, RETENTION)

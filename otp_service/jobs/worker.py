@@ -40,7 +40,7 @@ class Worker:
     def run(self) -> None:
         """Run the jobs until a signal stops the process."""
         signals = _Signals()
-        acts = [("heartbeat", BEAT_SECONDS, lambda: records.beat(self._id)), *map(self._entry, self._jobs)]
+        acts = [("heartbeat", BEAT_SECONDS, lambda: records.beat(self._id), None), *map(self._entry, self._jobs)]
         threads = [threading.Thread(target=self._repeat, args=act, name=act[0], daemon=True) for act in acts]
         for thread in threads:
             thread.start()
@@ -81,15 +81,19 @@ class Worker:
             raise
         records.release(held, error=None)
 
-    def _entry(self, job: Job) -> tuple[str, float, Callable[[], object]]:
+    def _entry(self, job: Job) -> tuple[str, float, Callable[[], object], Callable[[], object] | None]:
         if job.is_shared:
-            return job.name, job.every_seconds, job.act
-        return job.name, min(job.every_seconds, POLL_SECONDS), lambda: self.run_alone(job)
+            return job.name, job.every_seconds, job.act, job.finish
+        return job.name, min(job.every_seconds, POLL_SECONDS), lambda: self.run_alone(job), job.finish
 
-    def _repeat(self, name: str, pause_seconds: float, act: Callable[[], object]) -> None:
+    def _repeat(
+        self, name: str, pause_seconds: float, act: Callable[[], object], finish: Callable[[], object] | None
+    ) -> None:
         while not self._stopping.is_set():
             if not self.attempt(name, act):
                 self._stopping.wait(pause_seconds)
+        if finish is not None:
+            self.attempt(name, finish)
 
 
 class _Signals:

@@ -23,6 +23,7 @@ from otp_service.core.database import database_clock, sealed_columns
 from otp_service.core.database.transactions import fetch_all, fetch_one
 from otp_service.core.services import services, settings
 from otp_service.extensions import db
+from otp_service.hooks import troubles
 from otp_service.http_gateway import HTTP_GATEWAY, GatewayProvider, GatewaySettings
 from otp_service.jobs import JOBS, records
 from otp_service.mail import transport
@@ -244,6 +245,20 @@ def _check_encryption() -> Iterator[Finding]:
     yield _ok("encryption", "ENCRYPTION_KEY opens the stored values")
 
 
+def _check_hooks() -> Iterator[Finding]:
+    """Check that events reach the receivers: none was given up, and none waits for long."""
+    try:
+        found = troubles.find()
+    except SQLAlchemyError:
+        yield _warning("hooks", "not checked: the database is unavailable", "Run this again when it is back.")
+        return
+    if found:
+        remedy = "See: flask hooks deliveries. Then: flask hooks redeliver --dead, enable or delete."
+        yield _warning("hooks", "; ".join(found), remedy)
+        return
+    yield _ok("hooks", "no event waits for long, and none was given up")
+
+
 def _check_mail() -> Iterator[Finding]:
     """Connect and sign in to the mail server. No message is sent."""
     mail = settings().of(MailSettings)
@@ -351,6 +366,7 @@ _CHECKS: dict[str, Callable[[], Iterator[Finding]]] = {
     "redis": _check_redis,
     "encryption": _check_encryption,
     "mail": _check_mail,
+    "hooks": _check_hooks,
     "worker": _check_worker,
     "sinch": _check_sinch,
     "http gateway": _check_gateway,

@@ -78,5 +78,6 @@ def reset_factors(user_id: int, *, client: ClientInfo = COMMAND_LINE) -> dict[st
         sessions.end_all(user_id, now=now)
         audit.record("factor.all_reset", user_id=user_id, client=client, at=now, removed=removed)
         for kind in (kind for kind, count in removed.items() if count):
+            audit.record("factor.removed", user_id=user_id, client=client, at=now, factor=kind)
             notify(user_id, "factor_removed", now=now, factor=kind)
     return removed

@@ -16,7 +16,7 @@ from otp_service.core.services import settings
 from otp_service.core.web.tracing import ClientInfo
 from otp_service.sessions import tokens
 from otp_service.sessions.errors import InvalidToken, SessionNotFound
-from otp_service.sessions.lifetime import lives, seconds_left
+from otp_service.sessions.lifetime import idle_since, lives, seconds_left
 from otp_service.sessions.models import Session
 from otp_service.sessions.refresh_tokens import RefreshToken
 from otp_service.sessions.tokens import Caller, SteppedUp, Tokens
@@ -68,6 +68,7 @@ def renew(caller: Caller, *, is_verified: bool, now: datetime) -> Tokens:
     row = execute(statement.returning(*columns)).one_or_none()
     if row is None:
         raise InvalidToken
+    _record_renewed(caller.user_id, caller.session_id, session_id, now)
     # The row and not the caller's token: a step-up with another token may have strengthened the session since.
     renewed = Caller(
         user_id=caller.user_id,
@@ -94,6 +95,7 @@ def replace_ids(user_id: int, *, is_verified: bool, now: datetime) -> dict[uuid.
     }
     for earlier_id, caller in renewed.items():
         execute(update(Session).where(Session.id == earlier_id).values(id=caller.session_id))
+        _record_renewed(user_id, earlier_id, caller.session_id, now)
     return renewed
 
 
@@ -145,10 +147,7 @@ def end(session_id: uuid.UUID, *, user_id: int, client: ClientInfo) -> bool:
     now = clock.now()
     with transaction():
         # Of several requests that end a session at the same time, one changes the row and records the event (ADR 3).
-        was_live = _end(now, Session.id == session_id, Session.user_id == user_id, lives(now)) == 1
-        if was_live:
-            audit.record("session.ended", user_id=user_id, client=client, at=now, sessionId=str(session_id))
-    return was_live
+        return _end(now, Session.id == session_id, Session.user_id == user_id, lives(now), client=client) == 1
 
 
 def end_by_refresh_token(text: str, *, client: ClientInfo) -> bool:
@@ -196,14 +195,27 @@ def end_oldest(user_id: int, *, keep: int, client: ClientInfo, now: datetime) ->
 def end_all(user_id: int, *, now: datetime, keep: uuid.UUID | None = None) -> int:
     """End all sessions of the user in the open transaction, except the one to `keep`; return how many were open.
 
-    The calling service records why they ended.
+    Each end is recorded. The calling service records why they ended, and who did it.
     """
     others = () if keep is None else (Session.id != keep,)
     return _end(now, Session.user_id == user_id, *others)
 
 
-def _end(now: datetime, *conditions: ColumnElement[bool]) -> int:
-    return int(execute(update(Session).where(*conditions, Session.ended_at.is_(None)).values(ended_at=now)).rowcount)
+def _end(now: datetime, *conditions: ColumnElement[bool], client: ClientInfo = audit.SERVICE) -> int:
+    """End the open sessions that meet the conditions, and record the end of each that was live; return how many."""
+    statement = update(Session).where(*conditions, Session.ended_at.is_(None)).values(ended_at=now)
+    columns = (Session.id, Session.user_id, Session.expires_at, Session.last_used_at)
+    ended = execute(statement.returning(*columns)).all()
+    for row in ended:
+        if row.expires_at > now and row.last_used_at > idle_since(now):  # others had expired before
+            audit.record("session.ended", user_id=row.user_id, client=client, at=now, sessionId=str(row.id))
+    return len(ended)
+
+
+def _record_renewed(user_id: int, earlier_id: uuid.UUID, session_id: uuid.UUID, now: datetime) -> None:
+    """Record the new id of a session, for services that know it by the earlier one."""
+    facts = {"sessionId": str(session_id), "earlierSessionId": str(earlier_id)}
+    audit.record("session.renewed", user_id=user_id, client=audit.SERVICE, at=now, **facts)
 
 
 def _is_of(caller: Caller) -> ColumnElement[bool]:

@@ -1,5 +1,6 @@
 """Stages valid users on disk until all are read, then writes them in one transaction."""
 
+from array import array
 from collections.abc import Callable, Iterator
 from datetime import datetime
 from itertools import islice
@@ -51,14 +52,23 @@ def write(staged: Staging, *, now: datetime, facts: dict[str, Any], on_batch: Ca
 
     Raises SourceError if one of the addresses or numbers was registered after the validation.
     """
+    added: dict[bool, array[int]] = {True: array("q"), False: array("q")}
     written = 0
     try:
         with transaction() as session:
             for users in staged.batches(BATCH):
                 # On the connection: the ORM would build an object for each user.
-                session.connection().execute(insert(User), [user.columns(now) for user in users])
+                columns = (User.id, User.phone_verified_at)
+                rows = session.connection().execute(
+                    insert(User).returning(*columns), [user.columns(now) for user in users]
+                )
+                for user_id, verified_at in rows:
+                    added[verified_at is not None].append(user_id)
                 written += len(users)
                 on_batch(written)
+            for is_verified, user_ids in added.items():
+                # At the end: what reads the trail waits for an id that was given out and is not committed yet.
+                audit.record_for_each("user.imported", user_ids, at=now, verified=is_verified)
             audit.record("users.imported", user_id=None, client=audit.COMMAND_LINE, at=now, imported=written, **facts)
     # The validation read the table without a lock, so a registration can come in between. The constraints decide.
     except IntegrityError as error:

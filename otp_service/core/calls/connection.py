@@ -12,7 +12,7 @@ import ssl
 import sys
 import threading
 import time
-from typing import Any
+from typing import Any, ClassVar
 
 from requests.adapters import HTTPAdapter
 from urllib3.connection import HTTPConnection, HTTPSConnection
@@ -23,11 +23,16 @@ _MAX_RESPONSE_BYTES = MAX_BODY_BYTES + 16 * 1024  # with headers and chunk frami
 # Below the usual keep-alive of servers: a request on a connection that is being closed has an unknown outcome.
 _MAX_IDLE_SECONDS = 20.0
 
-_Address = tuple[Any, ...]
+Address = tuple[Any, ...]
+"""What `socket.getaddrinfo` returns for one address; the address itself is the last item."""
 
 
 class ConnectFailed(Exception):
     """No connection was made, so no byte of the request was sent. The text is the reason in one word."""
+
+
+class AddressRefused(Exception):
+    """The host's address is none that this connection may be made to. The text says what kind of address it is."""
 
 
 class ResolverTooSlow(TimeoutError):
@@ -102,7 +107,7 @@ class BoundedConnection(HTTPConnection):
 
     def _new_conn(self) -> socket.socket:
         ends_at = time.monotonic() + float(self.timeout or 0.0)
-        addresses = _resolve(self._dns_host.strip("[]"), self.port, ends_at)
+        addresses = self.find_addresses(ends_at)
         last_error: OSError = OSError("no address")
         for tried, (family, kind, protocol, _, address) in enumerate(addresses):
             # Each address gets its share of the time: a broken IPv6 route must not use up the time of IPv4.
@@ -121,37 +126,46 @@ class BoundedConnection(HTTPConnection):
                 return sock
         raise last_error
 
+    def find_addresses(self, ends_at: float) -> list[Address]:
+        """Return the addresses to try, in order. A subclass may refuse some by AddressRefused."""
+        return resolve(self._dns_host.strip("[]"), self.port, ends_at)
 
-class _BoundedTlsConnection(BoundedConnection, HTTPSConnection):
+
+class BoundedTlsConnection(BoundedConnection, HTTPSConnection):
     """The same over TLS."""
 
 
-class _PlainPool(HTTPConnectionPool):
+class PlainPool(HTTPConnectionPool):
+    """Connections without TLS."""
+
     ConnectionCls = BoundedConnection
 
 
-class _TlsPool(HTTPSConnectionPool):
-    ConnectionCls = _BoundedTlsConnection
+class TlsPool(HTTPSConnectionPool):
+    """Connections with TLS."""
+
+    ConnectionCls = BoundedTlsConnection
 
 
 class BoundedAdapter(HTTPAdapter):
     """The connection pool of requests with bounded connections. Lets ConnectFailed and ResponseTooLarge through."""
 
+    pools: ClassVar[dict[str, type[HTTPConnectionPool]]] = {"http": PlainPool, "https": TlsPool}
+
     def init_poolmanager(self, *args: Any, **kwargs: Any) -> None:
         super().init_poolmanager(*args, **kwargs)
-        self.poolmanager.pool_classes_by_scheme = _BOUNDED_POOLS
+        self.poolmanager.pool_classes_by_scheme = self.pools
 
     def proxy_manager_for(self, proxy: str, **kwargs: Any) -> Any:
         manager = super().proxy_manager_for(proxy, **kwargs)
-        manager.pool_classes_by_scheme = _BOUNDED_POOLS
+        manager.pool_classes_by_scheme = self.pools
         return manager
 
 
-_BOUNDED_POOLS = {"http": _PlainPool, "https": _TlsPool}
-_REASONS: tuple[tuple[type[Exception], str], ...] = (
+_REASONS: tuple[tuple[type[Exception] | tuple[type[Exception], ...], str], ...] = (
     (ssl.SSLCertVerificationError, "certificate"),
     (ssl.SSLError, "TLS"),
-    (socket.gaierror, "DNS"),
+    ((socket.gaierror, UnicodeError), "DNS"),
     (ResolverTooSlow, "DNS time-out"),
     (TimeoutError, "time-out"),
     (ConnectionRefusedError, "refused"),
@@ -160,18 +174,23 @@ _REASONS: tuple[tuple[type[Exception], str], ...] = (
 
 def _reason(error: Exception) -> str:
     """Return why there is no connection, in a word: each sends an operator to another place."""
+    if isinstance(error, AddressRefused):
+        return str(error)
     if "Tunnel connection failed" in str(error):  # http.client has no class for it
         return "proxy refused"
     return next((word for kind, word in _REASONS if isinstance(error, kind)), type(error).__name__)
 
 
-def _resolve(host: str, port: int, ends_at: float) -> list[_Address]:
-    """The addresses of `host`. The resolver has no time-out, so it runs in a thread that is abandoned when late."""
+def resolve(host: str, port: int, ends_at: float) -> list[Address]:
+    """Return the addresses of `host` until a moment of the monotonic clock. Raises ResolverTooSlow, OSError.
+
+    The resolver has no time-out, so it runs in a thread that is abandoned when late.
+    """
     try:
         return socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_NUMERICHOST)
     except socket.gaierror:
         pass  # a name: an address needs no resolver and no thread
-    found: queue.SimpleQueue[list[_Address] | Exception] = queue.SimpleQueue()
+    found: queue.SimpleQueue[list[Address] | Exception] = queue.SimpleQueue()
 
     def look_up() -> None:
         try:

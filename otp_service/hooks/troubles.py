@@ -1,0 +1,29 @@
+"""What keeps hooks from their events, in words for an operator."""
+
+from datetime import datetime, timedelta
+
+from otp_service.core import clock
+from otp_service.hooks import administration, records
+from otp_service.hooks.administration import BY_OPERATOR, HookRecord
+from otp_service.hooks.records import Backlog
+
+LONG = timedelta(minutes=10)
+"""How long an event may wait before it counts: a receiver that restarts is no trouble."""
+
+
+def find() -> list[str]:
+    """Name each hook that lost events or whose events wait for long, and each that a receiver had disabled."""
+    backlogs, now = records.backlogs(), clock.now()
+    described = [(hook, _described(hook, backlogs.get(hook.id), now)) for hook in administration.list_all()]
+    return [f"{hook.host} ({hook.id}): {words}" for hook, words in described if words]
+
+
+def _described(hook: HookRecord, backlog: Backlog | None, now: datetime) -> str:
+    words = []
+    if backlog is not None and backlog.dead:
+        words.append(f"{backlog.dead} given up")
+    if backlog is not None and backlog.oldest_at is not None and backlog.oldest_at < now - LONG:
+        words.append(f"{backlog.pending} waiting since {backlog.oldest_at:%Y-%m-%d %H:%M} UTC")
+    if hook.disabled_because is not None and hook.disabled_because != BY_OPERATOR:
+        words.append(f"disabled: {hook.disabled_because}")
+    return ", ".join(words)
