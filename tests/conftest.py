@@ -1,5 +1,6 @@
 """Real resources for all tests: databases, the simulated Sinch, the application, and a clock that can be moved."""
 
+import gc
 import os
 from collections.abc import Callable, Iterator
 from dataclasses import replace
@@ -230,6 +231,12 @@ def pytest_configure(config: Any) -> None:
 def pytest_collection(session: pytest.Session) -> None:
     """Share the work that a fresh checkout has (see tests/rewriting.py)."""
     take_a_share(session.config)
+
+
+def pytest_collection_finish(session: pytest.Session) -> None:
+    """Leave what the collection made out of later garbage collections: it is large, and lives to the end."""
+    gc.collect()
+    gc.freeze()
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:

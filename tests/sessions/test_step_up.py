@@ -16,7 +16,7 @@ from otp_service.extensions import db
 from otp_service.factors.phone.schemas import CODE_FAULT
 from otp_service.sessions import Caller, fresh_sign_in
 from otp_service.simulator import Simulator
-from tests.api import Api
+from tests.api import Api, is_refused
 from tests.conftest import MakeApp, Time, finish
 from tests.factories import code_on_phone, make_person, sign_in, wrong_code
 from tests.parallel import at_once
@@ -109,13 +109,23 @@ def test_one_factor_is_not_enough_however_fresh(app: Flask, guarded: Api, alice:
     assert not is_let_in(guarded, weak_session(app, alice))
 
 
-@pytest.mark.parametrize("acr", ["aal0", "", "aal2 ", "AAL2", "phr"])
+def token_of_level(app: Flask, who: SignedIn, acr: str) -> str:
+    """An access token of this service's own that states any level."""
+    with app.app_context():
+        odd = Caller(who.person.id, ("pwd", "sms"), acr, clock.now(), is_verified=True)
+        return sessions.start(odd, client=COMMAND_LINE).token
+
+
+@pytest.mark.parametrize("acr", ["aal0", "aal22", "phr"])
 @pytest.mark.one_database
 def test_an_unknown_level_is_not_enough(app: Flask, guarded: Api, alice: SignedIn, acr: str) -> None:
-    with app.app_context():
-        odd = Caller(alice.person.id, ("pwd", "sms"), acr, clock.now(), is_verified=True)
-        token = sessions.start(odd, client=COMMAND_LINE).token
-    assert not is_let_in(guarded, token)
+    assert not is_let_in(guarded, token_of_level(app, alice, acr))
+
+
+@pytest.mark.parametrize("acr", ["", "aal2 ", "AAL2"])
+@pytest.mark.one_database
+def test_a_level_that_is_no_word_makes_a_token_invalid(app: Flask, guarded: Api, alice: SignedIn, acr: str) -> None:
+    assert is_refused(guarded.post("/guarded", token=token_of_level(app, alice, acr)))
 
 
 def test_a_guarded_route_wants_a_token_first(guarded: Api) -> None:
