@@ -239,6 +239,23 @@ def test_the_last_use_is_stored_to_the_minute(app: Flask, backend: Backend, time
     assert first.tzinfo == UTC
 
 
+def test_a_database_that_cannot_be_written_still_verifies_keys(
+    app: Flask, make_app: MakeApp, backend: Backend, database_url: str
+) -> None:
+    if database_url.startswith("sqlite"):
+        other = make_app()
+        with other.app_context():
+            event.listen(db.engine, "connect", lambda connection, _: connection.execute("PRAGMA query_only = ON"))
+    else:
+        other = make_app(DATABASE_URL=f"{database_url}?options=-c%20default_transaction_read_only%3Don")
+
+    answer = authorized(Api(other), f"Bearer {backend.key.text}", f"/users/{make_person(app).id}")
+
+    assert answer.status_code == 200
+    with app.app_context():
+        assert [row.last_used_at for row in fetch_all(select(AppKey.last_used_at))] == [None]
+
+
 def test_a_key_survives_a_change_of_the_encryption_key_once_it_was_used(make_app: MakeApp) -> None:
     old, new = (b64encode(bytes([number] * 16 + list(range(16)))).decode() for number in (1, 2))
     backend = Backend(make_app(ENCRYPTION_KEY=old), Scope.USERS_READ)

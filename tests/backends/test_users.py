@@ -111,6 +111,9 @@ def test_only_the_whole_of_what_is_named_finds_a_user(app: Flask, support: Backe
     assert [user["id"] for user in both["users"]] == [person.id]
     assert mixed == {"users": [], "next": None}
     assert support.get(f"/users?email=x{person.email}").json["users"] == []
+    assert [user["id"] for user in support.get("/users?email=&phoneNumber=&cursor=").json["users"]] == [
+        other.id, person.id,
+    ]  # fmt: skip
     assert fields(support.get("/users?email=%25&phoneNumber=1&cursor=x&limit=7")) == {
         "email", "phoneNumber", "cursor", "limit",
     }  # fmt: skip

@@ -25,13 +25,16 @@ class UsersIn(Schema):
 
     @pre_load
     def _restore_pluses(self, data: dict[str, Any], **_: Any) -> dict[str, Any]:
-        """Read a blank as the plus that it was: in a query, a plus that is not escaped means a blank."""
-        restored = dict(data)
-        if "email" in data:
-            restored["email"] = data["email"].strip().replace(" ", "+")
-        if data.get("phoneNumber", "").startswith(" "):
-            restored["phoneNumber"] = f"+{data['phoneNumber'].lstrip()}"
-        return restored
+        """Read a blank as the plus that it was: in a query, a plus that is not escaped means a blank.
+
+        Parameters without a value are left out.
+        """
+        given = {name: text for name, text in data.items() if text}  # `?email=&phoneNumber=...` asks for the number
+        if "email" in given:
+            given["email"] = given["email"].strip().replace(" ", "+")
+        if given.get("phoneNumber", "").startswith(" "):
+            given["phoneNumber"] = f"+{given['phoneNumber'].lstrip()}"
+        return given
 
 
 def _check_hash(text: str) -> None:
