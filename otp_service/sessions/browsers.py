@@ -116,9 +116,11 @@ def _asked_transport() -> Transport | None:
 
 
 def _handed_out(result: Any, transport: Transport) -> Any:
+    if transport is Transport.BODY:
+        return result
     given = asdict(result) if isinstance(result, Tokens) else result
     token = RefreshToken.parse(given.get("refresh_token", ""))
-    if token is None or transport is Transport.BODY:
+    if token is None:  # a second step is due, or a phone was verified by name
         return given
     seconds, csrf_token = given["session_seconds"], token.csrf_token
     cookies.keep(REFRESH_COOKIE, token.text, seconds=seconds)
