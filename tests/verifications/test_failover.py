@@ -1,13 +1,17 @@
 """When one provider surely sent nothing and another can: one request, one message, one budget."""
 
+from dataclasses import replace
+from itertools import product
 from typing import Any
 
 import pytest
 
 from otp_service.simulator import Simulator
+from otp_service.sinch.client import SinchClient
 from tests.api import Api
 from tests.codes import request_code, verify
 from tests.conftest import MakeApp
+from tests.environments import give_sinch, sinch_client_of
 from tests.factories import Person, code_on_phone, make_person
 from tests.gateways import gateway_of, messages_to, steps_of
 from tests.parallel import at_once, race
@@ -27,6 +31,14 @@ UNKNOWN: list[dict[str, Any]] = [
     {"kind": "garbage", "phase": "before"},
     {"kind": "redirect"},
     {"kind": "status", "status_code": 502},
+]
+FAULTS: list[dict[str, Any]] = [
+    {},
+    {"kind": "status", "status_code": 402},
+    {"kind": "status", "status_code": 500},
+    {"kind": "reset", "phase": "before"},
+    {"kind": "reset", "phase": "after"},
+    {"kind": "half_body", "phase": "after"},
 ]
 BY_THE_GATEWAY = [("http", "sms")]
 
@@ -84,6 +96,9 @@ def test_while_sinch_stalls_the_gateway_sends_from_the_moment_the_breaker_opens(
 ) -> None:
     hasty = {"SINCH_TIMEOUT_MS": "100", "SINCH_BREAKER_FAILURES": "3"}
     api = Api(make_app(**gateway_of(sinch, "sinch,http"), **hasty))
+    client = sinch_client_of(api.app)
+    # A cool-down that no slow machine outlasts.
+    give_sinch(api.app, SinchClient(replace(client._settings, cool_down_seconds=3_600), client._caller._before_call))
     person = make_person(api.app)
     sinch.set_fault("stall", "any", seconds=PATIENCE_SECONDS, phase="before")
 
@@ -163,6 +178,28 @@ def test_a_flash_call_is_sinchs_alone(api: Api, sinch: Simulator, person: Person
 
     assert request(api, person, channel="flashcall") == (502, "provider_refused")
     assert sinch.count("gateway") == 0
+
+
+@pytest.mark.one_database
+@pytest.mark.parametrize("order", ["sinch,http", "http,sinch"])
+def test_whatever_fails_one_request_sends_one_message_and_its_code_works(
+    make_app: MakeApp, sinch: Simulator, order: str
+) -> None:
+    api = Api(make_app(**gateway_of(sinch, order)))
+    for at_sinch, at_gateway in product(FAULTS, FAULTS):
+        person = make_person(api.app)
+        for operation, fault in (("start", at_sinch), ("gateway", at_gateway)):
+            if fault:
+                sinch.set_fault(operation=operation, number=person.phone_number, **fault)
+
+        response = request_code(api, person)
+
+        story = (at_sinch, at_gateway, response.json)
+        messages = messages_to(sinch, person)
+        assert len(messages) == 1 if response.status_code == 200 else len(messages) <= 1, story
+        if messages:
+            assert verify(api, person, code_on_phone(sinch, person)) == (200, ""), story
+        sinch.clear_faults()
 
 
 @race
