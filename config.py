@@ -15,6 +15,7 @@ from otp_service.factors.registry import FACTORS
 from otp_service.factors.removals import read_removals
 from otp_service.factors.trusted_devices.devices import read_trusted_devices
 from otp_service.hooks.settings import read_hooks
+from otp_service.http_gateway import GatewaySettings
 from otp_service.mail.settings import MailSettings, read_mail
 from otp_service.recovery.settings import read_recovery
 from otp_service.selfservice.settings import read_deletion
@@ -91,6 +92,8 @@ def _production_warnings(found: Config) -> list[str]:
         )
     if not found.codes.sms_countries:
         lines.append("SMS_COUNTRIES is not set: codes are sent to every country, at your cost")
+    if "http" in found.of(DeliverySettings).providers and not found.of(GatewaySettings).prices:
+        lines.append("HTTP_GATEWAY_PRICES is not set: what the gateway's messages cost is only known where it says so")
     if found.of(LinkSettings).origin is None:
         lines.append("Neither FRONTEND_URL nor PUBLIC_URL is set: e-mails carry a code where they would carry a link")
     if found.of(MailSettings).server is None:

@@ -23,6 +23,7 @@ from tests.api import Api
 from tests.conftest import MakeApp, Time
 from tests.environments import give
 from tests.factories import log_in, make_person
+from tests.gateways import gateway_at, gateway_of
 from tests.mail.mailbox import Mailbox
 from tests.processes import FlaskCommand
 from tests.servers import ValkeyServer, free_port
@@ -170,6 +171,15 @@ def test_sinch_away_is_told(make_app: MakeApp) -> None:
     report = Report(make_app(SINCH_BASE_URL=f"http://127.0.0.1:{free_port()}"))
     assert (report.exit_code, report.of("sinch")) == (1, "FAILED")
     assert "no connection to Sinch" in report.findings["sinch"]["detail"]
+
+
+@pytest.mark.parametrize(("is_up", "health"), [(True, "ok"), (False, "FAILED")])
+def test_a_gateway_is_reached_without_a_message(make_app: MakeApp, sinch: Simulator, is_up: bool, health: str) -> None:
+    settings = gateway_of(sinch) if is_up else gateway_at(f"http://127.0.0.1:{free_port()}/messages")
+    report = Report(make_app(**settings))
+
+    assert (report.of("http gateway"), "sinch" in report.findings) == (health, False)
+    assert (sinch.inbox(), sinch.calls) == ([], [])
 
 
 @pytest.mark.parametrize(("status", "health"), [(403, "FAILED"), (500, "FAILED"), (429, "FAILED"), (404, "ok")])
