@@ -17,14 +17,20 @@ from tests.waiting import PATIENCE_SECONDS
 pytestmark = pytest.mark.one_database
 
 README = (ROOT / "README.md").read_text(encoding="utf-8")
+BACKENDS = "Verify a number from your backend"
 SHELLS = {"bash": ("--norc", "--noprofile", "-i", "-s"), "zsh": ("-f", "-i", "-s")}
 """Interactive, as for a person who pastes: zsh then takes # for a command, and both look for unclosed quotes."""
 
 
 def blocks() -> Iterator[str]:
-    """The commands of the section, with nothing left out."""
-    section = README.partition("## The first five minutes")[2].partition("\n## ")[0]
-    return (found[1] for found in re.finditer(r"```sh\n(.*?)```", section, re.DOTALL))
+    """The commands of the first sections, and of the page for backends, with nothing left out."""
+    page = (ROOT / "docs/verify-a-number.md").read_text(encoding="utf-8")
+    for text, title in ((README, BACKENDS), (page, "From `make run`"), (README, "The first five minutes")):
+        section = text.partition(f"## {title}")[2].partition("\n## ")[0]
+        commands = [found[1] for found in re.finditer(r"```sh\n(.*?)```", section, re.DOTALL)]
+        assert commands, title
+        # Each makes an app; a name can be taken once.
+        yield from (command.replace(" create shop ", f" create shop{len(title)} ") for command in commands)
 
 
 @pytest.mark.parametrize("shell", [name for name in SHELLS if shutil.which(name)])
@@ -54,6 +60,7 @@ def test_the_first_five_minutes_work_when_pasted(shell: str, env: dict[str, str]
         "Invalid or expired token.",
     ]
     assert [text for text in told if text not in done.stdout] == []
+    assert done.stdout.count('"status":"approved"') == 2
     assert not re.search(r"quote>|command not found|no matches|error:", done.stdout + done.stderr)
     assert [line for line in done.stdout.splitlines() if line.count("}{")] == []
 
