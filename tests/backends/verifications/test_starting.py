@@ -8,9 +8,11 @@ from flask import Flask
 from sqlalchemy import func, select
 
 from otp_service.accounts.models import User
-from otp_service.core.database.transactions import fetch_all
+from otp_service.backends import apps
+from otp_service.core import clock
+from otp_service.core.database.transactions import fetch_all, transaction
 from otp_service.simulator import Simulator
-from otp_service.verifications import CHANNELS
+from otp_service.verifications import CHANNELS, end_codes_of_others, owner_of_user, sweeping
 from tests.api import Api
 from tests.backends.verifications.shops import Shop, code_at
 from tests.codes import request_code
@@ -237,3 +239,45 @@ def test_the_code_of_a_start_without_a_response_works_for_the_next_verification(
     [newest, *_] = shop.get(f"/verifications?phoneNumber={number}").json["verifications"]
 
     assert shop.check(newest["id"], lost).status_code == 200
+
+
+def test_the_verifications_of_a_deleted_app_are_gone_and_their_messages_are_priced(
+    app: Flask, shop: Shop, sinch: Simulator, time: Time
+) -> None:
+    verification_id = shop.started()["id"]
+
+    with app.app_context():
+        apps.remove(shop.name)
+        time.advance(301)
+        swept = sweeping.sweep()
+
+    assert (swept.closed, swept.priced) == (1, 1)
+    assert shop.get(f"/verifications/{verification_id}").status_code == 401
+    again = Shop(app, name=shop.name)
+    assert again.get("/verifications").json["verifications"] == []
+
+
+def test_a_disabled_app_goes_on_with_its_verifications_once_it_is_enabled(
+    app: Flask, shop: Shop, sinch: Simulator
+) -> None:
+    number = new_number()
+    verification_id = shop.started(number)["id"]
+    with app.app_context():
+        apps.disable(shop.name)
+    assert shop.check(verification_id, code_at(sinch, number)).json["code"] == "app_disabled"
+
+    with app.app_context():
+        apps.enable(shop.name)
+
+    assert shop.check(verification_id, code_at(sinch, number)).status_code == 200
+
+
+def test_a_person_who_verifies_a_number_ends_no_code_of_a_backend(
+    app: Flask, api: Api, shop: Shop, sinch: Simulator
+) -> None:
+    person = make_person(app)
+    verification_id = shop.started(person.phone_number)["id"]
+    with app.app_context(), transaction():
+        end_codes_of_others(person.phone_number, owner=owner_of_user(person.id), now=clock.now())
+
+    assert shop.check(verification_id, code_at(sinch, person.phone_number)).status_code == 200
