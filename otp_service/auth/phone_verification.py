@@ -127,9 +127,8 @@ def _verify(named: Named, code: str, client: ClientInfo) -> Verified:
     now = clock.now()
     with transaction():
         facts = proof.redeem(client=client, now=now)
-        if account.is_verified:
-            audit.append("otp.verified", user_id=account.id, client=client, at=now, **facts)
-        else:
+        audit.append("otp.verified", user_id=account.id, client=client, at=now, **facts)
+        if not account.is_verified:
             # The password was not asked for, so the registrant may be a stranger to the number (ADR 34).
             registrations.void_prepared(account, now=now)
         # While strangers make the account wait, this is the way in for a new device: possession first (ADR 36).

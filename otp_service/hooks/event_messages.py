@@ -18,15 +18,17 @@ _JSON = orjson.OPT_UTC_Z
 
 @dataclass(frozen=True, slots=True)
 class Numbers:
-    """Finds the phone number that an event is about: of a user, of a verification. Higher tiers know them."""
+    """Finds the phone number that an event is about. Higher tiers know them. An app's verifications are its own."""
 
     of_user: Callable[[int], str | None]
-    of_verification: Callable[[str], str | None]
+    of_verification: Callable[[uuid.UUID], str | None]
+    of_apps_verification: Callable[[uuid.UUID], str | None]
 
     def find(self, entry: Entry) -> str | None:
         """Return the number of a verification, else the user's; None if the service has forgotten it."""
         if (verification_id := entry.facts.get("verificationId")) is not None:
-            return self.of_verification(str(verification_id))
+            find = self.of_verification if entry.user_id is not None else self.of_apps_verification
+            return find(uuid.UUID(verification_id))
         return None if entry.user_id is None else self.of_user(entry.user_id)
 
 

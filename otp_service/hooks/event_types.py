@@ -57,7 +57,15 @@ def _phone(name: str, *, is_verified: bool) -> Meaning:
 
 
 _CHANGED_AND_VERIFIED = (_phone("phone_changed", is_verified=True), _phone("phone_verified", is_verified=True))
-_VERIFICATION_FACTS = ("verificationId", "app", "reference", "channel", "purpose", "country", "reason")
+
+
+def _verification(name: str) -> Meaning:
+    facts = {fact: fact for fact in ("verificationId", "app", "reference", "channel", "country")}
+    return Meaning(f"verification.{name}", facts, has_number=True, only_with="verificationId")
+
+
+_SENT, _APPROVED = _verification("sent"), _verification("approved")
+"""A user's codes: the event of the act has the verification's id."""
 
 MEANINGS: Mapping[str, tuple[Meaning, ...]] = {
     "user.registered": (Meaning("user.created", {"verified": "isVerified"}, {"isVerified": False}, has_number=True),),
@@ -71,7 +79,7 @@ MEANINGS: Mapping[str, tuple[Meaning, ...]] = {
     "user.verified_by_operator": (_phone("phone_verified", is_verified=True),),
     "user.unverified_by_operator": (_user("phone_lost", reason="unverified"),),
     "phone.verified": (_phone("phone_verified", is_verified=True),),
-    "phone.changed": _CHANGED_AND_VERIFIED,
+    "phone.changed": (*_CHANGED_AND_VERIFIED, _APPROVED),
     "phone.change_undone": _CHANGED_AND_VERIFIED,
     "phone.set_by_operator": (
         Meaning("user.phone_changed", {"verified": "isVerified"}, {"isVerified": False}, has_number=True),
@@ -84,23 +92,23 @@ MEANINGS: Mapping[str, tuple[Meaning, ...]] = {
     "email.verified_by_operator": (_user("email_verified"),),
     "email.released": (_user("email_changed", reason="released"),),
     "password.changed": (_user("password_changed", reason="changed"),),
-    "password.reset": (_user("password_changed", reason="reset"),),
+    "password.reset": (_user("password_changed", reason="reset"), _APPROVED),
     "password.set_by_link": (_user("password_changed", reason="link"),),
     "factor.added": (_user("factor_added", "factor"),),
     "factor.removed": (_user("factor_removed", "factor"),),
-    "session.started": (_session("started"),),
+    "session.started": (_session("started"), _APPROVED),
+    "session.stepped_up": (_APPROVED,),
+    "otp.requested": (_SENT,),
+    "otp.channel_changed": (_SENT,),
+    "otp.provider_changed": (_SENT,),
+    "otp.verified": (_APPROVED,),
     "session.ended": (_session("ended"),),
     "session.token_reused": (_session("ended", reason="token_reused"),),
     "session.renewed": (
         _session("ended", earlierSessionId="sessionId", sessionId="replacedBy"),
         _session("started", sessionId="sessionId", earlierSessionId="replaces"),
     ),
-    **{
-        f"verification.{name}": (
-            Meaning(f"verification.{name}", {fact: fact for fact in _VERIFICATION_FACTS}, has_number=True),
-        )
-        for name in VERIFICATION
-    },
+    **{f"verification.{name}": (_verification(name),) for name in VERIFICATION},
 }
 """What each event of the audit trail means for other services."""
 

@@ -1,12 +1,12 @@
 """The jobs: what runs, how often, and which function does it."""
 
-import uuid
 from collections.abc import Callable
 from dataclasses import dataclass
 
 from otp_service import outbox
 from otp_service.accounts import users
 from otp_service.auth import unfinished
+from otp_service.backends.verifications import records as app_verifications
 from otp_service.core import background
 from otp_service.factors import registry
 from otp_service.hooks import Dispatcher, Numbers
@@ -43,12 +43,11 @@ def _sweep() -> None:
     registry.carry_out_removals()
 
 
-def _number_of_verification(verification_id: str) -> str | None:
-    found = records.find(uuid.UUID(verification_id))
-    return None if found is None else found.phone_number
-
-
-NUMBERS = Numbers(of_user=users.find_phone_number, of_verification=_number_of_verification)
+NUMBERS = Numbers(
+    of_user=users.find_phone_number,
+    of_verification=records.find_phone_number,
+    of_apps_verification=app_verifications.find_phone_number,
+)
 _DISPATCHER = Dispatcher(NUMBERS)
 
 TASKS = Job("tasks", 5, background.carry_out_due, is_shared=True)

@@ -6,6 +6,8 @@ from uuid import UUID
 
 import click
 
+from otp_service.backends import apps
+from otp_service.backends.apps import AppFault
 from otp_service.hooks import State, administration, event_types, probing, records
 from otp_service.hooks.administration import HookFault, HookRecord
 from otp_service.hooks.allowed_urls import BadUrl
@@ -28,7 +30,9 @@ Examples:
 
 _SECRET = "Give this secret to the receiver now: it is not shown again."  # noqa: S105 - a text about a secret
 
-hooks_cli = CommandGroup("hooks", expected=(HookFault,), help=_HELP, short_help="Send events to other services.")
+hooks_cli = CommandGroup(
+    "hooks", expected=(HookFault, AppFault), help=_HELP, short_help="Send events to other services."
+)
 hook_id = click.argument("hook_id", metavar="ID", type=click.UUID)
 
 
@@ -51,6 +55,8 @@ def add(
         event_types.require_known(events)
     except ValueError as error:
         raise click.BadParameter(str(error), param_hint="--event") from None
+    if app is not None:
+        apps.get(app)  # a hook for a misspelled app would stay silent
     try:
         host = probing.require_allowed(url)
         finding = None if no_probe else probing.probe(url)

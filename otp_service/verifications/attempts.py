@@ -76,7 +76,7 @@ def count(verification: Snapshot, tried: Try, *, now: datetime) -> Attempt:
         tried.owner.take_try(asker, client=tried.client, now=now)
     if not is_new:
         # Known to be wrong: counted, so that trying it again is no way around the limit, and not reported (ADR 4).
-        _close_if_used_up(verification.id, tried.owner, now)
+        _close_if_used_up(verification.id, now)
         raise OtpInvalid
     return attempt
 
@@ -138,7 +138,7 @@ def record_wrong(attempt: Attempt, *, now: datetime, is_verdict: bool = True) ->
             execute(wrong.where(is_open))
         elif execute(wrong.where(is_open, VerificationAttempt.open_reports == 1)).rowcount == 0:
             execute(fewer.where(is_open))
-        _close_if_used_up(attempt.verification_id, attempt.owner, now)
+        _close_if_used_up(attempt.verification_id, now)
 
 
 def set_outcome(attempt: Attempt, outcome: AttemptOutcome) -> None:
@@ -252,7 +252,7 @@ def _join(attempt: Attempt) -> bool:
     return execute(more.where(is_open)).rowcount == 1
 
 
-def close(verification_id: uuid.UUID, owner: Owner, *, now: datetime, at_attempts: int = 0) -> None:
+def close(verification_id: uuid.UUID, *, now: datetime, at_attempts: int = 0) -> None:
     """End a verification as failed, once so many codes were tried on it, unless the outcome of one of them is open."""
     # Not while the outcome of another code is open: that code may be the right one, and must then work (ADR 4).
     has_open = exists().where(
@@ -263,12 +263,12 @@ def close(verification_id: uuid.UUID, owner: Owner, *, now: datetime, at_attempt
     is_closed = is_used_up & Verification.state.in_(origins_of(State.FAILED)) & ~has_open
     with transaction():
         closed = execute(update(Verification).where(is_closed).values(state=State.FAILED, settled_at=now))
-        if closed.rowcount == 1 and owners.find_app(owner.name) is not None:
+        if closed.rowcount == 1:
             owners.record_outcome(Outcome.FAILED, records.get(verification_id), at=now)
 
 
-def _close_if_used_up(verification_id: uuid.UUID, owner: Owner, now: datetime) -> None:
-    close(verification_id, owner, now=now, at_attempts=ATTEMPTS_PER_CODE)
+def _close_if_used_up(verification_id: uuid.UUID, now: datetime) -> None:
+    close(verification_id, now=now, at_attempts=ATTEMPTS_PER_CODE)
 
 
 def _is(attempt: Attempt) -> ColumnElement[bool]:

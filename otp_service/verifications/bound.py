@@ -14,7 +14,6 @@ from otp_service.core.database.statements import Given, prepared
 from otp_service.core.database.transactions import execute, execute_later, fetch_all
 from otp_service.verifications import attempts, provider, records
 from otp_service.verifications.models import Verification
-from otp_service.verifications.owners import Owner
 from otp_service.verifications.states import State, origins_of
 
 
@@ -96,9 +95,9 @@ def _lost(owner: Given) -> Update:
     return update(Verification).where(Verification.owner == owner, Verification.state == State.RESERVED)
 
 
-def close(owner: Owner, message: Message, *, now: datetime) -> None:
+def close(message: Message, *, now: datetime) -> None:
     """End a message whose verification has seen as many wrong codes as allowed, over all its messages."""
-    attempts.close(message.id, owner, now=now)
+    attempts.close(message.id, now=now)
 
 
 def end(owner: str, bound_to: uuid.UUID, *, now: datetime) -> None:

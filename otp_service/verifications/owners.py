@@ -16,6 +16,8 @@ _APP = "app:"
 _SHORT_HASH = 22
 """Characters of base64url: 132 bits."""
 
+_TOLD_ALONE = frozenset({Outcome.FAILED, Outcome.EXPIRED, Outcome.UNDELIVERED})
+
 log = logging.getLogger(__name__)
 
 
@@ -85,6 +87,10 @@ class Named(Protocol):
     """A verification, as far as the audit trail names it."""
 
     @property
+    def id(self) -> uuid.UUID:
+        """Its own id, under which a user's is known."""
+
+    @property
     def owner(self) -> str:
         """Whose it is."""
 
@@ -102,11 +108,14 @@ class Named(Protocol):
 
 
 def record_outcome(outcome: Outcome, verification: Named, *, at: datetime, client: ClientInfo = audit.SERVICE) -> None:
-    """Record what became of an app's code, in the open transaction that makes it so; hooks send it on.
+    """Record what became of a code, in the open transaction that makes it so; hooks send it on.
 
-    A user's codes have events of their own, which name the user.
+    Of a user's codes only what no other event tells: `otp.requested` and the event of what a code was for have its id.
     """
-    app = find_app(verification.owner)
+    app, user_id = find_app(verification.owner), find_user_id(verification.owner)
+    if user_id is not None and outcome in _TOLD_ALONE:
+        own_id = str(verification.id)
+        audit.record(f"verification.{outcome}", user_id=user_id, client=client, at=at, verificationId=own_id)
     if app is not None:
         facts = {"verificationId": str(verification.bound_to), "app": app, "reference": verification.label}
         facts["phoneNumber"] = phone.mask(verification.phone_number)

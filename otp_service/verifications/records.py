@@ -113,6 +113,12 @@ def find(verification_id: uuid.UUID) -> Snapshot | None:
     return next(iter(read(_of_id(verification_id))), None)
 
 
+def find_phone_number(verification_id: uuid.UUID) -> str | None:
+    """Return the number that a verification is about; None once it is forgotten."""
+    found = find(verification_id)
+    return None if found is None else found.phone_number
+
+
 def _of_id(verification_id: uuid.UUID) -> Select[Any]:
     return _SNAPSHOTS.select().where(Verification.id == verification_id)
 

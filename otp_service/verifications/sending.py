@@ -171,6 +171,6 @@ def _reserve(recipient: Recipient, draft: Draft, country: str, client: ClientInf
             expires_at=now + timedelta(seconds=recipient.ttl_seconds or settings().codes.ttl_seconds),
         )
         more = {} if recipient.along is None else recipient.along.facts
-        facts = {"channel": verification.channel, "country": country, **more}
+        facts = {"verificationId": verification.reference, "channel": verification.channel, "country": country, **more}
         owners.record("otp.requested", verification.owner, client=client, at=now, **facts)
         return verification

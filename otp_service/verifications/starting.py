@@ -169,7 +169,8 @@ def _hand_on(verification: Snapshot, draft: Draft, failure: str, sender: Sender)
             is_other = step.channel is not verification.via()
             event = "otp.channel_changed" if is_other else "otp.provider_changed"
             before = verification.channel if is_other else verification.provider
-            facts = {"channel": step.channel, "provider": step.provider, "instead_of": before}
+            facts = {"verificationId": successor.reference, "channel": step.channel, "provider": step.provider}
+            facts["instead_of"] = before
             owners.record(event, verification.owner, client=sender.client, at=now, **facts)
     return successor
 

@@ -138,8 +138,8 @@ def test_a_test_message_shows_the_response_and_fails_unless_it_is_2xx(service: F
 
 
 def test_the_list_shows_what_waits_and_what_was_given_up(service: Flask, receiver: Receiver) -> None:
-    hook = add(service, f"{receiver.url}/a", "--event", "user.*", "--with-numbers", "--app", "shop")
-    happen(service, app="shop")
+    hook = add(service, f"{receiver.url}/a", "--event", "user.*", "--with-numbers")
+    happen(service)
     receiver.status = 503
     work(service)
 

@@ -57,7 +57,7 @@ def _refusal(app: AppCaller, owner: AppOwner, before: Row, refused: ServiceError
     shown = records.look_at(_get(app, before.id), now=now)
     if shown.attempts_left == 0 and shown.message is not None and shown.message.state == State.SENT:
         # Earlier messages took some of the codes, so the engine has not ended this one (ADR 31).
-        bound.close(owner, shown.message, now=now)
+        bound.close(shown.message, now=now)
         shown = records.look_at(shown.row, now=now)
     if shown.status not in {Status.PENDING, Status.FAILED}:
         return VerificationEnded(shown.status)

@@ -147,6 +147,12 @@ def find(app_id: int, verification_id: uuid.UUID) -> Row | None:
     return _ROWS.find(fetch_one(*_of_app(app_id, verification_id)))
 
 
+def find_phone_number(verification_id: uuid.UUID) -> str | None:
+    """Return the number that a verification of any app is about, for the hooks; None once it is forgotten."""
+    row = fetch_one(select(AppVerification.phone_number).where(AppVerification.id == verification_id))
+    return None if row is None else str(row.phone_number)
+
+
 @prepared
 def _of_app(app_id: Given, verification_id: Given) -> Select[Any]:
     return _ROWS.select().where(AppVerification.id == verification_id, AppVerification.app_id == app_id)

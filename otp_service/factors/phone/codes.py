@@ -159,7 +159,8 @@ class PhoneProof:
                 if not replaces:  # the event of a change of number says so itself
                     channel = self.proof.channel
                     audit.record("phone.verified", user_id=user_id, client=client, at=now, channel=channel)
-            return audit.carry("otp.verified", user_id=user_id, client=client, factor=KIND, channel=self.proof.channel)
+            facts = {"channel": self.proof.channel, "verificationId": str(self.verification_id)}
+            return audit.carry("otp.verified", user_id=user_id, client=client, factor=KIND, **facts)
 
 
 def prove(  # noqa: PLR0913 - as verifications.prove
