@@ -34,7 +34,7 @@ DEFAULTS = {
     "stores.connection_options": {},
     "stores.connect_seconds": 2.0,
     "stores.statement_seconds": 2.0,
-    "stores.lock_seconds": 2.5,
+    "stores.lock_seconds": 2.0,
     "stores.redis_url": None,
     "server.trusted_proxy_count": 0,
     "server.frontend_origins": (),
