@@ -265,6 +265,8 @@ class LifeOfNumbers(RuleBasedStateMachine):
                 self.goes(other)
             else:
                 other.number, other.is_verified = None, False
+                other.token = None  # the number gave its level; the session goes on under a new id
+                self.codes_of_die(other)
         for pending in self.pending:
             if (pending.number == number) != (pending.soul is soul):
                 pending.is_dead = True
