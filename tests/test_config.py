@@ -19,6 +19,8 @@ from otp_service.core import cores
 from otp_service.factors.removals import RemovalSettings
 from otp_service.factors.trusted_devices.devices import TrustedDeviceSettings
 from otp_service.factors.webauthn.settings import WebAuthnSettings
+from otp_service.hooks.settings import HookSettings
+from otp_service.http_gateway.settings import GatewaySettings
 from otp_service.mail.settings import MailSettings
 from otp_service.providers import Channel
 from otp_service.recovery.settings import RecoverySettings
@@ -114,6 +116,17 @@ SECTIONS = [
     TrustedDeviceSettings(days=30),
     WebAuthnSettings(rp_id="localhost", rp_name="localhost", origins=("http://localhost:8000",)),
     LinkSettings(origin="http://127.0.0.1:8000"),
+    HookSettings(allows_private=False),
+    GatewaySettings(
+        url=None,
+        secret=b"",
+        prices={},
+        currency="EUR",
+        ca_file=None,
+        read_timeout_seconds=5.0,
+        breaker_failures=5,
+        concurrency=16,
+    ),
 ]
 MADE = {
     "instance_dir",
