@@ -105,7 +105,10 @@ def add_key(name: str) -> tuple[AppShown, Key]:
                 raise _two_keys(name)
             key = _add_key(app_id, slot=free[0], now=now)
             _record("app.key_added", name, now, keyId=key.id)
-    except IntegrityError as error:  # another operator took the slot in the same moment
+    except IntegrityError as error:
+        if violated_constraint(error) != "uq_app_keys_app_id_slot":
+            raise
+        # The unique slot is the limit of two: another operator took it in the same moment (ADR 30).
         raise _two_keys(name) from error
     return get(name), key
 

@@ -1,4 +1,4 @@
-"""Work that goes on after the answer: bounded, kept through a crash, and never a fault of the request."""
+"""Work that goes on after the response: bounded, kept through a crash, and never a fault of the request."""
 
 import threading
 import time
@@ -18,6 +18,7 @@ from otp_service.core.errors import Forbidden
 from otp_service.core.tasks import LEASE, LIFETIME, Task, TaskRow
 from otp_service.core.web.even_timing import EvenTiming
 from tests.conftest import Time
+from tests.parallel import at_once
 from tests.waiting import wait_until
 
 Logs = pytest.LogCaptureFixture
@@ -144,8 +145,6 @@ def look_at_due(app: Flask) -> None:
 
 
 def test_a_task_that_its_process_never_began_is_begun_once_by_another(app: Flask, acts: Acts, time: Time) -> None:
-    from tests.parallel import at_once
-
     with app.app_context():
         tasks.add(KIND, {})
     look_at_due(app)
