@@ -56,7 +56,7 @@ def events(query: dict[str, Any], caller: Caller) -> dict[str, Any]:
 @request_limits.failed_login
 @fresh_despite_hold
 @api(body=schemas.PasswordChangeIn, out=schemas.PasswordChangedOut, errors=(401, 403, 503))
-@browsers.hands_out_tokens
+@browsers.renews_tokens
 def change_password(body: dict[str, Any], caller: Caller) -> dict[str, Any]:
     """Change the password. Every other session ends; this one gets new tokens."""
     tokens = password_change.change(caller, **body, client=client_info())

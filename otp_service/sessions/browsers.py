@@ -45,6 +45,27 @@ def hands_out_tokens(view: View) -> View:
     return wrapped
 
 
+def renews_tokens(view: View) -> View:
+    """Put the refresh token of a session that goes on where its earlier one is: what came by cookie goes by cookie.
+
+    Raises InvalidInput, RepeatedCookie and CsrfTokenInvalid before the view does anything.
+    """
+
+    @wraps(view)
+    def wrapped(*args: Any, **kwargs: Any) -> Any:
+        asked = _asked_transport()
+        if asked is Transport.COOKIE:
+            return _handed_out(view(*args, **kwargs), asked)
+        # The earlier token stops working. In the body, its successor would leave the browser with a dead cookie.
+        has_cookie = cookies.is_sent(REFRESH_COOKIE) and _presented() is not None
+        if has_cookie and asked is Transport.BODY:
+            raise _leaves_cookie()
+        return _handed_out(view(*args, **kwargs), Transport.COOKIE if has_cookie else Transport.BODY)
+
+    wrapped.hands_out_tokens = wrapped.checks_cookie = True  # type: ignore[attr-defined]
+    return wrapped
+
+
 def exchanges_token(view: View) -> View:
     """Pass the refresh token of the body, or else of the cookie, to the view; what came by cookie goes by cookie.
 
@@ -57,8 +78,7 @@ def exchanges_token(view: View) -> View:
         if "refresh_token" in body:
             return _handed_out(view(body["refresh_token"]), asked or Transport.BODY)
         if asked is Transport.BODY:  # a script could take the token out of the cookie's protection
-            fault = "A refresh token that comes in a cookie goes into a cookie. Send cookie, or leave the header out."
-            raise InvalidInput(fields={TRANSPORT_HEADER: [fault]})
+            raise _leaves_cookie()
         token = _presented()
         if token is None:
             raise InvalidToken
@@ -113,6 +133,11 @@ def _asked_transport() -> Transport | None:
     if asked is not None and asked not in set(Transport):
         raise InvalidInput(fields={TRANSPORT_HEADER: [f"Send one of {', '.join(Transport)}, or leave it out."]})
     return Transport(asked) if asked is not None else None
+
+
+def _leaves_cookie() -> InvalidInput:
+    fault = "A refresh token that comes in a cookie goes into a cookie. Send cookie, or leave the header out."
+    return InvalidInput(fields={TRANSPORT_HEADER: [fault]})
 
 
 def _handed_out(result: Any, transport: Transport) -> Any:

@@ -144,6 +144,45 @@ def test_a_login_with_a_second_step_sets_no_cookie_yet(api: Api, carol: Person) 
     assert cookies_of(api.post("/auth/login", carol.credentials, headers=BY_COOKIE)) == {}
 
 
+def new_password(carol: Person) -> dict[str, str]:
+    return {"currentPassword": carol.password, "newPassword": "Other-Horse-8"}
+
+
+def test_a_new_password_goes_by_cookie_where_the_token_came_by_cookie(browser: Browser, carol: Person) -> None:
+    headers = browser.csrf()
+
+    changed = browser.post("/account/password", new_password(carol), headers=headers, token=browser.access_token)
+
+    assert (changed.status_code, "refreshToken" in changed.json) == (200, False)
+    assert changed.json["csrfToken"] == browser.jar[CSRF]
+    assert browser.refresh().status_code == 200
+
+
+def test_a_new_password_without_the_csrf_token_or_out_of_the_cookie_changes_nothing(
+    browser: Browser, carol: Person
+) -> None:
+    token, by_body = browser.access_token, {**browser.csrf(), "X-Token-Transport": "body"}
+
+    responses = [
+        browser.post("/account/password", new_password(carol), headers=headers, token=token)
+        for headers in ({}, {"X-CSRF-Token": "x"}, by_body)
+    ]
+
+    assert [refused(one) for one in responses] == [CSRF_INVALID, CSRF_INVALID, (400, "validation_failed")]
+    assert [cookies_of(one) for one in responses] == [{}, {}, {}]
+    assert browser.refresh().status_code == 200
+    assert browser.api.post("/auth/login", carol.credentials).status_code == 200
+
+
+@pytest.mark.one_database
+def test_a_new_password_without_a_cookie_of_ours_goes_into_the_body(browser: Browser, carol: Person) -> None:
+    browser.jar = {REFRESH: "x"}
+
+    changed = browser.post("/account/password", new_password(carol), token=browser.access_token)
+
+    assert (changed.status_code, "refreshToken" in changed.json, deleted(changed)) == (200, True, {REFRESH, CSRF})
+
+
 # Refreshing
 
 

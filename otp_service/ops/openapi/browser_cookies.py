@@ -36,7 +36,7 @@ def parameters(view: View) -> list[JsonSchema]:
         about = "Where the refresh token of the response goes: into the body, or into a cookie for a browser."
         shape = {"type": "string", "enum": [*map(str, Transport)], "default": str(Transport.BODY)}
         found.append({"in": "header", "name": TRANSPORT_HEADER, "schema": shape, "description": about})
-    if getattr(view, "takes_cookie", False):
+    if getattr(view, "takes_cookie", False) or getattr(view, "checks_cookie", False):
         about = "The session's `csrfToken`, which a request with the cookie needs."
         found.append({"in": "header", "name": CSRF_HEADER, "schema": {"type": "string"}, "description": about})
     return found
