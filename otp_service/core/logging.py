@@ -20,6 +20,7 @@ _SECRETS = re.compile(
     r"|\b(?:ch|rt|dt|kd|kp|lk)_[A-Za-z0-9_-]{20,}"  # our own tokens, even if cut
     r"|\b[a-z]{2}_[A-Za-z0-9_-]{43}(?![A-Za-z0-9_-])"  # and tokens of kinds to come
     r"|otpk_[A-Za-z0-9_]+|b3Rwa1[A-Za-z0-9+/_-]+=*"  # keys of backends, also in base64 as Basic sends them
+    r"|whsec_[A-Za-z0-9+/_-]+=*"  # secrets that sign webhooks
     r"|\$(?:bcrypt-sha256\$|2[aby]\$)[^\s\"']+"  # password hashes
 )
 _PRIVATE_FIELD = re.compile(r"password|otp_?code|token|secret|authorization|credential|cookie", re.IGNORECASE)

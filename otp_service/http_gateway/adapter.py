@@ -80,7 +80,7 @@ def connect(config: Config, before_call: Callable[[], None] | None) -> GatewayPr
 HTTP_GATEWAY = ProviderKind(
     name=NAME,
     channels=frozenset({Channel.SMS, Channel.WHATSAPP, Channel.CALLOUT}),
-    has_own_codes=False,
+    makes_codes=False,
     names_prices=False,
     connect=connect,
     settings=read_gateway,

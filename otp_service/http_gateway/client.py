@@ -25,7 +25,6 @@ from otp_service.core.calls.exchange import HEADERS, Exchange, Reach, Response
 from otp_service.core.calls.guarded_call import GuardedCaller, Guards
 from otp_service.core.calls.guards import BreakerState
 from otp_service.core.crypto.webhook_signatures import signed_headers
-from otp_service.core.logging import redact
 from otp_service.http_gateway.settings import CURRENCY, GatewaySettings
 from otp_service.providers import NumberRefused, Price
 
@@ -35,7 +34,6 @@ DEADLINE_SECONDS = 6.0
 WAIT_SECONDS = 3.0
 COOL_DOWN_SECONDS = 10.0
 RETRY_PAUSE_SECONDS = 0.1
-LONGEST_TEXT = 120
 _HIGHEST = Decimal(1_000)
 _CENTS_OF_CENTS = Decimal("0.0001")
 _OF_THIS_MESSAGE = (HTTPStatus.BAD_REQUEST, HTTPStatus.UNPROCESSABLE_ENTITY)
@@ -106,13 +104,8 @@ def _accepted(response: Response) -> Response:
         wait = response.retry_after_seconds
         raise RateLimited(f"{SERVER} accepts no more messages for now", http_status=status, retry_after_seconds=wait)
     kind = NumberRefused if status in _OF_THIS_MESSAGE else Refused
-    raise kind(f"{SERVER} refused the message (HTTP {status})", http_status=status, text=_text(response))
-
-
-def _text(response: Response) -> str | None:
-    """Return the gateway's `message` with its status, numbers masked: it may quote the one that was called."""
-    text = (response.payload or {}).get("message")
-    return redact(f"HTTP {response.http_status}: {text}")[:LONGEST_TEXT] if isinstance(text, str) and text else None
+    # Without the gateway's own words: they may quote the code, the text or the number in any spelling.
+    raise kind(f"{SERVER} refused the message (HTTP {status})", http_status=status)
 
 
 def _read_price(amount: Any, currency: Any) -> Price | None:

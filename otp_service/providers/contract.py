@@ -123,7 +123,7 @@ class Provider(Protocol):
     def find_standing(self, reference: str, *, provider_id: str | None) -> Standing | None:
         """Return how a verification stands; None if the provider never saw it. Raises CallError.
 
-        Not called for codes of ours: `has_own_codes` is False.
+        Not called for codes of ours: `makes_codes` is False.
         """
 
     def compare(self, provider_id: str, channel: Channel, code: str) -> Comparison:
@@ -149,13 +149,13 @@ class Provider(Protocol):
 class ProviderKind:
     """One provider, as OTP_PROVIDERS names it and as rows store it.
 
-    `has_own_codes`: the provider makes the codes and compares them; else both is ours. `names_prices`: it can be asked
+    `makes_codes`: the provider makes the codes and compares them; else both is ours. `names_prices`: it can be asked
     later what a message cost. `connect` gets what runs before each call, and opens no connection.
     """
 
     name: str
     channels: frozenset[Channel]
-    has_own_codes: bool
+    makes_codes: bool
     names_prices: bool
     connect: Callable[[Config, Callable[[], None] | None], Provider]
     settings: SectionReader | None = None

@@ -101,4 +101,4 @@ def connect(config: Config, before_call: Callable[[], None] | None) -> SinchProv
     return SinchProvider(SinchClient(settings, before_call))
 
 
-SINCH = ProviderKind(name="sinch", channels=frozenset(Channel), has_own_codes=True, names_prices=True, connect=connect)
+SINCH = ProviderKind(name="sinch", channels=frozenset(Channel), makes_codes=True, names_prices=True, connect=connect)

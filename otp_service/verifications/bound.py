@@ -14,7 +14,7 @@ from otp_service.core.database.statements import Given, prepared
 from otp_service.core.database.transactions import execute, execute_later, fetch_all
 from otp_service.verifications import attempts, provider, records
 from otp_service.verifications.models import Verification
-from otp_service.verifications.states import State, origins_of
+from otp_service.verifications.states import State
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,12 +102,7 @@ def close(message: Message, *, now: datetime) -> None:
 
 def end(owner: str, bound_to: uuid.UUID, *, now: datetime) -> None:
     """Supersede the live messages, in the open transaction: their codes no longer work."""
-    is_live = Verification.state.in_(origins_of(State.SUPERSEDED))
-    # Newest first, as `records.mark_sent` locks them: this avoids a deadlock with a send that ends at this moment.
-    newest_first = (Verification.created_at.desc(), Verification.id)
-    mine = (Verification.owner == owner) & (Verification.bound_to == bound_to)
-    fetch_all(select(Verification.id).where(mine, is_live).order_by(*newest_first).with_for_update())
-    execute(update(Verification).where(mine, is_live).values(state=State.SUPERSEDED, settled_at=now))
+    records.supersede(Verification.owner == owner, Verification.bound_to == bound_to, now=now)
 
 
 def forget(owner: str, bound_to: uuid.UUID) -> None:

@@ -271,33 +271,23 @@ def hand_on(verification: Snapshot, own: Mapping[str, object], *, failure: str, 
         return get(cast(uuid.UUID, own["id"]))
 
 
+def supersede(*conditions: ColumnElement[bool], now: datetime) -> None:
+    """Supersede the live verifications that meet the conditions, in the open transaction: their codes do not work."""
+    are_live = (_CAN_BE_SUPERSEDED, *conditions)
+    # Newest first, as `mark_sent` locks them: this avoids a deadlock with a send that ends at this moment (ADR 4).
+    newest_first = (Verification.created_at.desc(), Verification.id)
+    fetch_all(select(Verification.id).where(*are_live).order_by(*newest_first).with_for_update())
+    execute(update(Verification).where(*are_live).values(state=State.SUPERSEDED, settled_at=now))
+
+
 def end_codes(owner: str) -> None:
     """Supersede every code on its way to the owner, in the open transaction."""
-    # Newest first, as `mark_sent` locks them: this avoids a deadlock with a send that ends at this moment.
-    fetch_all(*_live_locked(owner))
-    execute(*_live_of(owner, state=State.SUPERSEDED, settled_at=clock.now()))
+    supersede(Verification.owner == owner, now=clock.now())
 
 
 def end_codes_of_users() -> None:
     """Supersede every code on its way to a user, in the open transaction. Those of backends stay."""
-    is_users = Verification.owner.startswith(USER_PREFIX, autoescape=True)
-    # In the order of `end_codes`, which avoids a deadlock.
-    newest_first = (Verification.created_at.desc(), Verification.id)
-    fetch_all(select(Verification.id).where(_CAN_BE_SUPERSEDED, is_users).order_by(*newest_first).with_for_update())
-    values = {"state": State.SUPERSEDED, "settled_at": clock.now()}
-    execute(update(Verification).where(_CAN_BE_SUPERSEDED, is_users).values(**values))
-
-
-@prepared
-def _live_locked(owner: Given) -> Select[Any]:
-    is_live = (Verification.owner == owner) & _CAN_BE_SUPERSEDED
-    newest_first = (Verification.created_at.desc(), Verification.id)
-    return select(Verification.id).where(is_live).order_by(*newest_first).with_for_update()
-
-
-@prepared
-def _live_of(owner: Given) -> Update:
-    return update(Verification).where(_CAN_BE_SUPERSEDED, Verification.owner == owner)
+    supersede(Verification.owner.startswith(USER_PREFIX, autoescape=True), now=clock.now())
 
 
 def end_codes_of_others(phone_number: str, *, owner: str, now: datetime) -> None:

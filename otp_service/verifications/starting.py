@@ -32,7 +32,7 @@ class Draft:
     @classmethod
     def of(cls, step: Step, *, id: uuid.UUID | None = None) -> "Draft":
         """Draw an id if none is given, and a code for a provider that makes none."""
-        code = None if registry.kind_of(step.provider).has_own_codes else own_codes.draw()
+        code = None if registry.kind_of(step.provider).makes_codes else own_codes.draw()
         return cls(id or uuid.uuid4(), step, code)
 
     def values(self) -> dict[str, object]:

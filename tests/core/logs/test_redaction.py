@@ -33,6 +33,7 @@ TOKEN = "rt_" + "aB3-_" * 8
         (f"dt_{'x' * 43}", "[secret]"),
         (f"zz_{'x' * 43}", "[secret]"),
         (f"otpk_abcdefghijkl_{'x' * 43}", "[secret]"),
+        ("whsec_bm90LWEt+cmVhbC/zZWNyZXQ=, cut", "[secret], cut"),
         (f"otpk_abcdefghijkl_{'x' * 20}, cut", "[secret], cut"),
         (f"Basic {b64encode(b'otpk_abcdefghijkl_' + b'x' * 43 + b':').decode()}", "Basic [secret]"),
         ("rt_short", "rt_short"),
