@@ -1,7 +1,7 @@
 """Counts a code before it is compared, and records what came of that (ADR 4)."""
 
 import uuid
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
 
@@ -28,24 +28,32 @@ _TAKES_CODES = Verification.state.in_((State.SENT, State.RESERVED))
 
 @dataclass(frozen=True, slots=True)
 class Try:
-    """A code, and who tries it."""
+    """A code, and who tries it.
+
+    `taken`: as which askers its owner has counted it. Compared with several messages, it still is one try (ADR 39).
+    """
 
     owner: Owner
-    code: str
+    code: str = field(repr=False)
     asker: Asker
     client: ClientInfo
+    taken: set[Asker] = field(default_factory=set)
 
 
 @dataclass(frozen=True, slots=True)
 class Attempt:
-    """A code that was counted. `was_known`: it was tried before and its outcome was never recorded."""
+    """A code that was counted. `was_known`: it was tried before and its outcome was never recorded.
+
+    `is_owners`: the owner's count goes with this message, and not with another one on which the code was wrong.
+    """
 
     verification_id: uuid.UUID
-    owner: Owner
+    tried: Try
     code_hash: str
     was_known: bool
     asker: Asker
     ip: str
+    is_owners: bool
 
 
 def count(verification: Snapshot, tried: Try, *, now: datetime) -> Attempt:
@@ -63,7 +71,7 @@ def count(verification: Snapshot, tried: Try, *, now: datetime) -> Attempt:
         if asker is Asker.HOLDER and execute(*_first(verification.id, now)).rowcount == 1:
             attempt = _attempt(verification, tried, _digests(verification.id, tried.code)[0])
             _insert(attempt, now)
-            tried.owner.take_try(asker, client=tried.client, now=now)
+            _take_try(attempt, now)
             return attempt
         records.lock(verification.id)
         code_hash, is_new = _hash(verification.id, tried.code)
@@ -73,7 +81,7 @@ def count(verification: Snapshot, tried: Try, *, now: datetime) -> Attempt:
         elif _join(attempt):
             return replace(attempt, was_known=True)
         _count_on_code(verification, attempt, now)
-        tried.owner.take_try(asker, client=tried.client, now=now)
+        _take_try(attempt, now)
     if not is_new:
         # Known to be wrong: counted, so that trying it again is no way around the limit, and not reported (ADR 4).
         _close_if_used_up(verification.id, now)
@@ -83,7 +91,16 @@ def count(verification: Snapshot, tried: Try, *, now: datetime) -> Attempt:
 
 def _attempt(verification: Snapshot, tried: Try, code_hash: str) -> Attempt:
     asker = _standing(verification, tried)
-    return Attempt(verification.id, tried.owner, code_hash, was_known=False, asker=asker, ip=verification.ip)
+    is_owners = asker not in tried.taken
+    return Attempt(
+        verification.id, tried, code_hash, was_known=False, asker=asker, ip=verification.ip, is_owners=is_owners
+    )
+
+
+def _take_try(attempt: Attempt, now: datetime) -> None:
+    if attempt.is_owners:
+        attempt.tried.owner.take_try(attempt.asker, client=attempt.tried.client, now=now)
+        attempt.tried.taken.add(attempt.asker)
 
 
 @prepared
@@ -107,7 +124,7 @@ def uncount(attempt: Attempt) -> None:
     with transaction():
         # The owner before the verification, as in `count`: a deletion of the owner takes the owner's tries first and
         # the verification afterwards, and would deadlock with the opposite order (ADR 19).
-        attempt.owner.hold()
+        attempt.tried.owner.hold()
         records.lock(attempt.verification_id)
         last = delete(VerificationAttempt).where(is_open, VerificationAttempt.open_reports == 1)
         counted = execute(last.returning(VerificationAttempt.asker)).first()
@@ -120,7 +137,9 @@ def uncount(attempt: Attempt) -> None:
             count = _counts_of(asker)
             is_it = (Verification.id == attempt.verification_id) & (count > 0)
             execute(update(Verification).where(is_it).values({count: count - 1}))
-            attempt.owner.give_back_try(asker, ip=attempt.ip, taken_at=clock.now())
+            if attempt.is_owners:
+                attempt.tried.owner.give_back_try(asker, ip=attempt.ip, taken_at=clock.now())
+                attempt.tried.taken.discard(attempt.asker)
 
 
 def record_wrong(attempt: Attempt, *, now: datetime, is_verdict: bool = True) -> None:
@@ -194,7 +213,7 @@ def _count_on_code(verification: Snapshot, attempt: Attempt, now: datetime) -> N
     if asker is Asker.HOLDER:
         counted = execute(*_one_more(verification.id, now)).rowcount
     else:
-        count, allowed = _counts_of(asker), attempt.owner.tries_per_code(asker)
+        count, allowed = _counts_of(asker), attempt.tried.owner.tries_per_code(asker)
         is_open = _TAKES_CODES & (Verification.expires_at > now) & (count < allowed)
         by_name = update(Verification).where(Verification.id == verification.id, is_open)
         counted = execute(by_name.values({count: count + 1})).rowcount

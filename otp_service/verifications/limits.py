@@ -5,9 +5,11 @@
 | otp-cooldown             | owner   | 1                                      | OTP_COOLDOWN | OtpCooldown     |
 | otp-change-cooldown      | owner   | 1, for a change of number              | OTP_COOLDOWN | OtpCooldown     |
 | otp-first-to-new-number  | session | 1 in spite of otp-cooldown             | hour         | none            |
+| otp-number-cooldown      | number  | 1, for backends; people only mark it   | OTP_COOLDOWN | OtpCooldown     |
 | otp-number-hour, -day    | number  | OTP_SENDS_PER_NUMBER_HOUR, _DAY        | hour, day    | OtpSendLimit    |
 | otp-anonymous-hour, -day | number  | 3/5 of these, for strangers            | hour, day    | OtpSendLimit    |
 | otp-reserve-hour, -day   | number  | 2/5 more, for known clients             | hour, day   | none            |
+| otp-unknown-reserve-*    | number  | 2/5 more, for passwords of strangers   | hour, day    | none            |
 | otp-unknown-day          | number  | 3/5 of _DAY, for passwords of strangers | day         | OtpSendLimit    |
 | otp-address-hour         | network | OTP_SENDS_PER_ADDRESS_HOUR             | hour         | OtpSendLimit    |
 | app-sends-day            | app     | --sends-per-day of the app             | day          | AppSendLimit    |
@@ -16,6 +18,7 @@
 | named-*-address          | network | OTP_SENDS_PER_ADDRESS_HOUR             | hour         | OtpSendLimit    |
 | named-*-tries            | name, n | 2/3 of OTP_CHECKS_PER_HOUR             | hour         | TooManyAttempts |
 | named-*-code-tries       | name, n | 5                                      | OTP_TTL      | TooManyAttempts |
+| app-number-tries         | number  | OTP_CHECKS_PER_HOUR, over all backends | hour         | TooManyAttempts |
 | verifications.attempts   | code    | 5                                      | its life     | TooManyAttempts |
 | ... .strangers_attempts  | code    | 5, by name from other networks         | its life     | TooManyAttempts |
 | Owner.take_try           | owner   | the owner decides                      |              | its own         |
@@ -27,8 +30,8 @@ client's address, need RATE_LIMITS_ENABLED; a backend that does not name its use
 """
 
 import uuid
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 from otp_service.core import allowances
@@ -38,13 +41,20 @@ from otp_service.core.crypto.secrets import keyring
 from otp_service.core.database.transactions import transaction
 from otp_service.core.services import settings
 from otp_service.verifications.errors import AppSendLimit, OtpCooldown, OtpSendLimit, TooManyAttempts
-from otp_service.verifications.owners import find_app
+from otp_service.verifications.owners import find_app, find_number_hash
 from otp_service.verifications.states import ATTEMPTS_PER_CODE, TO_A_STRANGERS_NUMBER, Asker, Purpose
 
 MINUTE = 60
 _COOLDOWN = "otp-cooldown"
 _CHANGE_COOLDOWN = "otp-change-cooldown"
+_NUMBER_COOLDOWN = "otp-number-cooldown"
+_WITHOUT_LIMIT = 2**31 - 1
 _OF_NUMBER = ("otp-number-hour", "otp-number-day")
+_RESERVES: Mapping[str, str] = {
+    Asker.NEW: "otp-reserve",
+    Asker.HOLDER: "otp-reserve",
+    Asker.UNKNOWN: "otp-unknown-reserve",
+}
 _NAMED = {Purpose.PHONE_VERIFICATION: "named-phone", Purpose.PASSWORD_RESET: "named-reset"}
 
 
@@ -148,6 +158,30 @@ def clear_named_tries(purpose: Purpose, name: str, *, ip: str) -> None:
             allowances.clear(allowance)
 
 
+def take_number_try(owner: str, *, now: datetime) -> None:
+    """Count a code that a backend tried, for the number and over all backends. Raises TooManyAttempts.
+
+    In the open transaction, as `give_back_number_try` and `clear_number_tries`. Each new verification has five tries
+    of its own, so without this count as many could be guessed as messages may be sent (ADR 31).
+    """
+    allowances.take(_number_tries(owner), now=now)
+
+
+def give_back_number_try(owner: str, *, taken_at: datetime) -> None:
+    """Undo `take_number_try`: the provider never looked at the code."""
+    allowances.give_back(_number_tries(owner), taken_at=taken_at)
+
+
+def clear_number_tries(owner: str) -> None:
+    """Forget the tries before a right code, which shows that its user has the phone."""
+    allowances.clear(_number_tries(owner))
+
+
+def _number_tries(owner: str) -> Allowance:
+    hour, message = settings().codes.checks_per_hour, "Too many wrong codes. Try again later."
+    return Allowance("app-number-tries", find_number_hash(owner), hour, HOUR, TooManyAttempts, message)
+
+
 def strangers_sends(limit: int) -> int:
     """Return the part of a number's messages that strangers may use: three fifths, 3 of 5 and 6 of 10."""
     return max(1, limit * 3 // 5)
@@ -162,6 +196,11 @@ def _cooldowns(spending: Spending) -> Iterator[Allowance]:
     yield _cooldown(_COOLDOWN, spending.owner)
     if spending.purpose in TO_A_STRANGERS_NUMBER:
         yield _cooldown(_CHANGE_COOLDOWN, spending.owner)
+    # The provider drops a code when another one goes to the number, whoever asked for it. A person has the password or
+    # a limit of their own, so only a backend waits; a person's send makes backends wait (ADR 31).
+    if settings().codes.cooldown_seconds > 0:
+        limit = 1 if spending.asker == Asker.BACKEND else _WITHOUT_LIMIT
+        yield replace(_cooldown(_NUMBER_COOLDOWN, _hash_of(spending.phone_number)), limit=limit)
 
 
 def _first_to_new_number(spending: Spending) -> Iterator[Allowance]:
@@ -172,8 +211,7 @@ def _first_to_new_number(spending: Spending) -> Iterator[Allowance]:
 def _of_send(spending: Spending) -> Iterator[Allowance]:
     """Yield them in one fixed order: two sends that lock the same rows in another order could deadlock."""
     config = settings()
-    # Keyed hashes: a copy of the table lists no phone numbers and no addresses.
-    number = keyring().digest(spending.phone_number, purpose="send counter: number")
+    number = _hash_of(spending.phone_number)
     hour, day = config.codes.sends_per_number_hour, config.codes.sends_per_number_day
     yield from _cooldowns(spending)
     yield Allowance("otp-number-hour", number, hour, HOUR, OtpSendLimit)
@@ -197,15 +235,25 @@ def _of_app(spending: Spending, *, limit: int) -> Iterator[Allowance]:
 
 
 def _reserve(spending: Spending) -> tuple[Allowance, ...]:
-    """What known clients, and the password of an unverified number, may send whatever others have used up (ADR 13)."""
-    if spending.asker not in {Asker.NEW, Asker.HOLDER} or spending.is_strangers:
-        return ()
-    codes, number = settings().codes, keyring().digest(spending.phone_number, purpose="send counter: number")
+    """What the right password, and known clients, may send whatever others have used up (ADR 13).
+
+    Clients that the account does not know have a reserve apart: a thief of the password must not use up the other.
+    """
+    name = _RESERVES.get(spending.asker)
+    codes = settings().codes
     hour, day = (limit - strangers_sends(limit) for limit in (codes.sends_per_number_hour, codes.sends_per_number_day))
+    if name is None or spending.is_strangers or not hour or not day:
+        return ()
+    number = _hash_of(spending.phone_number)
     return (
-        Allowance("otp-reserve-hour", number, hour, HOUR, OtpSendLimit),
-        Allowance("otp-reserve-day", number, day, DAY, OtpSendLimit),
+        Allowance(f"{name}-hour", number, hour, HOUR, OtpSendLimit),
+        Allowance(f"{name}-day", number, day, DAY, OtpSendLimit),
     )
+
+
+def _hash_of(phone_number: str) -> str:
+    # Keyed hashes: a copy of the table lists no phone numbers and no addresses.
+    return keyring().digest(phone_number, purpose="send counter: number")
 
 
 def _of_named_send(purpose: Purpose, name: str, ip: str) -> Iterator[Allowance]:

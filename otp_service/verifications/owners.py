@@ -71,6 +71,11 @@ def find_app(owner: str) -> str | None:
     return owner.removeprefix(_APP).rpartition("/")[0] if owner.startswith(_APP) else None
 
 
+def find_number_hash(owner: str) -> str:
+    """Return the keyed hash of the number in the name of an app's owner: the same for every app."""
+    return owner.rpartition("/")[2]
+
+
 def record(event: str, owner: str, *, client: ClientInfo, at: datetime, **facts: Any) -> None:
     """Record an event of a user's code in the audit trail, which files it by user, in the open transaction.
 

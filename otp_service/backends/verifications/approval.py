@@ -47,6 +47,7 @@ def _approve(proof: Proof, row: Row, *, by: uuid.UUID, client: ClientInfo) -> Sh
         if not records.approve(row.id, by=by, now=now):
             raise OtpInvalid
         verifications.spend(proof, now=now)
+        limits.clear_number_tries(row.owner)
         owners.record_outcome(Outcome.APPROVED, row, at=now, client=client)
     return Shown(replace(row, approved_at=now, approved_by=by), None, now)
 

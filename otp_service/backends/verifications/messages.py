@@ -45,13 +45,15 @@ class AppOwner:
         raise VerificationEnded(records.look_at(row, now=clock.now()).status)
 
     def take_try(self, asker: Asker, *, client: ClientInfo, now: datetime) -> None:  # noqa: ARG002
-        """Count a code over all messages, in the open transaction. Raises TooManyAttempts."""
+        """Count a code over all messages, and for its number, in the open transaction. Raises TooManyAttempts."""
         if not records.take_attempt(self.verification_id):
             raise TooManyAttempts(retry_after_seconds=limits.seconds_until_next(self.name, now=now))
+        limits.take_number_try(self.name, now=now)
 
     def give_back_try(self, asker: Asker, *, ip: str, taken_at: datetime) -> None:  # noqa: ARG002
         """Undo one `take_try`, in the open transaction."""
         records.give_back_attempt(self.verification_id)
+        limits.give_back_number_try(self.name, taken_at=taken_at)
 
     def tries_per_code(self, asker: Asker) -> int:  # noqa: ARG002
         """Return how many codes may be tried on one message."""

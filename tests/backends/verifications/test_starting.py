@@ -15,7 +15,6 @@ from otp_service.simulator import Simulator
 from otp_service.verifications import CHANNELS, end_codes_of_others, owner_of_user, sweeping
 from tests.api import Api
 from tests.backends.verifications.shops import Shop, code_at
-from tests.codes import request_code
 from tests.conftest import MakeApp, Time
 from tests.factories import make_person, new_number
 
@@ -104,8 +103,8 @@ def test_an_unknown_channel_is_answered_with_the_possible_ones(shop: Shop) -> No
     assert all(channel in message for channel in CHANNELS)
 
 
-def test_the_cooldown_holds_for_each_number_of_each_app(app: Flask, shop: Shop, time: Time) -> None:
-    number, other = new_number(), Shop(app)
+def test_the_cooldown_holds_for_each_number(shop: Shop, time: Time) -> None:
+    number = new_number()
     shop.started(number)
 
     early = shop.start(number)
@@ -113,7 +112,6 @@ def test_the_cooldown_holds_for_each_number_of_each_app(app: Flask, shop: Shop, 
     assert (early.status_code, early.json["code"]) == (429, "otp_cooldown")
     assert 1 <= early.json["retryAfter"] == int(early.headers["Retry-After"]) <= 120
     shop.started()
-    other.started(number)
     time.advance(120)
     shop.started(number)
 
@@ -155,18 +153,6 @@ def test_a_code_lives_as_long_as_the_backend_asks(shop: Shop, sinch: Simulator, 
 
     assert (gone.status_code, gone.json["verificationStatus"]) == (410, "expired")
     assert shop.check(long["id"], code_at(sinch, other)).status_code == 200
-
-
-def test_the_limits_of_a_number_are_shared_with_peoples_codes(make_app: MakeApp, time: Time) -> None:
-    app = make_app(OTP_SENDS_PER_NUMBER_HOUR="3", OTP_COOLDOWN="0")
-    person, api, shop = make_person(app), Api(app), Shop(app)
-    assert request_code(api, person).status_code == 200
-    for _ in range(2):
-        shop.started(person.phone_number)
-
-    full = shop.start(person.phone_number)
-
-    assert (full.status_code, full.json["code"]) == (429, "otp_send_limit")
 
 
 def test_each_user_of_a_backend_has_a_limit_by_address_of_its_own(make_app: MakeApp) -> None:
