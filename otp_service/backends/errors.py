@@ -1,8 +1,6 @@
 """What can go wrong when a backend calls, and what it reads."""
 
-from otp_service.core.errors import Forbidden, NotAuthenticated
-
-REALM = 'Bearer realm="otp_service"'
+from otp_service.core.errors import REALM, Forbidden, NotAuthenticated
 
 
 class ApiKeyRequired(NotAuthenticated):

@@ -10,6 +10,9 @@ ServiceError
 from collections.abc import Mapping
 from typing import Any, ClassVar
 
+REALM = 'Bearer realm="otp_service"'
+"""The challenge of every 401 (RFC 6750, section 3)."""
+
 
 class ServiceError(Exception):
     """An error that the client sees: a stable `code`, a status, a sentence for people.
@@ -56,7 +59,7 @@ class NotAuthenticated(ServiceError):
     status_code = 401
     title = "Authentication required."
 
-    def __init__(self, detail: str | None = None, *, challenge: str = 'Bearer realm="otp_service"') -> None:
+    def __init__(self, detail: str | None = None, *, challenge: str = REALM) -> None:
         """`challenge` is the value of WWW-Authenticate (RFC 6750, section 3)."""
         super().__init__(detail, headers={"WWW-Authenticate": challenge})
 

@@ -20,8 +20,8 @@ FRESH_FOR = timedelta(minutes=10)
 OF_PASSWORD_AND_PHONE = frozenset({"pwd", "sms", "tel"})
 """The `amr` of a sign-in that a reset by the phone alone makes possible."""
 
-LEVELS = ("aal1", "aal2", "aal3")
-"""NIST SP 800-63B's levels, the weakest first."""
+LEVELS = ("aal1", "aal2")
+"""The levels of NIST SP 800-63B that a sign-in can have here, the weakest first."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,10 +139,15 @@ def require_fresh(caller: Caller, *, despite_hold: bool = False) -> None:
     if not despite_hold:
         _refuse_held(caller, requirement)
     is_recent = clock.now() - caller.authenticated_at <= FRESH_FOR
-    is_strong = caller.acr in LEVELS and LEVELS.index(caller.acr) >= LEVELS.index(requirement.acr)
+    is_strong = reaches(caller.acr, requirement.acr)
     has_used_factor = bool(set(caller.amr) - {"pwd"}) or not requirement.beyond_password
     if not (is_recent and is_strong and has_used_factor):
         raise step_up_by(requirement.methods)
+
+
+def reaches(acr: str, least: str) -> bool:
+    """Whether the level of a sign-in is `least` or a stronger one; an unknown level is none."""
+    return acr in LEVELS and LEVELS.index(acr) >= LEVELS.index(least)
 
 
 def find_caller() -> Caller | None:

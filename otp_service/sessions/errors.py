@@ -3,9 +3,7 @@
 from datetime import datetime
 from math import ceil
 
-from otp_service.core.errors import Forbidden, NotAuthenticated, NotFound
-
-REALM = 'Bearer realm="otp_service"'
+from otp_service.core.errors import REALM, Forbidden, NotAuthenticated, NotFound
 
 
 class AccessTokenRequired(NotAuthenticated):

@@ -13,6 +13,9 @@ from otp_service.sessions import jwk
 from otp_service.sessions.key_folder import Entry, KeyFault, KeyFolder, KeyState
 
 SHARED = "HS256"
+CACHED_SECONDS = 300
+"""How long other services may keep our public keys, and the metadata that leads to them."""
+
 log = logging.getLogger(__name__)
 _Stamp = tuple[int, int] | None
 

@@ -11,12 +11,11 @@ from otp_service.core.web.tracing import client_info
 from otp_service.sessions import lifecycle, records
 from otp_service.sessions.access import signed_in
 from otp_service.sessions.schemas import KeysOut, SessionsOut
-from otp_service.sessions.signing_keys import signing_keys
+from otp_service.sessions.signing_keys import CACHED_SECONDS, signing_keys
 from otp_service.sessions.tokens import Caller
 
 bp = Blueprint("sessions", __name__)
 keys_bp = Blueprint("keys", __name__)
-CACHED_SECONDS = 300
 
 
 @bp.get("/sessions")

@@ -3,10 +3,9 @@
 from datetime import timedelta
 
 from otp_service.core import clock
-from otp_service.core.errors import NotAuthenticated
+from otp_service.core.errors import REALM, NotAuthenticated
 from otp_service.sessions import Caller
-from otp_service.sessions.access import LEVELS
-from otp_service.sessions.errors import REALM
+from otp_service.sessions.access import reaches
 
 IDENTITY = {
     "X-Auth-User-Id": "The id of the user.",
@@ -36,7 +35,7 @@ def identify(caller: Caller, *, acr: str | None = None, max_age_seconds: int | N
 
     `acr` is the least level; the sign-in may be `max_age_seconds` old.
     """
-    is_strong = acr is None or (caller.acr in LEVELS and LEVELS.index(caller.acr) >= LEVELS.index(acr))
+    is_strong = acr is None or reaches(caller.acr, acr)
     age = clock.now() - caller.authenticated_at
     is_recent = max_age_seconds is None or age <= timedelta(seconds=max_age_seconds)
     if not (is_strong and is_recent):

@@ -7,9 +7,7 @@ from typing import Any
 from marshmallow import EXCLUDE, fields, validate
 
 from otp_service.core.web.schema import Schema, one_fault
-
-LEVELS = ("aal1", "aal2")
-"""What the tokens of this service can have: to ask for more would reject everyone."""
+from otp_service.sessions.access import LEVELS
 
 _SECONDS = re.compile(r"[0-9]{1,9}")
 _MAX_AGE = "Provide maxAge as whole seconds, 1 or more."
@@ -64,6 +62,7 @@ class ForwardAuthIn(Schema):
     }
 
     acr = fields.String(
+        # To ask for more than any sign-in has would reject everyone.
         validate=validate.OneOf(LEVELS, error="Provide acr as aal1 or aal2."),
         metadata={"description": "The least level of the sign-in: `aal2` for two factors."},
     )

@@ -10,8 +10,7 @@ from otp_service.backends.tokens import forward_auth, introspection, metadata
 from otp_service.backends.tokens.schemas import ForwardAuthIn, IntrospectIn, IntrospectionOut, MetadataOut
 from otp_service.core.web.api import api
 from otp_service.sessions import Caller, signed_in
-
-CACHED_SECONDS = 300
+from otp_service.sessions.signing_keys import CACHED_SECONDS
 
 bp = Blueprint("tokens", __name__, url_prefix="/tokens")
 at_root = Blueprint("token_checks", __name__)
