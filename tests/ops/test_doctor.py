@@ -30,7 +30,7 @@ from tests.servers import ValkeyServer, free_port
 
 NAMES = [
     *("settings", "tokens", "instance folder", "database", "clock", "migrations", "connections", "redis"),
-    *("encryption", "mail", "worker", "sinch", "hashing"),
+    *("encryption", "mail", "hooks", "worker", "sinch", "hashing"),
 ]
 
 
@@ -100,7 +100,7 @@ def test_an_issuer_that_libraries_reject_is_a_warning(make_app: MakeApp, tmp_pat
 def test_with_the_database_away_all_the_rest_is_looked_at(make_app: MakeApp, url: str) -> None:
     report = Report(make_app(DATABASE_URL=url))
     assert (report.exit_code, report.of("database")) == (1, "FAILED")
-    unchecked = ("clock", "migrations", "connections", "encryption", "worker")
+    unchecked = ("clock", "migrations", "connections", "encryption", "hooks", "worker")
     assert {report.findings[name]["health"] for name in unchecked} == {"warning"}
     assert report.findings["sinch"]["health"] == "ok"
     assert "canary" not in report.text
