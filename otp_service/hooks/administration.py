@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from sqlalchemy import delete, exists, func, insert, select, update
+from sqlalchemy import ColumnElement, delete, exists, func, insert, select, update
 
 from otp_service import audit
 from otp_service.core import clock
@@ -67,6 +67,12 @@ class HookRecord:
     def url(self) -> str:
         """The URL, decrypted."""
         return keyring().open(self.sealed_url, context=_context("url", self.id))
+
+    @property
+    def shown_url(self) -> str:
+        """The URL without the content of its query, where receivers have tokens."""
+        address, mark, _ = self.url.partition("?")
+        return f"{address}?..." if mark else address
 
 
 _HOOKS = Projection(HookRecord, Hook)
@@ -145,21 +151,21 @@ def rotate_secret(hook_id: uuid.UUID, *, keeps_earlier: bool) -> str:
 
 
 def disable(hook_id: uuid.UUID, *, because: str = BY_OPERATOR) -> None:
-    """Send a hook no more, and store no event for it. Raises HookNotFound."""
+    """Send a hook no more, and store no event for it; a disabled one keeps its reason. Raises HookNotFound."""
     now = clock.now()
-    _change(hook_id, "hook.disabled", now=now, disabled_at=now, disabled_because=because)
+    values = {"disabled_at": now, "disabled_because": because}
+    _switch(hook_id, "hook.disabled", Hook.disabled_at.is_(None), now=now, **values)
 
 
 def enable(hook_id: uuid.UUID) -> None:
     """Send a hook what waits for it, and every event from now on. Raises HookNotFound."""
     now = clock.now()
     with transaction():
-        is_disabled = (Hook.id == hook_id) & Hook.disabled_at.is_not(None)
-        if fetch_one(select(Hook.id).where(is_disabled)) is None:
-            get(hook_id)
+        if get(hook_id).disabled_at is None:
             return
         values = {"disabled_at": None, "disabled_because": None, "after_event_id": _start()}
-        _change(hook_id, "hook.enabled", now=now, **values, failures=0, failing_since=None, paused_until=None)
+        values |= {"failures": 0, "failing_since": None, "paused_until": None}
+        _switch(hook_id, "hook.enabled", Hook.disabled_at.is_not(None), now=now, **values)
 
 
 def remove(hook_id: uuid.UUID) -> None:
@@ -168,6 +174,16 @@ def remove(hook_id: uuid.UUID) -> None:
         if execute(delete(Hook).where(Hook.id == hook_id)).rowcount != 1:
             raise HookNotFound
         _note("hook.deleted", hook_id, now=clock.now())
+
+
+def _switch(hook_id: uuid.UUID, event: str, is_other: ColumnElement[bool], *, now: datetime, **values: object) -> None:
+    with transaction():
+        # One conditional update decides between operators at the same moment. A second `enable` would move
+        # `after_event_id` past events that the first one promised to send (ADR 38).
+        if execute(update(Hook).where(Hook.id == hook_id, is_other).values(values)).rowcount == 1:
+            _note(event, hook_id, now=now)
+        else:
+            get(hook_id)
 
 
 def _change(hook_id: uuid.UUID, event: str, *, now: datetime, **values: object) -> None:

@@ -13,16 +13,29 @@ import requests
 
 LONGEST_URL = 2_000
 _SHAPE = re.compile(r"[!-~]+")  # printable ASCII without blanks; a parser may cut or skip anything else
-_METADATA = frozenset(map(ipaddress.ip_address, ("169.254.169.254", "100.100.100.200", "fd00:ec2::254")))
-"""Where clouds hand out credentials: of AWS, Google, Azure and others; of Alibaba; of AWS over IPv6."""
+_METADATA = frozenset(
+    map(
+        ipaddress.ip_address,
+        (
+            *("169.254.169.254", "fd00:ec2::254"),  # AWS, Google, Azure and others; AWS over IPv6
+            *("169.254.170.2", "169.254.170.23", "fd00:ec2::23"),  # containers of AWS: ECS, EKS
+            *("fd20:ce::254", "168.63.129.16", "100.100.100.200", "192.0.0.192"),  # Google, Azure, Alibaba, Oracle
+        ),
+    )
+)
+"""Where clouds hand out credentials."""
 
 _NAT64 = ipaddress.ip_network("64:ff9b::/96")
 _LOCAL_NAT64 = ipaddress.ip_network("64:ff9b:1::/48")
+"""A network's own translation (RFC 8215). Where it has the address of IPv4 is its own matter: none of it is public."""
+
 _COMPATIBLE = ipaddress.ip_network("::/96")
 _SITE_LOCAL = ipaddress.ip_network("fec0::/10")
 _DOCUMENTATION = ipaddress.ip_network("3fff::/20")
 _GLOBAL_UNICAST = ipaddress.ip_network("2000::/3")
 _SHARED = ipaddress.ip_network("100.64.0.0/10")
+_ASSIGNED = (ipaddress.ip_network("192.0.0.0/24"), ipaddress.ip_network("192.88.99.0/24"))
+"""For protocols (RFC 6890), and the relays of 6to4 (RFC 7526): no host, though Python calls parts of them global."""
 
 
 class BadUrl(ValueError):
@@ -93,7 +106,10 @@ def _kind(address: IPv4Address | IPv6Address) -> str | None:  # noqa: C901 - one
             return "a shared address of a provider (CGNAT)"
         if address.is_reserved:
             return "a reserved address"
-        return None if address.is_global else "a private address"
+        is_public = address.is_global and not any(address in network for network in _ASSIGNED)
+        return None if is_public else "a private address"
+    if address in _LOCAL_NAT64:
+        return "a private address"
     if _carried(address) is not None:
         return None  # as the address that it carries
     if address in _SITE_LOCAL or address in _DOCUMENTATION or not address.is_global:

@@ -9,7 +9,6 @@ import random
 import uuid
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from email.utils import parsedate_to_datetime
 from typing import Any
 
 from sqlalchemy import ColumnElement, Row, exists, or_, select, update
@@ -18,6 +17,7 @@ from sqlalchemy.orm import InstrumentedAttribute
 
 from otp_service import audit
 from otp_service.core import clock
+from otp_service.core.calls.exchange import MAX_WAIT_SECONDS, wait_seconds
 from otp_service.core.crypto.secrets import Unreadable
 from otp_service.core.database.transactions import execute, fetch_all, transaction
 from otp_service.hooks import administration, event_messages, transport
@@ -36,7 +36,7 @@ WAITS = tuple(
 
 JITTER = 0.2
 LONGEST_PAUSE = timedelta(minutes=1)
-LONGEST_WAIT_ASKED_FOR = timedelta(hours=1)
+LONGEST_WAIT_ASKED_FOR = timedelta(seconds=MAX_WAIT_SECONDS)
 OUTAGE = timedelta(minutes=1)
 """Failures over this time are an outage of the receiver: after it, everything that waits is tried at once."""
 
@@ -136,7 +136,7 @@ def _send(claimed: Row[Any], hook: HookRecord, numbers: Numbers) -> Outcome:
         return Outcome(False, error=type(error).__name__)
     if response.is_success:
         return Outcome(True, response.status)
-    return Outcome(False, response.status, f"HTTP {response.status}", _waits(response))
+    return Outcome(False, response.status, f"HTTP {response.status}", wait_seconds(response.retry_after) or 0.0)
 
 
 def post(hook: HookRecord, message_id: uuid.UUID, body: bytes) -> Response:
@@ -144,17 +144,6 @@ def post(hook: HookRecord, message_id: uuid.UUID, body: bytes) -> Response:
     secrets = administration.secrets_of(hook.id)
     headers = event_messages.headers_of(message_id, body, secrets=secrets, at=clock.now())
     return transport.exchange("POST", hook.url, headers=headers, body=body)
-
-
-def _waits(response: Response) -> float:
-    """Return how long the receiver asks to wait: seconds or a date (RFC 9110, section 10.2.3)."""
-    text = (response.retry_after or "").strip()
-    if text.isascii() and text.isdigit():
-        return float(text[:9])
-    try:
-        return max(0.0, (parsedate_to_datetime(text) - clock.now()).total_seconds())
-    except (TypeError, ValueError):
-        return 0.0
 
 
 def _record(claimed: Row[Any], hook: HookRecord, outcome: Outcome) -> bool:
@@ -224,10 +213,9 @@ def _record_failure(claimed: Row[Any], hook: HookRecord, outcome: Outcome) -> bo
 def _pause(hook: HookRecord, outcome: Outcome, now: datetime) -> None:
     """Let a failing hook rest, longer with each failure in a row: an outage costs one message a try."""
     pause = min(timedelta(seconds=2 ** min(hook.failures, 10)), LONGEST_PAUSE)
-    asked = min(timedelta(seconds=outcome.waits_seconds), LONGEST_WAIT_ASKED_FOR)
     values = {
         "failures": Hook.failures + 1,
         "failing_since": hook.failing_since or now,
-        "paused_until": now + max(pause, asked),
+        "paused_until": now + max(pause, timedelta(seconds=outcome.waits_seconds)),
     }
     execute(update(Hook).where(Hook.id == hook.id).values(values))

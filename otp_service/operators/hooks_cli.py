@@ -84,7 +84,7 @@ def list_hooks(wants_json: bool) -> None:
     print_table(
         ("ID", "URL", "EVENTS", "APP", "STATE", "PENDING", "DEAD"),
         [
-            (hook.id, hook.url, ", ".join(hook.events), hook.app, _state(hook), *_counts(backlog).values())
+            (hook.id, hook.shown_url, ", ".join(hook.events), hook.app, _state(hook), *_counts(backlog).values())
             for hook in found
             for backlog in [backlogs.get(hook.id, none)]
         ],
@@ -201,7 +201,7 @@ def delete(hook_id: UUID, yes: bool) -> None:
 def _shown(hook: HookRecord) -> dict[str, Any]:
     return {
         "id": hook.id,
-        "url": hook.url,
+        "url": hook.shown_url,
         "events": hook.events,
         "app": hook.app,
         "withNumbers": hook.has_numbers,

@@ -61,6 +61,21 @@ def test_adding_sends_a_request_for_the_head_and_no_event(service: Flask, receiv
     assert [got.method for got in receiver.requests] == ["HEAD"]
 
 
+def test_the_list_shows_no_token_of_a_url(service: Flask, receiver: Receiver) -> None:
+    hook = add(service, f"{receiver.url}?token=canary", "--event", "user.unlocked")
+    add(service, receiver.url, "--event", "user.unlocked")
+
+    listed = [run(service, "list", *options).stdout for options in ((), ("--json",))]
+    happen(service)
+    work(service)
+
+    assert hook["url"] == f"{receiver.url}?..."
+    for text in listed:
+        assert "canary" not in text
+        assert (text.count(f"{receiver.url}?..."), text.count(receiver.url)) == (1, 2)
+    assert sorted(got.path for got in receiver.events) == ["/events", "/events?token=canary"]
+
+
 def test_a_receiver_that_starts_later_may_be_added(service: Flask) -> None:
     with Receiver() as receiver:
         url = receiver.url

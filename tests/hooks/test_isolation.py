@@ -8,6 +8,7 @@ from otp_service.hooks import Dispatcher
 from otp_service.jobs.schedule import NUMBERS
 from tests.hooks.receiver import Receiver
 from tests.hooks.sending import add_hook, happen, stored
+from tests.round_trips import listening
 from tests.waiting import wait_until
 
 
@@ -59,7 +60,8 @@ def test_it_ends_after_the_message_in_hand(service: Flask, receiver: Receiver) -
 def test_without_a_hook_it_reads_nothing_but_that(service: Flask) -> None:
     happen(service)
 
-    with service.app_context():
+    with service.app_context(), listening(service) as asked:
         assert Dispatcher(NUMBERS).run() is False
 
-    assert stored(service) == []
+    assert [statement for statement in asked.statements if " FROM hooks" not in statement] == []
+    assert len(asked.statements) == 1

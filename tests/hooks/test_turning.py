@@ -17,7 +17,7 @@ from otp_service.hooks.administration import MOST_HOOKS, TooManyHooks
 from otp_service.jobs import retention
 from tests.conftest import Time
 from tests.hooks.sending import add_hook, happen, stored, turn
-from tests.parallel import at_once
+from tests.parallel import at_once, race
 from tests.waiting import PATIENCE_SECONDS
 
 URL = "http://127.0.0.1:9/events"
@@ -57,6 +57,28 @@ def test_while_a_hook_is_disabled_nothing_is_stored_for_it(service: Flask) -> No
     turn(service)
 
     assert turned(service) == [1, 3]
+
+
+@race
+def test_of_operators_who_enable_a_hook_at_once_one_sets_where_it_begins(service: Flask, round_number: int) -> None:
+    hook_id = add_hook(service, URL)
+    with service.app_context():
+        administration.disable(hook_id)
+        administration.disable(hook_id, because="another reason")
+        assert administration.get(hook_id).disabled_because == administration.BY_OPERATOR
+
+    def enable(number: int) -> None:
+        with service.app_context():
+            administration.enable(hook_id)
+        happen(service, user_id=number)
+
+    at_once(6, enable)
+    turn(service)
+
+    with service.app_context():
+        events = [entry.event for entry in audit.entries(after=0, limit=100) if entry.event.startswith("hook.")]
+    assert events == ["hook.added", "hook.disabled", "hook.enabled"]
+    assert sorted(turned(service)) == list(range(6))
 
 
 def test_reading_the_trail_again_stores_nothing_twice(service: Flask) -> None:

@@ -21,7 +21,8 @@ for _name in ("urllib3.connection", "urllib3.connectionpool"):
 
 HEADERS = {"Accept": "application/json", "Accept-Encoding": "identity", "User-Agent": "otp-service"}
 _CHUNK_BYTES = 16 * 1024
-_MAX_WAIT_SECONDS = 3600.0
+MAX_WAIT_SECONDS = 3600.0
+"""The longest wait that a server may ask for."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -50,15 +51,20 @@ class Response:
 
     @property
     def retry_after_seconds(self) -> float | None:
-        """How long the server asks to wait, if it does: seconds or a date (RFC 9110, 10.2.3)."""
-        text = (self.retry_after or "").strip()
-        if text.isascii() and text.isdigit():
-            return min(float(text[:9]), _MAX_WAIT_SECONDS)
-        try:
-            wait = (parsedate_to_datetime(text) - clock.now()).total_seconds()
-        except (TypeError, ValueError):  # no date, or one without a zone
-            return None
-        return min(max(wait, 0.0), _MAX_WAIT_SECONDS)
+        """How long the server asks to wait, if it does."""
+        return wait_seconds(self.retry_after)
+
+
+def wait_seconds(retry_after: str | None) -> float | None:
+    """Return how long a server asks to wait, at most an hour; None if it does not say (RFC 9110, 10.2.3)."""
+    text = (retry_after or "").strip()
+    if text.isascii() and text.isdigit():
+        return min(float(text[:9]), MAX_WAIT_SECONDS)
+    try:
+        wait = (parsedate_to_datetime(text) - clock.now()).total_seconds()
+    except (TypeError, ValueError):  # no date, or one without a zone
+        return None
+    return min(max(wait, 0.0), MAX_WAIT_SECONDS)
 
 
 class Exchange:
