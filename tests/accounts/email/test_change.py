@@ -81,7 +81,7 @@ def test_the_old_address_is_told(api: Api, ada: Person, token: str) -> None:
     assert f"{new[0]}***@example.com" in notice["text"]
     assert [letter["template"] for letter in letters(api, new)] == ["address_change"]
     events = [event["event"] for event in api.get("/account/events", token=token).json["events"]]
-    assert events[:2] == ["email.changed", "email.change_requested"]
+    assert events[:3] == ["session.renewed", "email.changed", "email.change_requested"]
 
 
 def test_the_other_sessions_end_and_the_one_that_asked_goes_on(
