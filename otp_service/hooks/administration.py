@@ -66,7 +66,7 @@ class HookRecord:
     @property
     def url(self) -> str:
         """The URL, decrypted."""
-        return keyring().open(self.sealed_url, context=_context("url", self.id))
+        return keyring().open(self.sealed_url, context=f"hooks.url:{self.id}")
 
     @property
     def shown_url(self) -> str:
@@ -89,8 +89,8 @@ def add(url: str, *, host: str, events: Sequence[str], app: str | None, has_numb
             insert(Hook).values(
                 id=key,
                 host=host,
-                sealed_url=keyring().seal(url, context=_context("url", key)),
-                sealed_secret=_seal(secret, "secret", key),
+                sealed_url=keyring().seal(url, context=f"hooks.url:{key}"),
+                sealed_secret=_seal(secret, f"hooks.secret:{key}"),
                 events=list(events),
                 app=app,
                 has_numbers=has_numbers,
@@ -126,9 +126,9 @@ def secrets_of(hook_id: uuid.UUID) -> tuple[bytes, ...]:
     row = fetch_one(select(*columns).where(Hook.id == hook_id))
     if row is None:
         raise HookNotFound
-    found = [_open(row.sealed_secret, "secret", hook_id)]
+    found = [_open(row.sealed_secret, f"hooks.secret:{hook_id}")]
     if row.sealed_earlier_secret is not None and clock.now() < row.earlier_secret_until:
-        found.append(_open(row.sealed_earlier_secret, "earlier_secret", hook_id))
+        found.append(_open(row.sealed_earlier_secret, f"hooks.earlier_secret:{hook_id}"))
     return tuple(found)
 
 
@@ -142,8 +142,8 @@ def rotate_secret(hook_id: uuid.UUID, *, keeps_earlier: bool) -> str:
     with transaction():
         earlier = secrets_of(hook_id)[0]
         values = {
-            "sealed_secret": _seal(secret, "secret", hook_id),
-            "sealed_earlier_secret": _seal(earlier, "earlier_secret", hook_id) if keeps_earlier else None,
+            "sealed_secret": _seal(secret, f"hooks.secret:{hook_id}"),
+            "sealed_earlier_secret": _seal(earlier, f"hooks.earlier_secret:{hook_id}") if keeps_earlier else None,
             "earlier_secret_until": now + OVERLAP if keeps_earlier else None,
         }
         _change(hook_id, "hook.secret_rotated", now=now, **values)
@@ -211,13 +211,9 @@ def _start() -> int:
     return newest
 
 
-def _context(name: str, key: uuid.UUID) -> str:
-    return f"hooks.{name}:{key}"
+def _seal(secret: bytes, context: str) -> str:
+    return keyring().seal(write_secret(secret), context=context)
 
 
-def _seal(secret: bytes, name: str, key: uuid.UUID) -> str:
-    return keyring().seal(write_secret(secret), context=_context(name, key))
-
-
-def _open(sealed: str, name: str, key: uuid.UUID) -> bytes:
-    return read_secret(keyring().open(sealed, context=_context(name, key)))
+def _open(sealed: str, context: str) -> bytes:
+    return read_secret(keyring().open(sealed, context=context))
