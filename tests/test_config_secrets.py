@@ -53,7 +53,7 @@ def test_a_file_that_cannot_be_read_is_a_fault_of_its_setting(tmp_path: Path, pa
 
 def test_a_secret_given_twice_is_refused(tmp_path: Path) -> None:
     (line,) = refuse(tmp_path, JWT_SECRET=RANDOM.hex(), JWT_SECRET_FILE="/nowhere")
-    assert line == "JWT_SECRET_FILE: is set beside JWT_SECRET; it must stand alone."
+    assert line == "JWT_SECRET_FILE: is set as well as JWT_SECRET; it must stand alone."
 
 
 def test_several_encryption_keys_are_kept_in_order(tmp_path: Path) -> None:

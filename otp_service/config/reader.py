@@ -81,7 +81,7 @@ class Reader:
         value = self.text(name, default="")
         path = self.text(f"{name}_FILE", default="")
         if value and path:
-            self.fault(f"{name}_FILE", f"is set beside {name}", "stand alone")
+            self.fault(f"{name}_FILE", f"is set as well as {name}", "stand alone")
         elif path:
             try:
                 value = Path(path).read_text(encoding="utf-8").strip()

@@ -153,7 +153,7 @@ def _read_credentials(read: Reader, origins: tuple[str, ...]) -> bool:
     """Read FRONTEND_CREDENTIALS. Cookies are for pages that are named, never for those of every origin."""
     is_on = read.flag("FRONTEND_CREDENTIALS", default=False)
     if is_on and not origins:
-        read.fault("FRONTEND_CREDENTIALS", "is on without FRONTEND_URL", "stand beside the origins of your pages")
+        read.fault("FRONTEND_CREDENTIALS", "is on without FRONTEND_URL", "stand with the origins of your pages")
     return is_on
 
 

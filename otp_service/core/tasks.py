@@ -1,7 +1,7 @@
 """Work that a response has promised: a row that outlives the process which would carry it out (ADR 43).
 
 A process claims a row for the time of a lease and deletes it when the work is done. If it dies, another process claims
-the row after the lease. Work that is too old is dropped: a code that comes a minute late helps no one.
+the row after the lease. Work that is too old is dropped: a code that comes a minute late is of no use.
 """
 
 import logging

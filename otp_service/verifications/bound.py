@@ -85,7 +85,7 @@ def is_known(message_id: uuid.UUID) -> bool:
 def adopt_lost(owner: str, bound_to: uuid.UUID, label: str | None) -> None:
     """Bind to this verification, in the open transaction, the owner's messages whose start got no response.
 
-    Their senders were told that no message left. If one arrives nevertheless, its code must work (ADR 4).
+    Their senders learned that no message left. If one arrives nevertheless, its code must work (ADR 4).
     """
     execute_later(*_lost(owner, bound_to=bound_to, label=label))
 

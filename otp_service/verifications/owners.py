@@ -16,7 +16,7 @@ _APP = "app:"
 _SHORT_HASH = 22
 """Characters of base64url: 132 bits."""
 
-_TOLD_ALONE = frozenset({Outcome.FAILED, Outcome.EXPIRED, Outcome.UNDELIVERED})
+_RECORDED_ALONE = frozenset({Outcome.FAILED, Outcome.EXPIRED, Outcome.UNDELIVERED})
 
 log = logging.getLogger(__name__)
 
@@ -115,10 +115,10 @@ class Named(Protocol):
 def record_outcome(outcome: Outcome, verification: Named, *, at: datetime, client: ClientInfo = audit.SERVICE) -> None:
     """Record what became of a code, in the open transaction that makes it so; hooks send it on.
 
-    Of a user's codes only what no other event tells: `otp.requested` and the event of what a code was for have its id.
+    Of a user's codes only what no other event says: `otp.requested` and the event of what a code was for have its id.
     """
     app, user_id = find_app(verification.owner), find_user_id(verification.owner)
-    if user_id is not None and outcome in _TOLD_ALONE:
+    if user_id is not None and outcome in _RECORDED_ALONE:
         own_id = str(verification.id)
         audit.record(f"verification.{outcome}", user_id=user_id, client=client, at=at, verificationId=own_id)
     if app is not None:

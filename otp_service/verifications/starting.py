@@ -170,7 +170,7 @@ def _hand_on(verification: Snapshot, draft: Draft, failure: str, sender: Sender)
             event = "otp.channel_changed" if is_other else "otp.provider_changed"
             before = verification.channel if is_other else verification.provider
             facts = {"verificationId": successor.reference, "channel": step.channel, "provider": step.provider}
-            facts["instead_of"] = before
+            facts["insteadOf"] = before
             owners.record(event, verification.owner, client=sender.client, at=now, **facts)
     return successor
 

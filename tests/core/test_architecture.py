@@ -214,12 +214,25 @@ def test_no_module_has_a_vague_name() -> None:
     assert offenders("otp_service/**/*.py", lambda path: bool({path.stem, path.parent.name} & VAGUE_NAMES)) == []
 
 
+def decision_records() -> list[Path]:
+    return sorted((ROOT / "docs/adr").glob("[0-9]*.md"))
+
+
 def test_a_decision_record_has_a_number_of_its_own() -> None:
-    records = sorted((ROOT / "docs/adr").glob("*.md"))
+    records = decision_records()
     numbers = [int(path.name[:4]) for path in records]
 
     assert len(set(numbers)) == len(numbers)
     assert all(path.read_text(encoding="utf-8").startswith(f"# {int(path.name[:4])}. ") for path in records)
+
+
+def test_the_index_of_the_decisions_has_a_line_for_each() -> None:
+    index = (ROOT / "docs/adr/README.md").read_text(encoding="utf-8").splitlines()
+    titles = {path.name: path.read_text(encoding="utf-8").partition("\n")[0] for path in decision_records()}
+
+    assert [line for line in index if line.startswith("- ")] == [
+        f"- [{title.removeprefix('# ')}]({name})" for name, title in titles.items()
+    ]
 
 
 def test_every_file_that_the_architecture_page_names_exists() -> None:

@@ -141,7 +141,7 @@ def _row(app: AppCaller, wanted: Start, verification_id: uuid.UUID, now: datetim
 
 def _add(row: Row) -> None:
     records.add(row)
-    # A start without a response told its backend that no message left. If one did, its code must work (ADR 31).
+    # To a backend, a start without a response sent no message. If one did leave, its code must work (ADR 31).
     bound.adopt_lost(row.owner, row.id, row.reference)
 
 

@@ -31,7 +31,7 @@ WAIT_SECONDS = 6.0
 """How long a request waits for the response to an equal one. It outlasts a claim, so a crash costs one wait."""
 
 _WAITERS = Semaphore(96)
-"""Requests of this process that wait at once. More are told to come back, which leaves threads for everyone else."""
+"""Requests of this process that wait at once. More get `request_in_progress`: others need threads, too."""
 
 _PAUSES = (0.02, 0.05, 0.1, 0.2)
 

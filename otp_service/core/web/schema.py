@@ -116,7 +116,7 @@ def text(message: str, *, maximum: int | None = None, **options: Any) -> fields.
 def cursor(what: str) -> fields.String:
     """Return the field of a query that asks for a page of a list, newest first."""
     return fields.String(
-        validate=validate.Regexp(r"[0-9]{1,18}\Z", error="Provide the next of an earlier answer."),
+        validate=validate.Regexp(r"[0-9]{1,18}\Z", error="Provide the next of an earlier response."),
         metadata={"description": f"The `next` of the page before; without it, the newest {what}."},
     )
 
