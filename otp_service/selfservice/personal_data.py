@@ -20,7 +20,7 @@ from otp_service.accounts.users import Account
 from otp_service.audit import COMMAND_LINE
 from otp_service.auth import challenges
 from otp_service.core import allowances, clock
-from otp_service.core.database.rows import ExportPart
+from otp_service.core.database.rows import ExportPart, split_page
 from otp_service.core.database.transactions import transaction
 from otp_service.core.services import settings
 from otp_service.core.web.tracing import ClientInfo
@@ -62,8 +62,9 @@ EXEMPT = {
 
 def events(user_id: int, *, cursor: str | None) -> dict[str, Any]:
     """Return a page of the user's events and the cursor of the next page, None at the end."""
-    found = audit.events_of(user_id, before=int(cursor) if cursor else None)
-    return {"events": found, "next": str(found[-1].id) if len(found) == audit.PAGE else None}
+    found = audit.events_of(user_id, before=int(cursor) if cursor else None, limit=audit.PAGE + 1)
+    listed, last = split_page(found, audit.PAGE)
+    return {"events": listed, "next": str(last.id) if last else None}
 
 
 def export(user_id: int) -> dict[str, Any]:

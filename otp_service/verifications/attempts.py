@@ -15,7 +15,7 @@ from otp_service.core.database.statements import Given, prepared, prepared_inser
 from otp_service.core.database.transactions import execute, execute_later, fetch_all, fetch_one, transaction
 from otp_service.core.web.tracing import ClientInfo
 from otp_service.verifications import limits, owners, records
-from otp_service.verifications.errors import OtpInvalid, TooManyAttempts
+from otp_service.verifications.errors import OtpInvalid, TooManyAttempts, nothing_compared
 from otp_service.verifications.models import Verification, VerificationAttempt
 from otp_service.verifications.owners import Owner
 from otp_service.verifications.records import Snapshot
@@ -66,7 +66,7 @@ def count(verification: Snapshot, tried: Try, *, now: datetime) -> Attempt:
     with transaction():
         # The owner before the verification, as in every transaction that locks both: this avoids a deadlock (ADR 4).
         if not tried.owner.hold():
-            raise OtpInvalid  # deleted at this moment
+            raise nothing_compared()  # deleted at this moment
         asker = _standing(verification, tried)
         if asker is Asker.HOLDER and execute(*_first(verification.id, now)).rowcount == 1:
             attempt = _attempt(verification, tried, _digests(verification.id, tried.code)[0])
@@ -195,7 +195,7 @@ def refusal(
     is_used_up = row is not None and row.state in {State.RESERVED, State.SENT, State.FAILED} and row.tried >= allowed
     if is_used_up and verification.expires_at > now:
         return TooManyAttempts(retry_after_seconds=limits.seconds_until_next(verification.owner, now=now))
-    return OtpInvalid()
+    return nothing_compared()
 
 
 def _standing(verification: Snapshot, tried: Try) -> Asker:

@@ -25,12 +25,11 @@ from sqlalchemy import Select
 from otp_service.core import clock
 from otp_service.core.database.statements import Given, prepared
 from otp_service.core.database.transactions import transaction
-from otp_service.core.errors import ServiceError
 from otp_service.core.web.tracing import ClientInfo
 from otp_service.providers import Channel
 from otp_service.verifications import attempts, owners, provider, records
 from otp_service.verifications.attempts import Attempt, Try
-from otp_service.verifications.errors import OtpInvalid, TooManyAttempts
+from otp_service.verifications.errors import OtpInvalid, TooManyAttempts, nothing_compared
 from otp_service.verifications.models import Verification
 from otp_service.verifications.owners import Owner
 from otp_service.verifications.provider import Finding, Standing, Verdict
@@ -58,7 +57,7 @@ class Proof:
 class _MayBeOlder(Exception):
     """The code may belong to an older verification: this one was dropped for another, or its message never arrived."""
 
-    def __init__(self, refusal: ServiceError) -> None:
+    def __init__(self, refusal: OtpInvalid | TooManyAttempts) -> None:
         self.refusal = refusal
 
 
@@ -79,7 +78,7 @@ def prove(  # noqa: PLR0913 - a code, who tries it, and what it may be for
     Raises OtpInvalid, TooManyAttempts, ProviderUnavailable, ProviderRefused, and what Owner.take_try raises.
     """
     now, tried = clock.now(), Try(owner, code, asker, client)
-    refusal: ServiceError = OtpInvalid()
+    refusal: OtpInvalid | TooManyAttempts = nothing_compared()
     with provider.within_request():
         live = _live(owner.name, purpose, now) if bound_to is None else _bound(owner.name, purpose, now, bound_to, also)
         # Those whose channel fits the code first: a late SMS still works while a flash call is newer (ADR 14).
@@ -87,7 +86,9 @@ def prove(  # noqa: PLR0913 - a code, who tries it, and what it may be for
             try:
                 return _evaluate(_settled(verification, now), tried, now)
             except _MayBeOlder as older:
-                refusal = refusal if isinstance(refusal, TooManyAttempts) else older.refusal
+                # Most telling: the tries are used up. Least: it was compared with none.
+                is_vague = isinstance(refusal, OtpInvalid) and not refusal.was_compared
+                refusal = older.refusal if is_vague or isinstance(older.refusal, TooManyAttempts) else refusal
                 continue
             except OtpInvalid:
                 _record_refused(tried, now)
@@ -158,7 +159,7 @@ def _evaluate(verification: Snapshot, tried: Try, now: datetime) -> Proof:
     if verification.state == State.RESERVED and verification.code_hash is not None:
         return _evaluate_unsettled(verification, tried, now)
     if verification.state not in {State.SENT, State.FAILED}:
-        raise _MayBeOlder(OtpInvalid())
+        raise _MayBeOlder(nothing_compared())
     return _compare(verification, tried, now)
 
 
@@ -227,7 +228,7 @@ def _accept_or_end(verification: Snapshot, attempt: Attempt, now: datetime) -> N
         # The provider drops a verification when another one for the number starts. The code may belong to that one.
         attempts.uncount(attempt)
         records.move(verification.id, State.SENT, State.SUPERSEDED, now=now)
-        raise _MayBeOlder(OtpInvalid())
+        raise _MayBeOlder(nothing_compared())
     # A code that was known may have been accepted with its response lost: its outcome stays open (ADR 4).
     if not attempt.was_known:
         attempts.record_wrong(attempt, now=now, is_verdict=not is_accepted)

@@ -17,10 +17,21 @@ log = logging.getLogger(__name__)
 
 
 class OtpInvalid(NotAuthenticated):
-    """A code that is wrong, used, superseded, expired, or was never sent."""
+    """A code that is wrong, used, superseded, expired, or was never sent.
+
+    `was_compared`: if not, it was not counted either, since no message takes codes, at this moment or any more.
+    """
 
     code = "otp_invalid"
     title = "Invalid or expired OTP code."
+    was_compared = True
+
+
+def nothing_compared() -> OtpInvalid:
+    """Return the error for a code that was compared with none."""
+    refused = OtpInvalid()
+    refused.was_compared = False
+    return refused
 
 
 class TooManyAttempts(TooMany):
@@ -75,12 +86,13 @@ class ProviderRefused(ProviderFailed):
 class ProviderUnavailable(Unavailable):
     """The provider gave no usable response; what the request took is given back.
 
-    `may_arrive`: it did not say whether it sent the message that was asked for, whose code then works.
+    `left_nothing`: it failed by itself and has no such message, so another may be sent at once (ADR 14). Else it may
+    not have said.
     """
 
     code = "provider_unavailable"
     title = "The message provider is unavailable. Try again in a moment."
-    may_arrive = False
+    left_nothing = False
 
 
 class EventNotAccepted(NotAuthenticated):
@@ -90,10 +102,10 @@ class EventNotAccepted(NotAuthenticated):
     title = "The event is not signed, not signed well, too old, or came before."
 
 
-def from_provider(error: CallError, *, provider: str, may_arrive: bool = False) -> ServiceError:
+def from_provider(error: CallError, *, provider: str, left_nothing: bool = False) -> ServiceError:
     """Return the error that the caller sees for an error of the provider, and log the provider's own.
 
-    `may_arrive`: the provider may have sent the message.
+    `left_nothing`: see ProviderUnavailable.
     """
     if isinstance(error, TooManyInFlight):
         # Our own bound and no failure of the provider: SINCH_CONCURRENCY, SINCH_WAIT or HTTP_GATEWAY_CONCURRENCY.
@@ -113,5 +125,5 @@ def from_provider(error: CallError, *, provider: str, may_arrive: bool = False) 
     if isinstance(error, Refused):
         return ProviderRefused()
     unavailable = ProviderUnavailable(retry_after_seconds=error.retry_after_seconds or 5)
-    unavailable.may_arrive = may_arrive
+    unavailable.left_nothing = left_nothing
     return unavailable

@@ -94,8 +94,10 @@ def start_or_fall_back(verification: Snapshot, draft: Draft, others: Sequence[St
         successor = _hand_on(verification, following, failure.error.summary, sender) if following else None
         if following is None or successor is None:
             _release(verification, failure)
-            may_arrive = not failure.is_certain and failure.cure is Cure.NONE
-            raise from_provider(failure.error, provider=verification.provider, may_arrive=may_arrive) from failure.error
+            left_nothing = not failure.is_certain and failure.cure is not Cure.NONE
+            raise from_provider(
+                failure.error, provider=verification.provider, left_nothing=left_nothing
+            ) from failure.error
     return start_or_fall_back(successor, following, left[1:], sender)
 
 

@@ -72,12 +72,15 @@ def add_users(app: Flask, count: int) -> list[int]:
 
 
 def test_users_are_listed_newest_first_in_pages(app: Flask, support: Backend) -> None:
-    ids = add_users(app, PAGE + 1)
+    oldest = add_users(app, PAGE)
+    full = support.get("/users").json
+    ids = add_users(app, 1) + oldest
 
     first = support.get("/users").json
     second = support.get(f"/users?cursor={first['next']}").json
 
     assert [user["id"] for user in first["users"] + second["users"]] == ids
+    assert (len(full["users"]), full["next"]) == (PAGE, None)
     assert (len(first["users"]), second["next"]) == (PAGE, None)
 
 

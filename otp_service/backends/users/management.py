@@ -9,6 +9,7 @@ from otp_service.accounts.new_users import NewUser
 from otp_service.accounts.users import Account
 from otp_service.auth import password_links, sign_out
 from otp_service.core.crypto import hashing
+from otp_service.core.database.rows import split_page
 from otp_service.core.database.transactions import transaction
 from otp_service.core.web.tracing import ClientInfo
 from otp_service.selfservice import interventions, personal_data
@@ -22,8 +23,9 @@ def search(*, cursor: str | None = None, **exactly: str) -> dict[str, Any]:
 
     `exactly` is a canonical `email`, a `phone_number` in E.164, or both.
     """
-    found = users.list_all(limit=PAGE, before=int(cursor) if cursor else None, **exactly)
-    return {"users": found, "next": str(found[-1].id) if len(found) == PAGE else None}
+    found = users.list_all(limit=PAGE + 1, before=int(cursor) if cursor else None, **exactly)
+    listed, last = split_page(found, PAGE)
+    return {"users": listed, "next": str(last.id) if last else None}
 
 
 def sessions_of(user_id: int) -> list[dict[str, Any]]:

@@ -2,10 +2,11 @@
 
 from typing import Any, ClassVar
 
-from marshmallow import ValidationError, fields, pre_load, validates_schema
+from marshmallow import ValidationError, fields, validates_schema
 
 from otp_service.accounts import password_policy
 from otp_service.accounts.fields import EmailField, NewEmailField, NewPasswordField, PhoneField
+from otp_service.backends.schemas import SearchIn
 from otp_service.core.crypto import hashing
 from otp_service.core.web.schema import Flag, Schema, cursor
 from otp_service.selfservice.schemas import ProfileIn
@@ -16,25 +17,11 @@ NUMBER_FAULT = "A verified number needs phoneNumber."
 _TEXT = {"type": "string"}
 
 
-class UsersIn(Schema):
+class UsersIn(SearchIn):
     """Which users to list. Address and number are compared as a whole, in any spelling."""
 
     cursor = cursor("users")
     email = EmailField()
-    phone_number = PhoneField()
-
-    @pre_load
-    def _restore_pluses(self, data: dict[str, Any], **_: Any) -> dict[str, Any]:
-        """Read a blank as the plus that it was: in a query, a plus that is not escaped means a blank.
-
-        Parameters without a value are left out.
-        """
-        given = {name: text for name, text in data.items() if text}  # `?email=&phoneNumber=...` asks for the number
-        if "email" in given:
-            given["email"] = given["email"].strip().replace(" ", "+")
-        if given.get("phoneNumber", "").startswith(" "):
-            given["phoneNumber"] = f"+{given['phoneNumber'].lstrip()}"
-        return given
 
 
 def _check_hash(text: str) -> None:

@@ -6,10 +6,10 @@ from dataclasses import replace
 from otp_service import verifications
 from otp_service.backends.app_keys import AppCaller
 from otp_service.backends.verifications import records
-from otp_service.backends.verifications.errors import VerificationEnded, VerificationNotFound, wrong_code
+from otp_service.backends.verifications.errors import CodeNotCompared, VerificationEnded, wrong_code
 from otp_service.backends.verifications.messages import AppOwner
-from otp_service.backends.verifications.models import ATTEMPTS
-from otp_service.backends.verifications.records import Row, Shown, Status
+from otp_service.backends.verifications.models import ATTEMPTS, Status
+from otp_service.backends.verifications.records import Row, Shown
 from otp_service.backends.verifications.repeats import Claim
 from otp_service.core import clock
 from otp_service.core.database.transactions import transaction
@@ -23,10 +23,10 @@ from otp_service.verifications.states import Outcome, State
 def check(app: AppCaller, verification_id: uuid.UUID, code: str, *, client: ClientInfo, claim: Claim) -> Shown:
     """Approve a verification by its code. Returns only if the code was right and works for the first time.
 
-    Raises VerificationNotFound, VerificationEnded, otp_invalid (422), TooManyAttempts, ProviderUnavailable,
-    ProviderRefused.
+    Raises VerificationNotFound, VerificationEnded, otp_invalid (422), TooManyAttempts, CodeNotCompared,
+    ProviderUnavailable, ProviderRefused.
     """
-    row = _get(app, verification_id)
+    row = records.get(app.id, verification_id)
     if row.approved_at is not None and row.approved_by == claim.id:
         # This very request approved it, and its response was lost: it is given again.
         return Shown(row, None, clock.now())
@@ -37,7 +37,11 @@ def check(app: AppCaller, verification_id: uuid.UUID, code: str, *, client: Clie
         )
         return _approve(proof, row, by=claim.id, client=client)
     except (OtpInvalid, TooManyAttempts) as refused:
-        raise _refusal(app, owner, row, refused) from refused
+        stands = records.get(app.id, row.id)
+        if stands.approved_by == claim.id:
+            # Meanwhile another request of this claim approved it. Its own response may be lost (ADR 31).
+            return Shown(stands, None, clock.now())
+        raise _refusal(owner, row, stands, refused) from refused
 
 
 def _approve(proof: Proof, row: Row, *, by: uuid.UUID, client: ClientInfo) -> Shown:
@@ -52,10 +56,10 @@ def _approve(proof: Proof, row: Row, *, by: uuid.UUID, client: ClientInfo) -> Sh
     return Shown(replace(row, approved_at=now, approved_by=by), None, now)
 
 
-def _refusal(app: AppCaller, owner: AppOwner, before: Row, refused: ServiceError) -> ServiceError:
+def _refusal(owner: AppOwner, before: Row, after: Row, refused: OtpInvalid | TooManyAttempts) -> ServiceError:
     """Return why a code was not accepted, by how the verification stood before it and stands now."""
     now = clock.now()
-    shown = records.look_at(_get(app, before.id), now=now)
+    shown = records.look_at(after, now=now)
     if shown.attempts_left == 0 and shown.message is not None and shown.message.state == State.SENT:
         # Earlier messages took some of the codes, so the engine has not ended this one (ADR 31).
         bound.close(shown.message, now=now)
@@ -64,13 +68,8 @@ def _refusal(app: AppCaller, owner: AppOwner, before: Row, refused: ServiceError
         return VerificationEnded(shown.status)
     if isinstance(refused, TooManyAttempts):
         return refused
-    if before.attempts >= ATTEMPTS:
+    if before.attempts >= ATTEMPTS or (shown.attempts_left == 0 and not refused.was_compared):
         return TooManyAttempts(retry_after_seconds=limits.seconds_until_next(owner.name, now=now))
+    if not refused.was_compared:
+        return CodeNotCompared(retry_after_seconds=1)
     return wrong_code(shown.attempts_left)  # the fifth one too: it was looked at
-
-
-def _get(app: AppCaller, verification_id: uuid.UUID) -> Row:
-    row = records.find(app.id, verification_id)
-    if row is None:
-        raise VerificationNotFound
-    return row

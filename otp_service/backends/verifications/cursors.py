@@ -12,6 +12,9 @@ _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND = timedelta(microseconds=1)
 _LATEST = 2**53  # the year 2255; later ones exceed what a column of times can be compared with
 
+CURSOR_PATTERN = "^A[AB][A-Za-z0-9_-]{30}$"
+"""What the OpenAPI document says of a cursor: 24 bytes, whose first 11 bits are 0."""
+
 
 class Place(NamedTuple):
     """The last row of a page."""

@@ -2,7 +2,7 @@
 
 from http import HTTPStatus
 
-from otp_service.backends.verifications.records import Status
+from otp_service.backends.verifications.models import Status
 from otp_service.core.errors import Conflict, NotFound, ServiceError, Unavailable, Unprocessable
 from otp_service.verifications.errors import OtpInvalid
 
@@ -44,6 +44,13 @@ class _WrongCode(Unprocessable):
 def wrong_code(attempts_left: int) -> ServiceError:
     """Return the error for a wrong code."""
     return _WrongCode(extra={"attemptsLeft": attempts_left})
+
+
+class CodeNotCompared(Unavailable):
+    """Another message is on its way, and took the place of the one that the code was compared with."""
+
+    code = "code_not_compared"
+    title = "Another code is being sent, and this one was not compared. Check it again."
 
 
 class IdempotencyKeyReused(Conflict):

@@ -7,8 +7,8 @@ from datetime import datetime
 from otp_service import verifications
 from otp_service.backends.app_keys import AppCaller
 from otp_service.backends.verifications import records
-from otp_service.backends.verifications.errors import VerificationEnded, VerificationNotFound
-from otp_service.backends.verifications.models import ATTEMPTS
+from otp_service.backends.verifications.errors import VerificationEnded
+from otp_service.backends.verifications.models import ATTEMPTS, Status
 from otp_service.backends.verifications.records import OPEN, Row, Shown
 from otp_service.backends.verifications.repeats import Claim
 from otp_service.core import clock
@@ -39,9 +39,7 @@ class AppOwner:
         # A new one is added in this very transaction, and keeps its app by the foreign key.
         if self.is_new or self.hold():
             return
-        row = records.find(self.app_id, self.verification_id)
-        if row is None:
-            raise VerificationNotFound
+        row = records.get(self.app_id, self.verification_id)
         raise VerificationEnded(records.look_at(row, now=clock.now()).status)
 
     def take_try(self, asker: Asker, *, client: ClientInfo, now: datetime) -> None:  # noqa: ARG002
@@ -80,7 +78,7 @@ def start(app: AppCaller, wanted: Start, *, client: ClientInfo, claim: Claim) ->
     """
     known = records.find(app.id, claim.id) if claim.is_repeated else None
     if known is not None:
-        return _go_on(app, known, Channel(known.channel), client=client, since=None)
+        return _find_sent(known, since=None) or _send(app, known, Channel(known.channel), client=client)
     now = clock.now()
     row = _row(app, wanted, claim.id, now)
     along = Along(lambda: _add(row))
@@ -94,29 +92,32 @@ def resend(
 
     Raises VerificationNotFound, VerificationEnded, and what `start` raises.
     """
-    row = records.find(app.id, verification_id)
-    if row is None:
-        raise VerificationNotFound
-    if claim.is_repeated and bound.is_known(claim.id):
-        return _go_on(app, row, channel or Channel(row.channel), client=client, since=claim.id)
-    status = records.look_at(row, now=clock.now()).status
-    if status not in OPEN:
-        raise VerificationEnded(status)
-    return _send(app, row, channel or Channel(row.channel), client=client, message_id=claim.id)
+    row = records.get(app.id, verification_id)
+    is_known = claim.is_repeated and bound.is_known(claim.id)
+    if is_known and (sent := _find_sent(row, since=claim.id)):
+        return sent
+    shown = records.look_at(row, now=clock.now())
+    if shown.status not in OPEN:
+        raise VerificationEnded(shown.status)
+    if shown.is_past_resends:
+        raise VerificationEnded(Status.EXPIRED)
+    via, message_id = channel or Channel(row.channel), None if is_known else claim.id
+    return _send(app, row, via, client=client, message_id=message_id)
 
 
-def _go_on(app: AppCaller, row: Row, channel: Channel, *, client: ClientInfo, since: uuid.UUID | None) -> Shown:
-    """Do the rest of a request that was broken off: send a message unless one may have left `since` the first."""
+def _find_sent(row: Row, *, since: uuid.UUID | None) -> Shown | None:
+    """Return what came of a request that was broken off; None if no message left: of all, or `since` its first one.
+
+    Raises ProviderUnavailable, also while that is not known.
+    """
     now = clock.now()
     shown = Shown(row, bound.settle(row.owner, row.id, now=now, since=since), now)
     if shown.message is not None and shown.message.state == State.UNDELIVERED:
-        return _send(app, row, channel, client=client)
+        return None
     wait = bound.seconds_until_settled(shown.message, now=now) if shown.message else 0
     if wait > 0:
         # It may still be on its way to the provider: another one could be a second message for one request (ADR 4).
-        unavailable = ProviderUnavailable(retry_after_seconds=wait)
-        unavailable.may_arrive = True
-        raise unavailable
+        raise ProviderUnavailable(retry_after_seconds=wait)
     return shown
 
 

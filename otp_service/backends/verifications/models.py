@@ -2,6 +2,7 @@
 
 import uuid
 from datetime import datetime
+from enum import StrEnum
 
 from sqlalchemy import CheckConstraint, ForeignKey, Index, Integer, String, Text, UniqueConstraint, Uuid
 from sqlalchemy.orm import Mapped, mapped_column
@@ -18,6 +19,18 @@ ATTEMPTS = 5
 
 LONGEST_KEY = 64
 LONGEST_REFERENCE = 128
+
+
+class Status(StrEnum):
+    """How a verification stands, as backends see it."""
+
+    PENDING = "pending"
+    APPROVED = "approved"
+    FAILED = "failed"  # five wrong codes
+    EXPIRED = "expired"
+    REPLACED = "replaced"  # a newer code was sent to the number
+    CANCELLED = "cancelled"
+    UNDELIVERED = "undelivered"  # no message left, or none could be delivered
 
 
 class AppVerification(Model):

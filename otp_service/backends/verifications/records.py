@@ -5,12 +5,12 @@ import uuid
 from collections.abc import Sequence
 from dataclasses import dataclass, fields
 from datetime import datetime, timedelta
-from enum import StrEnum
 from typing import Any
 
 from sqlalchemy import Select, Update, delete, select, update
 
-from otp_service.backends.verifications.models import ATTEMPTS, AppVerification
+from otp_service.backends.verifications.errors import VerificationNotFound
+from otp_service.backends.verifications.models import ATTEMPTS, AppVerification, Status
 from otp_service.core import phone
 from otp_service.core.database.batches import delete_in_batches
 from otp_service.core.database.rows import Projection
@@ -22,18 +22,8 @@ from otp_service.verifications.bound import Message
 from otp_service.verifications.states import State
 
 PAGE = 50
-
-
-class Status(StrEnum):
-    """How a verification stands, as backends see it."""
-
-    PENDING = "pending"
-    APPROVED = "approved"
-    FAILED = "failed"  # five wrong codes
-    EXPIRED = "expired"
-    REPLACED = "replaced"  # a newer code was sent to the number
-    CANCELLED = "cancelled"
-    UNDELIVERED = "undelivered"  # no message left, or none could be delivered
+RESENDS_FOR = timedelta(hours=1)
+"""How long after its start a verification may get further messages."""
 
 
 OPEN = (Status.PENDING, Status.UNDELIVERED)
@@ -117,8 +107,17 @@ class Shown:
         return max(0, math.ceil(settings().codes.cooldown_seconds - waited))
 
     @property
+    def is_past_resends(self) -> bool:
+        """Whether no further message is sent, so that no verification stays open forever."""
+        return self.now >= self.row.created_at + RESENDS_FOR
+
+    @property
     def status(self) -> Status:
         """How it stands. What the messages say is true: only an approval and a cancellation are stored apart."""
+        found = self._status()
+        return Status.EXPIRED if found is Status.UNDELIVERED and self.is_past_resends else found
+
+    def _status(self) -> Status:
         if self.row.approved_at is not None:
             return Status.APPROVED
         if self.row.cancelled_at is not None:
@@ -151,6 +150,14 @@ def find_phone_number(verification_id: uuid.UUID) -> str | None:
     """Return the number that a verification of any app is about, for the hooks; None once it is forgotten."""
     row = fetch_one(select(AppVerification.phone_number).where(AppVerification.id == verification_id))
     return None if row is None else str(row.phone_number)
+
+
+def get(app_id: int, verification_id: uuid.UUID) -> Row:
+    """Return a verification of the app. Raises VerificationNotFound."""
+    row = find(app_id, verification_id)
+    if row is None:
+        raise VerificationNotFound
+    return row
 
 
 @prepared
@@ -239,5 +246,5 @@ def delete_one(verification_id: uuid.UUID) -> None:
 
 
 def forget(before: datetime) -> int:
-    """Delete verifications that were made before a time; return how many. None is open for longer than an hour."""
+    """Delete verifications that were made before a time; return how many. None is open for so long."""
     return delete_in_batches(AppVerification, AppVerification.created_at < before)

@@ -70,8 +70,9 @@ def _done(claim: Claim, act: Callable[..., Response]) -> Response:
         response = act(claim=claim)
     except ServiceError as error:
         if error.status_code >= SERVER_ERRORS or isinstance(error, TooMany):
-            # Not frozen for a day: the next request with this key may succeed (ADR 31).
-            (repeats.put_back if getattr(error, "may_arrive", False) else repeats.drop)(claim)
+            # Not frozen for a day: the next request with this key may succeed. It finds what this one did by the id of
+            # the claim, so the claim is dropped only if that is known to be no message (ADR 31).
+            (repeats.drop if getattr(error, "left_nothing", False) else repeats.put_back)(claim)
             raise
         response = problems.render(error)
     except BaseException:

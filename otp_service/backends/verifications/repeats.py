@@ -116,7 +116,7 @@ def put_back(claimed: Claim) -> None:
 
 
 def drop(claimed: Claim) -> None:
-    """Forget the request: it did nothing, so the next one with its key begins from the start."""
+    """Forget the request: no message left for it, so the next one with its key begins from the start."""
     with transaction():
         execute(delete(AppRequest).where(AppRequest.id == claimed.id, AppRequest.status.is_(None)))
 

@@ -2,12 +2,12 @@
 
 from typing import Any
 
-from marshmallow import ValidationError, fields, pre_load, validate
+from marshmallow import ValidationError, fields, validate
 
 from otp_service.accounts.fields import PhoneField
-from otp_service.backends.verifications.cursors import read_cursor
-from otp_service.backends.verifications.models import ATTEMPTS, LONGEST_REFERENCE
-from otp_service.backends.verifications.records import Status
+from otp_service.backends.schemas import SearchIn
+from otp_service.backends.verifications.cursors import CURSOR_PATTERN, read_cursor
+from otp_service.backends.verifications.models import ATTEMPTS, LONGEST_REFERENCE, Status
 from otp_service.core.addresses import plain_address
 from otp_service.core.text import LANGUAGE_TAG, LONGEST_LANGUAGE_TAG, SHOWN_TEXT, steers
 from otp_service.core.web.schema import Schema, one_fault
@@ -80,6 +80,7 @@ class StartIn(Schema):
         metadata={
             "description": "The address of your user, which has limits of its own. Without it, no limit by address "
             "applies: yours would stop all your users at once.",
+            "anyOf": [{"format": "ipv4"}, {"format": "ipv6"}],
             "examples": ["203.0.113.7"],
         },
     )
@@ -103,21 +104,17 @@ class ResendIn(Schema):
     channel = channel()
 
 
-class FindIn(Schema):
+class FindIn(SearchIn):
     """Which verifications to list: all, or those with a reference or a number."""
 
     reference = _reference()
-    phone_number = PhoneField()
     cursor = CursorField(
         error_messages=one_fault(CURSOR_FAULT),
-        metadata={"description": "The `next` of the page before; without it, the newest ones."},
+        metadata={
+            "description": "The `next` of the page before; without it, the newest ones.",
+            "pattern": CURSOR_PATTERN,
+        },
     )
-
-    @pre_load
-    def _restore_plus(self, data: dict[str, Any], **_: Any) -> dict[str, Any]:
-        """Read `?phoneNumber=+1415...`, which many clients do not encode, as it was meant: `+` stands for a blank."""
-        text = data.get("phoneNumber", "")
-        return {**data, "phoneNumber": f"+{text[1:]}"} if text.startswith(" ") else data
 
 
 class EndIn(Schema):

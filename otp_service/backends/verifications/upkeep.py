@@ -8,9 +8,9 @@ from otp_service import audit
 from otp_service.backends.app_keys import AppCaller
 from otp_service.backends.verifications import records, repeats
 from otp_service.backends.verifications.cursors import Place
-from otp_service.backends.verifications.errors import VerificationNotFound
-from otp_service.backends.verifications.records import PAGE, Row, Shown, Status
+from otp_service.backends.verifications.records import OPEN, PAGE, Shown
 from otp_service.core import clock
+from otp_service.core.database.rows import split_page
 from otp_service.core.database.transactions import transaction
 from otp_service.core.web.tracing import ClientInfo
 from otp_service.verifications import bound, owners
@@ -30,21 +30,24 @@ class Page:
 
 def show(app: AppCaller, verification_id: uuid.UUID) -> Shown:
     """Return a verification of the app. Raises VerificationNotFound."""
-    return records.look_at(_get(app, verification_id), now=clock.now())
+    return records.look_at(records.get(app.id, verification_id), now=clock.now())
 
 
 def list_page(app: AppCaller, *, reference: str | None, phone_number: str | None, before: Place | None) -> Page:
     """Return a page of the app's verifications, newest first, after the place of the page before."""
     rows = records.page(app.id, reference=reference, phone_number=phone_number, before=before)
-    shown = records.look_at_all(rows[:PAGE], now=clock.now())
-    last = rows[PAGE - 1] if len(rows) > PAGE else None
+    listed, last = split_page(rows, PAGE)
+    shown = records.look_at_all(listed, now=clock.now())
     return Page(shown, Place(last.created_at, last.id).text if last else None)
 
 
 def cancel(app: AppCaller, verification_id: uuid.UUID, *, client: ClientInfo) -> None:
-    """End a verification whose codes still work; one that has ended stays as it is. Raises VerificationNotFound."""
-    row, now = _get(app, verification_id), clock.now()
-    if records.look_at(row, now=now).status is not Status.PENDING:
+    """End a verification that takes codes or resends. One that has ended stays as it is.
+
+    Raises VerificationNotFound.
+    """
+    row, now = records.get(app.id, verification_id), clock.now()
+    if records.look_at(row, now=now).status not in OPEN:
         return
     with transaction():
         if records.cancel(row.id, now=now):
@@ -54,7 +57,7 @@ def cancel(app: AppCaller, verification_id: uuid.UUID, *, client: ClientInfo) ->
 
 def erase(app: AppCaller, verification_id: uuid.UUID, *, client: ClientInfo) -> None:
     """Delete a verification with its number and all that hangs on it. Raises VerificationNotFound."""
-    row, now = _get(app, verification_id), clock.now()
+    row, now = records.get(app.id, verification_id), clock.now()
     ended_by = records.look_at(row, now=now).expires_at + SWEPT_WITHIN
     with transaction():
         # First, as in every transaction that locks both: a check that holds it ends before, or finds it gone (ADR 31).
@@ -64,10 +67,3 @@ def erase(app: AppCaller, verification_id: uuid.UUID, *, client: ClientInfo) -> 
         audit.redact_verification(str(row.id), app=app.name, since=row.created_at, until=max(ended_by, now))
         facts = {"verificationId": str(row.id), "app": app.name}
         audit.record("verification.erased", user_id=None, client=client, at=now, **facts)
-
-
-def _get(app: AppCaller, verification_id: uuid.UUID) -> Row:
-    row = records.find(app.id, verification_id)
-    if row is None:
-        raise VerificationNotFound
-    return row

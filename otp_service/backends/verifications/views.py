@@ -40,7 +40,8 @@ def check_verification(body: dict[str, Any], id: uuid.UUID, claim: Claim) -> Sho
 
     A wrong code is 422 `otp_invalid` with `attemptsLeft`; after five it is 429 `too_many_attempts`. A verification that
     was approved before, has expired, was replaced or cancelled is 410 `verification_ended` with `verificationStatus`.
-    After 502 or 503 the code is not used up: check it again.
+    After 502 or 503 the code is not used up: check it again. 503 `code_not_compared` says that another message was just
+    being sent.
     """
     return approval.check(current_app_caller(), id, body["code"], client=app_client(), claim=claim)
 
@@ -57,7 +58,8 @@ def check_verification(body: dict[str, Any], id: uuid.UUID, claim: Claim) -> Sho
 def resend_code(body: dict[str, Any], id: uuid.UUID, claim: Claim) -> Shown:
     """Send another code for a verification, by the same or another channel. Attempts count on.
 
-    Once the new code was sent, only that one works. Before `resendAfter` it is 429 `otp_cooldown`.
+    Once the new code was sent, only that one works. Before `resendAfter` it is 429 `otp_cooldown`; later than an hour
+    after the start it is 410 `verification_ended`.
     """
     channel = body.get("channel")
     return messages.resend(current_app_caller(), id, channel=channel, client=app_client(), claim=claim)
@@ -88,7 +90,7 @@ def list_verifications(query: dict[str, Any]) -> Page:
 @key_required(Scope.VERIFICATIONS)
 @api(query=schemas.EndIn, errors=(400, 404))
 def end_verification(query: dict[str, Any], id: uuid.UUID) -> None:
-    """Cancel a verification, so that its codes no longer work; one that has ended stays as it is.
+    """Cancel a verification, so that it takes no code and no resend; one that has ended stays as it is.
 
     With `?erase=true`, delete it with the number and all that hangs on it.
     """

@@ -1,6 +1,6 @@
 """Rows as a feature declares them: as its dataclasses, in a person's export, and how long they are kept."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, fields
 from datetime import datetime, timedelta
 from decimal import Decimal
@@ -48,6 +48,11 @@ class Projection(Generic[V]):
     def values(self, rows: Iterable[Row[Any]]) -> list[V]:
         """Return the values of rows, in their order."""
         return [self._kind(*row) for row in rows]
+
+
+def split_page(found: Sequence[V], size: int) -> tuple[list[V], V | None]:
+    """Return the page of `size + 1` rows that were read, and its last row if another page follows."""
+    return list(found[:size]), found[size - 1] if len(found) > size else None
 
 
 @dataclass(frozen=True, slots=True)

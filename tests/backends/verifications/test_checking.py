@@ -148,6 +148,19 @@ def test_an_outage_of_the_provider_uses_no_attempt_up(shop: Shop, sinch: Simulat
     assert shop.check(verification_id, code_at(sinch, number)).status_code == 200
 
 
+def test_a_code_that_was_compared_with_none_is_not_called_wrong(shop: Shop, sinch: Simulator) -> None:
+    """The provider does not know the message yet, which may still be on its way."""
+    sinch.set_fault("reset", "start", phase="before", times=1)
+    shop.start()
+    [told] = shop.get("/verifications").json["verifications"]
+
+    answers = [shop.check(told["id"], f"{1000 + tried}") for tried in range(6)]
+
+    assert {(one.status_code, one.json["code"]) for one in answers} == {(503, "code_not_compared")}
+    assert answers[0].json["retryAfter"] >= 1
+    assert shop.get(f"/verifications/{told['id']}").json["attemptsLeft"] == 5
+
+
 @pytest.mark.parametrize("point", [Point.AFTER_CALL, Point.BEFORE_CALL])
 def test_a_right_code_works_after_a_crash(shop: Shop, sinch: Simulator, point: Point) -> None:
     number = new_number()

@@ -1,6 +1,7 @@
 """`Idempotency-Key`: a request that is repeated is done once, whatever happened to the first one."""
 
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
@@ -24,6 +25,7 @@ from tests.environments import give_sinch, sinch_client_of
 from tests.factories import new_number, wrong_code
 from tests.parallel import at_once, race
 from tests.verifications.crashes import Crash, MortalClient, Point
+from tests.waiting import wait_until
 
 
 def response(answer: Answer) -> tuple[int, bytes, str | None]:
@@ -167,6 +169,28 @@ def test_an_approval_whose_response_was_never_stored_is_given_again(
     assert (again.status_code, again.json["status"]) == (200, "approved")
 
 
+def test_an_approval_by_a_parallel_request_of_the_same_key_is_given_again(
+    app: Flask, shop: Shop, sinch: Simulator, time: Time
+) -> None:
+    """The one that approved died before it stored its response, while the other waited for the provider."""
+    number = new_number()
+    verification_id = shop.started(number)["id"]
+    code = code_at(sinch, number)
+    sinch.clear_calls()
+    sinch.set_fault("stall", "report", seconds=60, times=1, phase="before")
+    with ThreadPoolExecutor(1) as thread:
+        slow = thread.submit(shop.check, verification_id, code, repeat_as="k")
+        wait_until(lambda: sinch.count("report") == 1)
+        time.advance(3)
+        assert shop.check(verification_id, code, repeat_as="k").status_code == 200
+        lose_the_response(app)
+        sinch.clear_faults()
+
+    assert (slow.result().status_code, slow.result().json.get("status")) == (200, "approved")
+    assert shop.check(verification_id, code, repeat_as="k").status_code == 200
+    assert shop.check(verification_id, code).status_code == 410
+
+
 def lose_the_response(app: Flask) -> None:
     with app.app_context(), transaction():
         execute(update(AppRequest).values(status=None, response=None, media_type=None))
@@ -245,6 +269,50 @@ def test_a_message_whose_start_got_no_response_is_found_by_the_next_request(shop
     assert (again.status_code, again.json["status"]) == (201, "pending")
     assert len(sinch.inbox(number)) == 1
     assert shop.check(again.json["id"], code_at(sinch, number)).status_code == 200
+
+
+def lose_the_response_of_a_send(sinch: Simulator) -> None:
+    """The message arrives, and the provider does not say so, now or later."""
+    sinch.set_fault("reset", "start", phase="after", times=1)
+    sinch.set_fault("reset", "status")
+
+
+def test_a_start_sends_no_second_message_while_the_provider_does_not_say_what_became_of_it(
+    shop: Shop, sinch: Simulator, time: Time
+) -> None:
+    number = new_number()
+    lose_the_response_of_a_send(sinch)
+
+    while_away = []
+    for _ in range(3):
+        while_away.append(shop.start(number, repeat_as="k").status_code)
+        time.advance(6)
+    sinch.clear_faults()
+    found = shop.start(number, repeat_as="k")
+
+    assert (while_away, found.status_code) == ([503] * 3, 201)
+    assert len(sinch.inbox(number)) == 1
+    assert shop.check(found.json["id"], code_at(sinch, number)).status_code == 200
+
+
+def test_a_resend_sends_no_second_message_while_the_provider_does_not_say_what_became_of_it(
+    shop: Shop, sinch: Simulator, time: Time
+) -> None:
+    number = new_number()
+    verification_id = shop.started(number)["id"]
+    time.advance(120)
+    lose_the_response_of_a_send(sinch)
+
+    while_away = []
+    for _ in range(3):
+        while_away.append(shop.resend(verification_id, repeat_as="k").status_code)
+        time.advance(6)
+    sinch.clear_faults()
+    found = shop.resend(verification_id, repeat_as="k")
+
+    assert (while_away, found.status_code) == ([503] * 3, 200)
+    assert len(sinch.inbox(number)) == 2
+    assert shop.check(verification_id, code_at(sinch, number)).status_code == 200
 
 
 @pytest.mark.parametrize(("point", "seconds"), [(Point.AFTER_CALL, 3), (Point.BEFORE_CALL, 11)])

@@ -76,14 +76,60 @@ def test_the_first_code_works_while_no_other_could_be_sent(shop: Shop, sinch: Si
 
 def test_a_verification_whose_message_was_not_sent_gets_another_one(shop: Shop, sinch: Simulator) -> None:
     number = new_number()
-    sinch.set_fault("status", "start", status_code=402, times=1)
-    shop.start(number)
-    [told] = shop.get("/verifications").json["verifications"]
+    verification_id = undelivered(shop, sinch, number)
+    told = shop.get(f"/verifications/{verification_id}").json
     assert (told["status"], told["resendAfter"]) == ("undelivered", 0)
 
-    assert shop.resend(told["id"]).status_code == 200
+    assert shop.resend(verification_id).status_code == 200
 
-    assert shop.check(told["id"], code_at(sinch, number)).status_code == 200
+    assert shop.check(verification_id, code_at(sinch, number)).status_code == 200
+
+
+def undelivered(shop: Shop, sinch: Simulator, number: str) -> str:
+    """The id of a verification whose message surely did not leave."""
+    sinch.set_fault("status", "start", status_code=402, times=1)
+    assert shop.start(number).status_code == 502
+    [told] = shop.get("/verifications").json["verifications"]
+    return str(told["id"])
+
+
+def test_a_cancelled_verification_gets_no_message_if_it_had_none(shop: Shop, sinch: Simulator) -> None:
+    number = new_number()
+    verification_id = undelivered(shop, sinch, number)
+
+    assert shop.end(verification_id) == 204
+
+    answer = shop.resend(verification_id)
+    assert (answer.status_code, answer.json["verificationStatus"]) == (410, "cancelled")
+    assert (shop.status_of(verification_id), sinch.inbox(number)) == ("cancelled", [])
+
+
+def test_no_message_is_sent_later_than_an_hour_after_the_start(shop: Shop, sinch: Simulator, time: Time) -> None:
+    number = new_number()
+    verification_id = undelivered(shop, sinch, number)
+    time.advance(3_599)
+    assert shop.status_of(verification_id) == "undelivered"
+    time.advance(1)
+
+    answer = shop.resend(verification_id)
+
+    assert (answer.status_code, answer.json["verificationStatus"]) == (410, "expired")
+    assert (shop.status_of(verification_id), sinch.inbox(number)) == ("expired", [])
+
+
+def test_resends_do_not_keep_a_verification_open_for_longer_than_an_hour(
+    shop: Shop, sinch: Simulator, time: Time
+) -> None:
+    number = new_number()
+    verification_id = undelivered(shop, sinch, number)
+    time.advance(3_500)
+    assert shop.resend(verification_id).status_code == 200
+    time.advance(120)
+
+    answer = shop.resend(verification_id)
+
+    assert (answer.status_code, answer.json["verificationStatus"]) == (410, "expired")
+    assert shop.check(verification_id, code_at(sinch, number)).status_code == 200
 
 
 def test_no_message_is_sent_for_a_verification_that_has_ended(shop: Shop, sinch: Simulator, time: Time) -> None:
