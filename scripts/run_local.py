@@ -196,14 +196,13 @@ def reachable_host(env: dict[str, str]) -> str:
 def introduce(env: dict[str, str], *, simulated: bool) -> None:
     """Print the URLs."""
     service = service_url(env)
-    inbox = f"http://127.0.0.1:{env['SIMULATOR_PORT']}/inbox   (every code arrives here)"
     is_mailing = any(env.get(name) for name in ("SMTP_URL", "SMTP_URL_FILE", "SMTP_HOST"))
     given = env.get("DATABASE_URL") or env.get("DATABASE_URL_FILE") or env.get("DB_HOST")
     lines = (
         "",
         f"  The service    {service}",
         f"  The API        {service}/docs",
-        f"  Phone inbox    {inbox if simulated else 'the phones themselves'}",
+        f"  Phone inbox    {phone_inbox(env) if simulated else 'the phones themselves'}",
         f"  Mail inbox     {'your mail server' if is_mailing else f'{service}/mail'}",
         "",
         f"  README.md has the curl lines to try. Users are kept in {'your database' if given else 'instance/'}.",
@@ -211,6 +210,17 @@ def introduce(env: dict[str, str], *, simulated: bool) -> None:
         "",
     )
     print("\n".join(lines), flush=True)
+
+
+def phone_inbox(env: dict[str, str]) -> str:
+    """Say where codes arrive while Sinch is simulated."""
+    simulator = f"http://127.0.0.1:{env['SIMULATOR_PORT']}/"
+    providers = [name.strip() for name in (env.get("OTP_PROVIDERS") or "sinch").split(",")]
+    if "http" not in providers or env.get("HTTP_GATEWAY_URL", "").startswith(simulator):
+        return f"{simulator}inbox   (every code arrives here)"
+    if "sinch" not in providers:
+        return "none: HTTP_GATEWAY_URL gets every code"
+    return f"{simulator}inbox   (codes that Sinch sends arrive here; HTTP_GATEWAY_URL gets the others)"
 
 
 def stop(children: list[Child]) -> None:

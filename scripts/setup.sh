@@ -78,7 +78,7 @@ if ! [ -x $python ] || [ "$(cat $done_dir/path 2>/dev/null)" != "$PWD" ]; then
     mkdir -p $done_dir
     echo "$PWD" >$done_dir/path
 fi
-say "installing $lock"
+say "installing $lock (about a minute)"
 install_locked $lock
 cp scripts/blank_settings.pth "$($python -c "import sysconfig; print(sysconfig.get_path('purelib'))")"   # see there
 cp $lock $done_dir/

@@ -2,7 +2,7 @@
 
 /**
  * @typedef {{ baseUrl: string, fetch?: typeof globalThis.fetch, timeoutMs?: number }} Connection
- * `baseUrl` is the address of the service without `/api/v1`; `fetch` replaces the one of the runtime.
+ * `baseUrl` is the address of the service, with or without `/api/v1`; `fetch` replaces the one of the runtime.
  */
 /** @typedef {Record<string, any>} Json */
 /**
@@ -40,7 +40,7 @@ export class OtpError extends Error {
 export class Http {
   /** @param {Connection} connection */
   constructor({ baseUrl, fetch = (...request) => globalThis.fetch(...request), timeoutMs = 15_000 }) {
-    this.root = baseUrl.replace(/\/+$/, "");
+    this.root = baseUrl.replace(/\/+$/, "").replace(/\/api\/v1$/, "");
     this.fetch = fetch;
     this.timeoutMs = timeoutMs;
   }

@@ -74,13 +74,15 @@ def _sent_key() -> str:
     """Return what the caller sent as its key: a bearer token, or the user name of Basic (RFC 7617)."""
     value = request.headers.get("Authorization", "").partition(" ")[2].strip(" ")
     if not value or _scheme() not in {"bearer", "basic"}:
-        raise ApiKeyRequired
+        raise ApiKeyRequired(f"{EMPTY} {ApiKeyRequired.title}" if _scheme() == "bearer" else None)
     if _scheme() == "bearer":
         text = value
     else:
         text, _, password = decoded_base64(value).decode("latin-1").partition(":")
         if password:
             raise InvalidApiKey("Send the API key as the user name, with an empty password.")
+    if not text:
+        raise InvalidApiKey(EMPTY)
     if not text.startswith(PREFIX):
-        raise InvalidApiKey("This is not an API key, which begins with otpk_. Tokens of people work on other routes.")
+        raise InvalidApiKey(f"This is not an API key. API keys begin with {PREFIX}.")
     return text

@@ -1,7 +1,7 @@
 """Makes apps and their keys, and takes them away. Only operators do that."""
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
@@ -63,8 +63,16 @@ def create(name: str, *, scopes: Iterable[Scope], sends_per_day: int | None) -> 
     except IntegrityError as error:
         if violated_constraint(error) != "uq_apps_name":
             raise
-        raise AppFault(f"There is an app {name!r} already. Another key for it: flask apps add-key {name}") from error
+        raise _name_taken(get(name), words.split()) from error
     return get(name), key
+
+
+def _name_taken(app: AppShown, scopes: Sequence[str]) -> AppFault:
+    text = f"There is an app {app.name!r} already. Another key for it: flask apps add-key {app.name}"
+    if lacking := [scope for scope in scopes if scope not in app.scopes]:
+        options = " ".join(f"--scope {scope}" for scope in sorted({*app.scopes, *scopes}))  # they replace all earlier
+        text += f"\nIt lacks the scope {' and '.join(lacking)}: flask apps change {app.name} {options}"
+    return AppFault(text)
 
 
 def get(name: str) -> AppShown:

@@ -126,7 +126,8 @@ def require_known(patterns: Iterable[str]) -> None:
     """
     for pattern in patterns:
         if not any(matches(name, [pattern]) for name in TYPES):
-            raise ValueError(f"{pattern!r} is no event. Possible are: {', '.join(TYPES)}; and user.*, session.*, *")
+            kinds = ", ".join(dict.fromkeys(f"{name.partition('.')[0]}.*" for name in TYPES))
+            raise ValueError(f"{pattern!r} is no event. Possible are: {', '.join(TYPES)}; and {kinds}, *")
 
 
 def matches(type: str, patterns: Iterable[str]) -> bool:

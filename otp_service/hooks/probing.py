@@ -14,6 +14,14 @@ from otp_service.hooks.transport import NoResponse, Response
 
 _REDIRECTS = range(300, 400)
 
+_HOW_TO_ALLOW = (
+    "To allow that, put HOOKS_ALLOW_PRIVATE=true into .env, then restart `make run`, or the service and its worker"
+)
+
+
+class NotResolved(Exception):
+    """The name of a host has no address, as far as the resolver said in time."""
+
 
 @dataclass(frozen=True, slots=True)
 class Finding:
@@ -46,10 +54,10 @@ def probe(url: str) -> Finding:
     """
     host = require_allowed(url)
     try:
-        found = resolve(host, 443, time.monotonic() + transport.CONNECT_SECONDS)
-    except (OSError, UnicodeError, ResolverTooSlow):
+        found = _addresses_of(host, time.monotonic() + transport.CONNECT_SECONDS)
+    except NotResolved:
         raise BadUrl(f"names a host that does not resolve: {host}") from None
-    _refuse_private(host, [str(address[0]) for *_, address in found])
+    _refuse_private(host, found)
     started = time.monotonic()
     try:
         response = transport.exchange("HEAD", url, headers={})
@@ -63,6 +71,17 @@ def probe(url: str) -> Finding:
     return _finding(response, started)
 
 
+def find_refusal(host: str, *, ends_at: float) -> str | None:
+    """Return why no event may go to a host; None if one may, or if its name does not resolve before `ends_at`."""
+    try:
+        _refuse_private(host, [host] if allowed_urls.is_address(host) else _addresses_of(host, ends_at))
+    except NotResolved:
+        return None
+    except BadUrl as error:
+        return str(error)
+    return None
+
+
 def send_test(hook_id: uuid.UUID) -> Finding:
     """Send a signed message of the type `hook.test`, once. Raises HookNotFound."""
     hook, message_id = administration.get(hook_id), uuid.uuid4()
@@ -74,6 +93,13 @@ def send_test(hook_id: uuid.UUID) -> Finding:
         return Finding(_since(started), problem=str(error))
 
 
+def _addresses_of(host: str, ends_at: float) -> list[str]:
+    try:
+        return [str(address[0]) for *_, address in resolve(host, 443, ends_at)]
+    except (OSError, UnicodeError, ResolverTooSlow):
+        raise NotResolved from None
+
+
 def _refuse_private(host: str, addresses: list[str]) -> None:
     allows_private = settings().of(HookSettings).allows_private
     for address in addresses:
@@ -82,7 +108,7 @@ def _refuse_private(host: str, addresses: list[str]) -> None:
             continue
         leads = f"leads to {kind}" if address == host else f"leads to {address}, {kind}"
         can_be_allowed = allowed_urls.find_refusal(address, allows_private=True) is None
-        raise BadUrl(f"{leads}. HOOKS_ALLOW_PRIVATE=true allows that" if can_be_allowed else leads)
+        raise BadUrl(f"{leads}. {_HOW_TO_ALLOW}" if can_be_allowed else leads)
 
 
 def _finding(response: Response, started: float) -> Finding:

@@ -246,7 +246,7 @@ def _check_encryption() -> Iterator[Finding]:
 
 
 def _check_hooks() -> Iterator[Finding]:
-    """Check that events reach the receivers: none was given up, and none waits for long."""
+    """Check that events reach the receivers: none was given up or waits for long, and no address is refused."""
     try:
         found = troubles.find()
     except SQLAlchemyError:

@@ -6,7 +6,7 @@ export function toBytes(text: string): Uint8Array<ArrayBuffer>;
 export function toText(buffer: ArrayBuffer | null | undefined): string | undefined;
 /**
  * @typedef {{ baseUrl: string, fetch?: typeof globalThis.fetch, timeoutMs?: number }} Connection
- * `baseUrl` is the address of the service without `/api/v1`; `fetch` replaces the one of the runtime.
+ * `baseUrl` is the address of the service, with or without `/api/v1`; `fetch` replaces the one of the runtime.
  */
 /** @typedef {Record<string, any>} Json */
 /**
@@ -54,7 +54,7 @@ export class Http {
     send(method: string, path: string, { body, headers, credentials, timeoutMs }?: Options): Promise<any>;
 }
 /**
- * `baseUrl` is the address of the service without `/api/v1`; `fetch` replaces the one of the runtime.
+ * `baseUrl` is the address of the service, with or without `/api/v1`; `fetch` replaces the one of the runtime.
  */
 export type Connection = {
     baseUrl: string;

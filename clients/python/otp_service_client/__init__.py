@@ -26,11 +26,15 @@ MAY_PASS = {0, 503}
 class OtpError(Exception):
     """A response that is not a success. `status` is 0 and `code` is "no_response" where there was none.
 
-    `code` is a stable word, `retry_after` the seconds until a retry makes sense, `body` all fields of the response.
+    `code` is a stable word, `retry_after` the seconds until a retry makes sense, `errors` the fields that a 400 rejects
+    (`field`, `message`), `body` all fields of the response.
     """
 
     def __init__(self, status: int, body: Mapping[str, Any]) -> None:
-        super().__init__(str(body.get("message", f"The service responded {status}.")))
+        self.errors: list[dict[str, str]] = body.get("errors") or []
+        fields = "; ".join(f"{error['field']}: {error['message']}" for error in self.errors)
+        message = str(body.get("message", f"The service responded {status}."))
+        super().__init__(f"{message} {fields}" if fields else message)
         self.status = status
         self.body = body
         self.code = str(body.get("code", "http_error"))
@@ -93,8 +97,8 @@ class OtpBackend:
         retries: int = 2,
         session: requests.Session | None = None,
     ) -> None:
-        """`base_url` is the address of the service without `/api/v1`, `key` is `otpk_...`."""
-        self._root = base_url.rstrip("/") + "/api/v1"
+        """`base_url` is the address of the service, with or without `/api/v1`; `key` is `otpk_...`."""
+        self._root = base_url.rstrip("/").removesuffix("/api/v1") + "/api/v1"
         self._timeout_seconds = timeout_seconds
         self._retries = retries
         self._session = session or requests.Session()
