@@ -17,6 +17,7 @@ from otp_service.core.web.tracing import ClientInfo, client_address, comes_from_
 
 View = Callable[..., Any]
 BASIC = 'Basic realm="otp_service"'
+EMPTY = "The API key is empty."
 
 
 def key_required(scope: Scope) -> Callable[[View], View]:

@@ -78,6 +78,7 @@ def test_a_request_without_a_key_is_401_and_says_what_to_send(api: Api, value: s
 
     assert (answer.status_code, answer.json["code"]) == (401, "api_key_required")
     assert "otpk_" in answer.json["message"]
+    assert ("The API key is empty." in answer.json["message"]) == (value in {"Bearer", "Bearer "})
     assert answer.headers["WWW-Authenticate"].startswith('Bearer realm="otp_service"')
 
 
@@ -110,6 +111,8 @@ def test_basic_with_a_password_or_without_base64_is_401_and_names_both_schemes(b
     assert (with_password.status_code, with_password.json["code"]) == (401, "invalid_api_key")
     assert "with an empty password" in with_password.json["message"]
     assert [answer.status_code for answer in others] == [401] * 4
+    assert others[3].json["message"] == "This is not an API key. API keys begin with otpk_."
+    assert others[2].json["message"] == "The API key is empty."
     challenges = {answer.headers["WWW-Authenticate"] for answer in (with_password, *others)}
     assert challenges == {'Bearer realm="otp_service", error="invalid_token", Basic realm="otp_service"'}
 

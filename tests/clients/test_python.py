@@ -79,6 +79,15 @@ def test_a_wrong_code_raises_an_error_that_says_how_many_tries_are_left(backend:
     assert refused.value.request_id
 
 
+def test_an_error_of_a_field_names_the_field(served: dict[str, str]) -> None:
+    backend = OtpBackend(f"{served['OTP_SERVICE_URL']}/api/v1/", served["OTP_KEY"])
+
+    with pytest.raises(OtpError, match="phoneNumber: ") as refused:
+        backend.create_verification("+1")
+
+    assert (refused.value.status, [error["field"] for error in refused.value.errors]) == (400, ["phoneNumber"])
+
+
 def test_another_code_is_sent_for_the_same_verification(backend: OtpBackend, sinch: Simulator) -> None:
     started = backend.create_verification(new_number())
 

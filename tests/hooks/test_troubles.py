@@ -43,6 +43,16 @@ def test_the_doctor_names_a_hook_whose_events_wait_for_long(service: Flask, rece
     assert (finding["health"], f"127.0.0.1 ({hook_id}): 1 waiting since" in finding["detail"]) == ("warning", True)
 
 
+def test_the_doctor_names_an_enabled_hook_whose_address_is_refused(app: Flask, service: Flask) -> None:
+    hook_id = add_hook(service, "http://127.0.0.1:9/hooks")
+
+    refused = doctors_finding(app)
+
+    leads = f"127.0.0.1 ({hook_id}): leads to a loopback address. To allow that, put HOOKS_ALLOW_PRIVATE=true into .env"
+    assert (refused["health"], leads in refused["detail"]) == ("warning", True)
+    assert found(service) == []
+
+
 def test_the_doctor_names_a_hook_that_a_receiver_had_disabled_and_what_was_given_up(
     service: Flask, receiver: Receiver
 ) -> None:

@@ -25,7 +25,10 @@ MESSAGE = {
 SECRET = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"
 
 
-def test_the_receiver_takes_what_is_signed_with_its_secret_alone(capsys: pytest.CaptureFixture[str]) -> None:
+def test_the_receiver_takes_what_is_signed_with_its_secret_alone(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HTTP_GATEWAY_SECRET", SECRET)
     found = re.search(r"```python\n(.*?)HTTPServer\(", PAGE.read_text(encoding="utf-8"), re.S)
     assert found is not None
     names: dict[str, Any] = {}

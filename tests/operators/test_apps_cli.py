@@ -103,6 +103,8 @@ def test_a_name_is_given_once(run: Run) -> None:
 
     assert again.exit_code == 1
     assert "There is an app 'shop' already" in again.output
+    assert "flask apps change shop --scope tokens --scope verifications" in again.output
+    assert "apps change" not in run("create", "shop", "--scope", "verifications").output
     assert told(run, "show", "shop")["scopes"] == ["verifications"]
 
 

@@ -3,6 +3,7 @@
 import base64
 import json
 import os
+import runpy
 import signal
 import socket
 import subprocess
@@ -120,6 +121,27 @@ def test_a_port_in_use_is_one_line_that_names_the_variable(env: dict[str, str], 
 
     assert output == f"{HOST}:{env[variable]} is in use already; set {variable} to another port.\n"
     assert process.returncode == 1
+
+
+@pytest.mark.parametrize(
+    ("settings", "place"),
+    [
+        ({}, "(every code arrives here)"),
+        (
+            {"OTP_PROVIDERS": "http", "HTTP_GATEWAY_URL": "http://127.0.0.1:8090/gateway/messages"},
+            "(every code arrives",
+        ),
+        ({"OTP_PROVIDERS": "http", "HTTP_GATEWAY_URL": "http://127.0.0.1:9010/"}, "HTTP_GATEWAY_URL gets every code"),
+        (
+            {"OTP_PROVIDERS": "sinch,http", "HTTP_GATEWAY_URL": "http://127.0.0.1:9010/"},
+            "HTTP_GATEWAY_URL gets the others",
+        ),
+    ],
+)
+def test_it_says_where_codes_arrive(settings: dict[str, str], place: str) -> None:
+    phone_inbox = runpy.run_path(str(ROOT / "scripts/run_local.py"))["phone_inbox"]
+
+    assert place in phone_inbox({"SIMULATOR_PORT": "8090", **settings})
 
 
 def test_settings_that_cannot_be_used_end_it_with_their_names(env: dict[str, str]) -> None:

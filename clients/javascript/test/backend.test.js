@@ -44,6 +44,12 @@ test("a number is verified by the right code, once", async () => {
   await assert.rejects(backend.checkVerification(started.id, code), { status: 410, code: "verification_ended" });
 });
 
+test("the address may end in /api/v1", async () => {
+  const { backend: other } = newBackend({ baseUrl: `${baseUrl}/api/v1/` });
+
+  assert.equal((await other.listVerifications({ reference: "none" })).next, null);
+});
+
 test("a wrong code is an error that says how many tries are left", async () => {
   const phoneNumber = newNumber();
   const { id } = await backend.createVerification({ phoneNumber });
