@@ -150,7 +150,8 @@ def when_ready(server: Any) -> None:
 
 def post_worker_init(worker: Any) -> None:
     """Carry out what a worker that was killed has promised (ADR 43)."""
-    services_of(worker.wsgi).background.resume()
+    if "otp_service" in worker.wsgi.extensions:  # the benchmarks serve a bare application with these settings
+        services_of(worker.wsgi).background.resume()
 
 
 def _upgrade_or_end() -> None:
