@@ -1,4 +1,4 @@
-"""What a new user has, whoever adds it: a registration, an operator, an import or a backend."""
+"""What a new user has, whether a registration, an operator, an import or a backend adds it."""
 
 import uuid
 from dataclasses import dataclass

@@ -63,7 +63,7 @@ def create(  # noqa: PLR0913 - what a user has at the start
 
 
 def add(user: NewUser, *, client: ClientInfo) -> Account:
-    """Add a user for whom an operator or a backend vouches. Raises EmailTaken, PhoneNumberTaken."""
+    """Add a user that an operator or a backend vouches for. Raises EmailTaken, PhoneNumberTaken."""
     return _insert(user, client, clock.now())
 
 

@@ -196,7 +196,7 @@ def _cooldowns(spending: Spending) -> Iterator[Allowance]:
     yield _cooldown(_COOLDOWN, spending.owner)
     if spending.purpose in TO_A_STRANGERS_NUMBER:
         yield _cooldown(_CHANGE_COOLDOWN, spending.owner)
-    # The provider drops a code when another one goes to the number, whoever asked for it. A person has the password or
+    # The provider drops a code when another one goes to the number, for any owner. A person has the password or
     # a limit of their own, so only a backend waits; a person's send makes backends wait (ADR 31).
     if settings().codes.cooldown_seconds > 0:
         limit = 1 if spending.asker == Asker.BACKEND else _WITHOUT_LIMIT

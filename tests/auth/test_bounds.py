@@ -1,4 +1,4 @@
-"""How much one account may hold: sessions, open sign-ins, and the messages of whoever has the password."""
+"""How much one account may hold: sessions, open sign-ins, and the messages that the password alone can order."""
 
 import pytest
 from flask import Flask

@@ -25,7 +25,7 @@ START = """async ([baseUrl]) => {
 
 
 def frontend(environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
-    """A page, and the files of the client beside it."""
+    """A page, and the files of the client."""
     name = environ["PATH_INFO"].lstrip("/")
     if name:
         start_response("200 OK", [("Content-Type", "text/javascript")])

@@ -194,7 +194,7 @@ def test_an_event_that_is_too_old_or_has_no_headers_is_rejected() -> None:
 
 
 def test_the_package_installs_with_pip_and_has_its_types(tmp_path: Path) -> None:
-    copy = shutil.copytree(CLIENT, tmp_path / "python")  # a build writes beside what it builds
+    copy = shutil.copytree(CLIENT, tmp_path / "python")  # a build writes next to what it builds
     options = ("--no-deps", "--no-build-isolation", "--no-index", "--quiet", "--disable-pip-version-check")
     command = [sys.executable, "-m", "pip", "install", *options, "--target", str(tmp_path / "installed"), str(copy)]
 

@@ -15,7 +15,7 @@ from tests.hooks.receiver import Receiver
 
 @pytest.fixture(scope="session")
 def session_service(session_app: Flask, build_app: MakeApp) -> Iterator[Flask]:
-    """One application for all tests of hooks, beside the one that migrated the database."""
+    """One application for all tests of hooks, next to the one that migrated the database."""
     app = build_app(HOOKS_ALLOW_PRIVATE="true")
     yield app
     with app.app_context():

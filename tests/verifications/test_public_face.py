@@ -41,7 +41,7 @@ OPEN_MODULES = {
     "bound", "callbacks", "errors", "limits", "overview", "owners", "records", "registry", "settings", "states",
     "sweeping",
 }  # fmt: skip
-"""Modules that others may import beside the face: for errors, limits, settings, backends, and the work of operators."""
+"""Modules that others may import: for errors, limits, settings, backends, and the work of operators."""
 
 
 def imported_modules() -> Iterator[tuple[str, str]]:

@@ -1,4 +1,4 @@
-"""The short code in an e-mail, for whoever has to type: it does what the link does, and can hardly be guessed."""
+"""The short code in an e-mail, for people who type it: it does what the link does, and can hardly be guessed."""
 
 import re
 from typing import Any
