@@ -11,6 +11,7 @@ import threading
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
 from decimal import Decimal
+from itertools import cycle
 from typing import Any
 
 import pytest
@@ -35,6 +36,9 @@ FAULT_SHARE = 0.2
 TRIES = 20
 """Of 10,000 people none should need more: a fault is in every fifth call, and one that a repeated request did not meet,
 since it started nothing, waits for the next start."""
+
+AREAS = cycle((212, 213, 310, 312, 404, 415))
+"""Each run has numbers of its own: a start that the run before left stalled may still send a message to one of its."""
 
 THREADS = 6
 TIMEOUT_MS = 1_000  # a busy machine must not look like a provider that is away
@@ -186,7 +190,8 @@ def make_people(app: Flask, count: int) -> list[Person]:
     """Register many at once: the hash is the same for all."""
     with app.app_context():
         password_hash, now = password_hashing.hash_password(PASSWORD), clock.now()
-        numbers = [f"+1{area}555{line:04d}" for area in (212, 213, 310) for line in range(10_000)][:count]
+        area = next(AREAS)
+        numbers = [f"+1{area}555{line:04d}" for line in range(count)]
         rows = [
             {
                 "email": f"chaos{number}@example.com",
@@ -217,7 +222,7 @@ def test_every_verification_ends_well_and_the_bill_is_ours(
     app = make_app(SINCH_TIMEOUT_MS=str(TIMEOUT_MS))
     people = make_people(app, COUNT)
     chaos = Chaos(kind(app), sinch, seed=random.SystemRandom().randrange(10**6))
-    billed_before = {line.reference for line in sinch.invoice()}
+    numbers = {person.phone_number for person in people}
     with ThreadPoolExecutor(THREADS) as pool:
         list(pool.map(chaos.live, people))
     time.advance(301)
@@ -226,7 +231,7 @@ def test_every_verification_ends_well_and_the_bill_is_ours(
             assert not swept.failed
         ours = fetch_all(select(Verification.id, Verification.price_amount, Verification.state))
         grants = fetch_all(select(AuditEvent.id).where(AuditEvent.event == kind.granted))
-    bill = {line.reference: line.price for line in sinch.invoice() if line.reference not in billed_before}
+    bill = {line.reference: line.price for line in sinch.invoice() if line.to in numbers}
     prices = {str(row.id): row.price_amount for row in ours if row.price_amount is not None}
     chaos.told["differences to the invoice"] = len(prices.items() ^ bill.items())
     with capsys.disabled():
