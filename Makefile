@@ -1,8 +1,8 @@
 # `make help` lists the targets. Each installs what it needs, the first time and when a lock has changed.
 PYTHON := .venv/bin/python
 ARGS ?=
-# One more than there are cores: tests wait for processes, servers and clocks nearly as often as they compute.
-WORKERS ?= $(shell echo $$(($$(getconf _NPROCESSORS_ONLN) + 1)))
+# Two more than there are cores: tests wait for processes, servers and clocks nearly as often as they compute.
+WORKERS ?= $(shell echo $$(($$(getconf _NPROCESSORS_ONLN) + 2)))
 # Compiled modules are kept even where that is turned off: the tests start many processes that import the same.
 export PYTHONDONTWRITEBYTECODE :=
 
