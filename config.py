@@ -91,7 +91,7 @@ def _production_warnings(found: Config) -> list[str]:
             "TRUSTED_PROXY_COUNT is 0: behind the proxy that ends TLS, all clients share one address and its limits"
         )
     if not found.codes.sms_countries:
-        lines.append("SMS_COUNTRIES is not set: codes are sent to every country, at your cost")
+        lines.append("SMS_COUNTRIES is *: codes are sent to every country, at your cost")
     if "http" in found.of(DeliverySettings).providers and not found.of(GatewaySettings).prices:
         lines.append("HTTP_GATEWAY_PRICES is not set: what the gateway's messages cost is only known where it says so")
     if found.of(LinkSettings).origin is None:

@@ -237,6 +237,7 @@ def test_blank_is_not_set(tmp_path: Path) -> None:
         ("OTP_SENDS_PER_ADDRESS_HOUR", "7", "codes.sends_per_address_hour", 7),
         ("LOGIN_FAILURES_BEFORE_WAIT", "3", "passwords.failures_before_wait", 3),
         ("SMS_COUNTRIES", "us, GB,", "codes.sms_countries", frozenset({"US", "GB"})),
+        ("SMS_COUNTRIES", " * ", "codes.sms_countries", frozenset()),
         ("PHONE_DEFAULT_REGION", "de", "codes.phone_default_region", "DE"),
         ("RATE_LIMITS_ENABLED", "off", "limits.enabled", False),
         ("RATE_LIMIT_WINDOW_MS", "60000", "limits.window_seconds", 60),

@@ -65,7 +65,38 @@ def test_several_encryption_keys_are_kept_in_order(tmp_path: Path) -> None:
 @pytest.mark.parametrize("setting", [{"APP_ENV": "production"}, {"NODE_ENV": "production"}])
 def test_production_is_told_all_that_is_missing(tmp_path: Path, setting: dict[str, str]) -> None:
     names = [line.partition(": is not set; it must hold ")[0] for line in refuse(tmp_path, **setting)]
-    assert names == ["DATABASE_URL", "JWT_SECRET", "ENCRYPTION_KEY", "SINCH_APP_KEY", "SINCH_APP_SECRET"]
+    assert names == [
+        "DATABASE_URL",
+        "JWT_SECRET",
+        "ENCRYPTION_KEY",
+        "SINCH_APP_KEY",
+        "SINCH_APP_SECRET",
+        "SMS_COUNTRIES",
+    ]
+
+
+@pytest.mark.parametrize(("page", "set_elsewhere"), [("README.md", set()), ("docs/deploy.md", {"DATABASE_URL"})])
+def test_a_documented_set_up_names_all_that_production_needs(
+    tmp_path: Path, page: str, set_elsewhere: set[str]
+) -> None:
+    needed = {line.partition(":")[0] for line in refuse(tmp_path, APP_ENV="production")}
+    block = (ROOT / page).read_text(encoding="utf-8").partition("cat > .env <<EOF\n")[2].partition("\nEOF")[0]
+
+    written = {line.partition("=")[0] for line in block.splitlines()}
+
+    assert needed <= written | set_elsewhere
+
+
+def test_production_sends_to_every_country_only_where_the_operator_says_so(tmp_path: Path) -> None:
+    (line,) = refuse(tmp_path, **{**PRODUCTION, "SMS_COUNTRIES": " , "})
+    (mixed,) = refuse(tmp_path, SMS_COUNTRIES="US,*")
+    allowed = load(tmp_path, **{**PRODUCTION, "SMS_COUNTRIES": "*"})
+
+    assert line.startswith("SMS_COUNTRIES: is not set; it must ")
+    assert mixed == "SMS_COUNTRIES: holds '*'; it must stand alone, without other countries."
+    assert allowed.codes.sms_countries == frozenset()
+    assert allowed.warnings == ("SMS_COUNTRIES is *: codes are sent to every country, at your cost",)
+    assert load(tmp_path).codes.sms_countries == frozenset()
 
 
 def test_the_first_versions_node_env_yields_to_app_env(tmp_path: Path) -> None:
@@ -115,7 +146,7 @@ def test_a_key_without_its_secret_is_refused_everywhere(tmp_path: Path) -> None:
 
 
 def test_what_is_allowed_but_risky_is_a_warning(tmp_path: Path) -> None:
-    risky = {**PRODUCTION, "DATABASE_URL": "sqlite:////tmp/a.db", "SMS_COUNTRIES": "", "REDIS_URL": ""}
+    risky = {**PRODUCTION, "DATABASE_URL": "sqlite:////tmp/a.db", "SMS_COUNTRIES": "*", "REDIS_URL": ""}
     warnings = load(tmp_path, **risky, WEB_CONCURRENCY="3").warnings
     assert [warning.split()[0] for warning in warnings] == ["REDIS_URL", "DATABASE_URL", "SMS_COUNTRIES"]
     assert "3 workers" in warnings[0]
@@ -191,4 +222,5 @@ def test_a_refused_start_is_a_page_for_people(tmp_path: Path, command: list[str]
         "  ENCRYPTION_KEY: is not set; it must hold 32 random bytes in base64 (openssl rand -base64 32).",
         "  SINCH_APP_KEY: is not set; it must hold the application key of your Sinch dashboard.",
         "  SINCH_APP_SECRET: is not set; it must hold the application secret of your Sinch dashboard.",
+        "  SMS_COUNTRIES: is not set; it must hold the countries that codes are sent to (US,GB,DE), or * for all.",
     ]

@@ -8,6 +8,8 @@ from otp_service.config.server import read_threads
 from otp_service.core import cores
 from otp_service.core.phone import is_country
 
+COUNTRY_CODES = "hold two-letter country codes (ISO 3166-1) such as US, GB or DE"
+EVERY_COUNTRY = "*"
 THREADS_FOR_THE_REST = 32
 THREADS_OF_A_PROVIDER = 64
 """As many may call a provider of messages or wait to do so, by default."""
@@ -91,11 +93,9 @@ class CodeSettings:
 
 def read_codes(read: Reader) -> CodeSettings:
     """Read OTP_*, SMS_COUNTRIES and PHONE_DEFAULT_REGION."""
-    countries = frozenset(word.upper() for word in read.words("SMS_COUNTRIES"))
     region = read.text("PHONE_DEFAULT_REGION", default="").upper() or None
-    for name, code in (*(("SMS_COUNTRIES", code) for code in sorted(countries)), ("PHONE_DEFAULT_REGION", region)):
-        if code is not None and not is_country(code):
-            read.fault(name, f"holds {code!r}", "hold two-letter country codes (ISO 3166-1) such as US, GB or DE")
+    if region is not None and not is_country(region):
+        read.fault("PHONE_DEFAULT_REGION", f"holds {region!r}", COUNTRY_CODES)
     return CodeSettings(
         cooldown_seconds=read.duration("OTP_COOLDOWN", default=120, low=0, high=3_600),
         ttl_seconds=read.duration("OTP_TTL", default=300, low=30, high=600),
@@ -103,6 +103,20 @@ def read_codes(read: Reader) -> CodeSettings:
         sends_per_number_hour=read.integer("OTP_SENDS_PER_NUMBER_HOUR", default=5, low=1, high=100_000),
         sends_per_number_day=read.integer("OTP_SENDS_PER_NUMBER_DAY", default=10, low=1, high=100_000),
         sends_per_address_hour=read.integer("OTP_SENDS_PER_ADDRESS_HOUR", default=20, low=1, high=1_000_000),
-        sms_countries=countries,
+        sms_countries=_read_countries(read),
         phone_default_region=region,
     )
+
+
+def _read_countries(read: Reader) -> frozenset[str]:
+    """Read SMS_COUNTRIES. Production names its countries: a message to another one costs money and serves attackers."""
+    words = sorted({word.upper() for word in read.words("SMS_COUNTRIES")})
+    if not words and read.production:
+        read.fault("SMS_COUNTRIES", "is not set", "hold the countries that codes are sent to (US,GB,DE), or * for all")
+    if words == [EVERY_COUNTRY]:
+        return frozenset()
+    for code in words:
+        if not is_country(code):
+            may = "stand alone, without other countries" if code == EVERY_COUNTRY else COUNTRY_CODES
+            read.fault("SMS_COUNTRIES", f"holds {code!r}", may)
+    return frozenset(words)
