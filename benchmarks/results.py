@@ -89,7 +89,7 @@ class RouteFigures:
 
 @dataclass(frozen=True, slots=True)
 class Results:
-    """Everything. `ratios` are of rates in the same round."""
+    """Everything. `ratios` are of rates, or of times, in the same round."""
 
     machine: Machine
     flows: FlowFigures

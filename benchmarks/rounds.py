@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from itertools import pairwise
 from statistics import median
 
-from benchmarks import flood, flows, hash_limit, people, saturation
+from benchmarks import checks, flood, flows, hash_limit, people, saturation
 from benchmarks.flood import Flood, Manners
 from benchmarks.people import Person
 from benchmarks.results import FloodFigures, FlowFigures, Latency, Machine, Results, RouteFigures, latency, spread
@@ -21,6 +21,7 @@ from otp_service.core import clock
 
 FLOW_CLIENTS = 3 * (os.cpu_count() or 1)  # one hashes on each core, one waits for it, one is at the other steps
 SETTLE_SECONDS = 0.5
+CHECK = "time of a check / of verify-otp"
 RATIOS = {  # name: a route, and the one that it is compared with
     "health / bare": ("/health", "bare"),
     "profile / bare": ("/profile", "bare"),
@@ -32,7 +33,10 @@ RATIOS = {  # name: a route, and the one that it is compared with
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """How many rounds, and the seconds of each measurement in one; of routes, how many turns each has in a round."""
+    """How many rounds, and the seconds of each measurement in one; of routes, how many turns each has in a round.
+
+    `check_pairs` is how many codes of people and of backends a round of flows has.
+    """
 
     flow_rounds: int
     flow_seconds: float
@@ -41,11 +45,12 @@ class Plan:
     flood_seconds: float
     route_rounds: int
     route_turns: int
+    check_pairs: int
     is_quick: bool
 
 
-FULL = Plan(6, 9, 2, 3, 6, 20, 10, is_quick=False)
-QUICK = Plan(1, 6, 2, 1, 3, 3, 8, is_quick=True)
+FULL = Plan(6, 9, 2, 3, 6, 20, 10, 12, is_quick=False)
+QUICK = Plan(1, 6, 2, 1, 3, 3, 8, 5, is_quick=True)
 TURN_SECONDS = 0.15
 
 
@@ -67,6 +72,8 @@ def measure(stack: Stack, plan: Plan) -> Results:
         name: spread([a.per_second / b.per_second for a, b in zip(counts[one], counts[other], strict=True)])
         for name, (one, other) in RATIOS.items()
     }
+    _say("a backend's check beside verify-otp")
+    ratios[CHECK] = checks.measure(stack, rounds=plan.flow_rounds, pairs=plan.check_pairs)
     return Results(machine, flow_figures, idle, floods, routes, ratios)
 
 

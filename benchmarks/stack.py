@@ -69,10 +69,10 @@ def running(*, cost: int = COST) -> Iterator[Stack]:
         yield stack
 
 
-def run_command(stack: Stack, *arguments: str) -> None:
-    """Run `flask ARGUMENTS` to its end. Raises CalledProcessError."""
+def run_command(stack: Stack, *arguments: str) -> bytes:
+    """Run `flask ARGUMENTS` to its end; return what it printed. Raises CalledProcessError."""
     command = [sys.executable, "-m", "flask", *arguments]
-    subprocess.run(command, cwd=ROOT, env=stack.environment, check=True, capture_output=True)
+    return subprocess.run(command, cwd=ROOT, env=stack.environment, check=True, capture_output=True).stdout
 
 
 def _environment(database_url: str, folder: Path, *, simulator_port: int, cost: int) -> dict[str, str]:
