@@ -1,0 +1,1 @@
+"""How much money a pumped sign-up form costs under several guards: synthetic traffic, policies, scores."""
