@@ -19,6 +19,7 @@ from otp_service.http_gateway import GatewaySettings
 from otp_service.mail.settings import MailSettings, read_mail
 from otp_service.recovery.settings import read_recovery
 from otp_service.selfservice.settings import read_deletion
+from otp_service.spending.settings import read_spending
 from otp_service.verifications.registry import PROVIDERS
 from otp_service.verifications.settings import DeliverySettings, read_delivery
 
@@ -35,6 +36,7 @@ READERS: tuple[SectionReader, ...] = (
     read_trusted_devices,
     read_recovery,
     read_hooks,
+    read_spending,
     *(provider.settings for provider in PROVIDERS if provider.settings is not None),
     *(factor.settings for factor in FACTORS if factor.settings is not None),
 )

@@ -26,6 +26,8 @@ from otp_service.providers import Channel
 from otp_service.recovery.settings import RecoverySettings
 from otp_service.selfservice.settings import DeletionSettings
 from otp_service.simulator.settings import DEMO_KEY, DEMO_SECRET
+from otp_service.sinch.price_list import SinchPrices
+from otp_service.spending.settings import SpendSettings
 from otp_service.verifications.settings import DeliverySettings
 from tests.environments import PRODUCTION, load, refuse
 
@@ -117,6 +119,8 @@ SECTIONS = [
     WebAuthnSettings(rp_id="localhost", rp_name="localhost", origins=("http://localhost:8000",)),
     LinkSettings(origin="http://127.0.0.1:8000"),
     HookSettings(allows_private=False),
+    SpendSettings(currency="EUR", rates={}),
+    SinchPrices(),
     GatewaySettings(
         url=None,
         secret=b"",

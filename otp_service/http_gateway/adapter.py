@@ -1,13 +1,12 @@
 """The HTTP gateway as a provider: it carries codes that we make and compare, and cannot be asked about them."""
 
 from collections.abc import Callable
-from decimal import Decimal
 
 from otp_service.config import Config
 from otp_service.core.calls.errors import CallError
 from otp_service.core.calls.guards import BreakerState
 from otp_service.http_gateway.client import GatewayClient
-from otp_service.http_gateway.settings import ANYWHERE, NAME, GatewaySettings, read_gateway
+from otp_service.http_gateway.settings import NAME, GatewaySettings, read_gateway
 from otp_service.providers import (
     PLACEHOLDER,
     Channel,
@@ -19,6 +18,7 @@ from otp_service.providers import (
     Standing,
     Started,
 )
+from otp_service.providers.price_lists import price_in
 
 
 class GatewayProvider:
@@ -43,7 +43,7 @@ class GatewayProvider:
             "locale": message.locale,
         }
         price = self.client.send(message.reference, body)
-        return Started(message.reference, price=price or self.usual_price(message.country))
+        return Started(message.reference, price=price or self.expected_price(message.country, message.channel))
 
     def find_standing(self, reference: str, *, provider_id: str | None) -> Standing | None:
         """Raise: nothing is known about a message that was handed over."""
@@ -61,10 +61,9 @@ class GatewayProvider:
         """Say no: after a failure of the gateway the message may be on its way."""
         return False
 
-    def usual_price(self, country: str) -> Price | None:
+    def expected_price(self, country: str, channel: Channel) -> Price | None:
         """Return the price of HTTP_GATEWAY_PRICES."""
-        prices = self._settings.prices
-        amount: Decimal | None = prices.get(country, prices.get(ANYWHERE))
+        amount = price_in(self._settings.prices, country, channel)
         return None if amount is None else Price(amount, self._settings.currency)
 
     def state(self) -> BreakerState:

@@ -25,8 +25,9 @@ from otp_service.core.calls.exchange import HEADERS, Exchange, Reach, Response
 from otp_service.core.calls.guarded_call import GuardedCaller, Guards
 from otp_service.core.calls.guards import BreakerState
 from otp_service.core.crypto.webhook_signatures import signed_headers
-from otp_service.http_gateway.settings import CURRENCY, GatewaySettings
+from otp_service.http_gateway.settings import GatewaySettings
 from otp_service.providers import NumberRefused, Price
+from otp_service.providers.price_lists import CURRENCY
 
 SERVER = "the HTTP gateway"
 CONNECT_SECONDS = 2.0

@@ -1,28 +1,23 @@
 """The settings of the HTTP gateway: where it is, how requests to it are signed, and what its messages cost."""
 
-import re
 import ssl
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from decimal import Decimal
-from types import MappingProxyType
 
 from otp_service.config.providers import read_providers
 from otp_service.config.reader import Reader, is_weak, split_address
 from otp_service.core.addresses import is_loopback
 from otp_service.core.crypto.webhook_signatures import SHORTEST_SECRET, read_secret
-from otp_service.core.phone import is_country
+from otp_service.providers.price_lists import read_currency, read_price_list
 
 NAME = "http"
-ANYWHERE = "*"
 OF_THE_SIMULATOR = b"not-a-real-gateway-secret"
-CURRENCY = re.compile(r"[A-Z]{3}")  # ISO 4217
-_ENTRY = re.compile(r"(?P<country>[A-Za-z]{2}|\*)\s*=\s*(?P<amount>[0-9]{1,3}(\.[0-9]{1,4})?)")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class GatewaySettings:
-    """`url` is None without a gateway. `prices` are by country, with ANYWHERE for the others."""
+    """`url` is None without a gateway. `prices` are a list of `providers.price_lists`."""
 
     url: str | None
     secret: bytes = field(repr=False)
@@ -40,8 +35,8 @@ def read_gateway(read: Reader) -> GatewaySettings:
     return GatewaySettings(
         url=_url(read, is_needed=is_needed),
         secret=_secret(read, is_needed=is_needed),
-        prices=MappingProxyType(_prices(read)),
-        currency=_currency(read),
+        prices=read_price_list(read, "HTTP_GATEWAY_PRICES"),
+        currency=read_currency(read, "HTTP_GATEWAY_CURRENCY"),
         ca_file=_ca_file(read),
         read_timeout_seconds=read.integer("HTTP_GATEWAY_TIMEOUT_MS", default=5_000, low=100, high=7_000) / 1000,
         breaker_failures=read.integer("HTTP_GATEWAY_BREAKER_FAILURES", default=5, low=1, high=1_000_000),
@@ -80,27 +75,6 @@ def _secret(read: Reader, *, is_needed: bool) -> bytes:
     elif read.production and (len(secret) < SHORTEST_SECRET or is_weak(secret)):
         read.fault("HTTP_GATEWAY_SECRET", "holds a weak value", make)
     return secret
-
-
-def _prices(read: Reader) -> dict[str, Decimal]:
-    """Read `DE=0.075,US=0.012,*=0.10`. A price that is misread would feed the spend cap: anything odd is a fault."""
-    found: dict[str, Decimal] = {}
-    for word in read.words("HTTP_GATEWAY_PRICES"):
-        match = _ENTRY.fullmatch(word)
-        country = match["country"].upper() if match else ""
-        if match is None or country in found or not (country == ANYWHERE or is_country(country)):
-            may = "hold prices by country, each once, with up to four decimals: DE=0.075,US=0.012,*=0.10"
-            read.fault("HTTP_GATEWAY_PRICES", f"holds {word!r}", may)
-        else:
-            found[country] = Decimal(match["amount"])
-    return found
-
-
-def _currency(read: Reader) -> str:
-    currency = read.text("HTTP_GATEWAY_CURRENCY", default="EUR").upper()
-    if not CURRENCY.fullmatch(currency):
-        read.fault("HTTP_GATEWAY_CURRENCY", f"holds {currency!r}", "hold three letters (ISO 4217) such as EUR")
-    return currency
 
 
 def _ca_file(read: Reader) -> str | None:

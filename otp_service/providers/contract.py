@@ -138,8 +138,8 @@ class Provider(Protocol):
     def is_own_failure(self, error: CallError) -> bool:
         """Return whether the provider itself reported that it failed: then no message follows, if it knows of none."""
 
-    def usual_price(self, country: str) -> Price | None:
-        """Return what a message to a country costs where the provider names no price; None if that is not known."""
+    def expected_price(self, country: str, channel: Channel) -> Price | None:
+        """Return what a message is expected to cost, by the settings; None if these do not say."""
 
     def state(self) -> BreakerState:
         """Return the state of this process's circuit breaker, for readiness. Makes no call."""

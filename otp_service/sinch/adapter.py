@@ -15,6 +15,7 @@ from otp_service.sinch.errors import (
     VerificationFailed,
     VerificationNotFound,
 )
+from otp_service.sinch.price_list import SinchPrices, read_sinch_prices
 from otp_service.sinch.settings import SinchSettings
 
 NO_ROUTE = 42201
@@ -27,8 +28,9 @@ _FROM_SINCH_ITSELF = (HTTPStatus.INTERNAL_SERVER_ERROR, HTTPStatus.SERVICE_UNAVA
 class SinchProvider:
     """See providers.Provider."""
 
-    def __init__(self, client: SinchClient) -> None:
+    def __init__(self, client: SinchClient, prices: SinchPrices | None = None) -> None:
         self.client = client
+        self._prices = prices or SinchPrices()
 
     def start(self, message: Message) -> Started:
         """Have Sinch send a code of its own. After an unknown outcome, `find_standing` may find it."""
@@ -69,9 +71,9 @@ class SinchProvider:
         """Say so for Sinch's own error code in a status of its own."""
         return error.http_status in _FROM_SINCH_ITSELF and error.error_code is not None
 
-    def usual_price(self, country: str) -> Price | None:  # noqa: ARG002 - it does not matter
-        """Return None: Sinch is asked."""
-        return None
+    def expected_price(self, country: str, channel: Channel) -> Price | None:
+        """Return the price of SINCH_PRICES, or a rough one."""
+        return self._prices.of(country, channel)
 
     def state(self) -> BreakerState:
         """Return the state of the breaker."""
@@ -98,7 +100,14 @@ def connect(config: Config, before_call: Callable[[], None] | None) -> SinchProv
         )
     except ValueError as error:
         raise ConfigError([f"SINCH_APP_KEY, SINCH_APP_SECRET, SINCH_AUTH or SINCH_BASE_URL: {error}."]) from error
-    return SinchProvider(SinchClient(settings, before_call))
+    return SinchProvider(SinchClient(settings, before_call), config.of(SinchPrices))
 
 
-SINCH = ProviderKind(name="sinch", channels=frozenset(Channel), makes_codes=True, names_prices=True, connect=connect)
+SINCH = ProviderKind(
+    name="sinch",
+    channels=frozenset(Channel),
+    makes_codes=True,
+    names_prices=True,
+    connect=connect,
+    settings=read_sinch_prices,
+)

@@ -19,6 +19,7 @@ from otp_service.providers import Comparison, Price, Provider, VerificationStatu
 from otp_service.verifications import limits, own_codes, records
 from otp_service.verifications.errors import from_provider
 from otp_service.verifications.records import Snapshot
+from otp_service.verifications.registry import kind_of
 from otp_service.verifications.states import State, ended_as
 
 IN_FLIGHT = timedelta(seconds=10)
@@ -142,9 +143,11 @@ def report(verification: Snapshot, code: str) -> Reported:
 
 
 def usual_price(verification: Snapshot) -> Price | None:
-    """Return what the message costs where its provider names no price, as far as that is known."""
+    """Return what the message costs if its provider names no price, neither now nor later; None if that is unknown."""
     found = services().providers.get(verification.provider)
-    return found.usual_price(verification.country) if found else None
+    if found is None or kind_of(verification.provider).names_prices:
+        return None
+    return found.expected_price(verification.country, verification.via())
 
 
 def note_arrival(verification: Snapshot, *, now: datetime) -> None:
