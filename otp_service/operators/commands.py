@@ -6,6 +6,7 @@ from otp_service.operators import migrations_cli
 from otp_service.operators.access_cli import lock, reset_mfa, set_password_link, unlock
 from otp_service.operators.apps_cli import apps_cli
 from otp_service.operators.doctor_cli import doctor
+from otp_service.operators.fraud_cli import fraud_cli
 from otp_service.operators.hooks_cli import hooks_cli
 from otp_service.operators.jobs_cli import retention_cli, worker_command
 from otp_service.operators.keys_cli import keys_cli
@@ -26,6 +27,7 @@ _AT_THE_TOP = (
     otp_cli,
     outbox_cli,
     hooks_cli,
+    fraud_cli,
     simulator_cli,
     doctor,
     stats,

@@ -1,0 +1,38 @@
+"""The fraud guard: which messages would only cost money, and rules replayed over past traffic (ADR 46)."""
+
+from otp_service.fraud.attempt import Attempt, Depth, depth_of, keys_of
+from otp_service.fraud.evidence import Evidence
+from otp_service.fraud.guard import (
+    EXPIRES_AFTER,
+    Action,
+    Decision,
+    Reason,
+    Send,
+    decide,
+    fold_expired,
+    fold_sent,
+    fold_verified,
+    fold_withdrawn,
+    send_of,
+)
+from otp_service.fraud.node import Node
+
+__all__ = [
+    "EXPIRES_AFTER",
+    "Action",
+    "Attempt",
+    "Decision",
+    "Depth",
+    "Evidence",
+    "Node",
+    "Reason",
+    "Send",
+    "decide",
+    "depth_of",
+    "fold_expired",
+    "fold_sent",
+    "fold_verified",
+    "fold_withdrawn",
+    "keys_of",
+    "send_of",
+]
