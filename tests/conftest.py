@@ -88,6 +88,7 @@ def environment(
         "RATE_LIMITS_ENABLED": "false",
         "OTP_SENDS_PER_NUMBER_HOUR": "1000",
         "OTP_SENDS_PER_NUMBER_DAY": "1000",
+        "OTP_ANONYMOUS_CHANNELS": "sms,callout,flashcall,whatsapp",
         "PASSWORD_HASH_QUEUE": "100",
         "PASSWORD_HASH_WAIT_MS": "5000",
         "LOG_FORMAT": "json",

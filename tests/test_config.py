@@ -71,6 +71,8 @@ DEFAULTS = {
     "codes.sends_per_number_hour": 5,
     "codes.sends_per_number_day": 10,
     "codes.sends_per_address_hour": 20,
+    "codes.anonymous_sends_per_hour": 1_000,
+    "codes.anonymous_sends_per_day": 5_000,
     "passwords.failures_before_wait": 5,
     "codes.sms_countries": frozenset(),
     "codes.phone_default_region": None,

@@ -52,6 +52,8 @@ class Announcement:
 def request(named: Named, *, channel: Channel | None, client: ClientInfo) -> verifications.Delivery | Announcement:
     """Send a code. Raises InvalidToken, UserNotFound, MethodNotEnrolled and what `verifications.send` raises.
 
+    Raises ChannelNotAllowed for a caller who only names a person.
+
     While existence is hidden, an address or a number always gets an announcement. Then only faults of the number itself
     and limits by name are raised.
     """
@@ -60,6 +62,9 @@ def request(named: Named, *, channel: Channel | None, client: ClientInfo) -> ver
         registry.require_phone(challenge.account.id)
         recipient = sign_in.recipient(challenge.account, challenge.id, is_known=challenge.is_known)
         return verifications.send(recipient, channel=channel, client=client)
+    if channel is not None:
+        # Before anyone is looked up: the request alone decides, so the error reveals no account.
+        verifications.check_anonymous_channel(channel)
     if settings().of(ExistenceSettings).hidden:
         return _announce(named, channel or Channel(settings().of(DeliverySettings).channel), client)
     return _send(named, channel, client)

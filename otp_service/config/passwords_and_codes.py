@@ -87,6 +87,8 @@ class CodeSettings:
     sends_per_number_hour: int
     sends_per_number_day: int
     sends_per_address_hour: int
+    anonymous_sends_per_hour: int
+    anonymous_sends_per_day: int
     sms_countries: frozenset[str]
     phone_default_region: str | None
 
@@ -103,6 +105,8 @@ def read_codes(read: Reader) -> CodeSettings:
         sends_per_number_hour=read.integer("OTP_SENDS_PER_NUMBER_HOUR", default=5, low=1, high=100_000),
         sends_per_number_day=read.integer("OTP_SENDS_PER_NUMBER_DAY", default=10, low=1, high=100_000),
         sends_per_address_hour=read.integer("OTP_SENDS_PER_ADDRESS_HOUR", default=20, low=1, high=1_000_000),
+        anonymous_sends_per_hour=read.integer("OTP_ANONYMOUS_SENDS_PER_HOUR", default=1_000, low=1, high=10_000_000),
+        anonymous_sends_per_day=read.integer("OTP_ANONYMOUS_SENDS_PER_DAY", default=5_000, low=1, high=100_000_000),
         sms_countries=_read_countries(read),
         phone_default_region=region,
     )

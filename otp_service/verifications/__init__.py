@@ -4,6 +4,7 @@ from otp_service.verifications.checking import Proof, find_on_its_way, prove, sp
 from otp_service.verifications.destinations import (
     CHANNELS,
     channels_to,
+    check_anonymous_channel,
     check_destination,
     find_destination,
     find_refusal,
@@ -23,6 +24,7 @@ __all__ = [
     "Purpose",
     "Recipient",
     "channels_to",
+    "check_anonymous_channel",
     "check_destination",
     "end_codes",
     "end_codes_of_others",

@@ -7,7 +7,7 @@ from otp_service.core.phone import NumberKind, PhoneNumber
 from otp_service.core.services import settings
 from otp_service.providers import Channel
 from otp_service.verifications import registry
-from otp_service.verifications.errors import DestinationNotAllowed
+from otp_service.verifications.errors import ChannelNotAllowed, DestinationNotAllowed
 from otp_service.verifications.settings import DeliverySettings
 
 CHANNELS = tuple(Channel)
@@ -54,6 +54,13 @@ def check_destination(e164: str, channel: Channel) -> PhoneNumber:
     if allowed and number.country not in allowed:
         raise DestinationNotAllowed("Codes are not sent to this country.")
     return number
+
+
+def check_anonymous_channel(channel: Channel) -> None:
+    """Raise ChannelNotAllowed unless a caller who only names a person may choose the channel (ADR 49)."""
+    allowed = settings().of(DeliverySettings).anonymous_channels
+    if channel not in allowed:
+        raise ChannelNotAllowed(extra={"allowedChannels": list(allowed)})
 
 
 def channels_to(e164: str) -> tuple[Channel, ...]:

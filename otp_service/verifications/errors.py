@@ -55,6 +55,13 @@ class OtpSendLimit(TooMany):
     title = "Too many codes were requested. Try again later."
 
 
+class AnonymousSendLimit(TooMany):
+    """All people who are not signed in have requested as many codes as the operator pays for in an hour or a day."""
+
+    code = "anonymous_send_limit"
+    title = "Too many people requested a code without a verified phone. Try again later."
+
+
 class AppSendLimit(TooMany):
     """The app of a backend has sent as many messages as its operator allows for a day."""
 
@@ -67,6 +74,13 @@ class DestinationNotAllowed(Unprocessable):
 
     code = "destination_not_allowed"
     title = "Codes cannot be sent to this phone number."
+
+
+class ChannelNotAllowed(Unprocessable):
+    """A caller who only named a person chose a channel that needs a sign-in. `allowedChannels` need none."""
+
+    code = "channel_not_allowed"
+    title = "Sign in with your password to receive the code by this channel."
 
 
 class NumberUnreachable(Unprocessable):

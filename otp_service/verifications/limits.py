@@ -12,6 +12,7 @@
 | otp-unknown-reserve-*    | number  | 2/5 more, for passwords of strangers   | hour, day    | none            |
 | otp-unknown-day          | number  | 3/5 of _DAY, for passwords of strangers | day         | OtpSendLimit    |
 | otp-address-hour         | network | OTP_SENDS_PER_ADDRESS_HOUR             | hour         | OtpSendLimit    |
+| anonymous-sends-*        | all     | OTP_ANONYMOUS_SENDS_PER_HOUR, _DAY     | hour, day    | AnonymousSendLimit |
 | app-sends-day            | app     | --sends-per-day of the app             | day          | AppSendLimit    |
 | named-phone-cooldown     | name    | 1                                      | OTP_COOLDOWN | OtpCooldown     |
 | named-*-hour, -day       | name    | 3/5 of OTP_SENDS_PER_NUMBER_HOUR, _DAY | hour, day    | OtpSendLimit    |
@@ -40,9 +41,15 @@ from otp_service.core.allowances import DAY, HOUR, Allowance
 from otp_service.core.crypto.secrets import keyring
 from otp_service.core.database.transactions import transaction
 from otp_service.core.services import settings
-from otp_service.verifications.errors import AppSendLimit, OtpCooldown, OtpSendLimit, TooManyAttempts
+from otp_service.verifications.errors import (
+    AnonymousSendLimit,
+    AppSendLimit,
+    OtpCooldown,
+    OtpSendLimit,
+    TooManyAttempts,
+)
 from otp_service.verifications.owners import find_app, find_number_hash
-from otp_service.verifications.states import ATTEMPTS_PER_CODE, TO_A_STRANGERS_NUMBER, Asker, Purpose
+from otp_service.verifications.states import ANONYMOUS, ATTEMPTS_PER_CODE, TO_A_STRANGERS_NUMBER, Asker, Purpose
 
 MINUTE = 60
 _COOLDOWN = "otp-cooldown"
@@ -55,6 +62,7 @@ _RESERVES: Mapping[str, str] = {
     Asker.HOLDER: "otp-reserve",
     Asker.UNKNOWN: "otp-unknown-reserve",
 }
+_ALL = "all"
 _NAMED = {Purpose.PHONE_VERIFICATION: "named-phone", Purpose.PASSWORD_RESET: "named-reset"}
 
 
@@ -224,6 +232,11 @@ def _of_send(spending: Spending) -> Iterator[Allowance]:
         yield Allowance("otp-unknown-day", number, strangers_sends(day), DAY, OtpSendLimit)
     if config.limits.enabled and spending.ip:
         yield from _of_address("otp-address-hour", spending.ip)
+    if config.limits.enabled and spending.asker in ANONYMOUS:
+        # Last, since all such sends share these rows: they are locked as briefly as possible (ADR 49).
+        codes = config.codes
+        yield Allowance("anonymous-sends-hour", _ALL, codes.anonymous_sends_per_hour, HOUR, AnonymousSendLimit)
+        yield Allowance("anonymous-sends-day", _ALL, codes.anonymous_sends_per_day, DAY, AnonymousSendLimit)
     if spending.sends_per_day is not None:
         yield from _of_app(spending, limit=spending.sends_per_day)
 

@@ -15,7 +15,7 @@ from otp_service.core.web.tracing import ClientInfo
 from otp_service.providers import Channel
 from otp_service.verifications import limits, owners, provider, records
 from otp_service.verifications.destinations import find_destination
-from otp_service.verifications.errors import OtpCooldown
+from otp_service.verifications.errors import AnonymousSendLimit, OtpCooldown
 from otp_service.verifications.limits import Spending
 from otp_service.verifications.models import Verification
 from otp_service.verifications.owners import Owner
@@ -99,7 +99,9 @@ def send(recipient: Recipient, *, channel: Channel | None, client: ClientInfo) -
         return _send(recipient, channel or settings().of(DeliverySettings).channel, client)
     except ServiceError as refused:  # logged here, since a login succeeds nevertheless
         user_id = owners.find_user_id(recipient.owner.name)
-        log.info("otp.not_sent", extra={"userId": user_id, "ip": client.ip, "code": refused.code})
+        # A warning where the operator may have to act: the ceiling is reached by an attack, or by too many sign-ups.
+        level = logging.WARNING if isinstance(refused, AnonymousSendLimit) else logging.INFO
+        log.log(level, "otp.not_sent", extra={"userId": user_id, "ip": client.ip, "code": refused.code})
         raise
 
 

@@ -24,7 +24,8 @@ _DOMAIN = re.compile(r"(?=.{1,253}\Z)([a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?\.)*[a-z
 class DeliverySettings:
     """`providers` are those in use, in the order in which they are tried.
 
-    `channel` is the usual one; `fallbacks` are tried in turn after a start that certainly failed.
+    `channel` is the usual one; `fallbacks` are tried in turn after a start that certainly failed. Callers who only name
+    a person may choose from `anonymous_channels`, in the order of `Channel` (ADR 49).
 
     With `supplies_code` the service draws the code when Sinch asks for one. `webotp_domain` and `sms_template` change
     the text of an SMS.
@@ -33,6 +34,7 @@ class DeliverySettings:
     providers: tuple[str, ...] = DEFAULT
     channel: Channel = Channel.SMS
     fallbacks: tuple[Channel, ...]
+    anonymous_channels: tuple[Channel, ...] = (Channel.SMS,)
     supplies_code: bool
     webotp_domain: str | None
     sms_template: str | None
@@ -43,19 +45,26 @@ def read_delivery(read: Reader) -> DeliverySettings:
     providers = _providers(read)
     carried = {channel.value for name in providers for channel in registry.kind_of(name).channels}
     names = tuple(name for name in CHANNEL_NAMES if name in carried)
-    fallbacks = tuple(dict.fromkeys(word.lower() for word in read.words("OTP_FALLBACK_CHANNELS")))
-    for word in fallbacks:
-        if word not in names:
-            read.fault("OTP_FALLBACK_CHANNELS", f"holds {word!r}", f"hold some of {', '.join(names)}")
-    channel = read.choice("SINCH_VERIFICATION_METHOD", names, default="sms", fold=str.lower)
+    channel = Channel(read.choice("SINCH_VERIFICATION_METHOD", names, default="sms", fold=str.lower))
+    anonymous = {channel, *_channels(read, "OTP_ANONYMOUS_CHANNELS", names)}
     return DeliverySettings(
         providers=providers,
-        channel=Channel(channel),
-        fallbacks=tuple(Channel(word) for word in fallbacks if word in names),
+        channel=channel,
+        fallbacks=_channels(read, "OTP_FALLBACK_CHANNELS", names),
+        anonymous_channels=tuple(one for one in Channel if one in anonymous),
         supplies_code=read.flag("OTP_SUPPLY_CODE", default=read.strict),
         webotp_domain=_domain(read),
         sms_template=_template(read),
     )
+
+
+def _channels(read: Reader, name: str, carried: tuple[str, ...]) -> tuple[Channel, ...]:
+    """Read a list of channels that a provider in use carries."""
+    words = tuple(dict.fromkeys(word.lower() for word in read.words(name)))
+    for word in words:
+        if word not in carried:
+            read.fault(name, f"holds {word!r}", f"hold some of {', '.join(carried)}")
+    return tuple(Channel(word) for word in words if word in carried)
 
 
 def _providers(read: Reader) -> tuple[str, ...]:

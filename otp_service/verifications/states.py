@@ -114,6 +114,10 @@ class Asker(StrEnum):
     BACKEND = "backend"  # an app, which vouches for its user; the owner of an account keeps the holder's part
 
 
+ANONYMOUS = frozenset({Asker.NEW, Asker.ASKED, Asker.BY_NAME})
+"""Callers who have shown no phone, session or known device: anyone may register, and so have a password (ADR 49)."""
+
+
 class Purpose(StrEnum):
     """What a proof is for, whichever factor it comes from. A proof for one purpose serves no other."""
 
