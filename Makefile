@@ -67,6 +67,10 @@ audit: .installed-dev ## Look for known vulnerabilities in the locked requiremen
 bench: .installed-dev ## Measure speed against the machine's own limits, 6 minutes, before a release (ARGS=--quick)
 	$(PYTHON) -m benchmarks $(ARGS)
 
+.PHONY: bench-fraud
+bench-fraud: .installed-dev ## Judge the fraud guard with synthetic traffic, 10 minutes (ARGS=--quick, --variants, --write)
+	$(PYTHON) -m benchmarks.fraud compare $(ARGS)
+
 .PHONY: measure
 measure: .installed-dev ## Measure the structure of the code: modules, sizes, comments, files of a sign-in
 	@$(PYTHON) -m scripts.measure

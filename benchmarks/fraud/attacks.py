@@ -92,3 +92,11 @@ def each_range_once(rng: random.Random, regions: Sequence[str]) -> Numbers:
         rng.shuffle(ranges)
         for prefix, place in ranges:
             yield place.number_in(prefix, rng), place
+
+
+def hopping(rng: random.Random, ranges: Sequence[tuple[str, Country]], each: int) -> Numbers:
+    """Yield `each` numbers of the first range, then of the second, and so on; the last one goes on."""
+    for prefix, place in ranges:
+        for _ in range(each):
+            yield place.number_in(prefix, rng), place
+    yield from at_random(rng, ranges[-1:])

@@ -1,17 +1,15 @@
 """Draw the events of a scenario: the same seed gives the same events."""
 
-import random
+from collections.abc import Mapping
 
+from benchmarks.fraud import attack_variants, honest_variants
 from benchmarks.fraud.events import Event
+from benchmarks.fraud.scenario import Scenario
 from benchmarks.fraud.scenarios import SCENARIOS
-from benchmarks.fraud.stage import stage
+
+VARIANTS: Mapping[str, Scenario] = {**attack_variants.VARIANTS, **honest_variants.VARIANTS}
 
 
 def generate(name: str, seed: int) -> list[Event]:
-    """Return the events of the scenario `name`, in time order.
-
-    Raises:
-        KeyError: there is no such scenario.
-    """
-    scenario = SCENARIOS[name]
-    return sorted(scenario.draw(stage(random.Random(f"{name} {seed}"))))
+    """Return the events of a scenario or variant, in time order. Raises KeyError if there is none of this name."""
+    return {**SCENARIOS, **VARIANTS}[name].events(seed)

@@ -1,37 +1,15 @@
 """The published scenarios: what an attacker does, or what makes honest people look like one."""
 
-from collections.abc import Callable
-from dataclasses import dataclass
-
 from benchmarks.fraud import addresses, attacks, honest
 from benchmarks.fraud.attacks import Pace, attack, some_ranges
 from benchmarks.fraud.countries import DEAR
 from benchmarks.fraud.events import Event
 from benchmarks.fraud.honest import DAY, HOUR, Change
+from benchmarks.fraud.scenario import Scenario, registrar
 from benchmarks.fraud.stage import HOMES, Stage
 
-
-@dataclass(frozen=True)
-class Scenario:
-    """A name, one line that describes it, and the function that draws its events."""
-
-    name: str
-    about: str
-    is_attack: bool
-    draw: Callable[[Stage], list[Event]]
-
-
 SCENARIOS: dict[str, Scenario] = {}
-Draw = Callable[[Stage], list[Event]]
-
-
-def _scenario(about: str, *, is_attack: bool = True) -> Callable[[Draw], Draw]:
-    def register(draw: Draw) -> Draw:
-        name = draw.__name__.strip("_").replace("_", "-")
-        SCENARIOS[name] = Scenario(name, about, is_attack, draw)
-        return draw
-
-    return register
+_scenario = registrar(SCENARIOS)
 
 
 def _for_hours(stage: Stage, hours: float, messages: int) -> Pace:
@@ -119,7 +97,9 @@ def _inside_a_big_country(stage: Stage) -> list[Event]:
     return stage.people() + attack(stage.rng, _for_hours(stage, 5, 6000), numbers, addresses.one_of(900, stage.rng))
 
 
-@_scenario("3,000 cheap messages, spread over all ranges of the country with the most customers as people are")
+@_scenario(
+    "3,000 cheap messages, spread over all ranges of the country with the most customers as people are", is_spread=True
+)
 def _evenly_over_a_country(stage: Stage) -> list[Event]:
     home = stage.home
     ranges = [(prefix, home.country) for prefix in stage.rng.choices(home.ranges, home.weights, k=3000)]
