@@ -19,9 +19,13 @@ class Depth(StrEnum):
     COUNTRY = "country"
     NEW_IN_COUNTRY = "new"
     NEW = "new-anywhere"
-    WORLD = "world"
     ADDRESS = "address"
     NETWORK = "network"
+
+
+CLIENT_DEPTHS = frozenset({Depth.ADDRESS, Depth.NETWORK})
+NEW_DEPTHS = frozenset({Depth.NEW_IN_COUNTRY, Depth.NEW})
+"""All prefixes without history together, in a country that has one, or in countries that have none."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +48,7 @@ def keys_of(attempt: Attempt) -> tuple[str, ...]:
     return _keys_of_number(attempt.number) + _keys_of_client(attempt.ip)
 
 
+@lru_cache(maxsize=65_536)
 def depth_of(key: str) -> Depth:
     """Return the depth of a key of `keys_of`."""
     return Depth(key.partition(":")[0])
@@ -64,7 +69,6 @@ def _keys_of_number(number: str) -> tuple[str, ...]:
         f"{Depth.COUNTRY}:{country}",
         f"{Depth.NEW_IN_COUNTRY}:{country}",
         f"{Depth.NEW}:*",
-        f"{Depth.WORLD}:*",
     )
 
 

@@ -7,9 +7,9 @@ from collections.abc import Mapping, MutableMapping
 from dataclasses import dataclass
 from enum import StrEnum
 
-from otp_service.fraud.attempt import Attempt, Depth, depth_of, keys_of
-from otp_service.fraud.evidence import Evidence, Outlook, weigh
-from otp_service.fraud.node import LONGEST_PROBE, Node
+from otp_service.fraud.attempt import CLIENT_DEPTHS, NEW_DEPTHS, Attempt, Depth, depth_of, keys_of
+from otp_service.fraud.evidence import Evidence, is_known, weigh_all
+from otp_service.fraud.node import Node
 
 EXPIRES_AFTER = 300.0
 """Seconds after which a code that was not verified counts as expired."""
@@ -39,15 +39,16 @@ class Reason(StrEnum):
 class Decision:
     """What becomes of a send, and why.
 
-    `key` is the narrowest node that refuses or is probed. `evidence` has its counts and its bound, and `ends_at`
-    (seconds since 1970) is when the block ends if nothing more is sent there. `counted_at` are the keys at which the
-    send is to be folded: a prefix that is suspicious itself explains its failures, so wider ones leave them out.
+    `refusing` are the nodes that refuse, the narrowest first. `evidence` has the counts and the bound of the one that
+    decided, and `ends_at` (seconds since 1970) is when its block ends if nothing more is sent there. `counted_at` are
+    the keys at which the send is to be folded: a prefix that is suspicious itself explains its failures, so wider ones
+    leave them out.
     """
 
     action: Action
     reason: Reason
     counted_at: tuple[str, ...]
-    key: str | None = None
+    refusing: tuple[str, ...] = ()
     evidence: Evidence | None = None
     ends_at: float | None = None
 
@@ -63,82 +64,76 @@ class Send:
 
     at: float
     counted_at: tuple[str, ...]
-    probed_key: str | None = None
+    probed: tuple[str, ...] = ()
 
 
 def send_of(attempt: Attempt, decision: Decision) -> Send:
     """Return what is folded for an attempt that was let through."""
-    return Send(attempt.at, decision.counted_at, decision.key if decision.reason is Reason.PROBE else None)
+    return Send(attempt.at, decision.counted_at, decision.refusing if decision.reason is Reason.PROBE else ())
 
 
 def decide(attempt: Attempt, nodes: Mapping[str, Node]) -> Decision:
     """Decide about one send. Nodes that are missing have no history; the given ones are advanced to its time."""
-    keys = keys_of(attempt)
-    for key in keys:
+    places = [(depth_of(key), key) for key in keys_of(attempt)]
+    for _, key in places:
         if key in nodes:
             nodes[key].advance(attempt.at)
-    outlook = Outlook.of(attempt, nodes, keys)
-    weighed = {key: weigh(nodes[key], depth_of(key), outlook) for key in keys if key in nodes}
-    refusing = [key for key in keys if key in weighed and weighed[key].is_refusing and outlook.applies(key)]
-    counted = _counted(keys, weighed, outlook)
+    places = _that_have_a_say(places, nodes)
+    weighed = weigh_all(attempt, places, nodes)
+    counted = _counted(places, weighed)
+    refusing = tuple(key for _, key in places if key in weighed and weighed[key].is_refusing)
     if not refusing:
         return Decision(Action.ALLOW, Reason.UNREMARKABLE, counted)
-    return _about(refusing, attempt, nodes, weighed, counted)
-
-
-def _about(
-    refusing: list[str],
-    attempt: Attempt,
-    nodes: Mapping[str, Node],
-    weighed: Mapping[str, Evidence],
-    counted: tuple[str, ...],
-) -> Decision:
     waiting = [key for key in refusing if nodes[key].probe_at > attempt.at]
     key = (waiting or refusing)[0]
     evidence = weighed[key]
     ends_at = evidence.ends_at(attempt.at)
     if not waiting:
-        return Decision(Action.ALLOW, Reason.PROBE, counted, key, evidence, ends_at)
+        return Decision(Action.ALLOW, Reason.PROBE, counted, refusing, evidence, ends_at)
     is_moderate = all(weighed[key].excess <= CHALLENGED for key in waiting)
     action = Action.CHALLENGE if is_moderate else Action.DENY
-    return Decision(action, _reason(depth_of(key)), counted, key, evidence, ends_at)
+    return Decision(action, _reason(depth_of(key)), counted, refusing, evidence, ends_at)
 
 
-def _counted(keys: tuple[str, ...], weighed: Mapping[str, Evidence], outlook: Outlook) -> tuple[str, ...]:
+def _that_have_a_say(places: list[tuple[Depth, str]], nodes: Mapping[str, Node]) -> list[tuple[Depth, str]]:
+    """Leave out the pools of new prefixes that the number does not belong to."""
+    is_known_country, is_known_operator = is_known(places, nodes)
+    pool = Depth.NEW if not is_known_country else None if is_known_operator else Depth.NEW_IN_COUNTRY
+    return [(depth, key) for depth, key in places if depth not in NEW_DEPTHS or depth is pool]
+
+
+def _counted(places: list[tuple[Depth, str]], weighed: Mapping[str, Evidence]) -> tuple[str, ...]:
     """Return the keys at which a send counts: all of the client, and prefixes up to the first suspicious one."""
     counted, is_explained = [], False
-    for key in keys:
-        depth = depth_of(key)
-        if depth in {Depth.ADDRESS, Depth.NETWORK}:
+    for depth, key in places:
+        if depth in CLIENT_DEPTHS:
             counted.append(key)
-        elif not is_explained and outlook.applies(key):
+        elif not is_explained:
             counted.append(key)
             is_explained = key in weighed and weighed[key].is_suspicious
     return tuple(counted)
 
 
 def _reason(depth: Depth) -> Reason:
-    if depth in {Depth.ADDRESS, Depth.NETWORK}:
+    if depth in CLIENT_DEPTHS:
         return Reason.CLIENT_NOT_VERIFYING
-    return (
-        Reason.NEW_PREFIXES_NOT_VERIFYING if depth in {Depth.NEW, Depth.NEW_IN_COUNTRY} else Reason.PREFIX_NOT_VERIFYING
-    )
+    return Reason.NEW_PREFIXES_NOT_VERIFYING if depth in NEW_DEPTHS else Reason.PREFIX_NOT_VERIFYING
 
 
 def fold_sent(send: Send, nodes: MutableMapping[str, Node]) -> None:
     """Count a send that was let through as pending; missing nodes are made."""
     for node in _advanced(send, send.at, nodes):
         node.add_sent(send.at)
-    if send.probed_key is not None:
-        node = nodes.setdefault(send.probed_key, Node())
-        node.probe_at = send.at + node.probe_wait
-        node.probe_wait = min(2 * node.probe_wait, LONGEST_PROBE)
+    for key in send.probed:
+        nodes.setdefault(key, Node()).await_probe(send.at)
 
 
 def fold_verified(send: Send, at: float, nodes: MutableMapping[str, Node]) -> None:
     """Count a send's code as verified at a time."""
     for node in _advanced(send, at, nodes):
         node.add_verified(send.at)
+    for key in send.probed:
+        nodes.setdefault(key, Node()).forgive()
 
 
 def fold_expired(send: Send, at: float, nodes: MutableMapping[str, Node]) -> None:

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field, replace
 from typing import Self
 
 MINUTE, HOUR, DAY = 60.0, 3_600.0, 86_400.0
-RECENT, LASTING, USUAL = 20 * MINUTE, 8 * HOUR, 7 * DAY
+RECENT, LASTING, USUAL = 20 * MINUTE, 12 * HOUR, 7 * DAY
 """The half-lives in seconds: of a burst, of a slow drip, and of what is usual at a place."""
 SLOT = 10.0
 """Pending codes are counted by the ten seconds in which they were sent."""
@@ -64,6 +64,17 @@ class Node:
                 del self.pending[slot]
         else:
             self._fail(-1, max(0.0, self.at - (slot + 1) * SLOT - JUDGED_AFTER))
+
+    def await_probe(self, now: float) -> None:
+        """Note that a block let a probe through: the next one has to wait longer."""
+        self.probe_at = now + self.probe_wait
+        self.probe_wait = min(2 * self.probe_wait, LONGEST_PROBE)
+
+    def forgive(self) -> None:
+        """Unlearn half of the failures, because a probe was verified."""
+        self.recent_failed /= 2
+        self.lasting_failed /= 2
+        self.probe_wait = FIRST_PROBE
 
     def is_faded(self, now: float) -> bool:
         """Whether the node can be deleted: it has decayed so far that a new one decides the same."""
