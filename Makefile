@@ -41,7 +41,7 @@ fuzz: .installed-dev ## Compare the routes with the OpenAPI document by Schemath
 .PHONY: chaos
 chaos: .installed-dev ## Every race 30 times, and 10,000 verifications with faults of every kind; before a release
 	RACE_ROUNDS=$${RACE_ROUNDS:-30} MODEL_EXAMPLES=$${MODEL_EXAMPLES:-200} LIFE_CYCLE_STEPS=$${LIFE_CYCLE_STEPS:-2500} \
-		CHAOS_VERIFICATIONS=$${CHAOS_VERIFICATIONS:-10000} \
+		CHAOS_VERIFICATIONS=$${CHAOS_VERIFICATIONS:-10000} SPEND_PROCESSES=$${SPEND_PROCESSES:-16} \
 		$(PYTHON) -m pytest -m "race or chaos" $(ARGS)
 
 .PHONY: check

@@ -19,7 +19,8 @@ from otp_service.http_gateway import GatewaySettings
 from otp_service.mail.settings import MailSettings, read_mail
 from otp_service.recovery.settings import read_recovery
 from otp_service.selfservice.settings import read_deletion
-from otp_service.spending.settings import read_spending
+from otp_service.sinch.price_list import SinchPrices
+from otp_service.spending.settings import SpendSettings, read_spending
 from otp_service.verifications.registry import PROVIDERS
 from otp_service.verifications.settings import DeliverySettings, read_delivery
 
@@ -81,6 +82,7 @@ def _warnings(found: Config) -> list[str]:
         for origin in server.frontend_origins
         if server.frontend_credentials and server.public_url and is_other_site(origin, server.public_url)
     ]
+    lines += _rate_warnings(found)
     return [*lines, *_production_warnings(found)] if found.is_production else lines
 
 
@@ -94,6 +96,7 @@ def _production_warnings(found: Config) -> list[str]:
         )
     if not found.codes.sms_countries:
         lines.append("SMS_COUNTRIES is *: codes are sent to every country, at your cost")
+    lines += _spend_warnings(found.of(SpendSettings))
     if "http" in found.of(DeliverySettings).providers and not found.of(GatewaySettings).prices:
         lines.append("HTTP_GATEWAY_PRICES is not set: what the gateway's messages cost is only known where it says so")
     if found.of(LinkSettings).origin is None:
@@ -101,3 +104,21 @@ def _production_warnings(found: Config) -> list[str]:
     if found.of(MailSettings).server is None:
         lines.append("SMTP_URL is not set: no e-mail leaves, and people are not notified of changes to their accounts")
     return lines
+
+
+def _spend_warnings(spending: SpendSettings) -> list[str]:
+    if not spending.has_cap:
+        return ["Neither SPEND_PER_DAY nor SPEND_PER_COUNTRY_DAY is set: what codes cost in a day has no limit"]
+    if not spending.alert_addresses:
+        return ["SPEND_ALERT_EMAIL is not set: the log alone says that a day's spend comes near its cap"]
+    return []
+
+
+def _rate_warnings(found: Config) -> list[str]:
+    """Return a line for each price list in a currency that is not converted."""
+    spending, sinch, gateway = found.of(SpendSettings), found.of(SinchPrices), found.of(GatewaySettings)
+    return [
+        f"{name} is {currency}, which SPEND_RATES does not have: its prices count one for one in {spending.currency}"
+        for name, currency in (("SINCH_CURRENCY", sinch.currency), ("HTTP_GATEWAY_CURRENCY", gateway.currency))
+        if spending.rate_of(currency) is None
+    ]

@@ -121,7 +121,7 @@ SECTIONS = [
     WebAuthnSettings(rp_id="localhost", rp_name="localhost", origins=("http://localhost:8000",)),
     LinkSettings(origin="http://127.0.0.1:8000"),
     HookSettings(allows_private=False),
-    SpendSettings(currency="EUR", rates={}),
+    SpendSettings(currency="EUR", rates={}, per_day=None, per_country_day={}, reserved_percent=20, alert_addresses=()),
     SinchPrices(),
     GatewaySettings(
         url=None,

@@ -7,6 +7,7 @@ import secrets
 import string
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from decimal import Decimal
 from enum import StrEnum
 from typing import Any
 
@@ -43,13 +44,14 @@ class Scope(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class AppCaller:
-    """The app that a valid key speaks for. `sends_per_day` is None without a limit of its own."""
+    """The app that a valid key speaks for. `sends_per_day` and `spend_per_day` are None without a limit of its own."""
 
     id: int
     name: str
     key_id: str
     scopes: frozenset[Scope]
     sends_per_day: int | None = None
+    spend_per_day: Decimal | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,7 +106,7 @@ def authenticate(text: str, *, now: datetime) -> AppCaller:
     is_of_older_key = not matches[0]
     if is_of_older_key or row.last_used_at is None or now - row.last_used_at >= NOTED_EVERY:
         _note_use(key, now)
-    return AppCaller(row.app_id, row.name, key.id, scopes_in(row.scopes), row.sends_per_day)
+    return AppCaller(row.app_id, row.name, key.id, scopes_in(row.scopes), row.sends_per_day, row.spend_per_day)
 
 
 def scopes_in(text: str) -> frozenset[Scope]:
@@ -114,7 +116,7 @@ def scopes_in(text: str) -> frozenset[Scope]:
 
 @prepared
 def _of_id(key_id: Given) -> Select[Any]:
-    of_app = (App.name, App.scopes, App.sends_per_day, App.disabled_at)
+    of_app = (App.name, App.scopes, App.sends_per_day, App.spend_per_day, App.disabled_at)
     of_key = (AppKey.app_id, AppKey.secret_hash, AppKey.last_used_at)
     return select(*of_key, *of_app).join(App, App.id == AppKey.app_id).where(AppKey.id == key_id)
 

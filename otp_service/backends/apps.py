@@ -4,6 +4,7 @@ import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
+from decimal import Decimal
 from typing import Any
 
 from sqlalchemy import delete, insert, select, update
@@ -44,17 +45,24 @@ class AppShown:
     name: str
     scopes: tuple[str, ...]
     sends_per_day: int | None
+    spend_per_day: Decimal | None
     created_at: datetime
     disabled_at: datetime | None
     keys: tuple[KeyOfApp, ...] = ()
 
 
-def create(name: str, *, scopes: Iterable[Scope], sends_per_day: int | None) -> tuple[AppShown, Key]:
-    """Add an app with its first key. Raises AppFault for a name that is taken or malformed."""
+def create(
+    name: str, *, scopes: Iterable[Scope], sends_per_day: int | None, spend_per_day: Decimal | None = None
+) -> tuple[AppShown, Key]:
+    """Add an app with its first key. Raises AppFault for a name that is taken or malformed.
+
+    `sends_per_day` bounds its messages, `spend_per_day` their cost in SPEND_CURRENCY.
+    """
     if not _NAME.fullmatch(name):
         raise AppFault(f"{name!r} cannot be a name: use 1 to 40 letters, digits, dots, hyphens and underscores.")
     now, words = clock.now(), " ".join(sorted(set(scopes)))
-    values = {"name": name, "scopes": words, "sends_per_day": sends_per_day, "created_at": now}
+    limits = {"sends_per_day": sends_per_day, "spend_per_day": spend_per_day}
+    values = {"name": name, "scopes": words, **limits, "created_at": now}
     try:
         with transaction():
             app_id = execute(insert(App).values(values).returning(App.id)).scalar_one()
@@ -89,14 +97,16 @@ def list_all() -> list[AppShown]:
 
 
 def _list(*conditions: Any) -> list[AppShown]:
-    columns = (App.id, App.name, App.scopes, App.sends_per_day, App.created_at, App.disabled_at)
+    columns = (
+        App.id, App.name, App.scopes, App.sends_per_day, App.spend_per_day, App.created_at, App.disabled_at
+    )  # fmt: skip
     apps = fetch_all(select(*columns).where(*conditions).order_by(App.id))
     of_key = (AppKey.app_id, AppKey.id, AppKey.created_at, AppKey.last_used_at)
     by_age = (AppKey.created_at, AppKey.id)
     keys = fetch_all(select(*of_key).join(App, App.id == AppKey.app_id).where(*conditions).order_by(*by_age))
     return [
-        AppShown(app.id, app.name, tuple(app.scopes.split()), app.sends_per_day, app.created_at, app.disabled_at,
-                 tuple(KeyOfApp(*key[1:]) for key in keys if key.app_id == app.id))
+        AppShown(app.id, app.name, tuple(app.scopes.split()), app.sends_per_day, app.spend_per_day, app.created_at,
+                 app.disabled_at, tuple(KeyOfApp(*key[1:]) for key in keys if key.app_id == app.id))
         for app in apps
     ]  # fmt: skip
 
@@ -146,16 +156,29 @@ def revoke_key(name: str, key_id: str) -> None:
         _record("app.key_revoked", name, now, keyId=key_id)
 
 
-def change(name: str, *, scopes: Iterable[Scope] = (), limit: tuple[int | None] | None = None) -> AppShown:
-    """Replace the scopes of an app, if there are any, and its daily limit; `(None,)` removes that. Raises AppFault."""
+def change(
+    name: str,
+    *,
+    scopes: Iterable[Scope] = (),
+    limit: tuple[int | None] | None = None,
+    spend: tuple[Decimal | None] | None = None,
+) -> AppShown:
+    """Replace the scopes of an app, if there are any, and its daily limits of messages and of their cost.
+
+    `(None,)` removes a limit. Raises AppFault.
+    """
     words = " ".join(sorted(set(scopes)))
     values: dict[str, Any] = {"scopes": words} if words else {}
     if limit is not None:
         values["sends_per_day"] = limit[0]
+    if spend is not None:
+        values["spend_per_day"] = spend[0]
     with transaction():
         execute(update(App).where(App.id == get(name).id).values(values))
         changed = get(name)
-        _record("app.changed", name, clock.now(), scopes=changed.scopes, sendsPerDay=changed.sends_per_day)
+        spent = None if changed.spend_per_day is None else str(changed.spend_per_day)
+        limits = {"sendsPerDay": changed.sends_per_day, "spendPerDay": spent}
+        _record("app.changed", name, clock.now(), scopes=changed.scopes, **limits)
         return changed
 
 

@@ -1,8 +1,9 @@
 """The tables of apps and their keys."""
 
 from datetime import datetime
+from decimal import Decimal
 
-from sqlalchemy import ForeignKey, Integer, String, UniqueConstraint
+from sqlalchemy import ForeignKey, Integer, Numeric, String, UniqueConstraint
 from sqlalchemy.orm import Mapped, mapped_column
 
 from otp_service.core.database.transactions import UtcDateTime
@@ -11,6 +12,7 @@ from otp_service.extensions import Model
 
 class App(Model):
     """One backend, as the operator named it. `scopes` are words separated by blanks.
+    `spend_per_day` is in SPEND_CURRENCY.
 
     Ids are never reused, on SQLite either: what belongs to a deleted app must not become another app's.
     """
@@ -22,6 +24,7 @@ class App(Model):
     name: Mapped[str] = mapped_column(String(40))
     scopes: Mapped[str] = mapped_column(String(200))
     sends_per_day: Mapped[int | None] = mapped_column(Integer)
+    spend_per_day: Mapped[Decimal | None] = mapped_column(Numeric(12, 4))
     created_at: Mapped[datetime] = mapped_column(UtcDateTime)
     disabled_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
 

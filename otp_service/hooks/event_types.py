@@ -10,10 +10,12 @@ USER = (
 )  # fmt: skip
 SESSION = ("started", "ended")
 VERIFICATION = ("sent", "approved", "failed", "expired", "undelivered")
+SPEND = ("cap_near", "cap_reached")
 TYPES = (
     *(f"user.{name}" for name in USER),
     *(f"session.{name}" for name in SESSION),
     *(f"verification.{name}" for name in VERIFICATION),
+    *(f"spend.{name}" for name in SPEND),
 )
 """Every type, as docs/events.md lists them."""
 
@@ -64,6 +66,11 @@ def _verification(name: str) -> Meaning:
     return Meaning(f"verification.{name}", facts, has_number=True, only_with="verificationId")
 
 
+def _spend(name: str) -> Meaning:
+    facts = ("scope", "country", "app", "day", "percent", "spent", "cap", "currency")
+    return Meaning(f"spend.{name}", {fact: fact for fact in facts})
+
+
 _SENT, _APPROVED = _verification("sent"), _verification("approved")
 """A user's codes: the event of the act has the verification's id."""
 
@@ -109,6 +116,7 @@ MEANINGS: Mapping[str, tuple[Meaning, ...]] = {
         _session("started", sessionId="sessionId", earlierSessionId="replaces"),
     ),
     **{f"verification.{name}": (_verification(name),) for name in VERIFICATION},
+    **{f"spend.{name}": (_spend(name),) for name in SPEND},
 }
 """What each event of the audit trail means for other services."""
 

@@ -19,6 +19,7 @@ from otp_service.factors.trusted_devices import devices as trusted_devices
 from otp_service.jobs import records as records_of_workers
 from otp_service.recovery import email_codes
 from otp_service.selfservice import personal_data
+from otp_service.spending import reports as spend_reports
 from otp_service.verifications import records
 
 log = logging.getLogger(__name__)
@@ -50,6 +51,7 @@ RULES = (
     RetentionRule("messages", timedelta(days=30), outbox.forget),
     RetentionRule("delivered events", timedelta(days=3), hooks.forget_delivered),
     RetentionRule("events that were given up", timedelta(days=30), hooks.forget_rest),
+    RetentionRule("days of the spend ledger", timedelta(days=400), spend_reports.forget),
     RetentionRule("counters", timedelta(days=2), allowances.forget),
     RetentionRule("tasks", timedelta(0), tasks.forget),
     RetentionRule("workers", timedelta(days=1), records_of_workers.forget),

@@ -1,10 +1,13 @@
 """`flask apps`: the backends that call this service, and their keys."""
 
+import re
 from collections.abc import Callable
+from decimal import Decimal
 from typing import Any, TypeVar
 
 import click
 
+from otp_service import spending
 from otp_service.backends import apps
 from otp_service.backends.app_keys import PREFIX, Key, Scope
 from otp_service.backends.apps import SLOTS, AppFault, AppShown
@@ -12,7 +15,9 @@ from otp_service.operators.arguments import confirm
 from otp_service.operators.output import CommandGroup, as_json, named, print_fields, print_json, print_table
 
 MOST_SENDS = 10_000_000
+_AMOUNT = re.compile(r"[0-9]{1,7}(\.[0-9]{1,4})?")
 Command = TypeVar("Command", bound=Callable[..., Any])
+Value = TypeVar("Value")
 
 _HELP = """Add, show and delete apps: the backends that call this service, and their API keys.
 
@@ -37,6 +42,28 @@ sends_per_day = click.option(
 )
 
 
+class _Amount(click.ParamType[Decimal]):
+    """An amount of money above 0, with up to four decimals."""
+
+    name = "amount"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Decimal:
+        """Read it. Raises BadParameter."""
+        if isinstance(value, Decimal):
+            return value
+        if not _AMOUNT.fullmatch(value) or not Decimal(value):
+            self.fail(f"{value!r} is no amount above 0 with up to four decimals, such as 25 or 12.50.", param, ctx)
+        return Decimal(value)
+
+
+spend_per_day = click.option(
+    "--spend-per-day",
+    type=_Amount(),
+    metavar="AMOUNT",
+    help="The most that the app's messages may cost a day (UTC), in SPEND_CURRENCY.",
+)
+
+
 def scopes(*, required: bool) -> Callable[[Command], Command]:
     """Return the option --scope."""
     about = "What the app may do. Repeat the option for more than one scope."
@@ -48,10 +75,14 @@ def scopes(*, required: bool) -> Callable[[Command], Command]:
 @click.argument("name")
 @scopes(required=True)
 @sends_per_day
+@spend_per_day
 @as_json
-def create(name: str, scopes: tuple[str, ...], sends_per_day: int | None, wants_json: bool) -> None:
+def create(
+    name: str, scopes: tuple[str, ...], sends_per_day: int | None, spend_per_day: Decimal | None, wants_json: bool
+) -> None:
     """Add an app called NAME (1 to 40 letters, digits, dots, hyphens and underscores), and print its key once."""
-    _print_key(*apps.create(name, scopes=map(Scope, scopes), sends_per_day=sends_per_day), wants_json)
+    limits: dict[str, Any] = {"sends_per_day": sends_per_day, "spend_per_day": spend_per_day}
+    _print_key(*apps.create(name, scopes=map(Scope, scopes), **limits), wants_json)
 
 
 @apps_cli.command("list")
@@ -63,13 +94,15 @@ def list_apps(wants_json: bool) -> None:
         print_json([_shown(app) for app in found])
         return
     print_table(
-        ("ID", "NAME", "SCOPES", "SENDS A DAY", "STATE", "KEYS", "LAST USED (UTC)"),
-        [
-            (app.id, app.name, " ".join(app.scopes), app.sends_per_day, _state(app), len(app.keys), _last_use(app))
-            for app in found
-        ],
+        ("ID", "NAME", "SCOPES", "SENDS A DAY", "SPEND A DAY", "STATE", "KEYS", "LAST USED (UTC)"),
+        [_row(app) for app in found],
         if_empty="No apps yet. Add one with: flask apps create NAME --scope verifications",
     )
+
+
+def _row(app: AppShown) -> tuple[object, ...]:
+    limits = (app.sends_per_day, _spend(app))
+    return (app.id, app.name, " ".join(app.scopes), *limits, _state(app), len(app.keys), _last_use(app))
 
 
 @apps_cli.command("show")
@@ -85,15 +118,23 @@ def show(name: str, wants_json: bool) -> None:
 @scopes(required=False)
 @sends_per_day
 @click.option("--no-daily-limit", is_flag=True, help="Remove the limit of --sends-per-day.")
+@spend_per_day
+@click.option("--no-spend-limit", is_flag=True, help="Remove the limit of --spend-per-day.")
 @as_json
-def change(
-    name: str, scopes: tuple[str, ...], sends_per_day: int | None, no_daily_limit: bool, wants_json: bool
-) -> None:
+def change(name: str, scopes: tuple[str, ...], wants_json: bool, **limits: Any) -> None:
     """Change what the app NAME may do, from its next request on. Keys stay; --scope replaces all earlier scopes."""
-    if not (scopes or sends_per_day or no_daily_limit) or (sends_per_day and no_daily_limit):
-        raise click.UsageError("Say --scope, and --sends-per-day or --no-daily-limit, or one of them.")
-    limit = (sends_per_day,) if sends_per_day or no_daily_limit else None
-    _print_app(apps.change(name, scopes=map(Scope, scopes), limit=limit), wants_json)
+    limit = _limit(limits["sends_per_day"], limits["no_daily_limit"], "--sends-per-day or --no-daily-limit")
+    spend = _limit(limits["spend_per_day"], limits["no_spend_limit"], "--spend-per-day or --no-spend-limit")
+    if not scopes and limit is None and spend is None:
+        raise click.UsageError("Say --scope, --sends-per-day, --spend-per-day, or which limit to remove.")
+    _print_app(apps.change(name, scopes=map(Scope, scopes), limit=limit, spend=spend), wants_json)
+
+
+def _limit(given: Value | None, is_removed: bool, names: str) -> tuple[Value | None] | None:
+    """Return a limit to store, None to leave it as it is."""
+    if given is not None and is_removed:
+        raise click.UsageError(f"Say {names}, not both.")
+    return (given,) if given is not None or is_removed else None
 
 
 @apps_cli.command("add-key")
@@ -175,7 +216,12 @@ def _print_app(app: AppShown, wants_json: bool) -> None:
 
 
 def _shown(app: AppShown) -> dict[str, Any]:
-    return {**named(app), "keys": [named(key) for key in app.keys]}
+    # As text: a JSON number would lose decimals of an amount.
+    return {**named(app), "spendPerDay": _spend(app), "keys": [named(key) for key in app.keys]}
+
+
+def _spend(app: AppShown) -> str | None:
+    return None if app.spend_per_day is None else spending.in_words(spending.units_of(app.spend_per_day))
 
 
 def _state(app: AppShown) -> str:

@@ -13,6 +13,7 @@ from otp_service.operators.keys_cli import keys_cli
 from otp_service.operators.otp_cli import otp_cli
 from otp_service.operators.outbox_cli import outbox_cli
 from otp_service.operators.sessions_cli import sessions_cli
+from otp_service.operators.spend_cli import spend_cli
 from otp_service.operators.stats_cli import stats
 from otp_service.operators.transfer_cli import export_command, import_command
 from otp_service.operators.users_cli import users_cli
@@ -28,6 +29,7 @@ _AT_THE_TOP = (
     outbox_cli,
     hooks_cli,
     fraud_cli,
+    spend_cli,
     simulator_cli,
     doctor,
     stats,

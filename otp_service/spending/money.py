@@ -26,9 +26,9 @@ def amount_of(units: int) -> Decimal:
 
 
 def in_words(units: int) -> str:
-    """Return units as people write them: `50.00`, `0.0445`."""
-    text = f"{amount_of(units):.4f}"
-    return text[:-2] if text.endswith("00") else text
+    """Return units as people write them: `50.00`, `0.178`, `0.0445`."""
+    whole, _, decimals = f"{amount_of(units):.4f}".partition(".")
+    return f"{whole}.{decimals.rstrip('0').ljust(2, '0')}"
 
 
 def converted(price: Price) -> int:

@@ -117,7 +117,7 @@ def _take_result(event: ResultEvent, client: ClientInfo, now: datetime) -> bool:
     if verification is None or verification.provider_id is None:
         return False
     with transaction():
-        is_changed = event.price is not None and receipts.set_first_price(verification.id, event.price)
+        is_changed = event.price is not None and receipts.set_price(verification.id, event.price, only_first=True)
         # Never from `reserved`: the request that started it is about to learn what became of it. And a success changes
         # no state: only the request that reported the code knows whose it is (ADR 14).
         ended = ended_as(event.status, origin=State.SENT)

@@ -4,7 +4,7 @@ import uuid
 from datetime import datetime
 from decimal import Decimal
 
-from sqlalchemy import CheckConstraint, ForeignKey, Index, Integer, Numeric, String, Uuid
+from sqlalchemy import BigInteger, CheckConstraint, ForeignKey, Index, Integer, Numeric, String, Uuid
 from sqlalchemy.orm import Mapped, mapped_column
 
 from otp_service.core.database.sealed_columns import sealed
@@ -25,6 +25,7 @@ class Verification(Model):
     or the session that the code is for, or the verification of a backend, whose own name for it is `label` (ADR 31).
     `strangers_attempts` are codes that came by name from other networks than `ip`; they are not among the `attempts`.
     `failure` tells operators why no message arrived. `price_due_at` is when a missing price is asked for again.
+    `spend_units` is what it counts in the ledger now; NULL for a message from before there was one (ADR 45).
     """
 
     __tablename__ = "verifications"
@@ -60,6 +61,7 @@ class Verification(Model):
     price_amount: Mapped[Decimal | None] = mapped_column(Numeric(12, 4))
     price_currency: Mapped[str | None] = mapped_column(String(3))
     price_due_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    spend_units: Mapped[int | None] = mapped_column(BigInteger)
 
 
 class VerificationAttempt(Model):

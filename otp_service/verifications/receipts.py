@@ -2,29 +2,52 @@
 
 import uuid
 from datetime import datetime
+from typing import Any
 
-from sqlalchemy import update
+from sqlalchemy import select, update
 
-from otp_service.core.database.transactions import execute, transaction
+from otp_service import spending
+from otp_service.core.database.transactions import execute, fetch_all, transaction
 from otp_service.providers import Price
+from otp_service.verifications import records
 from otp_service.verifications.models import Verification
 from otp_service.verifications.records import Snapshot
 from otp_service.verifications.states import Delivered
 
 
-def set_price(verification_id: uuid.UUID, price: Price) -> None:
-    """Record what the provider billed."""
-    values = {"price_amount": price.total, "price_currency": price.currency}
+def set_price(verification_id: uuid.UUID, price: Price, *, only_first: bool = False) -> bool:
+    """Record what the provider billed, here and in the ledger; return whether this call did.
+
+    With `only_first`, a price that is known stays: that of an event may come late.
+    """
     with transaction():
+        # The lock makes each correction happen once: what it counted before decides the difference (ADR 45).
+        found, was_billed = _lock_charge(verification_id)
+        if found is None or (was_billed and only_first):
+            return False
+        values: dict[str, Any] = {"price_amount": price.total, "price_currency": price.currency}
+        if found.spend_units is not None:
+            values["spend_units"] = billed = spending.converted(price)
+            spending.correct(found.charge(), to=billed, was_billed=was_billed)
         execute(update(Verification).where(Verification.id == verification_id).values(**values))
+        return True
 
 
-def set_first_price(verification_id: uuid.UUID, price: Price) -> bool:
-    """Record a price that an event brought, unless one is known; return whether this call did."""
-    is_unpriced = (Verification.id == verification_id) & Verification.price_amount.is_(None)
-    values = {"price_amount": price.total, "price_currency": price.currency}
+def give_money_back(verification_id: uuid.UUID) -> None:
+    """Take a message that was surely not sent out of the ledger, once. A price that comes later counts again."""
     with transaction():
-        return execute(update(Verification).where(is_unpriced).values(**values)).rowcount == 1
+        found, was_billed = _lock_charge(verification_id)
+        if found is not None and found.spend_units and not was_billed:
+            spending.give_back(found.charge())
+            execute(update(Verification).where(Verification.id == verification_id).values(spend_units=0))
+
+
+def _lock_charge(verification_id: uuid.UUID) -> tuple[Snapshot | None, bool]:
+    """Return a verification as it stands, locked, and whether its price is known."""
+    records.lock(verification_id)
+    found = records.find(verification_id)
+    is_priced = select(Verification.price_amount.is_not(None)).where(Verification.id == verification_id)
+    return found, bool(found and fetch_all(is_priced)[0][0])
 
 
 def put_price_off(verification: Snapshot, *, now: datetime) -> None:

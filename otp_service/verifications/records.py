@@ -3,12 +3,26 @@
 import uuid
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, fields
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any, cast
 
-from sqlalchemy import ColumnElement, Select, Update, delete, exists, insert, literal, or_, select, update
+from sqlalchemy import (
+    ColumnElement,
+    Select,
+    Update,
+    Uuid,
+    bindparam,
+    delete,
+    exists,
+    insert,
+    literal,
+    or_,
+    select,
+    update,
+)
 from sqlalchemy.orm import aliased
 
+from otp_service import spending
 from otp_service.core import clock
 from otp_service.core.crypto.secrets import keyring
 from otp_service.core.database.batches import delete_in_batches
@@ -16,11 +30,19 @@ from otp_service.core.database.rows import Projection
 from otp_service.core.database.statements import Given, prepared, prepared_insert
 from otp_service.core.database.transactions import execute, execute_later, fetch_all, transaction
 from otp_service.providers import Channel, Price
+from otp_service.spending import Charge, Witness
 from otp_service.verifications import limits, owners
 from otp_service.verifications.limits import Spending
 from otp_service.verifications.models import LONGEST_FAILURE, Verification
 from otp_service.verifications.owners import USER_PREFIX
-from otp_service.verifications.states import Asker, Outcome, State, origins_of, require_move
+from otp_service.verifications.states import (
+    Asker,
+    Outcome,
+    State,
+    is_sign_in_of_verified,
+    origins_of,
+    require_move,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +66,7 @@ class Snapshot:
     attempts: int
     created_at: datetime
     expires_at: datetime
+    spend_units: int | None
 
     @property
     def reference(self) -> str:
@@ -67,12 +90,25 @@ class Snapshot:
         """Return what the send used up."""
         return Spending(self.owner, self.phone_number, self.ip, self.purpose, self.asker, self.bound_to)
 
+    def charge(self) -> Charge:
+        """Return what it counts in the ledger."""
+        return Charge(
+            day=self.created_at.astimezone(UTC).date(),
+            provider=self.provider,
+            channel=self.via(),
+            country=self.country,
+            app=owners.find_app(self.owner),
+            is_sign_in=is_sign_in_of_verified(self.purpose, self.asker),
+            units=self.spend_units or 0,
+        )
+
 
 _SNAPSHOTS = Projection(Snapshot, Verification)
 _HANDED_ON = ("owner", "bound_to", "label", "purpose", "phone_number", "country", "ip", "asker", "attempts",
               "created_at", "expires_at")  # fmt: skip
 _OUTCOMES = {State.EXPIRED: Outcome.EXPIRED, State.FAILED: Outcome.UNDELIVERED}
 _CAN_BE_SUPERSEDED = Verification.state.in_(origins_of(State.SUPERSEDED))
+_MOVED_ID = bindparam("moved_id", type_=Uuid)
 _add = prepared_insert(Verification)
 
 
@@ -192,6 +228,7 @@ def mark_sent(
     sent: dict[str, Any] = {"provider_id": sealed, "sent_at": sent_at, "expires_at": ends}
     if price is not None:
         sent |= {"price_amount": price.total, "price_currency": price.currency}
+        sent |= {} if verification.spend_units is None else {"spend_units": spending.converted(price)}
     require_move(State.RESERVED, State.SENT)
     moved = _in_state(verification.id, State.RESERVED, state=State.SENT, **sent)
     with transaction():
@@ -204,7 +241,16 @@ def mark_sent(
         superseded = {"state": State.SUPERSEDED, "settled_at": now}
         older = (verification.owner, verification.id, verification.created_at)
         execute_later(*_sent_before(*older, sealed, **superseded))
+        if price is not None and verification.spend_units is not None:
+            billed, witness = spending.converted(price), _has_moved(verification.id, sealed)
+            spending.correct(verification.charge(), to=billed, was_billed=False, witness=witness)
     return ends
+
+
+def _has_moved(verification_id: uuid.UUID, provider_id: str) -> Witness:
+    """Show that this call moved a verification to `sent`: sealing gives another text each time."""
+    sql = "(SELECT count(*) FROM verifications WHERE id = :moved_id AND provider_id = :moved_provider_id)"
+    return Witness(sql, (_MOVED_ID,), {"moved_id": verification_id, "moved_provider_id": provider_id})
 
 
 @prepared
@@ -227,8 +273,9 @@ def mark_undelivered(verification: Snapshot, *, failure: str, now: datetime) -> 
             owners.record_outcome(Outcome.UNDELIVERED, verification, at=now)
 
 
-def _fail(verification: Snapshot, failure: str, *, now: datetime) -> bool:
-    return move(verification.id, State.RESERVED, State.UNDELIVERED, now=now, failure=failure[:LONGEST_FAILURE])
+def _fail(verification: Snapshot, failure: str, *, now: datetime, **values: Any) -> bool:
+    values["failure"] = failure[:LONGEST_FAILURE]
+    return move(verification.id, State.RESERVED, State.UNDELIVERED, now=now, **values)
 
 
 def note_failure(verification_id: uuid.UUID, failure: str) -> None:
@@ -248,9 +295,13 @@ def note_first_failure(verification_id: uuid.UUID, failure: str) -> bool:
 def give_back(verification: Snapshot, *, now: datetime) -> None:
     """Give back what the send used up, once: the sweep, a check and the send itself may all come here (ADR 4)."""
     is_due = (Verification.id == verification.id) & Verification.given_back_at.is_(None)
+    is_counted = verification.spend_units is not None
+    values = {"given_back_at": now, "spend_units": 0 if is_counted else None}
     with transaction():
-        if execute(update(Verification).where(is_due).values(given_back_at=now)).rowcount == 1:
+        if execute(update(Verification).where(is_due).values(values)).rowcount == 1:
             limits.give_back_send(verification.spending(), taken_at=verification.created_at)
+            if is_counted:
+                spending.give_back(verification.charge())
 
 
 def hand_on(verification: Snapshot, own: Mapping[str, object], *, failure: str, now: datetime) -> Snapshot | None:
@@ -264,7 +315,9 @@ def hand_on(verification: Snapshot, own: Mapping[str, object], *, failure: str, 
     table = Verification.__table__.columns
     columns = [literal(values[name], table[name].type) if name in values else table[name] for name in names]
     with transaction():
-        if not _fail(verification, failure, now=now):
+        # What it counted in the ledger counts for the new one, which the caller hands over (ADR 45).
+        is_counted = verification.spend_units is not None
+        if not _fail(verification, failure, now=now, **({"spend_units": 0} if is_counted else {})):
             return None
         source = select(*columns).where(Verification.id == verification.id)
         execute(insert(Verification).from_select(names, source))

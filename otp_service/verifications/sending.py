@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
 
+from otp_service import spending
 from otp_service.core import clock
 from otp_service.core.database.transactions import transaction
 from otp_service.core.errors import ServiceError
@@ -53,7 +54,7 @@ class Recipient:
     """Who gets a code, where, and what for. With `bound_to` it works for that challenge or session alone.
 
     For a backend, `label` is its own name for the verification, `ttl_seconds` is how long the code is valid, and
-    `sends_per_day` limits its app (ADR 31).
+    `sends_per_day` and `spend_per_day` (in units of the ledger) limit its app (ADR 31, 45).
     """
 
     owner: Owner
@@ -68,6 +69,7 @@ class Recipient:
     label: str | None = None
     ttl_seconds: int | None = None
     sends_per_day: int | None = None
+    spend_per_day: int | None = None
 
     def spending(self, ip: str) -> Spending:
         """Return what a send to them uses up."""
@@ -91,9 +93,9 @@ class Delivery:
 def send(recipient: Recipient, *, channel: Channel | None, client: ClientInfo) -> Delivery:
     """Have the provider send a code.
 
-    Raises DestinationNotAllowed, OtpCooldown, OtpSendLimit and what Owner.hold_for_send raises before a message is
-    sent. Raises NumberUnreachable, ProviderRefused and ProviderUnavailable, and gives back what it took, or
-    only the cooldown if a message may still arrive.
+    Raises DestinationNotAllowed, OtpCooldown, OtpSendLimit, SpendCapReached, AppSpendLimit and what
+    Owner.hold_for_send raises before a message is sent. Raises NumberUnreachable, ProviderRefused and
+    ProviderUnavailable, and gives back what it took, or only the cooldown if a message may still arrive.
     """
     try:
         return _send(recipient, channel or settings().of(DeliverySettings).channel, client)
@@ -113,7 +115,7 @@ def _send(recipient: Recipient, via: Channel, client: ClientInfo) -> Delivery:
         verification = _reserve_or_settle(recipient, draft, destination.country, client, now)
         if recipient.along is not None:
             recipient.along.is_committed = True
-        sender = Sender(recipient.owner, recipient.locale, client)
+        sender = Sender(recipient.owner, recipient.locale, client, recipient.spend_per_day)
         started = start_or_fall_back(verification, draft, destination.steps[1:], sender)
     sent, cooldown = started.verification, settings().codes.cooldown_seconds
     times = (started.expires_in, started.expires_at, sent.created_at, cooldown)
@@ -171,8 +173,12 @@ def _reserve(recipient: Recipient, draft: Draft, country: str, client: ClientInf
             asker=recipient.asker,
             created_at=now,
             expires_at=now + timedelta(seconds=recipient.ttl_seconds or settings().codes.ttl_seconds),
+            spend_units=spending.expected_units(draft.step.provider, draft.step.channel, country),
         )
         more = {} if recipient.along is None else recipient.along.facts
         facts = {"verificationId": verification.reference, "channel": verification.channel, "country": country, **more}
         owners.record("otp.requested", verification.owner, client=client, at=now, **facts)
-        return verification
+        # Last: every send writes these rows, so they are to be locked for the commit alone (ADR 45).
+        passed = spending.reserve(verification.charge(), app_per_day=recipient.spend_per_day, now=now)
+    spending.warn(passed, day=verification.charge().day, now=now)
+    return verification

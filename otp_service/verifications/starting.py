@@ -1,11 +1,13 @@
 """Has a reserved message sent; if it surely was not, by the next step: another provider or channel (ADR 4, 14, 39)."""
 
+import logging
 import uuid
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import Enum
 
+from otp_service import spending
 from otp_service.core import clock
 from otp_service.core.calls.errors import CallError
 from otp_service.core.database.transactions import transaction
@@ -19,6 +21,8 @@ from otp_service.verifications.provider import Finding, Standing
 from otp_service.verifications.records import Snapshot
 from otp_service.verifications.settings import template_of
 from otp_service.verifications.states import State
+
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,11 +78,12 @@ class StartFailed(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Sender:
-    """The owner that messages are sent for, and their language."""
+    """The owner that messages are sent for, their language, and what they may cost the owner's app a day, in units."""
 
     owner: Owner
     locale: str | None
     client: ClientInfo
+    spend_per_day: int | None = None
 
 
 def start_or_fall_back(verification: Snapshot, draft: Draft, others: Sequence[Step], sender: Sender) -> Started:
@@ -162,19 +167,37 @@ def _lost(verification: Snapshot, error: CallError, finding: Finding) -> StartFa
 
 
 def _hand_on(verification: Snapshot, draft: Draft, failure: str, sender: Sender) -> Snapshot | None:
-    """Put the next message in place of one that failed; None if another request settled that one."""
-    now, owner, step = clock.now(), sender.owner, draft.step
-    with transaction():
-        # First: else an owner who is deleted now would leave the new verification behind (ADR 19).
-        successor = records.hand_on(verification, draft.values(), failure=failure, now=now) if owner.hold() else None
-        if successor is not None:
-            is_other = step.channel is not verification.via()
-            event = "otp.channel_changed" if is_other else "otp.provider_changed"
-            before = verification.channel if is_other else verification.provider
-            facts = {"verificationId": successor.reference, "channel": step.channel, "provider": step.provider}
-            facts["insteadOf"] = before
-            owners.record(event, verification.owner, client=sender.client, at=now, **facts)
+    """Put the next message in place of one that failed; None if another request settled that one, or a cap forbids it.
+
+    The next one may cost more: the difference is reserved like the price of a message (ADR 45).
+    """
+    now, step = clock.now(), draft.step
+    price = spending.expected_units(step.provider, step.channel, verification.country)
+    passed: list[spending.Passed] = []
+    try:
+        with transaction():
+            # First: else an owner who is deleted now would leave the new verification behind (ADR 19).
+            successor = None
+            if sender.owner.hold():
+                own = {**draft.values(), "spend_units": price}
+                successor = records.hand_on(verification, own, failure=failure, now=now)
+            if successor is not None:
+                _record_hand_on(verification, successor, sender.client, now)
+                charge, per_day = successor.charge(), sender.spend_per_day
+                passed = spending.hand_over(charge, instead_of=verification.charge(), app_per_day=per_day, now=now)
+    except (spending.SpendCapReached, spending.AppSpendLimit) as refused:
+        log.warning("otp.not_handed_on", extra={"provider": step.provider, "code": refused.code})
+        return None
+    spending.warn(passed, day=verification.charge().day, now=now)
     return successor
+
+
+def _record_hand_on(verification: Snapshot, successor: Snapshot, client: ClientInfo, now: datetime) -> None:
+    is_other = successor.channel != verification.channel
+    event = "otp.channel_changed" if is_other else "otp.provider_changed"
+    before = verification.channel if is_other else verification.provider
+    facts = {"verificationId": successor.reference, "channel": successor.channel, "provider": successor.provider}
+    owners.record(event, verification.owner, client=client, at=now, **facts, insteadOf=before)
 
 
 def _release(verification: Snapshot, failure: StartFailed) -> None:

@@ -134,5 +134,17 @@ class Purpose(StrEnum):
 VERIFY_THE_PHONE = (Purpose.SIGN_IN, Purpose.PHONE_VERIFICATION)
 """Codes for these purposes verify a phone for a caller who only names the person."""
 
+_SIGN_INS = (Purpose.SIGN_IN, Purpose.STEP_UP)
+_KNOWN_HOLDERS = (Asker.HOLDER, Asker.UNKNOWN)
+
+
+def is_sign_in_of_verified(purpose: str, asker: str) -> bool:
+    """Return whether a message lets in someone who has the password or session of an account with a verified phone.
+
+    These may use what is reserved of a day's spend. `Asker.NEW` may not: whoever registers has a right password.
+    """
+    return purpose in _SIGN_INS and asker in _KNOWN_HOLDERS
+
+
 TO_A_STRANGERS_NUMBER = (Purpose.PHONE_CHANGE,)
 """Codes for these purposes go to a number that is not the caller's yet: its owner may need it to sign in."""

@@ -9,6 +9,7 @@ from sqlalchemy import ColumnElement
 from otp_service.core import clock
 from otp_service.core.errors import ServiceError
 from otp_service.core.services import services
+from otp_service.providers import VerificationStatus
 from otp_service.verifications import provider, receipts, records
 from otp_service.verifications.models import Verification
 from otp_service.verifications.provider import Finding, Standing
@@ -76,8 +77,19 @@ def _price(verification: Snapshot, now: datetime, swept: Swept) -> Finding:
     if finding.standing is Standing.UNASKED:
         return finding
     if finding.status is None or finding.status.price is None:
+        if _has_left_nothing(verification, finding, now):
+            receipts.give_money_back(verification.id)
         receipts.put_price_off(verification, now=now)
     else:
         receipts.set_price(verification.id, finding.status.price)
         swept.priced += 1
     return finding
+
+
+def _has_left_nothing(verification: Snapshot, finding: Finding, now: datetime) -> bool:
+    """Return whether no message left although it counts as sent: the provider denied or lost it, or never saw it."""
+    if finding.standing is Standing.ABSENT:
+        # What was once known there is forgotten some time after its end.
+        return verification.provider_id is None and now - verification.created_at >= provider.IN_FLIGHT
+    status = finding.status.status if finding.status else None
+    return status in (VerificationStatus.DENIED, VerificationStatus.ERROR)

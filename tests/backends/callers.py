@@ -12,19 +12,19 @@ from tests.api import Answer, Api
 _serial = itertools.count(1)
 
 
-def make_key(app: Flask, *scopes: Scope, name: str | None = None, sends_per_day: int | None = None) -> Key:
+def make_key(app: Flask, *scopes: Scope, name: str | None = None, **limits: Any) -> Key:
     """The first key of a new app with these scopes."""
     with app.app_context():
-        return apps.create(name or f"app-{next(_serial)}", scopes=scopes, sends_per_day=sends_per_day)[1]
+        return apps.create(name or f"app-{next(_serial)}", scopes=scopes, **{"sends_per_day": None, **limits})[1]
 
 
 class Backend:
     """Calls the API with a key of its own."""
 
-    def __init__(self, app: Flask, *scopes: Scope, name: str | None = None, sends_per_day: int | None = None) -> None:
+    def __init__(self, app: Flask, *scopes: Scope, name: str | None = None, **limits: Any) -> None:
         self.api = Api(app)
         self.name = name or f"backend-{next(_serial)}"
-        self.key = make_key(app, *scopes, name=self.name, sends_per_day=sends_per_day)
+        self.key = make_key(app, *scopes, name=self.name, **limits)
 
     def get(self, path: str, **options: Any) -> Answer:
         """GET."""

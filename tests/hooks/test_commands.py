@@ -132,7 +132,7 @@ def test_an_unknown_event_is_rejected_with_the_possible_ones(service: Flask, eve
     result = run(service, "add", "http://127.0.0.1:9/", "--event", event)
 
     assert result.exit_code == 2
-    assert all(name in result.stderr for name in (*TYPES, "user.*, session.*, verification.*, *"))
+    assert all(name in result.stderr for name in (*TYPES, "user.*, session.*, verification.*, spend.*, *"))
 
 
 def test_a_test_message_shows_the_response_and_fails_unless_it_is_2xx(service: Flask, receiver: Receiver) -> None:

@@ -30,6 +30,7 @@ from tests.api import Answer, Api
 from tests.backends.verifications.shops import Shop
 from tests.conftest import MakeApp, Time
 from tests.factories import PASSWORD, Person
+from tests.spending.days import billed, spent
 
 COUNT = int(os.environ.get("CHAOS_VERIFICATIONS", "60"))
 FAULT_SHARE = 0.2
@@ -45,7 +46,7 @@ TIMEOUT_MS = 1_000  # a busy machine must not look like a provider that is away
 STALL_SECONDS = 1.5
 BUSY = {502, 503}
 NEVER = ("dead codes", "double grants", "double messages for one request", "codes that could not be had",
-         "differences to the invoice")  # fmt: skip
+         "differences to the invoice", "differences of the ledger")  # fmt: skip
 
 FAULTS: list[tuple[str, dict[str, Any]]] = [
     ("latency", {"seconds": 0.05}),
@@ -234,6 +235,7 @@ def test_every_verification_ends_well_and_the_bill_is_ours(
     bill = {line.reference: line.price for line in sinch.invoice() if line.to in numbers}
     prices = {str(row.id): row.price_amount for row in ours if row.price_amount is not None}
     chaos.told["differences to the invoice"] = len(prices.items() ^ bill.items())
+    chaos.told["differences of the ledger"] = len({spent(app), billed(app)} ^ {sum(bill.values(), Decimal())})
     with capsys.disabled():
         sys.stdout.write(report(chaos, database_url.partition(":")[0], sum(bill.values(), Decimal())))
     assert chaos.told["granted"] == len(grants) == COUNT, f"seed {chaos.seed}"

@@ -4,7 +4,7 @@ import uuid
 from dataclasses import dataclass
 from datetime import datetime
 
-from otp_service import verifications
+from otp_service import spending, verifications
 from otp_service.backends.app_keys import AppCaller
 from otp_service.backends.verifications import records
 from otp_service.backends.verifications.errors import VerificationEnded
@@ -73,8 +73,8 @@ class Start:
 def start(app: AppCaller, wanted: Start, *, client: ClientInfo, claim: Claim) -> Shown:
     """Send a code to a number. `client` is the backend.
 
-    Raises DestinationNotAllowed, OtpCooldown, OtpSendLimit, AppSendLimit, NumberUnreachable, ProviderRefused,
-    ProviderUnavailable.
+    Raises DestinationNotAllowed, OtpCooldown, OtpSendLimit, AppSendLimit, SpendCapReached, AppSpendLimit,
+    NumberUnreachable, ProviderRefused, ProviderUnavailable.
     """
     known = records.find(app.id, claim.id) if claim.is_repeated else None
     if known is not None:
@@ -167,6 +167,7 @@ def _send(
         label=row.reference,
         ttl_seconds=row.ttl_seconds,
         sends_per_day=app.sends_per_day,
+        spend_per_day=None if app.spend_per_day is None else spending.units_of(app.spend_per_day),
     )
     # The user's address takes the place of the backend's. Without it no limit by address applies: it would stop all of
     # the backend's users at once (ADR 31).

@@ -24,6 +24,7 @@ from otp_service.extensions import Base, db
 
 _OPEN = "transaction is open"
 _LATER = "writes that were put off"
+_LAST = "writes that end the transaction"
 _NOTES = "what the transaction remembers"
 _SINGLE = "one_statement_alone"
 log = logging.getLogger(__name__)
@@ -74,6 +75,7 @@ def transaction() -> Iterator[Session]:
     finally:
         del session.info[_OPEN]
         session.info.pop(_LATER, None)
+        session.info.pop(_LAST, None)
         session.info.pop(_NOTES, None)
         session.close()  # the connection goes back at once: it must not be held while a provider is called (ADR 3)
         if repairs:
@@ -121,6 +123,17 @@ def execute_later(statement: Executable, parameters: Mapping[str, Any]) -> None:
     if _OPEN not in session.info:
         raise RuntimeError("write inside `with transaction():`")
     session.info.setdefault(_LATER, []).append((statement, parameters))
+
+
+def execute_last(statement: Executable, parameters: Mapping[str, Any]) -> None:
+    """Run a write after all others of the open transaction, in the same round trip as those that were put off.
+
+    For rows that every request writes: they are locked for the commit alone, and in one order with all other rows.
+    """
+    session = db.session()
+    if _OPEN not in session.info:
+        raise RuntimeError("write inside `with transaction():`")
+    session.info.setdefault(_LAST, []).append((statement, parameters))
 
 
 def note_for_transaction(model: type[Base], value: Any) -> None:
@@ -204,6 +217,8 @@ def _is_open() -> bool:
 def _run_later_ones(session: Session, *, before: Executable | None = None) -> None:
     """Run the writes that were put off; those before a statement only if it names one of their tables."""
     later: list[Write] = session.info.get(_LATER, [])
+    if before is None:
+        later = [*later, *session.info.get(_LAST, [])]
     if not later:
         return
     if before is not None:
@@ -211,7 +226,7 @@ def _run_later_ones(session: Session, *, before: Executable | None = None) -> No
         tables = (table for statement, _ in later for table in put_off.tables_of(statement))
         if not any(table in text for table in tables):
             return
-    del session.info[_LATER]
+    session.info.pop(_LATER, None)
     put_off.run(session.connection(), later)
 
 

@@ -18,8 +18,8 @@ from tests.factories import new_number
 class Shop(Backend):
     """A backend with the scope for verifications, and the calls that it makes."""
 
-    def __init__(self, app: Flask, *, name: str | None = None, sends_per_day: int | None = None) -> None:
-        super().__init__(app, Scope.VERIFICATIONS, name=name, sends_per_day=sends_per_day)
+    def __init__(self, app: Flask, *, name: str | None = None, **limits: Any) -> None:
+        super().__init__(app, Scope.VERIFICATIONS, name=name, **limits)
 
     def start(self, phone_number: str | None = None, *, repeat_as: str | None = None, **more: Any) -> Answer:
         """POST /verifications."""

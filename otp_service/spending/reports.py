@@ -1,0 +1,71 @@
+"""Reads the ledger for operators, and deletes its oldest days."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import date, datetime
+from decimal import Decimal
+
+from sqlalchemy import Row, select
+
+from otp_service.core.database.batches import delete_in_batches
+from otp_service.core.database.transactions import fetch_all
+from otp_service.spending.charges import APP, TOTAL, WITHOUT_CAP, find_cap
+from otp_service.spending.models import SpendDay
+from otp_service.spending.money import in_words, units_of
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """What one day cost in one row of the ledger; amounts as texts, in SPEND_CURRENCY.
+
+    `scope` is `total`, `country`, `people` or `app`. `open` is what is spent, but not billed yet. `cap` is today's.
+    """
+
+    day: date
+    scope: str
+    country: str | None
+    app: str | None
+    messages: int
+    reserved: str
+    given_back: str
+    billed: str
+    open: str
+    spent: str
+    cap: str | None
+    percent: int | None
+    refused: int
+
+
+def lines_of(day: date, *, app_caps: Mapping[str, Decimal | None]) -> list[Line]:
+    """Return the ledger of one UTC day: the total, then people and apps, then countries. `app_caps` are by name."""
+    rows = fetch_all(select(*SpendDay.__table__.columns).where(SpendDay.day == day))
+    lines = [_line(row, app_caps) for row in rows]
+    return sorted(lines, key=lambda line: (line.scope != TOTAL, line.country or "", line.app or ""))
+
+
+def _line(row: Row[tuple[object, ...]], app_caps: Mapping[str, Decimal | None]) -> Line:
+    scope, _, name = row.subject.partition(":")
+    cap = find_cap(row.subject)
+    if row.subject.startswith(APP) and (own := app_caps.get(name)) is not None:
+        cap = units_of(own)
+    has_cap = cap < WITHOUT_CAP
+    return Line(
+        day=row.day,
+        scope=scope,
+        country=name if scope == "country" else None,
+        app=name if scope == "app" else None,
+        messages=row.messages,
+        reserved=in_words(row.reserved),
+        given_back=in_words(row.given_back),
+        billed=in_words(row.billed),
+        open=in_words(row.spent - row.billed),
+        spent=in_words(row.spent),
+        cap=in_words(cap) if has_cap else None,
+        percent=row.spent * 100 // cap if has_cap and cap else None,
+        refused=row.refused,
+    )
+
+
+def forget(before: datetime) -> int:
+    """Delete the days before a time; return how many rows."""
+    return delete_in_batches(SpendDay, SpendDay.day < before.date())

@@ -1,0 +1,146 @@
+"""What each message counts in the ledger: reserved, handed over, given back, corrected, each exactly once."""
+
+from decimal import Decimal
+from typing import Any
+
+from flask import Flask
+
+from otp_service.providers import Price
+from otp_service.simulator import Simulator
+from otp_service.verifications import receipts
+from tests.api import Api
+from tests.backends.verifications.shops import Shop
+from tests.codes import new_code, request_code, verify
+from tests.conftest import MakeApp, Time
+from tests.factories import Person, make_person, new_number
+from tests.gateways import gateway_of, rows_of
+from tests.parallel import at_once
+from tests.spending.days import US, invoiced, rows, spent, sweep
+
+
+def only_row(app: Flask, person: Person) -> Any:
+    (row,) = rows_of(app, person)
+    return row
+
+
+def test_a_message_counts_in_total_for_its_country_and_for_its_owner(app: Flask, api: Api) -> None:
+    person, shop = make_person(app), Shop(app)
+
+    request_code(api, person)
+    shop.started(new_number())
+
+    days = rows(app)
+    assert {subject: row.spent for subject, row in days.items()} == {
+        "total": 890, "country:US": 890, "people": 445, f"app:{shop.name}": 445
+    }  # fmt: skip
+    assert {(row.messages, row.reserved, row.billed, row.given_back) for row in days.values()} == {
+        (2, 890, 0, 0), (1, 445, 0, 0)
+    }  # fmt: skip
+
+
+def test_a_message_that_surely_did_not_leave_is_given_back_once(app: Flask, api: Api, sinch: Simulator) -> None:
+    person = make_person(app)
+    sinch.set_fault("status", "start", status_code=429, times=2)
+
+    request_code(api, person)
+    request_code(api, person)
+
+    assert spent(app) == Decimal(0)
+    assert (rows(app)["total"].reserved, rows(app)["total"].given_back) == (890, 890)
+
+
+def test_a_message_whose_outcome_is_unknown_stays_reserved_until_the_sweep_asks(
+    app: Flask, api: Api, sinch: Simulator, time: Time
+) -> None:
+    arrived, lost = make_person(app), make_person(app)
+    sinch.set_fault("status", "start", status_code=500, phase="after", number=arrived.phone_number, times=9)
+    sinch.set_fault("garbage", "status", times=9)
+    sinch.set_fault("reset", "start", phase="before", number=lost.phone_number, times=9)
+
+    request_code(api, arrived)
+    request_code(api, lost)
+    assert spent(app) == 2 * US
+    sinch.clear_faults()
+    time.advance(301)
+    sweep(app)
+
+    assert spent(app) == US == invoiced(sinch, arrived.phone_number, lost.phone_number)
+
+
+def test_the_billed_price_replaces_the_expected_one_and_the_next_message_expects_it(
+    make_app: MakeApp, sinch: Simulator, time: Time
+) -> None:
+    app = make_app(SINCH_PRICES="*=0.02")
+    api, person = Api(app), make_person(app)
+    verify(api, person, new_code(api, sinch, person))
+    assert spent(app) == Decimal("0.02")
+
+    sweep(app)
+
+    assert spent(app) == US
+    assert (rows(app)["total"].billed, rows(app)["total"].reserved) == (445, 200)
+    request_code(api, make_person(app))
+    assert spent(app) == 2 * US
+
+
+def test_another_process_expects_the_billed_price_one_message_later(
+    make_app: MakeApp, sinch: Simulator, time: Time
+) -> None:
+    app, other = make_app(SINCH_PRICES="*=0.02"), make_app(SINCH_PRICES="*=0.02")
+    person = make_person(app)
+    verify(Api(app), person, new_code(Api(app), sinch, person))
+    sweep(app)
+
+    reserved = []
+    for _ in range(2):
+        request_code(Api(other), make_person(app))
+        reserved.append(rows(app)["total"].reserved)
+
+    assert reserved == [200 + 200, 200 + 200 + 445]
+
+
+def test_a_price_that_comes_many_times_at_once_is_counted_once(app: Flask, api: Api) -> None:
+    person = make_person(app)
+    request_code(api, person)
+    verification_id = only_row(app, person).id
+
+    def bill(_: int) -> None:
+        with app.app_context():
+            receipts.set_price(verification_id, Price(Decimal("0.10"), "EUR"))
+
+    at_once(8, bill)
+
+    assert {(row.spent, row.billed) for row in rows(app).values()} == {(1000, 1000)}
+
+
+def test_a_later_price_replaces_the_earlier_one_on_the_day_of_the_message(app: Flask, api: Api, time: Time) -> None:
+    person = make_person(app)
+    request_code(api, person)
+    verification_id = only_row(app, person).id
+    time.advance(86_400)
+
+    with app.app_context():
+        receipts.set_price(verification_id, Price(Decimal("0.10"), "EUR"))
+        assert not receipts.set_price(verification_id, Price(Decimal("0.07"), "EUR"), only_first=True)
+        receipts.set_price(verification_id, Price(Decimal("0.05"), "EUR"))
+
+    assert {(row.spent, row.billed, row.messages) for row in rows(app).values()} == {(500, 500, 1)}
+
+
+def test_a_gateways_price_is_counted_with_its_response(make_app: MakeApp, sinch: Simulator) -> None:
+    app = make_app(**gateway_of(sinch), HTTP_GATEWAY_PRICES="US=0.0125")
+
+    request_code(Api(app), make_person(app))
+
+    assert {(row.spent, row.billed) for row in rows(app).values()} == {(125, 125)}
+
+
+def test_a_message_that_goes_to_another_provider_counts_at_the_price_there(make_app: MakeApp, sinch: Simulator) -> None:
+    app = make_app(**gateway_of(sinch, "sinch,http"), HTTP_GATEWAY_PRICES="US=0.30")
+    sinch.set_fault("status", "start", status_code=429, times=9)
+
+    assert request_code(Api(app), make_person(app)).status_code == 200
+
+    assert {(row.spent, row.reserved, row.given_back, row.messages) for row in rows(app).values()} == {
+        (3000, 3445, 445, 1)
+    }  # fmt: skip
