@@ -45,13 +45,16 @@ chaos: .installed-dev ## Every race 30 times, and 10,000 verifications with faul
 		$(PYTHON) -m pytest -m "race or chaos" $(ARGS)
 
 .PHONY: check
-check: .installed-dev ## Check form, types, import directions, the rules of the house and migrations
+check: lint ## Check form, types, import directions, the rules of the house and migrations
+	$(PYTHON) -m pytest -q -n 0 tests/core/test_architecture.py
+	sh scripts/check_migrations.sh
+
+.PHONY: lint
+lint: .installed-dev ## Of these only what `make test` does not check too: form, types, import directions
 	$(PYTHON) -m ruff format --check .
 	$(PYTHON) -m ruff check .
 	$(PYTHON) -m mypy
 	.venv/bin/lint-imports
-	$(PYTHON) -m pytest -q -n 0 tests/core/test_architecture.py
-	sh scripts/check_migrations.sh
 	sh scripts/check_clients.sh
 
 .PHONY: format

@@ -58,8 +58,25 @@ install_locked() {
         uv pip install --quiet --python $python --require-hashes --requirement "$1"
     else
         $python -m pip --version >/dev/null 2>&1 || $python -m ensurepip >/dev/null
-        $python -m pip install --quiet --disable-pip-version-check --no-deps --require-hashes --requirement "$1"
+        install_halves "$1"
     fi
+}
+
+# pip installs one package after another, so two run at once. A lock names every package, so none looks for others.
+# Modules are compiled when they are first imported: most never are.
+install_halves() {
+    parts=$(mktemp -d)
+    awk -v parts="$parts" '/^[^ ]/ { n++ } { print >(parts "/" n % 2) }' "$1"
+    pip_install "$parts/0" & first=$!
+    is_whole=yes
+    pip_install "$parts/1" || is_whole=
+    wait $first || is_whole=
+    rm -r "$parts"
+    [ -n "$is_whole" ] || fail "could not install all of $1; see above"
+}
+
+pip_install() {
+    $python -m pip install --quiet --disable-pip-version-check --no-compile --no-deps --require-hashes --requirement "$1"
 }
 
 case $what in
