@@ -243,13 +243,19 @@ def pytest_collection_finish(session: pytest.Session) -> None:
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Run what is marked `one_database` on SQLite alone."""
-    twice = {item for item in items if item.get_closest_marker("one_database") and _is_on_postgresql(item)}
-    if twice:
-        config.hook.pytest_deselected(items=list(twice))
-        items[:] = [item for item in items if item not in twice]
+    """Leave out what would only be run again: on PostgreSQL, see `_says_nothing_new`."""
+    again = {item for item in items if _says_nothing_new(item)}
+    if again:
+        config.hook.pytest_deselected(items=list(again))
+        items[:] = [item for item in items if item not in again]
 
 
-def _is_on_postgresql(item: pytest.Item) -> bool:
+def _says_nothing_new(item: pytest.Item) -> bool:
+    """On PostgreSQL a test with several cases is run with the first: its statements are the same in the others."""
     spec = getattr(item, "callspec", None)
-    return spec is not None and spec.params.get("database_url") == "postgresql"
+    if spec is None or spec.params.get("database_url") != "postgresql":
+        return False
+    if item.get_closest_marker("one_database"):
+        return True
+    is_further_case = any(index for name, index in spec.indices.items() if name != "database_url")
+    return is_further_case and not any(map(item.get_closest_marker, ("each_case", "race", "chaos")))

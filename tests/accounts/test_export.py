@@ -127,6 +127,7 @@ def test_nobody_gives_an_export_that_can_be_imported(app: Flask, form: str) -> N
 
 
 @pytest.mark.parametrize("locale", ["en", "pt-BR", "zh-Hant-TW", "de-Latn-DE-1996", "sl-rozaj-biske-1994-extra1"])
+@pytest.mark.each_case
 def test_every_language_that_a_profile_takes_can_be_moved(app: Flask, api: Api, sinch: Simulator, locale: str) -> None:
     token = sign_in(api, sinch, make_person(app))["token"]
     taken = api.send("PATCH", "/profile", token=token, json={"locale": locale}).status_code == 200

@@ -9,6 +9,8 @@ from otp_service.simulator import Simulator
 from tests.api import Api
 from tests.factories import PASSWORD, Person, code_on_phone, log_in, make_person, new_details, sign_in
 
+pytestmark = pytest.mark.each_case
+
 BLANKS = (" ", "\u00a0", "\t", "\u200e", "\u202a", "\ufeff")
 
 

@@ -12,6 +12,8 @@ from otp_service.core.database.transactions import transaction
 from otp_service.core.errors import TooMany
 from tests.parallel import at_once
 
+pytestmark = pytest.mark.each_case
+
 NOON = datetime(2026, 7, 1, 12, 0, tzinfo=UTC)
 HOUR = 3_600
 

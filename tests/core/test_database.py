@@ -32,6 +32,8 @@ from otp_service.sinch import get_client
 from tests.factories import make_person
 from tests.parallel import at_once
 
+pytestmark = pytest.mark.each_case
+
 BACKEND = select(func.pg_backend_pid().label("backend"))
 LAST_STATEMENT = text("SELECT state, query FROM pg_stat_activity WHERE pid = :backend")
 FULL = 2  # PRAGMA synchronous: each commit waits for the disk

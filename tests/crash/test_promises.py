@@ -18,6 +18,8 @@ from tests.factories import Person, code_on_phone, make_person
 from tests.recovery.resets import confirm, messages_to, verify_address
 from tests.waiting import PATIENCE_SECONDS, wait_until
 
+pytestmark = pytest.mark.each_case
+
 HIDDEN = {"HIDE_ACCOUNT_EXISTENCE": "true", "OTP_COOLDOWN": "0"}
 
 

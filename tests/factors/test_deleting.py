@@ -20,8 +20,9 @@ TESTS_OF_OTHERS = {
 TESTS_OF_ALL = ("tests/selfservice/test_erasure.py", "tests/ops/test_openapi.py")
 """Of the places that iterate over the registry: exports and erasure, and the routes."""
 
-QUICK = "sqlite and not parallel and not backup_codes and not own_count_alone and not spends_no_first_code"
-"""Neither the races, nor the few tests that are about two factors."""
+OTHERS = "parallel or backup_codes or own_count_alone or spends_no_first_code or valid_openapi"
+QUICK = f"sqlite and not ({OTHERS})"
+"""Neither the races, nor the few tests that are about two factors, nor the slow look at the whole document."""
 
 HALF_WRITTEN = "*.pyc.*"
 """What another process writes at the moment. Compiled modules are copied: they serve the copy too."""

@@ -69,6 +69,7 @@ def live(app: Flask, api: Api, sinch: Simulator) -> None:
 
 
 @pytest.mark.parametrize("model", KEPT_DAYS, ids=lambda model: model.__tablename__)
+@pytest.mark.each_case
 def test_rows_are_kept_for_their_time_and_then_forgotten(
     app: Flask, api: Api, sinch: Simulator, time: Time, model: type[Base]
 ) -> None:

@@ -26,6 +26,8 @@ from tests.jobs.conftest import StartWorker, post
 from tests.mail.mailbox import Mailbox
 from tests.waiting import PATIENCE_SECONDS, wait_until
 
+pytestmark = pytest.mark.each_case
+
 
 def states(app: Flask) -> Counter[str]:
     with app.app_context():

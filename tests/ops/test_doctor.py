@@ -133,6 +133,7 @@ def test_a_database_that_can_only_be_read_is_a_failure(make_app: MakeApp, postgr
 
 
 @pytest.mark.parametrize(("seconds", "health"), [(1, "ok"), (10, "warning"), (300, "FAILED")])
+@pytest.mark.each_case
 def test_a_clock_that_is_not_the_databases_is_told(app: Flask, time: Time, seconds: int, health: str) -> None:
     time.advance(seconds)
     assert Report(app).of("clock") == health

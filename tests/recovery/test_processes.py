@@ -16,6 +16,8 @@ from tests.factories import PASSWORD, Person, code_on_phone, make_person
 from tests.recovery.resets import NEW, can_sign_in
 from tests.waiting import wait_until
 
+pytestmark = pytest.mark.each_case
+
 
 @pytest.fixture
 def service(app: Flask, environment: dict[str, str], tmp_path: Path) -> Iterator[Service]:

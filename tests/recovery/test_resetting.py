@@ -11,7 +11,7 @@ from otp_service.simulator import Simulator
 from tests.api import Api
 from tests.conftest import MakeApp, Time
 from tests.factories import PASSWORD, log_in, make_person, sign_in, wrong_code
-from tests.parallel import at_once
+from tests.parallel import ROUNDS, at_once
 from tests.recovery.resets import NEW, can_sign_in, confirm, messages_to, reset_code, told
 from tests.trail import events_of
 
@@ -168,8 +168,9 @@ def test_when_the_provider_is_away_no_try_is_spent(app: Flask, api: Api, sinch: 
     assert confirm(api, person.email, code).status_code == 204
 
 
+@pytest.mark.race
 def test_of_20_parallel_right_codes_one_resets(app: Flask, api: Api, sinch: Simulator) -> None:
-    for _ in range(3):
+    for _ in range(ROUNDS):
         person = make_person(app, is_verified=True)
         code = reset_code(api, sinch, person)
         passwords = [f"{NEW}{number}" for number in range(20)]
@@ -181,8 +182,9 @@ def test_of_20_parallel_right_codes_one_resets(app: Flask, api: Api, sinch: Simu
         assert events_of(app, person).count("password.reset") == 1
 
 
+@pytest.mark.race
 def test_of_50_parallel_wrong_codes_at_most_five_reach_the_provider(app: Flask, api: Api, sinch: Simulator) -> None:
-    for _ in range(2):
+    for _ in range(ROUNDS):
         person = make_person(app, is_verified=True)
         code = reset_code(api, sinch, person)
         already = sinch.count("report")

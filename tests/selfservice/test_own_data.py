@@ -66,6 +66,7 @@ def test_a_name_that_steers_a_terminal_or_turns_a_line_around_is_refused(
 @pytest.mark.parametrize(
     "name", ["Zoë O'Neil-Łącki", "\u0646\u200c\u0645", "👩\u200d🔬", "\u200fדנה", "名前 さん", ENGLAND]
 )
+@pytest.mark.each_case
 def test_names_of_all_scripts_are_taken_as_they_are(app: Flask, api: Api, sinch: Simulator, name: str) -> None:
     token = sign_in(api, sinch, make_person(app))["token"]
     response = api.send("PATCH", "/profile", token=token, json={"displayName": name})

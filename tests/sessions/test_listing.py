@@ -84,6 +84,7 @@ def test_a_session_that_ended_is_not_found(api: Api, alice: SignedIn, second: Si
 
 
 @pytest.mark.parametrize("named", ["1", "x", "' OR 1=1", "%00", "../profile"])
+@pytest.mark.each_case
 def test_what_is_no_id_is_not_found(api: Api, alice: SignedIn, named: str) -> None:
     assert api.send("DELETE", f"/sessions/{named}", token=alice.token).status_code in {404, 405}
 

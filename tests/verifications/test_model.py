@@ -24,6 +24,8 @@ from tests.environments import give_sinch, sinch_client_of
 from tests.factories import make_person, wrong_code
 from tests.verifications.crashes import Crash, MortalClient, Point
 
+pytestmark = pytest.mark.each_case
+
 COOLDOWN = 120
 LIFETIME = 300
 EXAMPLES = int(os.environ.get("MODEL_EXAMPLES", "9"))

@@ -114,6 +114,7 @@ def test_a_registration_that_is_released_leaves_no_code(app: Flask, api: Api) ->
 
 
 @pytest.mark.parametrize("round_number", range(5))
+@pytest.mark.each_case
 def test_a_user_who_is_deleted_while_a_code_is_sent_leaves_none(
     app: Flask, sinch: Simulator, round_number: int
 ) -> None:

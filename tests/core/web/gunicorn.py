@@ -3,10 +3,16 @@
 import json
 import os
 import re
+import shutil
 import socket
 from pathlib import Path
 from typing import Any, Self
 
+from flask_migrate import upgrade
+
+from config import Config
+from otp_service.application import create_app
+from otp_service.extensions import db
 from tests.processes import ROOT, Place, Program
 from tests.servers.ports import HOST, free_port, is_open
 from tests.waiting import PATIENCE_SECONDS, wait_until
@@ -19,6 +25,7 @@ class Gunicorn:
 
     def __init__(self, folder: Path, **settings: str) -> None:
         self.port = free_port()
+        self._new_database = None if "DATABASE_URL" in settings else folder / "service.db"
         self._log = folder / f"gunicorn-{self.port}.log"
         self._env = {
             "PATH": os.environ["PATH"],
@@ -37,6 +44,8 @@ class Gunicorn:
         }
 
     def __enter__(self) -> Self:
+        if self._new_database is not None and not self._new_database.exists():
+            shutil.copy(migrated_database(self._new_database.parent), self._new_database)
         place = Place(self._env, ROOT, self._log, self._log)
         self._process = Program(place, "gunicorn", "-c", "gunicorn.conf.py", "wsgi:app")
         wait_until(lambda: is_open(self.port) or not self._process.is_running)
@@ -82,6 +91,17 @@ class Gunicorn:
         head = f"{'GET' if body is None else 'POST'} /api/v1{path} HTTP/1.1\r\n"
         head += "".join(f"{name}: {value}\r\n" for name, value in lines.items())
         return self.send(head.encode("latin-1"), content)
+
+
+def migrated_database(folder: Path) -> Path:
+    """A database at the newest migration, made once for all servers: to migrate is the longest part of a start."""
+    file = folder.parent / "migrated.db"
+    if not file.exists():
+        app = create_app(Config.from_env({"INSTANCE_DIR": str(folder), "DATABASE_URL": f"sqlite:///{file}"}))
+        with app.app_context():
+            upgrade(directory="migrations")
+            db.engine.dispose()
+    return file
 
 
 class Answer:

@@ -15,14 +15,19 @@ CREDENTIALS = b'{"email": "nobody@example.com", "password": "x"}'
 
 @pytest.fixture(scope="module")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Gunicorn]:
-    """A running service."""
-    with Gunicorn(tmp_path_factory.mktemp("gunicorn")) as gunicorn:
+    """A running service, which began with an empty database."""
+    folder = tmp_path_factory.mktemp("gunicorn")
+    with Gunicorn(folder, DATABASE_URL=f"sqlite:///{folder}/own.db") as gunicorn:
         yield gunicorn
 
 
 def chunks(data: bytes, size: int = 8_192) -> bytes:
     parts = [data[start : start + size] for start in range(0, len(data), size)]
     return b"".join(b"%x\r\n%s\r\n" % (len(part), part) for part in parts) + b"0\r\n\r\n"
+
+
+def test_a_server_that_may_migrate_is_ready_on_an_empty_database(server: Gunicorn) -> None:
+    assert server.send(b"GET /ready HTTP/1.1\r\n").status == 200
 
 
 def test_the_server_header_tells_no_version(server: Gunicorn) -> None:

@@ -9,6 +9,8 @@ from otp_service.simulator import Simulator
 from tests.api import Api
 from tests.factories import make_person, sign_in
 
+pytestmark = pytest.mark.each_case
+
 OBJECTS = {
     ("DELETE", "/sessions"): "session_not_found",
     ("DELETE", "/devices"): "device_not_found",

@@ -180,6 +180,7 @@ def test_transports_may_be_null(api: Api, alice: SignedIn) -> None:
 
 
 @pytest.mark.parametrize("name", [None, "", " ", 7, "x" * 65, "two\nlines", "\u202ereversed", "tab\t"])
+@pytest.mark.each_case
 def test_a_name_is_one_to_64_printable_characters(api: Api, alice: SignedIn, name: Any) -> None:
     credential = Authenticator().create(creation_options(api, alice))
     response = post(api, alice, credential, name)

@@ -18,7 +18,7 @@ from tests.api import Api
 from tests.conftest import MakeApp, Time
 from tests.factors.webauthn.authenticator import Authenticator, Lies
 from tests.factors.webauthn.conftest import REFUSAL, begin, enrolled, passkey, passkey_options, refusal
-from tests.parallel import at_once
+from tests.parallel import ROUNDS, at_once
 from tests.sessions.conftest import SignedIn
 from tests.strangers import stranger
 
@@ -101,11 +101,12 @@ def test_a_challenge_expires_after_five_minutes(api: Api, alice: SignedIn, time:
     assert refusal(passkey(api, key.get(options))) == REFUSAL
 
 
+@pytest.mark.race
 def test_of_parallel_uses_of_one_signature_one_signs_in(make_app: MakeApp, alice: SignedIn) -> None:
     app = make_app(OTP_CHECKS_PER_HOUR="1000")
     api = Api(app)
     key = enrolled(api, alice, counts=False, synced=True)
-    for _ in range(5):
+    for _ in range(ROUNDS):
         credential, before = key.get(passkey_options(api)), sessions(app)
         answers = at_once(20, lambda _: passkey(api, credential))
         assert sorted(one.status_code for one in answers) == [200] + [401] * 19
