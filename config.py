@@ -6,6 +6,7 @@ from typing import Self
 
 from otp_service import config
 from otp_service.accounts.settings import LinkSettings, read_existence, read_links
+from otp_service.anomalies.settings import read_anomalies
 from otp_service.audit.settings import read_audit
 from otp_service.config import ENV_FILE, ROOT, ConfigError, env_file
 from otp_service.config.env_file import READ_ELSEWHERE, merged, unknown_names
@@ -29,6 +30,7 @@ __all__ = ["ROOT", "Config", "ConfigError"]
 READERS: tuple[SectionReader, ...] = (
     read_delivery,
     read_mail,
+    read_anomalies,
     read_audit,
     read_existence,
     read_links,

@@ -119,6 +119,20 @@ def _of_address(email: Given, network: Given, seen_after: Given, verified_after:
     return select(User.id, *columns(network, seen_after, verified_after)).where(User.email == email)
 
 
+def has_verified(user_id: int, *, device_token: str | None, client: ClientInfo, now: datetime) -> bool:
+    """Whether the person has just verified phone or e-mail in the client's network, or has the token of an e-mail."""
+    row = fetch_one(*_of_user(user_id, *values(client, now=now)))
+    if row is None:
+        return False
+    token = _read(device_token, user_id, row.known_since, now) if device_token else None
+    return row.is_verified_network or (token is not None and token.kind == PROOF)
+
+
+@prepared
+def _of_user(user_id: Given, network: Given, seen_after: Given, verified_after: Given) -> Select[Any]:
+    return select(User.id, *columns(network, seen_after, verified_after)).where(User.id == user_id)
+
+
 def find_user(token: str, *, now: datetime) -> int | None:
     """Return the user that the token of an e-mail names; None for any other text."""
     raw = decoded_base64(token.partition("_")[2][:_BODY_LENGTH], needs_padding=False)

@@ -9,7 +9,8 @@ from otp_service.core.web.tracing import ClientInfo
 
 _ALSO_TO_EARLIER = {
     *("password_changed", "phone_changed", "number_lost"),
-    *("factor_added", "factor_removed", "backup_code_used", "new_sign_in"),
+    *("factor_added", "factor_removed", "backup_code_used"),
+    *("new_sign_in", "unusual_sign_in", "sign_in_denied"),
 }
 
 

@@ -10,6 +10,8 @@ from sqlalchemy.orm import aliased
 
 from otp_service.accounts import numbers, users
 from otp_service.accounts.users import Account
+from otp_service.anomalies import Others
+from otp_service.auth import origins
 from otp_service.auth.models import Challenge
 from otp_service.core.crypto.secrets import keyring, new_token
 from otp_service.core.database.batches import delete_in_batches
@@ -17,7 +19,9 @@ from otp_service.core.database.rows import rows_about
 from otp_service.core.database.statements import Given, prepared, prepared_insert
 from otp_service.core.database.transactions import execute, execute_later, fetch_one, transaction
 from otp_service.core.services import settings
-from otp_service.core.web.tracing import concerns
+from otp_service.core.web.tracing import ClientInfo, concerns
+from otp_service.factors.contract import Factor
+from otp_service.factors.strength import Strength
 from otp_service.sessions.errors import InvalidToken
 
 _PURPOSE = "challenge token"
@@ -42,10 +46,22 @@ class OpenChallenge:
     created_at: datetime
     is_known: bool
     adopted_code: uuid.UUID | None
+    needs: Strength | None
+    address_hash: str | None
+    others: Others
 
     def is_void(self, account: Account) -> bool:
         """Whether an act since has voided it, from the account as it stands now."""
         return account.has_voided(self.created_at, to_stranger=not self.is_known)
+
+    def takes(self, factor: Factor) -> bool:
+        """Whether a factor is strong enough. A backup code is for emergencies, and never the strongest."""
+        return self.needs is None or (factor.strength >= self.needs and not factor.is_backup)
+
+    def comes_from(self, client: ClientInfo) -> bool:
+        """Whether the password came from this client's address."""
+        origin = origins.of(client)
+        return self.address_hash == (origin.address if origin else None)
 
 
 def draw() -> IssuedChallenge:
@@ -53,21 +69,33 @@ def draw() -> IssuedChallenge:
     return IssuedChallenge(uuid.uuid4(), new_token("ch"), settings().sign_in.challenge_ttl_seconds)
 
 
-def issue(drawn: IssuedChallenge, user_id: int, *, is_known: bool, now: datetime) -> None:
-    """Issue a challenge, in the open transaction, to a user whose password was right.
+@dataclass(frozen=True, slots=True)
+class RightPassword:
+    """Who sent a right password, whether the account knows the client, and how strong the second factor must be."""
 
-    `is_known`: whether the account knows the client.
-    """
+    user_id: int
+    client: ClientInfo
+    is_known: bool
+    needs: Strength | None = None
+
+
+def issue(drawn: IssuedChallenge, password: RightPassword, *, now: datetime) -> None:
+    """Issue a challenge, in the open transaction."""
+    origin = origins.of(password.client)
     execute_later(
         *_add(
             id=drawn.id,
-            user_id=user_id,
+            user_id=password.user_id,
             token_hash=keyring().digest(drawn.token, purpose=_PURPOSE),
-            is_known=is_known,
+            is_known=password.is_known,
             created_at=now,
             expires_at=now + timedelta(seconds=drawn.expires_in),
+            address_hash=origin.address if origin else None,
+            needs=password.needs,
         )
     )
+    if origin is not None:
+        origins.note(drawn.id, password.user_id, origin, now=now)
 
 
 def adopt(challenge: IssuedChallenge, verification_id: uuid.UUID) -> None:
@@ -76,18 +104,30 @@ def adopt(challenge: IssuedChallenge, verification_id: uuid.UUID) -> None:
         execute(*_of_id(challenge.id, adopted_code=verification_id))
 
 
-def find_open(token: str, *, now: datetime) -> OpenChallenge:
+def find_open(token: str, *, now: datetime, client: ClientInfo | None = None) -> OpenChallenge:
     """Return the challenge of a token. Raises InvalidToken if it is unknown, spent, expired or void.
 
-    Only the newest MAX_OPEN_CHALLENGES of a user are open.
+    Only the newest MAX_OPEN_CHALLENGES of a user are open. For a client, it comes with the other accounts there.
     """
-    most = settings().sign_in.max_open_challenges
-    row = fetch_one(*_open(keyring().digests(token, purpose=_PURPOSE), now, most))
+    given = (keyring().digests(token, purpose=_PURPOSE), now, settings().sign_in.max_open_challenges)
+    origin = origins.of(client) if client else None
+    # The count travels with a statement that runs anyway: a sign-in has none to spend (ADR 51).
+    statement = _open(*given) if origin is None else _open_with_others(*given, *origins.values(origin, now=now))
+    row = fetch_one(*statement)
     if row is None:
         raise InvalidToken
     account = users.ACCOUNTS.value(row)
     concerns(account.id)
-    challenge = OpenChallenge(row.challenge_id, account, row.challenge_created_at, row.is_known, row.adopted_code)
+    challenge = OpenChallenge(
+        row.challenge_id,
+        account,
+        row.challenge_created_at,
+        row.is_known,
+        row.adopted_code,
+        needs=Strength(row.needs) if row.needs is not None else None,
+        address_hash=row.address_hash,
+        others=Others(row.by_device, row.by_address) if origin else Others(),
+    )
     if account.locked_at is not None or challenge.is_void(account):
         raise InvalidToken
     return challenge
@@ -118,6 +158,18 @@ def void_of_all(*, now: datetime) -> None:
 
 @prepared
 def _open(token_hashes: Given, now: Given, most: Given) -> Select[Any]:
+    return _open_ones(token_hashes, now, most)
+
+
+@prepared
+def _open_with_others(
+    token_hashes: Given, now: Given, most: Given, device: Given, address: Given, since: Given
+) -> Select[Any]:
+    others = origins.columns(Challenge.user_id, device, address, since)
+    return _open_ones(token_hashes, now, most).add_columns(*others)
+
+
+def _open_ones(token_hashes: Given, now: Given, most: Given) -> Select[Any]:
     is_open = Challenge.spent_at.is_(None) & (Challenge.expires_at > now)
     newer = aliased(Challenge)
     # Those of strangers and of known clients apart: a thief of the password must not void what the owner began.
@@ -125,7 +177,8 @@ def _open(token_hashes: Given, now: Given, most: Given) -> Select[Any]:
     is_newer &= newer.spent_at.is_(None) & (newer.expires_at > now) & (newer.created_at > Challenge.created_at)
     is_open &= select(func.count()).where(is_newer).scalar_subquery() < most
     own = (Challenge.id.label("challenge_id"), Challenge.created_at.label("challenge_created_at"))
-    statement = users.ACCOUNTS.select().add_columns(*own, Challenge.is_known, Challenge.adopted_code)
+    facts = (Challenge.is_known, Challenge.adopted_code, Challenge.needs, Challenge.address_hash)
+    statement = users.ACCOUNTS.select().add_columns(*own, *facts)
     statement = statement.join(Challenge, Challenge.user_id == users.ID)
     return statement.where(Challenge.token_hash.in_(token_hashes), is_open)
 

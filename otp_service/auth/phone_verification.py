@@ -59,6 +59,7 @@ def request(named: Named, *, channel: Channel | None, client: ClientInfo) -> ver
     """
     if named.challenge_token is not None:
         challenge = challenges.find_open(named.challenge_token, now=clock.now())
+        sign_in.require_strong_enough(challenge, PHONE)
         registry.require_phone(challenge.account.id)
         recipient = sign_in.recipient(challenge.account, challenge.id, is_known=challenge.is_known)
         return verifications.send(recipient, channel=channel, client=client)

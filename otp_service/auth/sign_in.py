@@ -5,13 +5,15 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
-from otp_service import audit, verifications
+from otp_service import anomalies, audit, verifications
 from otp_service.accounts import authentication, deletions, users
+from otp_service.accounts.authentication import Authenticated
 from otp_service.accounts.errors import InvalidCredentials, PhoneNumberMissing
 from otp_service.accounts.settings import ExistenceSettings
 from otp_service.accounts.users import Account
-from otp_service.auth import challenges, unfinished
-from otp_service.auth.challenges import IssuedChallenge, OpenChallenge
+from otp_service.anomalies import AnomalySettings, Arrival, Others, SignInDenied, StrongestFactorRequired, Verdict
+from otp_service.auth import challenges, origins, unfinished
+from otp_service.auth.challenges import IssuedChallenge, OpenChallenge, RightPassword
 from otp_service.auth.session_opening import Opened, open_session
 from otp_service.core import clock
 from otp_service.core.database.transactions import transaction
@@ -72,7 +74,7 @@ def login(*, email: str, password: str, client: ClientInfo, device_token: str | 
 
     Where the policy or a trusted device makes the second step unnecessary, it opens a session instead; but never by a
     password that was not verified together with a possession: a stranger may have registered with it (ADR 34).
-    Raises InvalidCredentials, AccountLocked, SlotsBusy.
+    Raises InvalidCredentials, AccountLocked, SlotsBusy, and SignInDenied where a rule denies a right password.
     """
     checked = authentication.authenticate(email=email, password=password, client=client, device_token=device_token)
     account, enrolled = registry.look_up_account(checked.user_id)
@@ -80,26 +82,16 @@ def login(*, email: str, password: str, client: ClientInfo, device_token: str | 
     started, now = checked.as_of, clock.now()
     if account.is_over(now):
         raise InvalidCredentials  # as good as erased: retention has not come round to it yet
+    is_unusual = _judge_password(checked, _arrival(account.id, client, now, device_token)).is_strict
     # Only a second factor undoes a deletion (ADR 35).
-    if account.password_verified and account.erase_at is None:
+    if account.password_verified and account.erase_at is None and not is_unusual:
         tokens = _start_by_password(account, device_token, client, started, now)
         if tokens is not None:
             with transaction():
                 checked.settle()
             return SignIn(account.id, tokens=tokens)
-    challenge = challenges.draw()
-
-    def accept() -> None:
-        checked.settle()
-        challenges.issue(challenge, account.id, is_known=checked.is_known, now=started)
-
-    def record() -> None:
-        audit.record("login.password_accepted", user_id=account.id, client=client, at=now)
-
-    along = verifications.Along(accept, facts={"passwordAccepted": True}, record_alone=record)
-    result = _with_methods(_Accepted(account, enrolled, challenge, checked.is_known), along, client)
-    along.ensure()
-    return result
+    methods = enrolled.strongest if is_unusual else enrolled.methods
+    return _begin(_Accepted(account, enrolled, methods, challenges.draw(), checked), client, now)
 
 
 def login_by_number(*, phone_number: str, password: str, client: ClientInfo, device_token: str | None = None) -> SignIn:
@@ -144,22 +136,43 @@ def _start_on_device(
 
 @dataclass(frozen=True, slots=True)
 class _Accepted:
-    """Whose password was right, what they have enrolled, and the challenge for it."""
+    """Whose password was right, what they have enrolled and may use now, and the challenge for it."""
 
     account: Account
     enrolled: Enrolled
+    methods: tuple[str, ...]
     challenge: IssuedChallenge
-    is_known: bool
+    checked: Authenticated
+
+
+def _begin(accepted: _Accepted, client: ClientInfo, now: datetime) -> SignIn:
+    """Issue the challenge in the transaction that reserves the code, or else in one of its own."""
+    account, methods, checked = accepted.account, accepted.methods, accepted.checked
+    # The same methods: then the second factor may be any of them, as in a usual sign-in.
+    needs = registry.strongest(methods) if methods != accepted.enrolled.methods else None
+    password = RightPassword(account.id, client, checked.is_known, needs)
+
+    def accept() -> None:
+        checked.settle()
+        challenges.issue(accepted.challenge, password, now=checked.as_of)
+
+    def record() -> None:
+        audit.record("login.password_accepted", user_id=account.id, client=client, at=now)
+
+    along = verifications.Along(accept, facts={"passwordAccepted": True}, record_alone=record)
+    result = _with_methods(accepted, along, client)
+    along.ensure()
+    return result
 
 
 def _with_methods(accepted: _Accepted, along: Along, client: ClientInfo) -> SignIn:
     """List the methods for the second step; if the default is the phone, send the code."""
-    account, enrolled, challenge = accepted.account, accepted.enrolled, accepted.challenge
-    default = defaults.of_user(enrolled)
+    account, challenge = accepted.account, accepted.challenge
+    default = defaults.of_user(accepted.enrolled, among=accepted.methods)
     result = SignIn(
         account.id,
         challenge=challenge,
-        methods=enrolled.methods,
+        methods=accepted.methods,
         default_method=default,
         phone_number=account.phone_number,
     )
@@ -170,7 +183,7 @@ def _with_methods(accepted: _Accepted, along: Along, client: ClientInfo) -> Sign
         return result
     channel = Channel(default)
     try:
-        to = replace(recipient(account, challenge.id, is_known=accepted.is_known), along=along)
+        to = replace(recipient(account, challenge.id, is_known=accepted.checked.is_known), along=along)
         channel = verifications.send(to, channel=channel, client=client).channel
     except OtpCooldown as refused:
         along.ensure()  # only a challenge that was issued can take an earlier code
@@ -215,9 +228,11 @@ def complete(
 ) -> Verified:
     """Check a factor and sign the holder of the challenge in; with `remember`, trust this device from now on.
 
-    Raises InvalidToken, MethodNotEnrolled if the phone is not enough for this account, and what Factor.verify raises.
+    Raises InvalidToken, MethodNotEnrolled if the phone is not enough for this account, what the rules for unusual
+    sign-ins raise, and what Factor.verify raises.
     """
-    challenge = challenges.find_open(challenge_token, now=clock.now())
+    challenge = challenges.find_open(challenge_token, now=clock.now(), client=client)
+    _judge_second_step(challenge, factor, client)
     # A hold that begins later voids the challenge.
     user_id, is_on_hold = challenge.account.id, challenge.account.is_on_hold(clock.now())
     acr = registry.level_of(factor, is_on_hold=is_on_hold)
@@ -237,19 +252,52 @@ def complete(
         # A code on the phone has just verified the number.
         is_verified = held.is_verified or factor.kind == PHONE.kind
         caller = Caller(user_id, ("pwd", *proof.amr), acr, now, is_verified)
-        tokens = open_session(caller, client=client, facts=facts)
+        tokens = open_session(caller, client=client, facts=facts, others=challenge.others)
         device_token = trusted_devices.remember(user_id, client=client, now=now) if remember else None
-        held_until = challenge.account.recovery_hold_until if is_on_hold else None
-        # During a hold no factor can be set up, so none is asked for.
-        is_due = acr != "aal2" and not is_on_hold
         return Verified(
             user_id,
             tokens,
             device_token,
-            enrolment_required=is_due,
+            # During a hold no factor can be set up, so none is asked for.
+            enrolment_required=acr != "aal2" and not is_on_hold,
             deletion_cancelled=is_undone,
-            recovery_hold_until=held_until,
+            recovery_hold_until=challenge.account.recovery_hold_until if is_on_hold else None,
         )
+
+
+def require_strong_enough(challenge: OpenChallenge, factor: Factor) -> None:
+    """Raise StrongestFactorRequired for a factor that an unusual sign-in does not take."""
+    if not challenge.takes(factor):
+        raise StrongestFactorRequired(registry.look_up(challenge.account.id).strongest)
+
+
+def _judge_second_step(challenge: OpenChallenge, factor: Factor, client: ClientInfo) -> None:
+    """Judge what comes from elsewhere again: the password may have been sent from where it raises no doubt."""
+    require_strong_enough(challenge, factor)
+    if challenge.comes_from(client):
+        return
+    user_id = challenge.account.id
+    arrival = Arrival(user_id=user_id, client=client, at=clock.now(), others=challenge.others)
+    if anomalies.judge(arrival).is_strict:
+        strongest = registry.look_up(user_id).strongest
+        if not set(strongest) & set(factor.method_names):
+            raise StrongestFactorRequired(strongest)
+
+
+def _arrival(user_id: int, client: ClientInfo, now: datetime, device_token: str | None = None) -> Arrival:
+    """Return what the rules judge. The other accounts are counted if a strict rule compares them: by a statement."""
+    is_counted = settings().of(AnomalySettings).is_strict("many_accounts")
+    others = origins.others(user_id, client=client, now=now) if is_counted else Others()
+    return Arrival(user_id=user_id, client=client, at=now, others=others, device_token=device_token)
+
+
+def _judge_password(checked: Authenticated, arrival: Arrival) -> Verdict:
+    try:
+        return anomalies.judge(arrival)
+    except SignInDenied:
+        with transaction():
+            checked.settle()  # the password was right, so it is no failure to wait for
+        raise
 
 
 def _verify(challenge: OpenChallenge, factor: Factor, response: dict[str, Any], client: ClientInfo) -> Proof:
@@ -275,16 +323,26 @@ def _proof_request(challenge: OpenChallenge, client: ClientInfo) -> ProofRequest
 def sign_in_alone(alone: AloneSignIn, response: dict[str, Any], *, client: ClientInfo) -> Verified:
     """Sign in the user that a factor's response names, without a password.
 
-    Raises what AloneSignIn.verify raises, and its `refusal`.
+    Raises what AloneSignIn.verify raises, its `refusal`, and SignInDenied.
     """
     proof = alone.verify(response, client)
     now = clock.now()
+    arrival = _arrival(proof.user_id, client, now)
+    if settings().of(AnomalySettings).is_any_strict:
+        with transaction():
+            _hold(alone, proof.user_id, now)  # first: a locked account is refused alike everywhere
+        anomalies.judge(arrival)
     with transaction():
-        account = users.find_and_hold(proof.user_id)
-        if account is None or account.is_over(now):
-            raise alone.refusal  # locked or deleted
+        account = _hold(alone, proof.user_id, now)
         facts = proof.redeem(client=client, now=now)
         is_undone = deletions.undo(account, client=client, now=now)
         caller = Caller(proof.user_id, proof.amr, "aal2", now, account.is_verified)
-        tokens = open_session(caller, client=client, facts=facts)
+        tokens = open_session(caller, client=client, facts=facts, others=arrival.others)
         return Verified(proof.user_id, tokens, deletion_cancelled=is_undone)
+
+
+def _hold(alone: AloneSignIn, user_id: int, now: datetime) -> Account:
+    account = users.find_and_hold(user_id)
+    if account is None or account.is_over(now):
+        raise alone.refusal  # locked or deleted
+    return account

@@ -55,7 +55,7 @@ def register(body: dict[str, Any]) -> dict[str, Any]:
 @bp.post("/login")
 @refused_early
 @request_limits.failed_login
-@api(body=schemas.LoginIn, out=schemas.LoginOut, errors=(400, 401, 503))
+@api(body=schemas.LoginIn, out=schemas.LoginOut, errors=(400, 401, 403, 503))
 @browsers.hands_out_tokens
 def login(body: dict[str, Any]) -> dict[str, Any]:
     """Check the password. If a second factor is due, issue a challenge and send the code."""
@@ -65,7 +65,7 @@ def login(body: dict[str, Any]) -> dict[str, Any]:
 @bp.post("/login/number")
 @refused_early
 @request_limits.failed_login
-@api(body=schemas.NumberLoginIn, out=schemas.LoginOut, errors=(400, 401, 503))
+@api(body=schemas.NumberLoginIn, out=schemas.LoginOut, errors=(400, 401, 403, 503))
 @browsers.hands_out_tokens
 def login_by_number(body: dict[str, Any]) -> dict[str, Any]:
     """Check the password of an account without an e-mail address, named by its phone number.

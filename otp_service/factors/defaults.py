@@ -17,12 +17,13 @@ from otp_service.sessions import Caller, step_up_by
 from otp_service.verifications.settings import DeliverySettings
 
 
-def of_user(enrolled: Enrolled) -> str | None:
+def of_user(enrolled: Enrolled, *, among: tuple[str, ...] | None = None) -> str | None:
     """Return the user's own choice among the methods, else the configured channel, else the first.
 
-    A method for emergencies is never the default.
+    A method for emergencies is never the default. `among` narrows the methods.
     """
-    possible = [method for method in enrolled.methods if not registry.get(method).is_backup]
+    methods = enrolled.methods if among is None else among
+    possible = [method for method in methods if not registry.get(method).is_backup]
     wished = (enrolled.chosen, settings().of(DeliverySettings).channel, *possible)
     return next((method for method in wished if method in possible), None)
 

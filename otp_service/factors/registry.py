@@ -93,6 +93,14 @@ class Enrolled:
         """The methods other than the phone that make a second step due; backup codes do not."""
         return self._of([factor for factor in _without_phone() if not factor.is_backup])
 
+    @property
+    def strongest(self) -> tuple[str, ...]:
+        """The methods of the strongest factor; every method if there is only one factor besides the backup codes."""
+        lasting = [method for method in self.methods if not get(method).is_backup]
+        if len({get(method).kind for method in lasting}) <= 1:
+            return self.methods
+        return as_strong_as(strongest(self.methods), tuple(lasting))
+
     def _of(self, factors: Iterable[Factor]) -> tuple[str, ...]:
         return tuple(method for factor in factors for method in self.by_kind[factor.kind])
 

@@ -11,6 +11,8 @@ LOCALES = ("en", "de", "es")
 _CLIENT = frozenset({"ip", "agent"})
 _ASKER = ("phone_number", "network")
 """Which account asks, or has the address, and from which network: no text that a stranger chose."""
+_UNUSUAL = ("country", "kilometers", "shared")
+"""What else is unusual about a sign-in: ISO 3166 country, the way since the last one, other accounts from there."""
 _RELEASE = ("release_token", "release_link")
 LINKS, TOKENS = ("link", "release_link"), ("token", "release_token")
 TIMES = ("at", "erase_at", "effective_at")
@@ -36,7 +38,9 @@ TEMPLATES = {
     "address_held": _template("release_token", takes=["release_link", *_ASKER]),
     "already_registered": _template(takes=_ASKER),
     "known_device": _template("token", "valid_minutes", takes=["link"]),
-    "new_sign_in": _template(),
+    "new_sign_in": _template(takes=_UNUSUAL),
+    "unusual_sign_in": _template(takes=_UNUSUAL),
+    "sign_in_denied": _template(),
     "password_changed": _template(),
     "phone_changed": _template("phone_number"),
     "phone_change_undo": _template("phone_number", "token", "valid_minutes", takes=["link"]),

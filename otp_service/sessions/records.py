@@ -9,6 +9,7 @@ from sqlalchemy import ColumnElement, Select, case, exists, func, or_, select
 from sqlalchemy.orm import InstrumentedAttribute
 
 from otp_service.core import clock
+from otp_service.core.addresses import site_of
 from otp_service.core.database.batches import delete_in_batches
 from otp_service.core.database.rows import Projection, rows_about
 from otp_service.core.database.statements import Given, prepared
@@ -34,10 +35,12 @@ class LiveSession:
 
 @dataclass(frozen=True, slots=True)
 class Device:
-    """The address and the program that last used a session."""
+    """The address and the program that last used a session, and where and when the session began."""
 
     ip: str
     agent: str
+    network: str
+    started_at: datetime
 
 
 _LIVE_SESSIONS = Projection(LiveSession, Session)
@@ -67,15 +70,17 @@ def devices_of(user_id: int, *, now: datetime) -> tuple[list[Device], int]:
     Stored are the live sessions, and those that `forget` has not deleted.
     """
     rows = fetch_all(*_devices(user_id, now))
-    return [Device(row.ip, row.agent) for row in rows], sum(row.open for row in rows)
+    devices = [Device(row.ip, row.agent, row.network or site_of(row.ip), row.started_at) for row in rows]
+    return devices, sum(row.open for row in rows)
 
 
 @prepared
 def _devices(user_id: Given, now: Given) -> Select[Any]:
     is_open = Session.ended_at.is_(None) & (Session.expires_at > now)
     number = func.sum(case((is_open, 1), else_=0)).label("open")
-    statement = select(Session.ip, Session.agent, number).where(Session.user_id == user_id)
-    return statement.group_by(Session.ip, Session.agent)
+    latest = func.max(Session.created_at, type_=Session.created_at.type).label("started_at")
+    kind = (Session.ip, Session.agent, Session.network)
+    return select(*kind, number, latest).where(Session.user_id == user_id).group_by(*kind)
 
 
 def were_opened_from(

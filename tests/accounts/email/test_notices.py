@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 from flask import Flask
 
-from otp_service.auth.session_opening import network_of_device, program_of
+from otp_service.anomalies.rules import network_of_device, program_of
 from otp_service.simulator import Simulator
 from tests.accounts.email.letters import letters
 from tests.api import Api
