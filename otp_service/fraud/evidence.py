@@ -37,26 +37,30 @@ CREDIT = {
 }
 """How many codes may be pending at once in a place without history before that is a surprise."""
 FLOOR = {
-    Depth.THOUSAND: 0.02,
-    Depth.TEN_THOUSAND: 0.02,
-    Depth.RANGE: 0.05,
-    Depth.OPERATOR: 0.2,
-    Depth.COUNTRY: 0.5,
-    Depth.NEW_IN_COUNTRY: 0.5,
-    Depth.NEW: 0.5,
-    Depth.ADDRESS: 0.05,
-    Depth.NETWORK: 0.1,
+    Depth.THOUSAND: 0.005,
+    Depth.TEN_THOUSAND: 0.005,
+    Depth.RANGE: 0.01,
+    Depth.OPERATOR: 0.02,
+    Depth.COUNTRY: 0.05,
+    Depth.NEW_IN_COUNTRY: 0.1,
+    Depth.NEW: 0.1,
+    Depth.ADDRESS: 0.02,
+    Depth.NETWORK: 0.05,
 }
-"""How many honest people may come unexpectedly, within a window, to a place without history."""
+"""How many honest people to expect within the short window in a place without history."""
 LEAST = 4
 """Fewer codes than this that are not verified say too little."""
 LEAST_OF_WIDER = 3
 """A wider prefix with fewer codes in the short window says too little about the narrower ones."""
-USUAL_CONVERSION, USUAL_WEIGHT = 0.70, 30.0
-LOWEST_HONEST, HIGHEST_HONEST = 0.42, 0.85
+USUAL_CONVERSION, USUAL_WEIGHT = 0.75, 30.0
+MARGIN = 0.9
+LOW_CONVERSION, DOUBT = 0.45, 4.0
+"""Honest people of some countries verify as little as this; that this is one of them has odds of e to the -DOUBT."""
+HIGHEST_ATTACK, LOWEST_ATTACK = 0.33, 0.03
+"""How many of his codes an attacker verifies himself."""
 KNOWN_OPERATOR, KNOWN_COUNTRY = 2.0, 6.0
 """Verified codes (decayed over weeks) that make an operator or a country a known one."""
-PEAK = 1.5
+PEAK = 1.3
 """How far an ordinary hour may exceed the mean of the week."""
 HIGHEST_SURGE = 30.0
 TYPED_MEDIAN, TYPED_SPREAD = 26.0, 0.7
@@ -144,44 +148,56 @@ class _Scale:
         if depth in NEW_DEPTHS:
             return
         self.conversion = self.usually
-        total = node.recent_verified + node.recent_failed
-        if LEAST_OF_WIDER <= total < 2 * self._expected(node, depth, _LIFE_RECENT):
+        total = node.recent_verified + node.recent_failed + node.recent_refused
+        if LEAST_OF_WIDER <= total < 2 * self._expected(node, depth):
             now = (node.recent_verified + 4 * self.usually) / (total + 4)
             self.conversion = min(self.usually, max(0.15, now))
 
     def weigh(self, node: Node, depth: Depth) -> Evidence | None:
-        """Weigh a node over the short window and over the long one; None if it has next to no failures."""
+        """Weigh a node; None if it has next to no failures.
+
+        The odds are those of the window that says more, the short one or the long one. What refusing would save and
+        cost now is a matter of the short one alone, which counts those who were refused as well.
+        """
         pending = sum(node.pending.values())
         if node.lasting_failed + pending < LEAST:
             return None
-        recent = self._weigh(node, depth, pending, (node.recent_verified, node.recent_failed, RECENT))
-        lasting = self._weigh(node, depth, pending, (node.lasting_verified, node.lasting_failed, LASTING))
-        return max(recent, lasting, key=lambda evidence: evidence.excess)
-
-    def _weigh(self, node: Node, depth: Depth, pending: int, window: tuple[float, float, float]) -> Evidence:
-        verified, failed, half_life = window
-        total = verified + failed + pending
-        share = max(0.0, 1 - self._expected(node, depth, half_life / math.log(2)) / total) if total >= LEAST else 0.0
+        asked = node.recent_verified + node.recent_failed + node.recent_refused + pending + 1
+        expected = self._expected(node, depth)
+        if depth in NEW_DEPTHS:
+            expected = max(expected, node.recent_verified / self.usually)
+        share = max(0.0, 1 - expected / asked)
         gain = share * self.price - (1 - share) * PERSON
         if gain <= 0:
-            return Evidence(verified, failed, pending, -math.inf, math.inf, share, half_life)
-        odds = PRIOR[depth] + self._ratio(node, verified, failed, pending)
-        odds += self._surprise(node, depth, pending)
-        return Evidence(verified, failed, pending, odds, -math.log(gain), share, half_life)
+            return None
+        recent = self._ratio(node, node.recent_verified, node.recent_failed, pending)
+        lasting = self._ratio(node, node.lasting_verified, node.lasting_failed, pending)
+        odds = PRIOR[depth] + max(recent, lasting) + self._surprise(node, depth, pending)
+        if recent >= lasting:
+            return Evidence(node.recent_verified, node.recent_failed, pending, odds, -math.log(gain), share, RECENT)
+        return Evidence(node.lasting_verified, node.lasting_failed, pending, odds, -math.log(gain), share, LASTING)
 
-    def _expected(self, node: Node, depth: Depth, seconds: float) -> float:
-        """Return how many honest sends to expect in so many seconds."""
-        return PEAK * self.surge * _rate(node, self.now) * seconds / self.usually + FLOOR[depth]
+    def _expected(self, node: Node, depth: Depth) -> float:
+        """Return how many honest sends to expect within the short window."""
+        return PEAK * self.surge * _rate(node, self.now) * _LIFE_RECENT / self.usually + FLOOR[depth]
 
     def _ratio(self, node: Node, verified: float, failed: float, pending: int) -> float:
-        """Return the likelihood ratio of the counts. A pending code says the more the older it is."""
+        """Return the likelihood ratio of the counts: an attack against honest people, who may be of a weak country."""
         honest = self.conversion
-        attack = min(max((verified + 0.5) / (verified + failed + pending + 1), 0.03), 0.6 * honest)
-        ratio = verified * math.log(attack / honest) + failed * math.log((1 - attack) / (1 - honest))
+        attack = (verified + 0.5) / (verified + failed + pending + 1)
+        attack = min(max(attack, LOWEST_ATTACK), HIGHEST_ATTACK, 0.7 * honest)
+        likelihood = self._likelihood(node, verified, failed, attack)
+        usual = self._likelihood(node, verified, failed, honest)
+        low = self._likelihood(node, verified, failed, min(honest, LOW_CONVERSION))
+        return likelihood - max(usual, low - DOUBT)
+
+    def _likelihood(self, node: Node, verified: float, failed: float, conversion: float) -> float:
+        """Return the logarithm of the likelihood of the counts. A pending code says the more the older it is."""
+        total = verified * math.log(conversion) + failed * math.log(1 - conversion)
         for slot, count in node.pending.items():
             typed = _TYPED[min(int(self.now / SLOT - slot), 15)]
-            ratio += count * math.log((1 - attack * typed) / (1 - honest * typed))
-        return ratio
+            total += count * math.log(1 - conversion * typed)
+        return total
 
     def _surprise(self, node: Node, depth: Depth, pending: int) -> float:
         """Return how surprising it is that so many codes are pending at once, by a Poisson ratio with a cap."""
@@ -202,9 +218,11 @@ def is_known(places: Sequence[tuple[Depth, str]], nodes: Mapping[str, Node]) -> 
 
 
 def _conversion(country: Node) -> float:
-    total = country.usual_verified + country.usual_failed + USUAL_WEIGHT
-    learned = (country.usual_verified + USUAL_CONVERSION * USUAL_WEIGHT) / total
-    return min(max(0.9 * learned, LOWEST_HONEST), HIGHEST_HONEST)
+    """Return what the country's honest people convert at least, from before the long window: no attack teaches it."""
+    verified = max(0.0, country.usual_verified - country.lasting_verified)
+    failed = max(0.0, country.usual_failed - country.lasting_failed)
+    learned = (verified + USUAL_CONVERSION * USUAL_WEIGHT) / (verified + failed + USUAL_WEIGHT)
+    return max(MARGIN * learned, 0.4)
 
 
 def _rate(node: Node, now: float) -> float:

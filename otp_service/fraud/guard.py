@@ -68,7 +68,9 @@ class Send:
 
 
 def send_of(attempt: Attempt, decision: Decision) -> Send:
-    """Return what is folded for an attempt that was let through."""
+    """Return what is folded for an attempt: with `fold_sent` if its message is sent, with `fold_refused` if not."""
+    if not decision.is_allowed:
+        return Send(attempt.at, decision.refusing)
     return Send(attempt.at, decision.counted_at, decision.refusing if decision.reason is Reason.PROBE else ())
 
 
@@ -128,6 +130,12 @@ def fold_sent(send: Send, nodes: MutableMapping[str, Node]) -> None:
         nodes.setdefault(key, Node()).await_probe(send.at)
 
 
+def fold_refused(send: Send, nodes: MutableMapping[str, Node]) -> None:
+    """Count an attempt that was refused, at the nodes that refused it: they see whether an attack goes on."""
+    for node in _advanced(send, send.at, nodes):
+        node.add_refused()
+
+
 def fold_verified(send: Send, at: float, nodes: MutableMapping[str, Node]) -> None:
     """Count a send's code as verified at a time."""
     for node in _advanced(send, at, nodes):
@@ -137,8 +145,10 @@ def fold_verified(send: Send, at: float, nodes: MutableMapping[str, Node]) -> No
 
 
 def fold_expired(send: Send, at: float, nodes: MutableMapping[str, Node]) -> None:
-    """Count a send's code as expired: its nodes do so by themselves, earlier. This brings them up to date."""
+    """Count a send's code as expired. Nodes count an old pending code as failed by themselves; a probe says more."""
     _advanced(send, at, nodes)
+    for key in send.probed:
+        nodes.setdefault(key, Node()).insist()
 
 
 def fold_withdrawn(send: Send, at: float, nodes: MutableMapping[str, Node]) -> None:

@@ -12,6 +12,8 @@ SLOT = 10.0
 JUDGED_AFTER = 120.0
 """A code that is still pending at this age counts as failed. If it is verified later, that is corrected."""
 FIRST_PROBE, LONGEST_PROBE = 10 * MINUTE, 6 * HOUR
+FAILED_PROBE = 4.0
+"""A probe that fails counts as so many failures more: it stands for all those that were refused meanwhile."""
 _FADED = 0.05
 """A node whose counts have all decayed below this decides like a new one."""
 
@@ -27,6 +29,7 @@ class Node:
     since: float = 0.0
     recent_verified: float = 0.0
     recent_failed: float = 0.0
+    recent_refused: float = 0.0
     lasting_verified: float = 0.0
     lasting_failed: float = 0.0
     usual_verified: float = 0.0
@@ -65,6 +68,10 @@ class Node:
         else:
             self._fail(-1, max(0.0, self.at - (slot + 1) * SLOT - JUDGED_AFTER))
 
+    def add_refused(self) -> None:
+        """Count an attempt that this node refused. The node must have been advanced to its time."""
+        self.recent_refused += 1
+
     def await_probe(self, now: float) -> None:
         """Note that a block let a probe through: the next one has to wait longer."""
         self.probe_at = now + self.probe_wait
@@ -75,6 +82,11 @@ class Node:
         self.recent_failed /= 2
         self.lasting_failed /= 2
         self.probe_wait = FIRST_PROBE
+
+    def insist(self) -> None:
+        """Learn from a probe that failed: the traffic is still what it was when the block began."""
+        self.recent_failed += FAILED_PROBE
+        self.lasting_failed += FAILED_PROBE
 
     def is_faded(self, now: float) -> bool:
         """Whether the node can be deleted: it has decayed so far that a new one decides the same."""
@@ -111,6 +123,7 @@ class Node:
         recent, lasting, usual = math.exp2(-passed / RECENT), math.exp2(-passed / LASTING), math.exp2(-passed / USUAL)
         self.recent_verified *= recent
         self.recent_failed *= recent
+        self.recent_refused *= recent
         self.lasting_verified *= lasting
         self.lasting_failed *= lasting
         self.usual_verified *= usual
@@ -125,6 +138,7 @@ class Node:
 _COUNTS = (
     "recent_verified",
     "recent_failed",
+    "recent_refused",
     "lasting_verified",
     "lasting_failed",
     "usual_verified",

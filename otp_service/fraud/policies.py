@@ -45,10 +45,10 @@ class Guard:
         self.nodes: dict[str, Node] = {}
 
     def decide(self, attempt: Attempt) -> Decision:
-        """Decide as the service does, and fold the send if it is allowed."""
+        """Decide as the service does, and fold the send or the refusal."""
         decision = guard.decide(attempt, self.nodes)
-        if decision.is_allowed:
-            guard.fold_sent(guard.send_of(attempt, decision), self.nodes)
+        fold = guard.fold_sent if decision.is_allowed else guard.fold_refused
+        fold(guard.send_of(attempt, decision), self.nodes)
         return decision
 
     def learn(self, outcome: Outcome) -> None:
