@@ -8,6 +8,7 @@ from otp_service import config
 from otp_service.accounts.settings import LinkSettings, read_existence, read_links
 from otp_service.anomalies.settings import read_anomalies
 from otp_service.audit.settings import read_audit
+from otp_service.captcha.settings import CaptchaSettings, Route, read_captcha
 from otp_service.config import ENV_FILE, ROOT, ConfigError, env_file
 from otp_service.config.env_file import READ_ELSEWHERE, merged, unknown_names
 from otp_service.config.reader import SectionReader
@@ -39,6 +40,7 @@ READERS: tuple[SectionReader, ...] = (
     read_trusted_devices,
     read_recovery,
     read_hooks,
+    read_captcha,
     read_spending,
     *(provider.settings for provider in PROVIDERS if provider.settings is not None),
     *(factor.settings for factor in FACTORS if factor.settings is not None),
@@ -101,6 +103,8 @@ def _production_warnings(found: Config) -> list[str]:
     lines += _spend_warnings(found.of(SpendSettings))
     if "http" in found.of(DeliverySettings).providers and not found.of(GatewaySettings).prices:
         lines.append("HTTP_GATEWAY_PRICES is not set: what the gateway's messages cost is only known where it says so")
+    if Route.PASSWORD_RESET in found.of(CaptchaSettings).required_on and not found.server.frontend_origins:
+        lines.append("CAPTCHA_REQUIRED_ON has password-reset, but the page /reset-password of this service shows none")
     if found.of(LinkSettings).origin is None:
         lines.append("Neither FRONTEND_URL nor PUBLIC_URL is set: e-mails carry a code where they would carry a link")
     if found.of(MailSettings).server is None:

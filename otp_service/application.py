@@ -8,7 +8,7 @@ import click
 from flask import Blueprint, Flask
 from sqlalchemy.engine import make_url
 
-from otp_service import __version__
+from otp_service import __version__, captcha
 from otp_service.accounts.settings import ExistenceSettings
 from otp_service.auth import views as auth_views
 from otp_service.auth.step_up import requirement_of
@@ -187,6 +187,7 @@ def _services(app: Flask, config: Config) -> Services:
             name: registry.kind_of(name).connect(config, transactions.assert_no_transaction)
             for name in config.of(DeliverySettings).providers
         },
+        captcha=captcha.connect(config, transactions.assert_no_transaction),
     )
 
 

@@ -13,6 +13,7 @@ import pytest
 from config import Config
 from otp_service.accounts.settings import ExistenceSettings, LinkSettings
 from otp_service.audit import AuditSettings
+from otp_service.captcha import CaptchaSettings
 from otp_service.config.reader import Reader
 from otp_service.config.server import read_host
 from otp_service.core import cores
@@ -25,7 +26,7 @@ from otp_service.mail.settings import MailSettings
 from otp_service.providers import Channel
 from otp_service.recovery.settings import RecoverySettings
 from otp_service.selfservice.settings import DeletionSettings
-from otp_service.simulator.settings import DEMO_KEY, DEMO_SECRET
+from otp_service.simulator.settings import DEMO_CAPTCHA_SECRET, DEMO_KEY, DEMO_SECRET
 from otp_service.sinch.price_list import SinchPrices
 from otp_service.spending.settings import SpendSettings
 from otp_service.verifications.settings import DeliverySettings
@@ -108,6 +109,16 @@ DEFAULTS = {
     "stores.redis_prefix": "otp_service",
 }
 SECTIONS = [
+    CaptchaSettings(
+        url="http://127.0.0.1:8090/captcha/siteverify",
+        secret=DEMO_CAPTCHA_SECRET,
+        required_on=frozenset(),
+        hostnames=frozenset(),
+        checks_action=False,
+        minimum_score=None,
+        passes_when_away=False,
+        timeout_seconds=3.0,
+    ),
     DeliverySettings(fallbacks=(), supplies_code=False, webotp_domain=None, sms_template=None),
     MailSettings(sender=Address(addr_spec="no-reply@localhost")),
     AuditSettings(kept_for=timedelta(days=400)),

@@ -7,6 +7,7 @@ from marshmallow import ValidationError, fields, post_load, validates_schema
 from otp_service.accounts import password_policy
 from otp_service.accounts.fields import EmailField, NewEmailField, NewPasswordField, PhoneField, password
 from otp_service.auth.step_up import PASSWORD
+from otp_service.captcha import token_field
 from otp_service.core.web.schema import Flag, OpenOut, Schema, text
 from otp_service.factors import registry
 from otp_service.factors.contract import Factor
@@ -31,6 +32,7 @@ class RegisterIn(Schema):
     email = NewEmailField(required=True)
     password = NewPasswordField("Provide a password.")
     phone_number = PhoneField(required=True)
+    captcha_token = token_field()
 
     # Also with faults of other fields, so that one response lists all of them.
     @validates_schema(skip_on_field_errors=False)
@@ -55,6 +57,7 @@ class _PasswordIn(Schema):
     device_token = text(
         "Provide the deviceToken or knownDeviceToken of an earlier sign-in, or leave it out.", required=False
     )
+    captcha_token = token_field()
 
 
 class _EmailIn(Schema):
@@ -176,6 +179,7 @@ class RequestOtpIn(_NamedIn):
 
     channel = channel()
     device_token = text("Provide a knownDeviceToken, or leave it out.", required=False)
+    captcha_token = token_field()
 
 
 class OtpSentOut(Schema):

@@ -31,9 +31,10 @@ from otp_service.auth.responses import (
     present_signed_in,
     present_verified,
 )
+from otp_service.captcha import Route, checks_captcha
 from otp_service.core.web import request_limits
 from otp_service.core.web.api import View, api
-from otp_service.core.web.tracing import client_info
+from otp_service.core.web.tracing import ClientInfo, client_info
 from otp_service.factors.contract import AloneSignIn, Factor
 from otp_service.factors.registry import FACTORS
 from otp_service.sessions import Caller, SteppedUp, Tokens, browsers, signed_in
@@ -46,10 +47,11 @@ email = Blueprint("email", __name__, url_prefix="/auth/verify-email")
 @bp.post("/register")
 @refused_early
 @request_limits.register
-@api(body=schemas.RegisterIn, out=schemas.RegisteredOut, status=201, errors=(400, 409, 422, 503))
-def register(body: dict[str, Any]) -> dict[str, Any]:
+@api(body=schemas.RegisterIn, out=schemas.RegisteredOut, status=201, errors=(400, 403, 409, 422, 503))
+@checks_captcha(Route.REGISTER)
+def register(body: dict[str, Any], client: ClientInfo) -> dict[str, Any]:
     """Register with e-mail, password and phone."""
-    return present_registered(registration.register(**body, client=client_info()))
+    return present_registered(registration.register(**body, client=client))
 
 
 @bp.post("/login")
@@ -57,9 +59,10 @@ def register(body: dict[str, Any]) -> dict[str, Any]:
 @request_limits.failed_login
 @api(body=schemas.LoginIn, out=schemas.LoginOut, errors=(400, 401, 403, 503))
 @browsers.hands_out_tokens
-def login(body: dict[str, Any]) -> dict[str, Any]:
+@checks_captcha(Route.LOGIN)
+def login(body: dict[str, Any], client: ClientInfo) -> dict[str, Any]:
     """Check the password. If a second factor is due, issue a challenge and send the code."""
-    return present_sign_in(sign_in.login(**body, client=client_info()))
+    return present_sign_in(sign_in.login(**body, client=client))
 
 
 @bp.post("/login/number")
@@ -67,21 +70,23 @@ def login(body: dict[str, Any]) -> dict[str, Any]:
 @request_limits.failed_login
 @api(body=schemas.NumberLoginIn, out=schemas.LoginOut, errors=(400, 401, 403, 503))
 @browsers.hands_out_tokens
-def login_by_number(body: dict[str, Any]) -> dict[str, Any]:
+@checks_captcha(Route.LOGIN)
+def login_by_number(body: dict[str, Any], client: ClientInfo) -> dict[str, Any]:
     """Check the password of an account without an e-mail address, named by its phone number.
 
     An account loses its address when the owner of the mailbox takes it back. Any other account signs in by its address.
     """
-    return present_sign_in(sign_in.login_by_number(**body, client=client_info()))
+    return present_sign_in(sign_in.login_by_number(**body, client=client))
 
 
 @bp.post("/request-otp")
 @request_limits.otp
 @api(body=schemas.RequestOtpIn, out=schemas.OtpSentOut, errors=(400, 401, 403, 404, 409, 422, 502, 503))
-def request_otp(body: dict[str, Any]) -> dict[str, Any]:
+@checks_captcha(Route.REQUEST_OTP)
+def request_otp(body: dict[str, Any], client: ClientInfo) -> dict[str, Any]:
     """Send a one-time code."""
     named, channel = Named(**body["named"], device_token=body.get("device_token")), body.get("channel")
-    return present_delivery(phone_verification.request(named, channel=channel, client=client_info()))
+    return present_delivery(phone_verification.request(named, channel=channel, client=client))
 
 
 @bp.post("/verify-otp")

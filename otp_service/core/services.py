@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from flask import Flask, current_app
 
 if TYPE_CHECKING:
+    from otp_service.captcha.client import CaptchaClient
     from otp_service.config import Config
     from otp_service.core.background import Background
     from otp_service.core.crypto.hash_slots import HashSlots, LowPriorityThreads
@@ -39,6 +40,8 @@ class Services:
     limit_store: "LimitStore"
     providers: "Mapping[str, Provider]"
     """Those in use, by name, in the order in which they are tried."""
+    captcha: "CaptchaClient | None" = None
+    """None without a verifier."""
     documents: dict[str, bytes] = field(default_factory=dict)
     """Documents that are rendered at the first request, by their names."""
     billed_prices: dict[tuple[str, str, str], int] = field(default_factory=dict)

@@ -6,6 +6,7 @@ from marshmallow import ValidationError, fields, post_load, validates_schema
 
 from otp_service.accounts import password_policy
 from otp_service.accounts.fields import EmailField, NewPasswordField
+from otp_service.captcha import token_field
 from otp_service.core.web.schema import Flag, Schema, text
 from otp_service.factors import registry
 from otp_service.factors.phone.schemas import CodeField
@@ -22,6 +23,7 @@ class PasswordResetIn(Schema):
 
     email = EmailField(required=True)
     device_token = text("Provide a knownDeviceToken, or leave it out.", required=False)
+    captcha_token = token_field()
 
 
 class PasswordResetOut(Schema):

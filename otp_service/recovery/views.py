@@ -4,9 +4,10 @@ from typing import Any
 
 from flask import Blueprint
 
+from otp_service.captcha import Route, checks_captcha
 from otp_service.core.web import request_limits
 from otp_service.core.web.api import api
-from otp_service.core.web.tracing import client_info
+from otp_service.core.web.tracing import ClientInfo, client_info
 from otp_service.recovery import password_reset, schemas
 from otp_service.recovery.password_reset import Confirmation
 
@@ -16,10 +17,11 @@ REQUESTED = "If this address belongs to an account with a verified phone, a code
 
 @bp.post("/password-reset")
 @request_limits.otp
-@api(body=schemas.PasswordResetIn, out=schemas.PasswordResetOut, status=202, errors=(503,))
-def request_reset(body: dict[str, Any]) -> dict[str, Any]:
+@api(body=schemas.PasswordResetIn, out=schemas.PasswordResetOut, status=202, errors=(403, 503))
+@checks_captcha(Route.PASSWORD_RESET)
+def request_reset(body: dict[str, Any], client: ClientInfo) -> dict[str, Any]:
     """Send a code for a new password. The response is the same whether or not there is an account."""
-    password_reset.request(**body, client=client_info())
+    password_reset.request(**body, client=client)
     return {"message": REQUESTED}
 
 

@@ -1,11 +1,11 @@
-"""Every path of the simulator: Sinch's API first, then its own side (inbox, faults, clock, invoice, gateway)."""
+"""Every path of the simulator: Sinch's API first, then its own side (inbox, faults, clock, gateway, captcha)."""
 
 import logging
 from collections.abc import Callable
 from typing import Any
 
+from otp_service.simulator import captcha_api, gateway_api
 from otp_service.simulator.clock import iso_utc
-from otp_service.simulator.gateway_api import PATH, respond_to_message
 from otp_service.simulator.http.errors import ApiError, invalid_parameter, not_found
 from otp_service.simulator.http.request_response import Request, Response
 from otp_service.simulator.inbox import ASSETS, HEADERS, asset, inbox_page, message_document
@@ -144,5 +144,6 @@ ROUTES: dict[tuple[str, str], Callable[[Provider, Request], Response]] = {
     ("GET", "/simulator/invoice.csv"): _invoice,
     ("GET", "/simulator/calls"): _list_calls,
     ("DELETE", "/simulator/calls"): _clear_calls,
-    ("POST", PATH): respond_to_message,
+    ("POST", gateway_api.PATH): gateway_api.respond_to_message,
+    ("POST", captcha_api.PATH): captcha_api.respond_to_token,
 }

@@ -12,6 +12,8 @@ DEMO_SECRET = "bm90LWEtcmVhbC1zaW5jaC1zZWNyZXQ="  # noqa: S105 - base64 of "not-
 
 DEMO_GATEWAY_SECRET = "whsec_bm90LWEtcmVhbC1nYXRld2F5LXNlY3JldA=="  # noqa: S105 - "not-a-real-gateway-secret"
 
+DEMO_CAPTCHA_SECRET = "not-a-real-captcha-secret"  # noqa: S105 - as it says
+
 EndedReport = Literal["not_found", "invalid_code"]
 ExpiredReport = Literal["fail", "not_found"]
 AuthLevel = Literal["public", "basic", "application"]
@@ -30,6 +32,7 @@ class SimulatorSettings:
     secret: str
     callback_url: str | None = None
     gateway_secret: str = DEMO_GATEWAY_SECRET
+    captcha_secret: str = DEMO_CAPTCHA_SECRET
     state_path: str | None = None
     host: str = "127.0.0.1"
     port: int = 0

@@ -21,13 +21,14 @@ AGENT_LENGTH = 200
 class ClientInfo:
     """What is known about the caller. `ip` is the socket's, or the one that the trusted proxies vouch for.
 
-    `app` is the name of the backend that calls, None for people.
+    `app` is the name of the backend that calls, None for people. `has_captcha`: a captcha was solved for this request.
     """
 
     ip: str
     agent: str
     request_id: str | None = None
     app: str | None = None
+    has_captcha: bool = False
 
 
 def client_info() -> ClientInfo:

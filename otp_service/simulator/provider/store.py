@@ -12,6 +12,7 @@ from typing import TypeVar
 from otp_service.simulator.provider.state_file import StateFile
 from otp_service.simulator.provider.verification import Message, Method, Status, Verification
 
+CAPTCHAS_KEPT = 10_000
 CALLS_KEPT = 20_000  # a simulator that runs for weeks must not fill the memory
 
 Key = TypeVar("Key")
@@ -36,6 +37,16 @@ class Store:
         self._expiries: list[tuple[datetime, str]] = []
         self._inboxes: dict[str, deque[Message]] = {}
         self._messages: OrderedDict[str, Message] = OrderedDict()
+        self._captchas: OrderedDict[str, None] = OrderedDict()
+
+    def spend_captcha(self, token: str) -> bool:
+        """Remember a token of a captcha; return False for one that is remembered."""
+        with self.lock:
+            is_new = token not in self._captchas
+            self._captchas[token] = None
+            if len(self._captchas) > CAPTCHAS_KEPT:
+                self._captchas.popitem(last=False)
+            return is_new
 
     # verifications
 
