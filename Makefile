@@ -71,7 +71,7 @@ bench: .installed-dev ## Measure speed against the machine's own limits, 6 minut
 	$(PYTHON) -m benchmarks $(ARGS)
 
 .PHONY: bench-fraud
-bench-fraud: .installed-dev ## Judge the fraud guard with synthetic traffic, 10 minutes (ARGS=--quick, --variants, --write)
+bench-fraud: .installed-dev ## Judge the fraud guard by synthetic traffic, 7 minutes; writes into docs/fraud.md (ARGS=--quick or --variants)
 	$(PYTHON) -m benchmarks.fraud compare $(ARGS)
 
 .PHONY: measure
