@@ -26,8 +26,14 @@ def upgrade() -> None:
         sa.Column("given_back", sa.BigInteger(), nullable=False),
         sa.Column("messages", sa.Integer(), nullable=False),
         sa.Column("refused", sa.Integer(), server_default="0", nullable=False),
-        sa.Column("warned", sa.SmallInteger(), server_default="0", nullable=False),
         sa.PrimaryKeyConstraint("day", "subject", name="pk_spend_days"),
+    )
+    op.create_table(
+        "spend_warnings",
+        sa.Column("day", sa.Date(), nullable=False),
+        sa.Column("about", sa.String(length=60), nullable=False),
+        sa.Column("percent", sa.SmallInteger(), nullable=False),
+        sa.PrimaryKeyConstraint("day", "about", "percent", name="pk_spend_warnings"),
     )
     op.create_table(
         "spend_prices",
@@ -46,4 +52,5 @@ def downgrade() -> None:
     op.drop_column("apps", "spend_per_day")
     op.drop_column("verifications", "spend_units")
     op.drop_table("spend_prices")
+    op.drop_table("spend_warnings")
     op.drop_table("spend_days")

@@ -6,15 +6,16 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any
 
-from sqlalchemy import Select, Update, select, update
+from sqlalchemy import Date, Select, bindparam, func, select, text
+from sqlalchemy.exc import SQLAlchemyError
 
 from otp_service import audit, outbox
 from otp_service.core.database.statements import Given, prepared
-from otp_service.core.database.transactions import execute, fetch_one, transaction
+from otp_service.core.database.transactions import execute, execute_last, fetch_one, transaction, upsert
 from otp_service.core.services import settings
 from otp_service.spending.charges import Cap
 from otp_service.spending.ledger import Counted
-from otp_service.spending.models import SpendDay
+from otp_service.spending.models import SpendDay, SpendWarning
 from otp_service.spending.money import in_words
 from otp_service.spending.settings import SpendSettings
 
@@ -52,44 +53,52 @@ def _step_of(spent: int, most: int) -> int:
 
 
 def warn(passed: Iterable[Passed], *, day: date, now: datetime) -> None:
-    """Report steps, each in a transaction of its own, unless another request did.
+    """Report steps after the commit of the message that passed them, unless another request did.
 
-    After the commit of the message: a process that dies in between leaves the step to the next message.
+    A process that dies in between leaves the step to the next message, as a database that fails now does.
     """
     for one in passed:
-        with transaction():
-            # One conditional update decides which of the requests beyond a step reports it (ADR 45).
-            if execute(*_not_warned(day, one.cap.subject, one.percent, warned=one.percent)).rowcount == 1:
-                _report(one, day, now)
+        try:
+            _warn(one, day, now)
+        except SQLAlchemyError as error:
+            # The message counts, and has to be sent.
+            log.warning("spend.not_reported", extra={"reason": type(error).__name__, "percent": one.percent})
 
 
-@prepared
-def _not_warned(day: Given, subject: Given, step: Given) -> Update:
-    return update(SpendDay).where(SpendDay.day == day, SpendDay.subject == subject, SpendDay.warned < step)
+def _warn(passed: Passed, day: date, now: datetime) -> None:
+    values = {"day": day, "about": passed.cap.subject, "percent": passed.percent}
+    with transaction():
+        # A row of its own decides which request reports the step. The ledger's rows are locked after all others, so no
+        # event may be written behind one (ADR 45).
+        if execute(upsert(SpendWarning).values(values).on_conflict_do_nothing()).rowcount == 1:
+            _report(passed, day, now)
 
 
 def count_refusal(cap: Cap, *, units: int, day: date, now: datetime) -> None:
     """Count a message that a cap stopped, and report the cap, after the transaction of the message was rolled back."""
     with transaction():
-        execute(*_refused(day, cap.subject))
         found = fetch_one(*_standing(day, cap.subject))
         if found is None:
             return  # the cap is below the price of one message: there is no row to report it in
+        execute_last(_REFUSED, {"day": day, "subject": cap.subject})
         # Where strangers have used their part up, sign-ins go on.
         step = FULL if found.spent + units > cap.most else STRANGERS_STOPPED
         if step > found.warned:
-            warn([Passed(cap, step, found.spent)], day=day, now=now)
+            _warn(Passed(cap, step, found.spent), day, now)
 
 
-@prepared
-def _refused(day: Given, subject: Given) -> Update:
-    is_it = (SpendDay.day == day) & (SpendDay.subject == subject)
-    return update(SpendDay).where(is_it).values(refused=SpendDay.refused + 1)
+_REFUSED = text("UPDATE spend_days SET refused = refused + 1 WHERE day = :day AND subject = :subject").bindparams(
+    bindparam("day", type_=Date)
+)
 
 
 @prepared
 def _standing(day: Given, subject: Given) -> Select[Any]:
-    return select(SpendDay.spent, SpendDay.warned).where(SpendDay.day == day, SpendDay.subject == subject)
+    reported = select(func.coalesce(func.max(SpendWarning.percent), 0)).where(
+        SpendWarning.day == day, SpendWarning.about == subject
+    )
+    columns = (SpendDay.spent, reported.scalar_subquery().label("warned"))
+    return select(*columns).where(SpendDay.day == day, SpendDay.subject == subject)
 
 
 def _report(passed: Passed, day: date, now: datetime) -> None:

@@ -23,13 +23,14 @@ from otp_service.core.database.transactions import execute, execute_last
 from otp_service.spending import pricing
 from otp_service.spending.charges import WITHOUT_CAP, Cap, Charge, caps_of
 
+_WARNED = "(SELECT coalesce(max(w.percent), 0) FROM spend_warnings AS w WHERE w.day = :day AND w.about = subject)"
 _PLACES = (0, 1, 2)
 _COLUMNS = ("spent", "strangers", "reserved", "billed", "given_back", "messages")
 
 
 @dataclass(frozen=True, slots=True)
 class Counted:
-    """A row of the ledger after a message was counted in it: what is spent, and up to which step that was reported."""
+    """A row of the ledger after a message was counted in it: what is spent, and which step was reported last."""
 
     cap: Cap
     spent: int
@@ -124,7 +125,7 @@ def _take() -> TextClause:
         f" ON CONFLICT (day, subject) DO UPDATE SET {', '.join(f'{name} = {sql}' for name, sql in excluded.items())}"
         f" WHERE {excluded['spent']} <= {_by_row('most')}"
         f" AND (excluded.strangers = 0 OR {excluded['strangers']} <= {_by_row('most_strangers')})"
-        f" RETURNING subject, spent, warned, {pricing.LEARNED} AS learned"
+        f" RETURNING subject, spent, {_WARNED} AS warned, {pricing.LEARNED} AS learned"
     ).bindparams(bindparam("day", type_=Date))
 
 

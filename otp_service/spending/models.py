@@ -15,8 +15,7 @@ class SpendDay(Model):
 
     Amounts are in units (`money.UNITS`). `spent` is what counts against the cap: what is reserved or billed, without
     what was given back. `strangers` is the part of it that was not for sign-ins. `reserved` and `given_back` only grow;
-    `billed` is what providers named. `warned` is the highest step in percent that was reported. `refused` counts
-    messages that a cap stopped.
+    `billed` is what providers named. `refused` counts messages that a cap stopped.
     """
 
     __tablename__ = "spend_days"
@@ -30,7 +29,16 @@ class SpendDay(Model):
     given_back: Mapped[int] = mapped_column(BigInteger)
     messages: Mapped[int] = mapped_column(Integer)
     refused: Mapped[int] = mapped_column(Integer, server_default="0")
-    warned: Mapped[int] = mapped_column(SmallInteger, server_default="0")
+
+
+class SpendWarning(Model):
+    """A step of a cap, in percent, that was reported on a day. `about` is the subject of the row in the ledger."""
+
+    __tablename__ = "spend_warnings"
+
+    day: Mapped[date] = mapped_column(Date, primary_key=True)
+    about: Mapped[str] = mapped_column(String(LONGEST_SUBJECT), primary_key=True)
+    percent: Mapped[int] = mapped_column(SmallInteger, primary_key=True)
 
 
 class SpendPrice(Model):

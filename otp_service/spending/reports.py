@@ -10,7 +10,7 @@ from sqlalchemy import Row, select
 from otp_service.core.database.batches import delete_in_batches
 from otp_service.core.database.transactions import fetch_all
 from otp_service.spending.charges import APP, TOTAL, WITHOUT_CAP, find_cap
-from otp_service.spending.models import SpendDay
+from otp_service.spending.models import SpendDay, SpendWarning
 from otp_service.spending.money import in_words, units_of
 
 
@@ -68,4 +68,5 @@ def _line(row: Row[tuple[object, ...]], app_caps: Mapping[str, Decimal | None]) 
 
 def forget(before: datetime) -> int:
     """Delete the days before a time; return how many rows."""
-    return delete_in_batches(SpendDay, SpendDay.day < before.date())
+    day = before.date()
+    return sum(delete_in_batches(model, model.day < day) for model in (SpendDay, SpendWarning))
