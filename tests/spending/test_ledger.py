@@ -5,9 +5,10 @@ from typing import Any
 
 from flask import Flask
 
+from otp_service.core.database.transactions import transaction
 from otp_service.providers import Price
 from otp_service.simulator import Simulator
-from otp_service.verifications import receipts
+from otp_service.verifications import end_codes, owner_of_user, receipts
 from tests.api import Api
 from tests.backends.verifications.shops import Shop
 from tests.codes import new_code, request_code, verify
@@ -65,6 +66,43 @@ def test_a_message_whose_outcome_is_unknown_stays_reserved_until_the_sweep_asks(
     sweep(app)
 
     assert spent(app) == US == invoiced(sinch, arrived.phone_number, lost.phone_number)
+
+
+def test_a_message_that_was_superseded_before_the_provider_saw_it_is_given_back_by_the_sweep(
+    app: Flask, api: Api, sinch: Simulator, time: Time
+) -> None:
+    person = make_person(app)
+    sinch.set_fault("reset", "start", phase="before", times=9)
+    request_code(api, person)
+    with app.app_context(), transaction():
+        end_codes(owner_of_user(person.id))
+    assert (only_row(app, person).state, spent(app)) == ("superseded", US)
+    sinch.clear_faults()
+
+    time.advance(11)
+    sweep(app)
+    sweep(app)
+
+    assert (spent(app), rows(app)["total"].given_back) == (Decimal(0), 445)
+
+
+def test_money_is_given_back_once_and_a_late_bill_counts_again(app: Flask, api: Api) -> None:
+    person = make_person(app)
+    request_code(api, person)
+    verification_id = only_row(app, person).id
+
+    def give_back(_: int) -> None:
+        with app.app_context():
+            receipts.give_money_back(verification_id)
+
+    at_once(4, give_back)
+    after = rows(app)["total"]
+    with app.app_context():
+        receipts.set_price(verification_id, Price(Decimal("0.06"), "EUR"))
+        receipts.give_money_back(verification_id)
+
+    assert (after.spent, after.given_back) == (0, 445)
+    assert {(row.spent, row.billed, row.given_back) for row in rows(app).values()} == {(600, 600, 445)}
 
 
 def test_the_billed_price_replaces_the_expected_one_and_the_next_message_expects_it(
