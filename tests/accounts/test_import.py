@@ -277,6 +277,7 @@ def test_what_cannot_be_read_is_one_line(app: Flask, source: str) -> None:
     assert "canary" not in result.stderr
 
 
+@pytest.mark.one_database
 def test_of_10_002_lines_the_one_that_is_bad_is_found(app: Flask) -> None:
     lines = csv_of(*(row(number, createdAt="2020-01-01") for number in range(10_002)))
     spoiled = lines.replace("p10000@example.com", "P7@Example.COM")

@@ -30,7 +30,7 @@ from tests.factories import PASSWORD, Person, new_details, new_number, sign_in
 DAY = 86_400
 UNDO_FOR = 3 * DAY
 STEPS = 25
-EXAMPLES = {"sqlite": 6, "postgresql": 3}
+EXAMPLES = {"sqlite": 4, "postgresql": 2}
 MOST_PEOPLE = 5
 MAY_OUTLIVE = {"audit_events", "outbox_messages"}
 who = st.integers(0, MOST_PEOPLE - 1)

@@ -54,6 +54,7 @@ def statements_of(act: Callable[[], Any]) -> list[str]:
 
 
 @pytest.mark.parametrize("form", ["Bearer {}", "bearer {}", "BEARER   {}"])
+@pytest.mark.one_database
 def test_a_key_is_taken_as_a_bearer_token(app: Flask, backend: Backend, form: str) -> None:
     person = make_person(app)
 
@@ -64,6 +65,7 @@ def test_a_key_is_taken_as_a_bearer_token(app: Flask, backend: Backend, form: st
 
 
 @pytest.mark.parametrize("scheme", ["Basic", "basic"])
+@pytest.mark.one_database
 def test_a_key_is_taken_as_the_user_name_of_basic(app: Flask, backend: Backend, scheme: str) -> None:
     person = make_person(app)
     value = basic(backend.key.text).replace("Basic", scheme)
@@ -97,6 +99,7 @@ def test_a_request_without_a_key_is_401_and_says_what_to_send(api: Api, value: s
         lambda key: "otpk_",
     ],
 )
+@pytest.mark.one_database
 def test_a_key_that_differs_anywhere_is_401(app: Flask, backend: Backend, change: Callable[[str], str]) -> None:
     answer = backend.get(f"/users/{make_person(app).id}", key=change(backend.key.text))
 
@@ -104,6 +107,7 @@ def test_a_key_that_differs_anywhere_is_401(app: Flask, backend: Backend, change
     assert answer.headers["WWW-Authenticate"] == 'Bearer realm="otp_service", error="invalid_token"'
 
 
+@pytest.mark.one_database
 def test_basic_with_a_password_or_without_base64_is_401_and_names_both_schemes(backend: Backend) -> None:
     with_password = authorized(backend.api, basic(backend.key.text, "x"))
     others = [authorized(backend.api, value) for value in ("Basic !", basic("ada", "x"), basic(""), "Basic w6k=")]
@@ -117,6 +121,7 @@ def test_basic_with_a_password_or_without_base64_is_401_and_names_both_schemes(b
     assert challenges == {'Bearer realm="otp_service", error="invalid_token", Basic realm="otp_service"'}
 
 
+@pytest.mark.one_database
 def test_two_authorization_headers_are_401(app: Flask, backend: Backend) -> None:
     value = f"Bearer {backend.key.text}"
 
@@ -125,6 +130,7 @@ def test_two_authorization_headers_are_401(app: Flask, backend: Backend) -> None
     assert answer.status_code == 401
 
 
+@pytest.mark.one_database
 def test_a_key_anywhere_else_is_ignored(app: Flask, backend: Backend) -> None:
     key = backend.key.text
 
@@ -136,6 +142,7 @@ def test_a_key_anywhere_else_is_ignored(app: Flask, backend: Backend) -> None:
     assert [answer.json["code"] for answer in answers] == ["api_key_required"] * 2
 
 
+@pytest.mark.one_database
 def test_a_token_of_a_person_opens_no_route_for_backends(app: Flask, api: Api, sinch: Simulator) -> None:
     tokens = sign_in(api, sinch, make_person(app))
 
@@ -145,6 +152,7 @@ def test_a_token_of_a_person_opens_no_route_for_backends(app: Flask, api: Api, s
     assert "otpk_" in answers[0].json["message"]
 
 
+@pytest.mark.one_database
 def test_a_key_opens_no_route_for_people(app: Flask, backend: Backend) -> None:
     paths = ("/profile", "/sessions", "/factors", "/account/events", "/account/export")
 
@@ -154,6 +162,7 @@ def test_a_key_opens_no_route_for_people(app: Flask, backend: Backend) -> None:
     assert authorized(backend.api, basic(backend.key.text), "/profile").json["message"] == "Access token required."
 
 
+@pytest.mark.one_database
 def test_a_missing_scope_is_403_and_names_it_before_anything_else_is_looked_at(app: Flask) -> None:
     backend = Backend(app, Scope.VERIFICATIONS, Scope.USERS_WRITE, Scope.TOKENS)
 
@@ -283,6 +292,7 @@ def test_requests_are_limited_per_key_whatever_the_address(make_app: MakeApp) ->
     assert [status(second), status(second), status(second)] == [404, 404, 429]
 
 
+@pytest.mark.one_database
 def test_the_headers_show_the_standing_of_the_key(make_app: MakeApp) -> None:
     app = make_app(RATE_LIMITS_ENABLED="true", RATE_LIMIT_KEY_PER_MINUTE="2")
     backend = Backend(app, Scope.USERS_READ)
@@ -306,6 +316,7 @@ def test_wrong_keys_are_limited_per_address_and_shut_no_backend_out(make_app: Ma
     assert backend.get("/users/1").status_code == 404
 
 
+@pytest.mark.one_database
 def test_a_request_that_reaches_no_view_counts_for_its_address(make_app: MakeApp) -> None:
     api = Api(make_app(RATE_LIMITS_ENABLED="true", RATE_LIMIT_MAX_REQUESTS="1"))
 
@@ -314,6 +325,7 @@ def test_a_request_that_reaches_no_view_counts_for_its_address(make_app: MakeApp
     assert statuses == [200, 429]
 
 
+@pytest.mark.one_database
 def test_a_log_line_of_a_backend_names_its_app_and_no_key(
     app: Flask, make_app: MakeApp, capfd: pytest.CaptureFixture[str]
 ) -> None:

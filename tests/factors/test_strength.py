@@ -146,6 +146,7 @@ def test_a_second_request_changes_no_time(api: Api, alice: SignedIn, totp: Authe
     assert templates(api, alice).count("factor_removal_requested") == 1
 
 
+@pytest.mark.one_database
 def test_another_factor_shortens_no_time(
     app: Flask, api: Api, alice: SignedIn, totp: AuthenticatorApp, time: Time
 ) -> None:
@@ -184,6 +185,7 @@ def test_any_session_of_the_owner_keeps_the_app_and_nobody_elses(
     assert templates(api, alice)[0] == "factor_removal_cancelled"
 
 
+@pytest.mark.one_database
 def test_what_is_in_force_cannot_be_cancelled(api: Api, alice: SignedIn, totp: AuthenticatorApp, time: Time) -> None:
     remove_app(api, alice)
     token = cancelling_token(api, alice)
@@ -192,6 +194,7 @@ def test_what_is_in_force_cannot_be_cancelled(api: Api, alice: SignedIn, totp: A
     assert is_refused(api.post("/factors/removals/cancel", {"token": token}))
 
 
+@pytest.mark.one_database
 def test_a_reset_voids_what_an_intruder_asked_for(
     app: Flask, api: Api, sinch: Simulator, alice: SignedIn, totp: AuthenticatorApp, time: Time
 ) -> None:
@@ -233,6 +236,7 @@ def test_the_app_and_backup_codes_remove_a_passkey_after_a_day_and_a_passkey_at_
     assert "webauthn" not in factors(api, renew(api, alice))
 
 
+@pytest.mark.one_database
 def test_a_passkey_does_not_sign_in_alone_after_the_time_of_its_removal(
     app: Flask, api: Api, alice: SignedIn, time: Time
 ) -> None:
@@ -248,6 +252,7 @@ def test_a_passkey_does_not_sign_in_alone_after_the_time_of_its_removal(
 
 
 @pytest.mark.parametrize("path", ["/factors/webauthn/options", "/factors/backup-codes", "/factors/totp"])
+@pytest.mark.one_database
 def test_a_weaker_factor_adds_none(app: Flask, api: Api, alice: SignedIn, totp: AuthenticatorApp, path: str) -> None:
     response = api.post(path, token=alice.token)
 
@@ -256,6 +261,7 @@ def test_a_weaker_factor_adds_none(app: Flask, api: Api, alice: SignedIn, totp: 
     assert api.post(path, token=by(app, api, alice, "otp").token).status_code in {200, 201, 409}
 
 
+@pytest.mark.one_database
 def test_with_a_passkey_the_app_is_too_weak_to_add(
     app: Flask, api: Api, alice: SignedIn, totp: AuthenticatorApp
 ) -> None:
@@ -267,12 +273,14 @@ def test_with_a_passkey_the_app_is_too_weak_to_add(
     assert api.post("/factors/backup-codes", token=by(app, api, alice, "hwk").token).status_code == 201
 
 
+@pytest.mark.one_database
 def test_backup_codes_do_not_raise_what_is_required(api: Api, alice: SignedIn) -> None:
     assert api.post("/factors/backup-codes", token=alice.token).status_code == 201
 
     assert api.post("/factors/totp", token=alice.token).status_code == 200
 
 
+@pytest.mark.one_database
 def test_a_weaker_default_wants_a_sign_in_as_strong_as_the_present_one(
     app: Flask, api: Api, alice: SignedIn, totp: AuthenticatorApp
 ) -> None:
@@ -319,6 +327,7 @@ def test_with_two_stronger_factors_the_phone_is_switched_off_and_on(
     assert "sms" in log_in(api, strong.person)["methods"]
 
 
+@pytest.mark.one_database
 def test_a_code_sent_before_the_phone_was_switched_off_signs_nobody_in(
     api: Api, sinch: Simulator, strong: SignedIn, time: Time
 ) -> None:
@@ -332,6 +341,7 @@ def test_a_code_sent_before_the_phone_was_switched_off_signs_nobody_in(
     assert "token" not in api.post("/auth/verify-otp", body).json
 
 
+@pytest.mark.one_database
 def test_with_one_stronger_factor_and_backup_codes_the_phone_stays(
     app: Flask, api: Api, alice: SignedIn, totp: AuthenticatorApp
 ) -> None:
@@ -341,6 +351,7 @@ def test_with_one_stronger_factor_and_backup_codes_the_phone_stays(
 
 
 @pytest.mark.parametrize("method", ["DELETE", "POST"])
+@pytest.mark.one_database
 def test_switching_the_phone_wants_the_strongest_factor(app: Flask, api: Api, strong: SignedIn, method: str) -> None:
     response = api.send(method, "/factors/phone", token=by(app, api, strong, "otp").token)
 
@@ -348,6 +359,7 @@ def test_switching_the_phone_wants_the_strongest_factor(app: Flask, api: Api, st
     assert response.json["methods"] == ["webauthn"]
 
 
+@pytest.mark.one_database
 def test_the_phone_counts_again_once_no_other_factor_is_left(
     app: Flask, api: Api, sinch: Simulator, strong: SignedIn, time: Time
 ) -> None:
@@ -359,6 +371,7 @@ def test_the_phone_counts_again_once_no_other_factor_is_left(
     assert by_phone(api, sinch, strong.person, time).token
 
 
+@pytest.mark.one_database
 def test_a_reset_still_begins_with_the_number_and_wants_a_stronger_factor(
     api: Api, sinch: Simulator, strong: SignedIn, totp: AuthenticatorApp, time: Time
 ) -> None:
@@ -382,6 +395,7 @@ def test_an_export_shows_removals_without_their_tokens(api: Api, alice: SignedIn
     assert not any("token" in name.lower() for name in removal)
 
 
+@pytest.mark.one_database
 def test_each_factor_puts_a_value_of_its_own_strength_into_amr() -> None:
     amr = {"phone": ("sms",), "totp": ("otp",), "backup_codes": ("otp",), "webauthn": ("hwk", "user")}
 

@@ -43,6 +43,7 @@ def test_a_hook_that_was_added_gets_events_signed_with_the_secret_that_was_print
     assert hook["events"] == ["user.unlocked", "session.*"]
 
 
+@pytest.mark.one_database
 def test_adding_prints_id_and_secret_as_text(service: Flask, receiver: Receiver) -> None:
     result = run(service, "add", receiver.url, "--event", "user.created")
 
@@ -52,6 +53,7 @@ def test_adding_prints_id_and_secret_as_text(service: Flask, receiver: Receiver)
     assert f"flask hooks test {lines['id']}" in result.stderr
 
 
+@pytest.mark.one_database
 def test_adding_sends_a_request_for_the_head_and_no_event(service: Flask, receiver: Receiver) -> None:
     receiver.status = 405
 
@@ -61,6 +63,7 @@ def test_adding_sends_a_request_for_the_head_and_no_event(service: Flask, receiv
     assert [got.method for got in receiver.requests] == ["HEAD"]
 
 
+@pytest.mark.one_database
 def test_the_list_shows_no_token_of_a_url(service: Flask, receiver: Receiver) -> None:
     hook = add(service, f"{receiver.url}?token=canary", "--event", "user.unlocked")
     add(service, receiver.url, "--event", "user.unlocked")
@@ -76,6 +79,7 @@ def test_the_list_shows_no_token_of_a_url(service: Flask, receiver: Receiver) ->
     assert sorted(got.path for got in receiver.events) == ["/events", "/events?token=canary"]
 
 
+@pytest.mark.one_database
 def test_a_receiver_that_starts_later_may_be_added(service: Flask) -> None:
     with Receiver() as receiver:
         url = receiver.url
@@ -96,6 +100,7 @@ def test_a_receiver_that_starts_later_may_be_added(service: Flask) -> None:
         ("http://0.0.0.0:8000/", "an unspecified address"),
     ],
 )
+@pytest.mark.one_database
 def test_a_url_that_cannot_work_is_rejected_with_the_reason(service: Flask, url: str, reason: str) -> None:
     result = run(service, "add", url, "--event", "user.created")
 
@@ -106,6 +111,7 @@ def test_a_url_that_cannot_work_is_rejected_with_the_reason(service: Flask, url:
 
 @pytest.mark.parametrize("host", ["127.0.0.1", "localhost", "10.0.0.1", "[::1]"])
 @pytest.mark.parametrize("options", [(), ("--no-probe",)])
+@pytest.mark.one_database
 def test_a_private_address_is_rejected_unless_the_setting_allows_it(
     app: Flask, receiver: Receiver, host: str, options: tuple[str, ...]
 ) -> None:
@@ -118,6 +124,7 @@ def test_a_private_address_is_rejected_unless_the_setting_allows_it(
     assert receiver.requests == []
 
 
+@pytest.mark.one_database
 def test_a_url_that_redirects_is_rejected(service: Flask, receiver: Receiver) -> None:
     receiver.status, receiver.headers = 302, {"Location": "https://elsewhere.example/"}
 
@@ -128,6 +135,7 @@ def test_a_url_that_redirects_is_rejected(service: Flask, receiver: Receiver) ->
 
 
 @pytest.mark.parametrize("event", ["user.crated", "user", "fraud.*", "usr.*", "", "session.*.x"])
+@pytest.mark.one_database
 def test_an_unknown_event_is_rejected_with_the_possible_ones(service: Flask, event: str) -> None:
     result = run(service, "add", "http://127.0.0.1:9/", "--event", event)
 
@@ -135,6 +143,7 @@ def test_an_unknown_event_is_rejected_with_the_possible_ones(service: Flask, eve
     assert all(name in result.stderr for name in (*TYPES, "user.*, session.*, verification.*, spend.*, *"))
 
 
+@pytest.mark.one_database
 def test_a_test_message_shows_the_response_and_fails_unless_it_is_2xx(service: Flask, receiver: Receiver) -> None:
     hook = add(service, receiver.url, "--event", "user.created")
 
@@ -230,6 +239,7 @@ def test_a_new_secret_is_printed_once(service: Flask, receiver: Receiver) -> Non
 
 
 @pytest.mark.parametrize("command", ["test", "rotate-secret", "disable", "enable", "delete"])
+@pytest.mark.one_database
 def test_an_unknown_hook_is_named_as_such(service: Flask, command: str) -> None:
     result = run(service, command, str(uuid.uuid4()))
 

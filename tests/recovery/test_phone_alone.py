@@ -102,6 +102,7 @@ def test_the_reset_works_and_two_steps_by_the_phone_are_one_factor(thief: Thief)
     assert thief.api.get("/profile", token=opened["token"]).status_code == 200
 
 
+@pytest.mark.one_database
 def test_a_step_up_by_the_phone_stays_at_one_factor(thief: Thief) -> None:
     thief.reset()
     token = thief.sign_in()["token"]
@@ -110,6 +111,7 @@ def test_a_step_up_by_the_phone_stays_at_one_factor(thief: Thief) -> None:
 
 
 @pytest.mark.parametrize("name", PROTECTED)
+@pytest.mark.one_database
 def test_nothing_that_protects_the_account_changes(thief: Thief, name: str) -> None:
     thief.reset()
     stepped_up = thief.step_up(thief.sign_in()["token"])["token"]
@@ -123,6 +125,7 @@ def test_nothing_that_protects_the_account_changes(thief: Thief, name: str) -> N
 
 
 @pytest.mark.parametrize("name", PROTECTED)
+@pytest.mark.one_database
 def test_nothing_changes_under_enrolment_either(thief_under_enrolment: Thief, name: str) -> None:
     thief = thief_under_enrolment
     thief.reset()
@@ -139,6 +142,7 @@ def test_no_device_becomes_trusted(thief: Thief) -> None:
     assert thief.api.get("/devices", token=opened["token"]).json == {"devices": []}
 
 
+@pytest.mark.one_database
 def test_a_refresh_leads_out_no_more_than_a_step_up(thief: Thief) -> None:
     thief.reset()
     refreshed = thief.api.post("/auth/refresh", {"refreshToken": thief.sign_in()["refreshToken"]}).json
@@ -146,6 +150,7 @@ def test_a_refresh_leads_out_no_more_than_a_step_up(thief: Thief) -> None:
     assert told(PROTECTED["change the number"](thief.api, refreshed["token"])) == HELD
 
 
+@pytest.mark.one_database
 def test_the_password_may_be_changed_and_the_hold_stays(thief: Thief) -> None:
     thief.reset()
     body = {"currentPassword": NEW, "newPassword": OTHER}
@@ -188,6 +193,7 @@ def test_an_operator_ends_the_time(thief: Thief) -> None:
     assert "user.unlocked_by_operator" in events_of(thief.app, thief.person)
 
 
+@pytest.mark.one_database
 def test_a_password_by_the_operators_link_ends_the_time(thief: Thief) -> None:
     thief.reset()
     link = thief.app.test_cli_runner().invoke(args=["users", "set-password-link", thief.person.email]).stdout
@@ -198,6 +204,7 @@ def test_a_password_by_the_operators_link_ends_the_time(thief: Thief) -> None:
     assert level_of(thief.api, thief.sign_in(OTHER)["token"]) == "aal2"
 
 
+@pytest.mark.one_database
 def test_the_setting_decides_how_long_it_lasts(make_app: MakeApp, sinch: Simulator, time: Time) -> None:
     app = make_app(OTP_COOLDOWN="0", RECOVERY_HOLD="2h")
     thief = Thief(app, Api(app), sinch, make_person(app, is_verified=True))
@@ -225,6 +232,7 @@ def test_every_stored_address_is_notified(thief: Thief) -> None:
         assert "72 hours" in letter["text"]
 
 
+@pytest.mark.one_database
 def test_a_replaced_address_is_still_notified(thief: Thief) -> None:
     new = str(new_details()["email"])
     challenge = thief.api.post("/auth/login", thief.person.credentials).json["challengeToken"]

@@ -47,6 +47,7 @@ def deleted(response: Answer) -> set[str]:
 # Handing out
 
 
+@pytest.mark.one_database
 def test_the_refresh_token_goes_into_a_cookie_in_place_of_the_body(api: Api, sinch: Simulator, carol: Person) -> None:
     browser = Browser(api)
 
@@ -58,6 +59,7 @@ def test_the_refresh_token_goes_into_a_cookie_in_place_of_the_body(api: Api, sin
     assert browser.jar[CSRF] == response.json["csrfToken"]
 
 
+@pytest.mark.one_database
 def test_a_script_reads_neither_cookie_but_the_one_for_scripts(api: Api, sinch: Simulator, carol: Person) -> None:
     lines = Browser(api).sign_in(sinch, carol).headers.getlist("Set-Cookie")
 
@@ -87,6 +89,7 @@ def test_a_cookie_lives_as_long_as_its_session(
     assert abs(int(cookies_of(renewed)[REFRESH]["max-age"]) - left) <= 60
 
 
+@pytest.mark.one_database
 def test_a_client_that_does_not_ask_gets_no_cookie(api: Api, sinch: Simulator, carol: Person) -> None:
     body = {"challengeToken": log_in(api, carol)["challengeToken"], "otpCode": code_on_phone(sinch, carol)}
 
@@ -140,6 +143,7 @@ def test_a_login_without_a_second_step_and_a_new_password_go_by_cookie(
     assert later.csrf_token != browser.csrf_token
 
 
+@pytest.mark.one_database
 def test_a_login_with_a_second_step_sets_no_cookie_yet(api: Api, carol: Person) -> None:
     assert cookies_of(api.post("/auth/login", carol.credentials, headers=BY_COOKIE)) == {}
 
@@ -148,6 +152,7 @@ def new_password(carol: Person) -> dict[str, str]:
     return {"currentPassword": carol.password, "newPassword": "Other-Horse-8"}
 
 
+@pytest.mark.one_database
 def test_a_new_password_goes_by_cookie_where_the_token_came_by_cookie(browser: Browser, carol: Person) -> None:
     headers = browser.csrf()
 
@@ -158,6 +163,7 @@ def test_a_new_password_goes_by_cookie_where_the_token_came_by_cookie(browser: B
     assert browser.refresh().status_code == 200
 
 
+@pytest.mark.one_database
 def test_a_new_password_without_the_csrf_token_or_out_of_the_cookie_changes_nothing(
     browser: Browser, carol: Person
 ) -> None:
@@ -187,6 +193,7 @@ def test_a_new_password_without_a_cookie_of_ours_goes_into_the_body(browser: Bro
 
 
 @pytest.mark.parametrize("body", [{}, None], ids=["empty", "none"])
+@pytest.mark.one_database
 def test_a_refresh_by_cookie_answers_by_cookie(browser: Browser, body: Any) -> None:
     before, csrf_token = browser.jar[REFRESH], browser.csrf_token
 
@@ -203,6 +210,7 @@ def test_a_chain_of_refreshes_by_cookie_goes_on(browser: Browser) -> None:
     assert [browser.refresh().status_code for _ in range(4)] == [200] * 4
 
 
+@pytest.mark.one_database
 def test_a_refresh_token_moves_from_the_body_into_a_cookie(api: Api, alice: SignedIn) -> None:
     browser = Browser(api)
 
@@ -212,6 +220,7 @@ def test_a_refresh_token_moves_from_the_body_into_a_cookie(api: Api, alice: Sign
     assert browser.refresh().json["sessionId"] == alice.answer["sessionId"]
 
 
+@pytest.mark.one_database
 def test_a_refresh_token_does_not_move_from_the_cookie_into_a_body(browser: Browser) -> None:
     response = browser.post("/auth/refresh", {}, headers={**browser.csrf(), "X-Token-Transport": "body"})
 
@@ -220,6 +229,7 @@ def test_a_refresh_token_does_not_move_from_the_cookie_into_a_body(browser: Brow
     assert browser.refresh().status_code == 200
 
 
+@pytest.mark.one_database
 def test_the_token_of_the_body_goes_before_the_cookie(browser: Browser, alice: SignedIn) -> None:
     response = browser.post("/auth/refresh", {"refreshToken": alice.refresh_token})
 
@@ -242,6 +252,7 @@ def test_without_a_cookie_the_body_needs_a_token_as_ever(api: Api) -> None:
     assert api.post("/auth/refresh", headers=BY_COOKIE).status_code == 415
 
 
+@pytest.mark.one_database
 def test_a_lost_response_may_be_asked_for_again_with_the_same_cookie(browser: Browser, time: Time) -> None:
     lost = browser.twin()
     assert lost.refresh().status_code == 200
@@ -276,6 +287,7 @@ def test_of_30_tabs_that_refresh_at_once_all_go_on_with_one_cookie(browser: Brow
     assert tabs[7].refresh().status_code == 200
 
 
+@pytest.mark.one_database
 def test_the_cookie_of_a_deleted_person_is_401_and_is_deleted(app: Flask, browser: Browser, carol: Person) -> None:
     with app.app_context():
         users.remove(carol.id)
@@ -301,6 +313,7 @@ def test_a_cookie_that_is_not_ours_costs_no_statement_and_is_deleted(app: Flask,
 
 
 @pytest.mark.parametrize("order", [1, -1], ids=["first", "last"])
+@pytest.mark.one_database
 def test_a_cookie_that_comes_twice_is_400_and_rotates_no_token(
     api: Api, browser: Browser, alice: SignedIn, order: int
 ) -> None:
@@ -317,6 +330,7 @@ def test_a_cookie_that_comes_twice_is_400_and_rotates_no_token(
 # Forged requests
 
 
+@pytest.mark.one_database
 def test_a_forged_refresh_or_logout_changes_nothing(app: Flask, api: Api, browser: Browser, sinch: Simulator) -> None:
     stranger = Browser(api)
     stranger.sign_in(sinch, make_person(app))
@@ -340,6 +354,7 @@ def test_a_forged_refresh_or_logout_changes_nothing(app: Flask, api: Api, browse
     assert browser.refresh().status_code == 200
 
 
+@pytest.mark.one_database
 def test_an_access_token_does_not_stand_for_the_csrf_token(browser: Browser) -> None:
     assert refused(browser.post("/auth/logout", token=browser.access_token)) == CSRF_INVALID
     assert is_open(browser.api, browser.access_token)
@@ -376,6 +391,7 @@ def test_the_csrf_token_survives_a_rotation_of_the_encryption_key(
 # Leaving
 
 
+@pytest.mark.one_database
 def test_a_browser_signs_out_without_an_access_token(browser: Browser) -> None:
     response = browser.post("/auth/logout", headers=browser.csrf())
 
@@ -384,6 +400,7 @@ def test_a_browser_signs_out_without_an_access_token(browser: Browser) -> None:
     assert not is_open(browser.api, browser.access_token)
 
 
+@pytest.mark.one_database
 def test_a_browser_whose_access_token_has_expired_signs_out(browser: Browser, time: Time) -> None:
     time.advance(3_600)
 
@@ -393,6 +410,7 @@ def test_a_browser_whose_access_token_has_expired_signs_out(browser: Browser, ti
     assert refused(browser.refresh()) == (401, "invalid_token")
 
 
+@pytest.mark.one_database
 def test_signing_out_with_an_earlier_cookie_ends_the_session(browser: Browser) -> None:
     earlier = browser.twin()
     browser.refresh()
@@ -407,6 +425,7 @@ def test_signing_out_ends_the_sessions_of_both_tokens(browser: Browser, alice: S
     assert [is_open(browser.api, token) for token in (alice.token, browser.access_token)] == [False, False]
 
 
+@pytest.mark.one_database
 def test_the_cookie_of_an_ended_session_signs_nobody_out(app: Flask, browser: Browser, carol: Person) -> None:
     with app.app_context():
         sessions.log_out_everywhere(carol.id, client=COMMAND_LINE)
@@ -417,6 +436,7 @@ def test_the_cookie_of_an_ended_session_signs_nobody_out(app: Flask, browser: Br
     assert deleted(response) == {REFRESH, CSRF}
 
 
+@pytest.mark.one_database
 def test_signing_out_everywhere_deletes_the_cookies(browser: Browser) -> None:
     response = browser.post("/auth/logout-all", token=browser.access_token)
 

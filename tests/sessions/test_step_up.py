@@ -79,10 +79,12 @@ def is_let_in(api: Api, token: str) -> bool:
     return response.status_code == 204
 
 
+@pytest.mark.one_database
 def test_a_fresh_sign_in_with_two_factors_is_let_in(guarded: Api, alice: SignedIn) -> None:
     assert is_let_in(guarded, alice.token)
 
 
+@pytest.mark.one_database
 def test_a_sign_in_is_fresh_for_ten_minutes(guarded: Api, alice: SignedIn, time: Time) -> None:
     time.advance(595)
     assert is_let_in(guarded, alice.token)
@@ -90,6 +92,7 @@ def test_a_sign_in_is_fresh_for_ten_minutes(guarded: Api, alice: SignedIn, time:
     assert not is_let_in(guarded, alice.token)
 
 
+@pytest.mark.one_database
 def test_a_refused_caller_gets_the_methods_that_help(guarded: Api, alice: SignedIn, time: Time) -> None:
     response = guarded.post("/guarded", token=aged(guarded, alice, time))
     body = dict(response.json)
@@ -101,10 +104,12 @@ def test_a_refused_caller_gets_the_methods_that_help(guarded: Api, alice: Signed
     assert (body["methods"], body["maxAgeSeconds"]) == (["sms", "callout", "flashcall", "whatsapp"], 600)
 
 
+@pytest.mark.one_database
 def test_a_refresh_makes_no_sign_in_fresh(guarded: Api, alice: SignedIn, time: Time) -> None:
     assert not is_let_in(guarded, aged(guarded, alice, time))
 
 
+@pytest.mark.one_database
 def test_one_factor_is_not_enough_however_fresh(app: Flask, guarded: Api, alice: SignedIn) -> None:
     assert not is_let_in(guarded, weak_session(app, alice))
 
@@ -128,11 +133,13 @@ def test_a_level_that_is_no_word_makes_a_token_invalid(app: Flask, guarded: Api,
     assert is_refused(guarded.post("/guarded", token=token_of_level(app, alice, acr)))
 
 
+@pytest.mark.one_database
 def test_a_guarded_route_wants_a_token_first(guarded: Api) -> None:
     assert guarded.post("/guarded").status_code == 401
 
 
 @pytest.mark.parametrize("channel", ["sms", "callout", "flashcall", "whatsapp"])
+@pytest.mark.one_database
 def test_password_and_code_let_in_again(
     guarded: Api, sinch: Simulator, alice: SignedIn, time: Time, channel: str
 ) -> None:
@@ -171,6 +178,7 @@ def test_a_step_up_is_kept_by_the_next_refresh(guarded: Api, sinch: Simulator, a
     assert is_let_in(guarded, again["token"])
 
 
+@pytest.mark.one_database
 def test_a_weak_session_becomes_a_strong_one(
     app: Flask, guarded: Api, sinch: Simulator, alice: SignedIn, time: Time
 ) -> None:
@@ -203,16 +211,19 @@ def test_what_is_missing_or_malformed_is_400(
     assert (response.status_code, response.json["errors"]) == (400, [{"field": field, "message": message}])
 
 
+@pytest.mark.one_database
 def test_the_password_alone_is_not_enough_of_an_account_with_a_second_factor(api: Api, alice: SignedIn) -> None:
     refused = step_up(api, alice, alice.token, None, method="password")
     assert (refused.status_code, refused.json["code"]) == (409, "method_not_enrolled")
 
 
+@pytest.mark.one_database
 def test_the_phone_offers_nothing_beforehand(api: Api, alice: SignedIn) -> None:
     answer = api.post("/auth/step-up/options", {"method": "sms"}, token=alice.token)
     assert (answer.status_code, answer.json) == (200, {})
 
 
+@pytest.mark.one_database
 def test_a_wrong_password_is_401_and_spends_no_code(
     guarded: Api, sinch: Simulator, alice: SignedIn, time: Time
 ) -> None:
@@ -246,6 +257,7 @@ def test_a_code_works_for_one_step_up(guarded: Api, sinch: Simulator, alice: Sig
     assert sorted(statuses).count(200) == 1
 
 
+@pytest.mark.one_database
 def test_a_code_of_a_login_is_refused_for_step_up(guarded: Api, sinch: Simulator, alice: SignedIn, time: Time) -> None:
     token = aged(guarded, alice, time)
     guarded.post("/auth/login", alice.person.credentials)
@@ -253,6 +265,7 @@ def test_a_code_of_a_login_is_refused_for_step_up(guarded: Api, sinch: Simulator
     assert (refused.status_code, refused.json["code"]) == (401, "otp_invalid")
 
 
+@pytest.mark.one_database
 def test_a_code_of_a_phone_verification_is_refused_for_step_up(
     guarded: Api, sinch: Simulator, alice: SignedIn, time: Time
 ) -> None:
@@ -261,6 +274,7 @@ def test_a_code_of_a_phone_verification_is_refused_for_step_up(
     assert step_up(guarded, alice, token, code_on_phone(sinch, alice.person)).status_code == 401
 
 
+@pytest.mark.one_database
 def test_a_code_of_a_step_up_verifies_no_phone_and_is_not_reported(
     api: Api, sinch: Simulator, alice: SignedIn, time: Time
 ) -> None:
@@ -271,6 +285,7 @@ def test_a_code_of_a_step_up_verifies_no_phone_and_is_not_reported(
     assert step_up(api, alice, token, code).status_code == 200
 
 
+@pytest.mark.one_database
 def test_a_code_is_bound_to_the_session_that_asked_for_it(
     app: Flask, guarded: Api, sinch: Simulator, alice: SignedIn, time: Time
 ) -> None:
@@ -285,6 +300,7 @@ def test_codes_share_the_cooldown_of_all_codes(api: Api, sinch: Simulator, alice
     assert (response.status_code, response.json["code"]) == (429, "otp_cooldown")
 
 
+@pytest.mark.one_database
 def test_an_ended_session_steps_up_no_more(api: Api, sinch: Simulator, alice: SignedIn, time: Time) -> None:
     token = aged(api, alice, time)
     code = ask_code(api, sinch, alice, token)
@@ -292,6 +308,7 @@ def test_an_ended_session_steps_up_no_more(api: Api, sinch: Simulator, alice: Si
     assert step_up(api, alice, token, code).status_code == 401
 
 
+@pytest.mark.one_database
 def test_a_locked_person_steps_up_no_more(app: Flask, api: Api, sinch: Simulator, alice: SignedIn, time: Time) -> None:
     token = aged(api, alice, time)
     code = ask_code(api, sinch, alice, token)
@@ -300,6 +317,7 @@ def test_a_locked_person_steps_up_no_more(app: Flask, api: Api, sinch: Simulator
     assert step_up(api, alice, token, code).status_code == 401
 
 
+@pytest.mark.one_database
 def test_another_persons_password_and_code_do_not_serve(
     guarded: Api, sinch: Simulator, alice: SignedIn, bob: SignedIn, time: Time
 ) -> None:

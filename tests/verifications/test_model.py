@@ -28,7 +28,7 @@ pytestmark = pytest.mark.each_case
 
 COOLDOWN = 120
 LIFETIME = 300
-EXAMPLES = int(os.environ.get("MODEL_EXAMPLES", "9"))
+EXAMPLES = int(os.environ.get("MODEL_EXAMPLES", "6"))
 """How many lives are tried on SQLite, and a third of them on PostgreSQL. `make chaos` tries many."""
 
 STEPS = 50

@@ -21,7 +21,7 @@ from tests.servers.ports import HOST
 from tests.waiting import PATIENCE_SECONDS, wait_until
 
 COST = 10
-CROWD = 12
+CROWD = 8
 PLACES = 5
 
 
@@ -66,6 +66,7 @@ def test_a_crowd_that_registers_and_signs_in_at_once_is_served_to_the_last(
     assert signed_in == [200] * CROWD
 
 
+@pytest.mark.one_database
 def test_while_sign_ins_wait_everything_else_is_answered(
     app: Flask, sinch: Simulator, settings: dict[str, str], tmp_path: Path
 ) -> None:
