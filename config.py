@@ -16,6 +16,7 @@ from otp_service.config.server import is_other_site
 from otp_service.factors.registry import FACTORS
 from otp_service.factors.removals import read_removals
 from otp_service.factors.trusted_devices.devices import read_trusted_devices
+from otp_service.fraud.settings import read_fraud
 from otp_service.hooks.settings import read_hooks
 from otp_service.http_gateway import GatewaySettings
 from otp_service.mail.settings import MailSettings, read_mail
@@ -33,6 +34,7 @@ READERS: tuple[SectionReader, ...] = (
     read_mail,
     read_anomalies,
     read_audit,
+    read_fraud,
     read_existence,
     read_links,
     read_deletion,

@@ -88,7 +88,15 @@ def _send(
     # The caller only named the account: it may use a part of the sends, or it could use up the owner's (ADR 13).
     asker = Asker.BY_NAME if account.is_verified or sign_in.may_be_strangers_number(account) else Asker.ASKED
     asker = Asker.HOLDER if _is_known(account, named, client) else asker
-    recipient = Recipient(owner, number, purpose, account.locale, asker=asker, verification_id=verification_id)
+    recipient = Recipient(
+        owner,
+        number,
+        purpose,
+        account.locale,
+        asker=asker,
+        verification_id=verification_id,
+        has_other_proof=account.email_verified,
+    )
     return verifications.send(recipient, channel=channel, client=client)
 
 

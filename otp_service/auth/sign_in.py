@@ -209,7 +209,15 @@ def recipient(account: Account, challenge_id: uuid.UUID, *, is_known: bool) -> R
     holder = Asker.HOLDER if is_known else Asker.UNKNOWN
     asker = holder if account.is_verified else Asker.NEW
     asker = Asker.BY_NAME if may_be_strangers_number(account) else asker
-    return Recipient(PhoneOwner(account.id), number, Purpose.SIGN_IN, account.locale, challenge_id, asker)
+    return Recipient(
+        PhoneOwner(account.id),
+        number,
+        Purpose.SIGN_IN,
+        account.locale,
+        challenge_id,
+        asker,
+        has_other_proof=account.is_verified or account.email_verified,
+    )
 
 
 def may_be_strangers_number(account: Account) -> bool:

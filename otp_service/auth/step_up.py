@@ -44,7 +44,8 @@ def request_code(caller: Caller, *, channel: Channel | None, client: ClientInfo)
     account = users.get_bearer(caller.user_id)
     registry.require_phone(account.id)
     owner, number = PhoneOwner(account.id), account.reachable_number()
-    recipient = Recipient(owner, number, Purpose.STEP_UP, account.locale, bound_to=caller.session_id)
+    bound_to, has_proof = caller.session_id, account.is_verified or account.email_verified
+    recipient = Recipient(owner, number, Purpose.STEP_UP, account.locale, bound_to, has_other_proof=has_proof)
     return verifications.send(recipient, channel=channel, client=client)
 
 

@@ -114,6 +114,16 @@ class Reader:
             return default
         return seconds
 
+    def days(self, name: str, *, default: int, high: int) -> int:
+        """Return a number of days from 1 to `high`, written with or without their unit: 400, 400d."""
+        text = self.text(name, default=str(default))
+        match = re.fullmatch(r"([0-9]{1,8})d?", text)
+        days = int(match[1]) if match else 0
+        if not 1 <= days <= high:
+            self.fault(name, f"holds {text!r}", f"hold 1 to {high} days")
+            return default
+        return days
+
     def flag(self, name: str, *, default: bool) -> bool:
         """Return true or false, from any of the usual spellings."""
         text = self.text(name, default=str(default)).lower()

@@ -17,6 +17,8 @@ from otp_service.fraud.guard import (
     send_of,
 )
 from otp_service.fraud.node import Node
+from otp_service.fraud.screening import Screening, Wanted
+from otp_service.fraud.sends import Outcome, disown, hand_on, note
 
 __all__ = [
     "EXPIRES_AFTER",
@@ -26,15 +28,21 @@ __all__ = [
     "Depth",
     "Evidence",
     "Node",
+    "Outcome",
     "Reason",
+    "Screening",
     "Send",
+    "Wanted",
     "decide",
     "depth_of",
+    "disown",
     "fold_expired",
     "fold_refused",
     "fold_sent",
     "fold_verified",
     "fold_withdrawn",
+    "hand_on",
     "keys_of",
+    "note",
     "send_of",
 ]

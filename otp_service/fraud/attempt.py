@@ -26,6 +26,8 @@ class Depth(StrEnum):
 CLIENT_DEPTHS = frozenset({Depth.ADDRESS, Depth.NETWORK})
 NEW_DEPTHS = frozenset({Depth.NEW_IN_COUNTRY, Depth.NEW})
 """All prefixes without history together, in a country that has one, or in countries that have none."""
+NO_ADDRESS = frozenset({"", "unknown", "0.0.0.0"})  # noqa: S104 - no address to listen on
+"""A backend need not name its user's address. In files of past traffic, 0.0.0.0 says that there is none."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +45,7 @@ def keys_of(attempt: Attempt) -> tuple[str, ...]:
     """Return the keys `depth:value` of the nodes that decide about an attempt and learn from it, at most ten.
 
     The number's come first, from the narrowest to the widest. A block that is no narrower than its range is left out,
-    which happens in countries with short numbers.
+    which happens in countries with short numbers. Without an address there are none of the client.
     """
     return _keys_of_number(attempt.number) + _keys_of_client(attempt.ip)
 
@@ -74,6 +76,8 @@ def _keys_of_number(number: str) -> tuple[str, ...]:
 
 @lru_cache(maxsize=4_096)
 def _keys_of_client(ip: str) -> tuple[str, ...]:
+    if ip in NO_ADDRESS:
+        return ()
     return (f"{Depth.ADDRESS}:{network_of(ip)}", f"{Depth.NETWORK}:{site_of(ip)}")
 
 

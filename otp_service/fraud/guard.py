@@ -39,10 +39,10 @@ class Reason(StrEnum):
 class Decision:
     """What becomes of a send, and why.
 
-    `refusing` are the nodes that refuse, the narrowest first. `evidence` has the counts and the bound of the one that
-    decided, and `ends_at` (seconds since 1970) is when its block ends if nothing more is sent there. `counted_at` are
-    the keys at which the send is to be folded: a prefix that is suspicious itself explains its failures, so wider ones
-    leave them out.
+    `refusing` are the nodes that refuse, the narrowest first, and `key` is the one of them that decided. `evidence` has
+    its counts and its bound, and `ends_at` (seconds since 1970) is when its block ends if nothing more is sent there.
+    `counted_at` are the keys at which the send is to be folded: a prefix that is suspicious itself explains its
+    failures, so wider ones leave them out.
     """
 
     action: Action
@@ -51,6 +51,7 @@ class Decision:
     refusing: tuple[str, ...] = ()
     evidence: Evidence | None = None
     ends_at: float | None = None
+    key: str | None = None
 
     @property
     def is_allowed(self) -> bool:
@@ -91,10 +92,10 @@ def decide(attempt: Attempt, nodes: Mapping[str, Node]) -> Decision:
     evidence = weighed[key]
     ends_at = evidence.ends_at(attempt.at)
     if not waiting:
-        return Decision(Action.ALLOW, Reason.PROBE, counted, refusing, evidence, ends_at)
+        return Decision(Action.ALLOW, Reason.PROBE, counted, refusing, evidence, ends_at, key)
     is_moderate = all(weighed[key].excess <= CHALLENGED for key in waiting)
     action = Action.CHALLENGE if is_moderate else Action.DENY
-    return Decision(action, _reason(depth_of(key)), counted, refusing, evidence, ends_at)
+    return Decision(action, _reason(depth_of(key)), counted, refusing, evidence, ends_at, key)
 
 
 def _that_have_a_say(places: list[tuple[Depth, str]], nodes: Mapping[str, Node]) -> list[tuple[Depth, str]]:

@@ -11,11 +11,13 @@ USER = (
 SESSION = ("started", "ended")
 VERIFICATION = ("sent", "approved", "failed", "expired", "undelivered")
 SPEND = ("cap_near", "cap_reached")
+FRAUD = ("block_started", "block_ended")
 TYPES = (
     *(f"user.{name}" for name in USER),
     *(f"session.{name}" for name in SESSION),
     *(f"verification.{name}" for name in VERIFICATION),
     *(f"spend.{name}" for name in SPEND),
+    *(f"fraud.{name}" for name in FRAUD),
 )
 """Every type, as docs/events.md lists them."""
 
@@ -71,6 +73,11 @@ def _spend(name: str) -> Meaning:
     return Meaning(f"spend.{name}", {fact: fact for fact in facts})
 
 
+def _fraud(name: str, *facts: str) -> Meaning:
+    counts = ("key", "depth", "verified", "failed", "pending", "odds", "bound", "isEnforced")
+    return Meaning(f"fraud.{name}", {fact: fact for fact in (*counts, *facts)})
+
+
 _SENT, _APPROVED = _verification("sent"), _verification("approved")
 """A user's codes: the event of the act has the verification's id."""
 
@@ -117,6 +124,8 @@ MEANINGS: Mapping[str, tuple[Meaning, ...]] = {
     ),
     **{f"verification.{name}": (_verification(name),) for name in VERIFICATION},
     **{f"spend.{name}": (_spend(name),) for name in SPEND},
+    "fraud.block_started": (_fraud("block_started", "reason", "endsAt"),),
+    "fraud.block_ended": (_fraud("block_ended", "because", "startedAt"),),
 }
 """What each event of the audit trail means for other services."""
 

@@ -16,6 +16,9 @@ from otp_service.core.errors import Unavailable
 from otp_service.core.services import settings
 from otp_service.factors.registry import FACTORS
 from otp_service.factors.trusted_devices import devices as trusted_devices
+from otp_service.fraud import prefix_rules as fraud_rules
+from otp_service.fraud import sends as fraud_sends
+from otp_service.fraud.settings import FraudSettings
 from otp_service.jobs import records as records_of_workers
 from otp_service.recovery import email_codes
 from otp_service.selfservice import personal_data
@@ -55,13 +58,18 @@ RULES = (
     RetentionRule("counters", timedelta(days=2), allowances.forget),
     RetentionRule("tasks", timedelta(0), tasks.forget),
     RetentionRule("workers", timedelta(days=1), records_of_workers.forget),
+    RetentionRule("expired rules of operators", timedelta(days=30), fraud_rules.forget),
     RetentionRule("failed sign-ins", throttle.FORGOTTEN_AFTER, throttle.forget),
 )
 
 
 def rules() -> tuple[RetentionRule, ...]:
     """Return every rule, with the periods that settings choose."""
-    return (*RULES, RetentionRule("audit events", settings().of(AuditSettings).kept_for, _forget_events))
+    return (
+        *RULES,
+        RetentionRule("decisions of the fraud guard", settings().of(FraudSettings).kept_for, fraud_sends.forget),
+        RetentionRule("audit events", settings().of(AuditSettings).kept_for, _forget_events),
+    )
 
 
 def _forget_events(before: datetime) -> int:

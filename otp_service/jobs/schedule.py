@@ -7,8 +7,10 @@ from otp_service import outbox
 from otp_service.accounts import users
 from otp_service.auth import unfinished
 from otp_service.backends.verifications import records as app_verifications
-from otp_service.core import background
+from otp_service.core import background, clock
 from otp_service.factors import registry
+from otp_service.fraud import blocks, folding
+from otp_service.fraud import records as fraud_nodes
 from otp_service.hooks import Dispatcher, Numbers
 from otp_service.jobs import retention
 from otp_service.verifications import records, sweeping
@@ -53,7 +55,10 @@ _DISPATCHER = Dispatcher(NUMBERS)
 TASKS = Job("tasks", 5, background.carry_out_due, is_shared=True)
 DELIVER = Job("deliver", 1, _deliver, is_shared=True)
 EVENTS = Job("events", 1, _DISPATCHER.run, is_shared=True, finish=_DISPATCHER.finish)
+FRAUD = Job("fraud", 1, folding.run, is_shared=True)
+BLOCKS = Job("fraud blocks", 15, lambda: blocks.end_over(clock.now()))
+NODES = Job("fraud nodes", 600, lambda: fraud_nodes.forget_faded(clock.now()))
 SWEEP = Job("sweep", 60, _sweep)
 UNFINISHED = Job("unfinished sign-ins", 300, unfinished.notify_of_all)
 RETENTION = Job("retention", 86_400, retention.run)
-JOBS = (TASKS, DELIVER, EVENTS, SWEEP, UNFINISHED, RETENTION)
+JOBS = (TASKS, DELIVER, EVENTS, FRAUD, BLOCKS, NODES, SWEEP, UNFINISHED, RETENTION)

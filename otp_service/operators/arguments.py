@@ -1,9 +1,10 @@
 """The arguments that several commands take: WHO, an e-mail address, a phone number, a password."""
 
+import os
 import re
 import sys
 import warnings
-from getpass import GetPassWarning
+from getpass import GetPassWarning, getuser
 
 import click
 
@@ -62,6 +63,14 @@ def confirm(question: str) -> None:
     except click.Abort:
         raise click.ClickException("Nothing was changed. Without a terminal to confirm on, add --yes.") from None
     raise click.ClickException("Nothing was changed.")
+
+
+def operator_name() -> str:
+    """Return the login name of who runs the command, for the record."""
+    try:
+        return getuser()
+    except (OSError, KeyError):  # a container may run under a number without a name
+        return f"uid {os.getuid()}"
 
 
 def read_password(*, from_stdin: bool) -> str:

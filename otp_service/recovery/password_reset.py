@@ -108,6 +108,7 @@ def _send(account: Account, asker: Asker, client: ClientInfo, *, verification_id
         asker=asker,
         along=along,
         verification_id=verification_id,
+        has_other_proof=account.email_verified,
     )
     try:
         return verifications.send(recipient, channel=_channel(number), client=client).verification_id

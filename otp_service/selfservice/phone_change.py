@@ -30,7 +30,8 @@ def request(
     if account.is_verified and account.phone_number == phone_number:
         raise PhoneUnchanged
     owner, purpose = PhoneOwner(account.id), Purpose.PHONE_CHANGE
-    recipient = Recipient(owner, phone_number, purpose, account.locale, bound_to=caller.session_id)
+    bound_to, has_proof = caller.session_id, account.is_verified or account.email_verified
+    recipient = Recipient(owner, phone_number, purpose, account.locale, bound_to, has_other_proof=has_proof)
     return verifications.send(recipient, channel=channel, client=client)
 
 

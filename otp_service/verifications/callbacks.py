@@ -12,6 +12,7 @@ from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
+from otp_service import fraud
 from otp_service.core import allowances, clock
 from otp_service.core.allowances import Allowance
 from otp_service.core.database.transactions import transaction
@@ -148,6 +149,7 @@ def _record_failure(verification: Snapshot, failure: str, client: ClientInfo, no
     """Let the owner ask for a code by another channel at once."""
     records.note_failure(verification.id, failure)
     limits.give_back_cooldown(verification.spending(), taken_at=verification.created_at)
+    fraud.note(verification.id, fraud.Outcome.UNDELIVERED, at=now)
     facts = {"channel": verification.channel}
     owners.record("otp.delivery_failed", verification.owner, client=client, at=now, **facts)
     owners.record_outcome(Outcome.UNDELIVERED, verification, at=now, client=client)

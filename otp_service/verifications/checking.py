@@ -22,6 +22,7 @@ from typing import Any
 
 from sqlalchemy import Select
 
+from otp_service import fraud
 from otp_service.core import clock
 from otp_service.core.database.statements import Given, prepared
 from otp_service.core.database.transactions import transaction
@@ -115,6 +116,7 @@ def spend(proof: Proof, *, now: datetime) -> None:
         if not records.move(proof.verification_id, State.SENT, State.VERIFIED, now=now):
             raise OtpInvalid
         attempts.set_outcome(proof.attempt, AttemptOutcome.RIGHT)
+        fraud.note(proof.verification_id, fraud.Outcome.VERIFIED, at=now)
 
 
 def find_on_its_way(owner: str, *, now: datetime) -> Snapshot | None:

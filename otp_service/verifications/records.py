@@ -22,7 +22,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.orm import aliased
 
-from otp_service import spending
+from otp_service import fraud, spending
 from otp_service.core import clock
 from otp_service.core.crypto.secrets import keyring
 from otp_service.core.database.batches import delete_in_batches
@@ -30,7 +30,7 @@ from otp_service.core.database.rows import Projection
 from otp_service.core.database.statements import Given, prepared, prepared_insert
 from otp_service.core.database.transactions import execute, execute_later, fetch_all, transaction
 from otp_service.providers import Channel, Price
-from otp_service.spending import Charge, Witness
+from otp_service.spending import Charge, Witness, expected_price
 from otp_service.verifications import limits, owners
 from otp_service.verifications.limits import Spending
 from otp_service.verifications.models import LONGEST_FAILURE, Verification
@@ -270,6 +270,7 @@ def mark_undelivered(verification: Snapshot, *, failure: str, now: datetime) -> 
     with transaction():
         if _fail(verification, failure, now=now):
             give_back(verification, now=now)
+            fraud.note(verification.id, fraud.Outcome.UNDELIVERED, at=now)
             owners.record_outcome(Outcome.UNDELIVERED, verification, at=now)
 
 
@@ -321,7 +322,10 @@ def hand_on(verification: Snapshot, own: Mapping[str, object], *, failure: str, 
             return None
         source = select(*columns).where(Verification.id == verification.id)
         execute(insert(Verification).from_select(names, source))
-        return get(cast(uuid.UUID, own["id"]))
+        successor = get(cast(uuid.UUID, own["id"]))
+        price = expected_price(successor.provider, successor.via(), successor.country)
+        fraud.hand_on(verification.id, successor.id, channel=successor.channel, price=price)
+        return successor
 
 
 def supersede(*conditions: ColumnElement[bool], now: datetime) -> None:
@@ -373,6 +377,8 @@ def forget_owner(owner: str) -> None:
 
     In that order: a request that adds a verification holds the owner first, so none can be added after this (ADR 19).
     """
+    ids = [row.id for row in fetch_all(select(Verification.id).where(Verification.owner == owner))]
+    fraud.disown(ids)
     execute(delete(Verification).where(Verification.owner == owner))
     limits.forget(owner)
 

@@ -13,10 +13,11 @@ from otp_service.core.database.transactions import transaction
 from otp_service.core.errors import ServiceError
 from otp_service.core.services import settings
 from otp_service.core.web.tracing import ClientInfo
+from otp_service.fraud import Screening, Wanted
 from otp_service.providers import Channel
 from otp_service.verifications import limits, owners, provider, records
 from otp_service.verifications.destinations import find_destination
-from otp_service.verifications.errors import AnonymousSendLimit, OtpCooldown
+from otp_service.verifications.errors import AnonymousSendLimit, DestinationNotAllowed, OtpCooldown
 from otp_service.verifications.limits import Spending
 from otp_service.verifications.models import Verification
 from otp_service.verifications.owners import Owner
@@ -70,6 +71,8 @@ class Recipient:
     ttl_seconds: int | None = None
     sends_per_day: int | None = None
     spend_per_day: int | None = None
+    has_other_proof: bool = False
+    """Who asks has shown more than the number: a challenge of the fraud guard lets the message pass (ADR 47)."""
 
     def spending(self, ip: str) -> Spending:
         """Return what a send to them uses up."""
@@ -93,8 +96,8 @@ class Delivery:
 def send(recipient: Recipient, *, channel: Channel | None, client: ClientInfo) -> Delivery:
     """Have the provider send a code.
 
-    Raises DestinationNotAllowed, OtpCooldown, OtpSendLimit, SpendCapReached, AppSpendLimit and what
-    Owner.hold_for_send raises before a message is sent. Raises NumberUnreachable, ProviderRefused and
+    Before a message is sent, raises DestinationNotAllowed, DestinationBlocked, OtpCooldown, OtpSendLimit,
+    SpendCapReached, AppSpendLimit and what Owner.hold_for_send raises. Raises NumberUnreachable, ProviderRefused and
     ProviderUnavailable, and gives back what it took, or only the cooldown if a message may still arrive.
     """
     try:
@@ -156,10 +159,12 @@ def _reserve(recipient: Recipient, draft: Draft, country: str, client: ClientInf
 
     After a crash, the next check, send or sweep that finds the reservation asks the provider by its id (ADR 4).
     """
-    with transaction():
+    with Screening(_wanted(recipient, draft, country, client)) as screening, transaction():
         recipient.owner.hold_for_send(recipient.asker)
         if recipient.along is not None:
             recipient.along.write()
+        if not screening.check(at=now):
+            raise DestinationNotAllowed
         limits.take_send(recipient.spending(client.ip), now=now)
         verification = records.reserve(
             **draft.values(),
@@ -175,6 +180,7 @@ def _reserve(recipient: Recipient, draft: Draft, country: str, client: ClientInf
             expires_at=now + timedelta(seconds=recipient.ttl_seconds or settings().codes.ttl_seconds),
             spend_units=spending.expected_units(draft.step.provider, draft.step.channel, country),
         )
+        screening.record(verification.id, at=now)
         more = {} if recipient.along is None else recipient.along.facts
         facts = {"verificationId": verification.reference, "channel": verification.channel, "country": country, **more}
         owners.record("otp.requested", verification.owner, client=client, at=now, **facts)
@@ -182,3 +188,10 @@ def _reserve(recipient: Recipient, draft: Draft, country: str, client: ClientInf
         passed = spending.reserve(verification.charge(), app_per_day=recipient.spend_per_day, now=now)
     spending.warn(passed, day=verification.charge().day, now=now)
     return verification
+
+
+def _wanted(recipient: Recipient, draft: Draft, country: str, client: ClientInfo) -> Wanted:
+    """Return what the fraud guard decides about."""
+    step = draft.step
+    price = spending.expected_price(step.provider, step.channel, country)
+    return Wanted(recipient.phone_number, client.ip, step.channel, price, recipient.has_other_proof)

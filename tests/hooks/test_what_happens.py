@@ -11,7 +11,7 @@ from otp_service import audit
 from otp_service.accounts import registrations
 from otp_service.core import clock
 from otp_service.hooks.event_messages import body_of
-from otp_service.hooks.event_types import MEANINGS, SESSION, SPEND, TYPES, USER, VERIFICATION
+from otp_service.hooks.event_types import FRAUD, MEANINGS, SESSION, SPEND, TYPES, USER, VERIFICATION
 from otp_service.jobs import retention
 from otp_service.jobs.schedule import NUMBERS
 from otp_service.simulator import Simulator
@@ -401,8 +401,8 @@ def test_other_services_are_told_what_happens(
 def test_every_type_of_users_and_sessions_is_in_the_table() -> None:
     told = {line.split(" ")[0] for _, expected in CASES.values() for line in expected}
 
-    assert told == {name for name in TYPES if not name.startswith(("verification.", "spend."))}
-    assert len(TYPES) == len(USER) + len(SESSION) + len(VERIFICATION) + len(SPEND)
+    assert told == {name for name in TYPES if not name.startswith(("verification.", "spend.", "fraud."))}
+    assert len(TYPES) == len(USER) + len(SESSION) + len(VERIFICATION) + len(SPEND) + len(FRAUD)
 
 
 def test_every_event_that_has_a_meaning_is_one_of_the_trail() -> None:

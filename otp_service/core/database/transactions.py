@@ -189,8 +189,18 @@ def wait_for_turn(name: str) -> None:
     """
     if db.engine.dialect.name == "postgresql":
         # A lock of the transaction: the commit or the end of the connection releases it, even after a crash.
-        key = int.from_bytes(hashlib.sha256(name.encode()).digest()[:8], signed=True)
-        db.session().connection().execute(select(func.pg_advisory_xact_lock(key)))
+        db.session().connection().execute(select(func.pg_advisory_xact_lock(_lock_of(name))))
+
+
+def try_turn(name: str) -> bool:
+    """Take the turn of `wait_for_turn` if no other open transaction has it; return whether this one has it now."""
+    if db.engine.dialect.name != "postgresql":
+        return True
+    return bool(fetch_all(select(func.pg_try_advisory_xact_lock(_lock_of(name))))[0][0])
+
+
+def _lock_of(name: str) -> int:
+    return int.from_bytes(hashlib.sha256(name.encode()).digest()[:8], signed=True)
 
 
 def violated_constraint(error: IntegrityError) -> str | None:

@@ -1,0 +1,101 @@
+"""What the guard saw is kept for a month, without numbers, in the form that a replay reads."""
+
+import csv
+import json
+from decimal import Decimal
+from pathlib import Path
+
+from flask import Flask
+from sqlalchemy import func, select
+
+from otp_service.accounts import users
+from otp_service.core import clock
+from otp_service.core.database.transactions import fetch_all, transaction
+from otp_service.fraud import Action, Decision, Reason, Wanted, sends
+from otp_service.fraud.models import FraudSend
+from otp_service.fraud.sends import ROWS_PER_MINUTE, Findings
+from otp_service.jobs import retention
+from otp_service.selfservice import personal_data
+from otp_service.simulator import Simulator
+from tests.api import Api
+from tests.backends.verifications.shops import Shop, code_at
+from tests.conftest import Time
+from tests.factories import make_person, sign_in
+from tests.fraud.traffic import PUMPED, add_sends, pump
+
+
+def exported(app: Flask, *arguments: str) -> str:
+    result = app.test_cli_runner().invoke(args=["fraud", "events", *arguments])
+    assert result.exit_code == 0, result.output
+    return str(result.stdout)
+
+
+def test_the_history_can_be_replayed_and_has_no_number(
+    app: Flask, sinch: Simulator, time: Time, tmp_path: Path
+) -> None:
+    add_sends(app)
+    shop = Shop(app)
+    pump(shop, time, 3)
+    time.advance(5)
+    number = "+491761234567"
+    assert shop.check(shop.started(number)["id"], code_at(sinch, number)).status_code == 200
+
+    text = exported(app)
+    path = tmp_path / "events.csv"
+    path.write_text(text)
+    replayed = app.test_cli_runner().invoke(args=["fraud", "replay", str(path), "--json"])
+
+    rows = list(csv.DictReader(text.splitlines()))
+    assert len(rows) == 60 + 3 + 1
+    assert [row["label"] for row in rows[-4:]] == ["legit", "attack", "attack", "legit"]
+    assert (rows[-1]["phoneNumber"][:-3], rows[-1]["ip"]) == (number[:-3], "0.0.0.0")
+    assert float(rows[-1]["verifiedAfter"]) >= 0
+    assert number not in text
+    assert not any(f"{PUMPED}{n:04d}," in text for n in range(3))
+    summary = json.loads(replayed.stdout)
+    assert (summary["attackSends"], summary["legitSends"]) == (2, 62)
+
+
+def test_only_a_span_can_be_asked_for(app: Flask, time: Time) -> None:
+    add_sends(app, 5)
+    time.advance(3_600)
+    add_sends(app, 2)
+
+    assert len(exported(app, "--since", "10m").splitlines()) == 1
+    assert len(exported(app, "--since", f"{clock.now():%Y-%m-%dT00:00:00Z}").splitlines()) >= 3
+
+
+def test_a_flood_of_refusals_fills_few_rows_and_loses_none(app: Flask) -> None:
+    now = clock.now()
+    decision = Decision(Action.DENY, Reason.PREFIX_NOT_VERIFYING, (), key="range:+491511")
+    with app.app_context():
+        with transaction():
+            for number in range(300):
+                attempt = Wanted(f"{PUMPED}{number:04d}", "", "sms", Decimal("0.08")).attempt(now)
+                sends.add_refusal(Findings(f"{PUMPED}{number:04d}", attempt, decision, decision), at=now)
+        rows, times = fetch_all(select(func.count(), func.sum(FraudSend.times)))[0]
+
+    assert rows <= ROWS_PER_MINUTE
+    assert times == 300
+    assert len(exported(app).splitlines()) == 301
+
+
+def test_the_history_ends_with_its_retention(app: Flask, time: Time) -> None:
+    add_sends(app, 5)
+    time.advance(31 * 86_400)
+    add_sends(app, 2)
+
+    with app.app_context():
+        assert retention.rules()[-2].forget(clock.now() - retention.rules()[-2].kept_for) == 5
+    assert len(exported(app).splitlines()) == 3
+
+
+def test_an_erased_person_leaves_no_address_and_no_hash(app: Flask, api: Api, sinch: Simulator) -> None:
+    person = make_person(app)
+    sign_in(api, sinch, person)
+
+    with app.app_context():
+        personal_data.erase_by_operator(users.get(person.id))
+        rows = fetch_all(select(FraudSend.ip, FraudSend.number_hash))
+
+    assert [tuple(row) for row in rows] == [("", "")]
