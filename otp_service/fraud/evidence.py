@@ -54,20 +54,21 @@ LEAST_OF_WIDER = 3
 """A wider prefix with fewer codes in the short window says too little about the narrower ones."""
 USUAL_CONVERSION, USUAL_WEIGHT = 0.75, 30.0
 MARGIN = 0.9
-LOW_CONVERSION, DOUBT = 0.45, 4.0
+LOW_CONVERSION, DOUBT = 0.45, 5.0
 """Honest people of some countries verify as little as this; that this is one of them has odds of e to the -DOUBT."""
 HIGHEST_ATTACK, LOWEST_ATTACK = 0.33, 0.03
 """How many of his codes an attacker verifies himself."""
-KNOWN_OPERATOR, KNOWN_COUNTRY = 2.0, 6.0
+KNOWN_OPERATOR, KNOWN_COUNTRY = 2.0, 2.0
 """Verified codes (decayed over weeks) that make an operator or a country a known one."""
-PEAK = 1.3
+KNOWN_AFTER = 6 * HOUR
+"""A place is without history until then: what came at once is not usual."""
+PEAK = 1.1
 """How far an ordinary hour may exceed the mean of the week."""
 HIGHEST_SURGE = 30.0
 TYPED_MEDIAN, TYPED_SPREAD = 26.0, 0.7
 """Honest people type half of their codes within the median (seconds); the spread is that of a lognormal."""
 MOST_SURPRISE = 8.0
 _LIFE_RECENT, _LIFE_LASTING, _LIFE_USUAL = (half_life / math.log(2) for half_life in (RECENT, LASTING, USUAL))
-_LEAST_KNOWN = 2 * HOUR
 
 
 def _typed_by(age: float) -> float:
@@ -179,7 +180,8 @@ class _Scale:
 
     def _expected(self, node: Node, depth: Depth) -> float:
         """Return how many honest sends to expect within the short window."""
-        return PEAK * self.surge * _rate(node, self.now) * _LIFE_RECENT / self.usually + FLOOR[depth]
+        rate = node.lasting_verified / _LIFE_LASTING if depth in NEW_DEPTHS else _rate(node, self.now)
+        return PEAK * self.surge * rate * _LIFE_RECENT / self.usually + FLOOR[depth]
 
     def _ratio(self, node: Node, verified: float, failed: float, pending: int) -> float:
         """Return the likelihood ratio of the counts: an attack against honest people, who may be of a weak country."""
@@ -228,10 +230,12 @@ def _conversion(country: Node) -> float:
 def _rate(node: Node, now: float) -> float:
     """Return how many codes a second were usually verified, before the long window: an attack's own do not count."""
     known_for = now - node.since
+    if known_for < KNOWN_AFTER:
+        return 0.0
     weight = _LIFE_USUAL * -math.expm1(-known_for / _LIFE_USUAL) - _LIFE_LASTING * -math.expm1(
         -known_for / _LIFE_LASTING
     )
-    return max(0.0, node.usual_verified - node.lasting_verified) / max(weight, _LEAST_KNOWN)
+    return max(0.0, node.usual_verified - node.lasting_verified) / weight
 
 
 def _surge(node: Node, now: float) -> float:

@@ -142,14 +142,14 @@ def fold_verified(send: Send, at: float, nodes: MutableMapping[str, Node]) -> No
     for node in _advanced(send, at, nodes):
         node.add_verified(send.at)
     for key in send.probed:
-        nodes.setdefault(key, Node()).forgive()
+        nodes.setdefault(key, Node()).add_probe(is_verified=True)
 
 
 def fold_expired(send: Send, at: float, nodes: MutableMapping[str, Node]) -> None:
     """Count a send's code as expired. Nodes count an old pending code as failed by themselves; a probe says more."""
     _advanced(send, at, nodes)
     for key in send.probed:
-        nodes.setdefault(key, Node()).insist()
+        nodes.setdefault(key, Node()).add_probe(is_verified=False)
 
 
 def fold_withdrawn(send: Send, at: float, nodes: MutableMapping[str, Node]) -> None:

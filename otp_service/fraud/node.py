@@ -12,8 +12,8 @@ SLOT = 10.0
 JUDGED_AFTER = 120.0
 """A code that is still pending at this age counts as failed. If it is verified later, that is corrected."""
 FIRST_PROBE, LONGEST_PROBE = 10 * MINUTE, 6 * HOUR
-FAILED_PROBE = 4.0
-"""A probe that fails counts as so many failures more: it stands for all those that were refused meanwhile."""
+PROBE_WEIGHT = 4.0
+"""The end of a probe counts so many times more: it stands for all those that were refused meanwhile."""
 _FADED = 0.05
 """A node whose counts have all decayed below this decides like a new one."""
 
@@ -77,16 +77,15 @@ class Node:
         self.probe_at = now + self.probe_wait
         self.probe_wait = min(2 * self.probe_wait, LONGEST_PROBE)
 
-    def forgive(self) -> None:
-        """Unlearn half of the failures, because a probe was verified."""
-        self.recent_failed /= 2
-        self.lasting_failed /= 2
-        self.probe_wait = FIRST_PROBE
-
-    def insist(self) -> None:
-        """Learn from a probe that failed: the traffic is still what it was when the block began."""
-        self.recent_failed += FAILED_PROBE
-        self.lasting_failed += FAILED_PROBE
+    def add_probe(self, *, is_verified: bool) -> None:
+        """Learn from the end of a probe, besides its code: it stands for all those that were refused meanwhile."""
+        if is_verified:
+            self.recent_verified += PROBE_WEIGHT
+            self.lasting_verified += PROBE_WEIGHT
+            self.probe_at, self.probe_wait = self.at, FIRST_PROBE
+        else:
+            self.recent_failed += PROBE_WEIGHT
+            self.lasting_failed += PROBE_WEIGHT
 
     def is_faded(self, now: float) -> bool:
         """Whether the node can be deleted: it has decayed so far that a new one decides the same."""
