@@ -74,6 +74,10 @@ bench: .installed-dev ## Measure speed against the machine's own limits, 6 minut
 bench-fraud: .installed-dev ## Judge the fraud guard by synthetic traffic, 7 minutes; writes into docs/fraud.md (ARGS=--quick or --variants)
 	$(PYTHON) -m benchmarks.fraud compare $(ARGS)
 
+.PHONY: limits
+limits: .installed-dev ## Write the table of all limits into docs/security.md, after a limit was added or changed
+	@$(PYTHON) -m scripts.limits_table
+
 .PHONY: measure
 measure: .installed-dev ## Measure the structure of the code: modules, sizes, comments, files of a sign-in
 	@$(PYTHON) -m scripts.measure

@@ -1,33 +1,11 @@
 """How often a code may be sent and tried (ADR 7, 13).
 
-| allowance                | subject | how many                               | window       | error           |
-|--------------------------|---------|----------------------------------------|--------------|-----------------|
-| otp-cooldown             | owner   | 1                                      | OTP_COOLDOWN | OtpCooldown     |
-| otp-change-cooldown      | owner   | 1, for a change of number              | OTP_COOLDOWN | OtpCooldown     |
-| otp-first-to-new-number  | session | 1 in spite of otp-cooldown             | hour         | none            |
-| otp-number-cooldown      | number  | 1, for backends; people only mark it   | OTP_COOLDOWN | OtpCooldown     |
-| otp-number-hour, -day    | number  | OTP_SENDS_PER_NUMBER_HOUR, _DAY        | hour, day    | OtpSendLimit    |
-| otp-anonymous-hour, -day | number  | 3/5 of these, for strangers            | hour, day    | OtpSendLimit    |
-| otp-reserve-hour, -day   | number  | 2/5 more, for known clients             | hour, day   | none            |
-| otp-unknown-reserve-*    | number  | 2/5 more, for passwords of strangers   | hour, day    | none            |
-| otp-unknown-day          | number  | 3/5 of _DAY, for passwords of strangers | day         | OtpSendLimit    |
-| otp-address-hour         | network | OTP_SENDS_PER_ADDRESS_HOUR             | hour         | OtpSendLimit    |
-| anonymous-sends-*        | all     | OTP_ANONYMOUS_SENDS_PER_HOUR, _DAY     | hour, day    | AnonymousSendLimit |
-| app-sends-day            | app     | --sends-per-day of the app             | day          | AppSendLimit    |
-| named-phone-cooldown     | name    | 1                                      | OTP_COOLDOWN | OtpCooldown     |
-| named-*-hour, -day       | name    | 3/5 of OTP_SENDS_PER_NUMBER_HOUR, _DAY | hour, day    | OtpSendLimit    |
-| named-*-address          | network | OTP_SENDS_PER_ADDRESS_HOUR             | hour         | OtpSendLimit    |
-| named-*-tries            | name, n | 2/3 of OTP_CHECKS_PER_HOUR             | hour         | TooManyAttempts |
-| named-*-code-tries       | name, n | 5                                      | OTP_TTL      | TooManyAttempts |
-| app-number-tries         | number  | OTP_CHECKS_PER_HOUR, over all backends | hour         | TooManyAttempts |
-| verifications.attempts   | code    | 5                                      | its life     | TooManyAttempts |
-| ... .strangers_attempts  | code    | 5, by name from other networks         | its life     | TooManyAttempts |
-| Owner.take_try           | owner   | the owner decides                      |              | its own         |
+docs/security.md has the table of all limits; scripts/limits_table.py makes it from this code.
 
 A name is the address or number that a caller gave, known here or not: its limits count before anyone is looked up, so
-that no limit shows who has an account. `*` is `phone` or `reset`, and `n` the caller's network (`addresses.site_of`). A
-stranger asks by name, or for a code to a number that may belong to someone else. Limits by network, that of the
-client's address, need RATE_LIMITS_ENABLED; a backend that does not name its user's address has none (ADR 31).
+that no limit shows who has an account. A stranger asks by name, or for a code to a number that may belong to someone
+else. Limits by network, that of the client's address, need RATE_LIMITS_ENABLED; a backend that does not name its user's
+address has none (ADR 31).
 """
 
 import uuid

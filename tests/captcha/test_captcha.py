@@ -63,6 +63,7 @@ def test_where_it_is_required_only_a_solved_captcha_is_admitted(
         assert post_with(api, solved(), path, body).status_code == status, path
 
 
+@pytest.mark.one_database
 @pytest.mark.parametrize("token", [None, "junk"])
 def test_without_a_captcha_an_account_and_none_look_alike(
     app: Flask, make_app: MakeApp, sinch: Simulator, token: str | None
@@ -78,6 +79,7 @@ def test_without_a_captcha_an_account_and_none_look_alike(
     assert sinch.count("start") == 0
 
 
+@pytest.mark.one_database
 def test_where_it_is_optional_a_token_is_checked_all_the_same(app: Flask, make_app: MakeApp, sinch: Simulator) -> None:
     api, person = Api(captcha_app(make_app, sinch)), make_person(app)
 
@@ -151,37 +153,28 @@ def test_a_wrong_secret_is_the_operators_fault_and_not_the_callers(
     assert "Another-9-secret" not in caplog.text
 
 
-@pytest.mark.parametrize("token", ["", 7, ["pass"], "x" * 8_193])
 @pytest.mark.one_database
-def test_what_is_no_token_is_a_fault_of_the_field(api: Api, token: Any) -> None:
-    answer = api.post("/auth/password-reset", {"email": "a@example.com", "captchaToken": token})
+def test_what_is_no_token_is_a_fault_of_the_field(api: Api) -> None:
+    for token in ("", 7, ["pass"], "x" * 8_193):
+        answer = api.post("/auth/password-reset", {"email": "a@example.com", "captchaToken": token})
 
-    assert [fault["field"] for fault in answer.json["errors"]] == ["captchaToken"]
+        assert [fault["field"] for fault in answer.json["errors"]] == ["captchaToken"]
 
 
 SAYS_MUCH = {"success": True, "hostname": "a.example", "action": "login", "score": Decimal("0.9"), "error-codes": []}
 
 
-@pytest.mark.parametrize(
-    ("status", "payload", "verdict"),
-    [
-        (200, SAYS_MUCH, Verdict(True, "a.example", "login", Decimal("0.9"), ())),
-        (200, {"success": True}, Verdict(True, None, None, None, ())),
-        (
-            200,
-            {"success": False, "error-codes": ["timeout-or-duplicate", "A B", 7]},
-            Verdict(False, None, None, None, ("timeout-or-duplicate",)),
-        ),
-        (400, {"success": True}, Verdict(False, None, None, None, ())),
-    ],
-)
-def test_a_response_of_the_verifier_is_a_verdict(status: int, payload: dict[str, Any], verdict: Verdict) -> None:
-    assert _verdict(Response(status, payload)) == verdict
+def test_a_response_of_the_verifier_is_a_verdict() -> None:
+    spent = {"success": False, "error-codes": ["timeout-or-duplicate", "A B", 7]}
+
+    assert _verdict(Response(200, SAYS_MUCH)) == Verdict(True, "a.example", "login", Decimal("0.9"), ())
+    assert _verdict(Response(200, {"success": True})) == Verdict(True, None, None, None, ())
+    assert _verdict(Response(200, spent)) == Verdict(False, None, None, None, ("timeout-or-duplicate",))
+    assert _verdict(Response(400, {"success": True})) == Verdict(False, None, None, None, ())
 
 
-@pytest.mark.parametrize(
-    ("status", "payload", "error"),
-    [
+def test_any_other_response_is_no_verdict() -> None:
+    responses: list[tuple[int, Any, type[CallError]]] = [
         (200, None, OutcomeUnknown),
         (200, {"success": "true"}, OutcomeUnknown),
         (200, {"success": 1}, OutcomeUnknown),
@@ -189,11 +182,11 @@ def test_a_response_of_the_verifier_is_a_verdict(status: int, payload: dict[str,
         (500, {}, OutcomeUnknown),
         (429, {"success": True}, RateLimited),
         (200, {"success": False, "error-codes": ["invalid-input-secret"]}, Refused),
-    ],
-)
-def test_any_other_response_is_no_verdict(status: int, payload: Any, error: type[CallError]) -> None:
-    with pytest.raises(error):
-        _verdict(Response(status, payload))
+    ]
+
+    for status, payload, error in responses:
+        with pytest.raises(error):
+            _verdict(Response(status, payload))
 
 
 def test_the_settings_are_checked(tmp_path: Path) -> None:

@@ -198,6 +198,7 @@ def _per_address(amount: Callable[[], int], window: str, scope: str, **options: 
         def perhaps_limited(*args: Any, **kwargs: Any) -> Any:
             return (limited if settings().limits.enabled else view)(*args, **kwargs)
 
+        perhaps_limited.limit_scope = scope  # type: ignore[attr-defined] # for the table of all limits
         return perhaps_limited
 
     return decorate
