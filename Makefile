@@ -78,6 +78,10 @@ bench-fraud: .installed-dev ## Judge the fraud guard by synthetic traffic, 7 min
 limits: .installed-dev ## Write the table of all limits into docs/security.md, after a limit was added or changed
 	@$(PYTHON) -m scripts.limits_table
 
+.PHONY: bench-audit
+bench-audit: .installed-dev ## Measure what the audit trail costs, and how fast it is verified, one minute
+	$(PYTHON) -m benchmarks.audit_cost $(ARGS)
+
 .PHONY: measure
 measure: .installed-dev ## Measure the structure of the code: modules, sizes, comments, files of a sign-in
 	@$(PYTHON) -m scripts.measure

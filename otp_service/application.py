@@ -8,7 +8,7 @@ import click
 from flask import Blueprint, Flask
 from sqlalchemy.engine import make_url
 
-from otp_service import __version__, captcha
+from otp_service import __version__, audit, captcha
 from otp_service.accounts.settings import ExistenceSettings
 from otp_service.auth import views as auth_views
 from otp_service.auth.step_up import requirement_of
@@ -169,6 +169,7 @@ def _services(app: Flask, config: Config) -> Services:
     return Services(
         settings=config,
         keyring=Keyring(config.encryption_keys),
+        audit_keys=audit.SubjectKeys(),
         signing_keys=signing_keys.from_config(config),
         requirement_of=requirement_of,
         hash_slots=HashSlots(

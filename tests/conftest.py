@@ -166,6 +166,7 @@ def _delete_all_rows(app: Flask) -> None:
         else:
             connection.exec_driver_sql(script)
             connection.commit()
+    services_of(app).audit_keys.clear()  # it remembers keys that were in the database
 
 
 @pytest.fixture

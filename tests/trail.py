@@ -33,3 +33,9 @@ def notices(app: Flask, person: Person) -> list[str]:
     with app.app_context():
         rows = records.newest(limit=50)[::-1]
     return [row.template for row in rows if row.user_id == person.id]
+
+
+def entries(app: Flask) -> list[audit.Entry]:
+    """Everything in the trail, the oldest first."""
+    with app.app_context():
+        return audit.entries(after=0, limit=100_000)

@@ -1,7 +1,10 @@
 """The audit trail: append-only events, each written in the transaction of the act that it records."""
 
+from otp_service.audit.pruning import forget
 from otp_service.audit.settings import AuditSettings, read_audit
+from otp_service.audit.signers import keep_signers
 from otp_service.audit.strangers import record_strangers
+from otp_service.audit.subject_keys import SubjectKeys
 from otp_service.audit.trail import (
     COMMAND_LINE,
     PAGE,
@@ -11,16 +14,16 @@ from otp_service.audit.trail import (
     append,
     carry,
     entries,
+    erase_person,
+    erase_verification,
     events_of,
     find_entry,
-    forget,
     has_happened,
     newest_id,
     personal_data,
     record,
+    record_erasure,
     record_for_each,
-    redact,
-    redact_verification,
 )
 
 __all__ = [
@@ -30,19 +33,22 @@ __all__ = [
     "AuditSettings",
     "Entry",
     "Event",
+    "SubjectKeys",
     "append",
     "carry",
     "entries",
+    "erase_person",
+    "erase_verification",
     "events_of",
     "find_entry",
     "forget",
     "has_happened",
+    "keep_signers",
     "newest_id",
     "personal_data",
     "read_audit",
     "record",
+    "record_erasure",
     "record_for_each",
     "record_strangers",
-    "redact",
-    "redact_verification",
 ]

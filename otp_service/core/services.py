@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from flask import Flask, current_app
 
 if TYPE_CHECKING:
+    from otp_service.audit.subject_keys import SubjectKeys
     from otp_service.captcha.client import CaptchaClient
     from otp_service.config import Config
     from otp_service.core.background import Background
@@ -31,6 +32,7 @@ class Services:
 
     settings: "Config"
     keyring: "Keyring"
+    audit_keys: "SubjectKeys"
     signing_keys: "SigningKeys"
     requirement_of: "RequirementOf"
     hash_slots: "HashSlots"

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 from otp_service import outbox
 from otp_service.accounts import users
+from otp_service.audit import heads
 from otp_service.auth import unfinished
 from otp_service.backends.verifications import records as app_verifications
 from otp_service.core import background, clock
@@ -45,6 +46,11 @@ def _sweep() -> None:
     registry.carry_out_removals()
 
 
+def _publish_heads() -> None:
+    """Write the signed heads of the audit trail to the log (ADR 48)."""
+    heads.log_signed(at=clock.now())
+
+
 NUMBERS = Numbers(
     of_user=users.find_phone_number,
     of_verification=records.find_phone_number,
@@ -60,5 +66,6 @@ BLOCKS = Job("fraud blocks", 15, lambda: blocks.end_over(clock.now()))
 NODES = Job("fraud nodes", 600, lambda: fraud_nodes.forget_faded(clock.now()))
 SWEEP = Job("sweep", 60, _sweep)
 UNFINISHED = Job("unfinished sign-ins", 300, unfinished.notify_of_all)
+AUDIT_HEADS = Job("audit heads", 3_600, _publish_heads)
 RETENTION = Job("retention", 86_400, retention.run)
-JOBS = (TASKS, DELIVER, EVENTS, FRAUD, BLOCKS, NODES, SWEEP, UNFINISHED, RETENTION)
+JOBS = (TASKS, DELIVER, EVENTS, FRAUD, BLOCKS, NODES, SWEEP, UNFINISHED, AUDIT_HEADS, RETENTION)

@@ -5,6 +5,7 @@ from flask import Flask
 from otp_service.operators import migrations_cli
 from otp_service.operators.access_cli import lock, reset_mfa, set_password_link, unlock
 from otp_service.operators.apps_cli import apps_cli
+from otp_service.operators.audit_cli import audit_cli
 from otp_service.operators.doctor_cli import doctor
 from otp_service.operators.fraud_cli import fraud_cli
 from otp_service.operators.fraud_rules_cli import allow, deny, list_rules, remove
@@ -32,6 +33,7 @@ _AT_THE_TOP = (
     hooks_cli,
     fraud_cli,
     spend_cli,
+    audit_cli,
     simulator_cli,
     doctor,
     stats,

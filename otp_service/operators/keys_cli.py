@@ -4,6 +4,7 @@ from datetime import datetime, timedelta
 
 import click
 
+from otp_service import audit
 from otp_service.core import clock
 from otp_service.core.database import sealed_columns
 from otp_service.core.database.sealed_columns import SealedColumn, all_sealed
@@ -83,6 +84,7 @@ def rotate_encryption() -> None:
     Run it after every process has the new key first and the old one behind it (ENCRYPTION_KEY=new,old). The service may
     keep running. You can stop the command at any time and run it again. Exit code 1 if a value could not be decrypted.
     """
+    audit.keep_signers()  # before an older key is removed: rows of the trail stay verifiable
     unreadable = sum(_reencrypt(column) for column in all_sealed())
     if unreadable:
         raise click.ClickException(_UNREADABLE.format(unreadable))

@@ -15,6 +15,7 @@ from sqlalchemy import text
 from sqlalchemy.exc import SQLAlchemyError
 
 from otp_service import sinch
+from otp_service.audit import grants
 from otp_service.backends.tokens import metadata
 from otp_service.core import clock, cores, redis_pool
 from otp_service.core.calls.errors import Refused, Unavailable
@@ -245,6 +246,23 @@ def _check_encryption() -> Iterator[Finding]:
     yield _ok("encryption", "ENCRYPTION_KEY opens the stored values")
 
 
+def _check_audit() -> Iterator[Finding]:
+    """Check that this role cannot change the trail that it writes. Small set-ups have one role, and go without."""
+    try:
+        found = grants.excessive()
+        is_outside = grants.has_events_outside()
+    except SQLAlchemyError:
+        yield _warning("audit", "not checked: the database is unavailable", "Run this again when it is back.")
+        return
+    if is_outside:
+        yield _warning("audit", "events older than the chains can be changed unnoticed", "Run once: flask audit adopt")
+    if found and settings().is_production:
+        remedy = "Give the service a role of its own, with the grants of docs/audit.md. Until then, publish heads."
+        yield _warning("audit", f"this role may {'; '.join(found)}", remedy)
+    else:
+        yield _ok("audit", f"this role may {'; '.join(found)}" if found else "this role cannot change what it recorded")
+
+
 def _check_hooks() -> Iterator[Finding]:
     """Check that events reach the receivers: none was given up or waits for long, and no address is refused."""
     try:
@@ -366,6 +384,7 @@ _CHECKS: dict[str, Callable[[], Iterator[Finding]]] = {
     "redis": _check_redis,
     "encryption": _check_encryption,
     "mail": _check_mail,
+    "audit": _check_audit,
     "hooks": _check_hooks,
     "worker": _check_worker,
     "sinch": _check_sinch,

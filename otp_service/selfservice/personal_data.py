@@ -1,7 +1,6 @@
 """What the service stores about a person: the person's events, the export of everything, and its erasure."""
 
 from datetime import datetime
-from functools import partial
 from typing import Any
 
 from otp_service import audit, outbox, sessions
@@ -126,12 +125,10 @@ def _erase(account: Account, event: str, client: ClientInfo, *, is_own: bool = T
         # Only what counts by account. What counts by number stays: else each deletion would allow the next account as
         # many messages to that number again (ADR 13).
         allowances.clear_subject(str(account.id))
-        record = partial(audit.record, event, user_id=account.id, client=client, at=now)
-        if is_own:
-            record()
-        audit.redact(account.id)
-        if not is_own:
-            record()  # who erased the account is not the person's data, so it stays in the trail
+        # Who erased another's account is not that person's data, so it stays readable.
+        record = audit.record if is_own else audit.record_erasure
+        record(event, user_id=account.id, client=client, at=now)
+        audit.erase_person(account.id)
         if account.address is not None:
             ip, agent = (client.ip or None) if is_own else None, client.agent or None
             outbox.enqueue("account_deleted", to=account.address, locale=account.locale, now=now, ip=ip, agent=agent)

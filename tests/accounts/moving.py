@@ -10,9 +10,10 @@ from flask import Flask
 from sqlalchemy import delete, select
 
 from otp_service.accounts.models import User
-from otp_service.audit.models import AuditEvent
+from otp_service.audit import Entry
 from otp_service.core.database.transactions import execute, fetch_all, transaction
 from tests.factories import PASSWORD
+from tests.trail import entries
 
 HEADER = "email,phoneNumber,passwordHash"
 HASH = bcrypt.hashpw(PASSWORD.encode(), bcrypt.gensalt(4)).decode()
@@ -65,10 +66,9 @@ def emails(app: Flask) -> list[str]:
     return [found.email for found in stored(app)]
 
 
-def events(app: Flask) -> list[Any]:
+def events(app: Flask) -> list[Entry]:
     """The audit events, in order."""
-    with app.app_context():
-        return list(fetch_all(select(*AuditEvent.__table__.columns).order_by(AuditEvent.id)))
+    return entries(app)
 
 
 def remove_all(app: Flask) -> None:

@@ -3,21 +3,18 @@
 import json
 
 from flask import Flask
-from sqlalchemy import select
 
-from otp_service.audit.models import AuditEvent
-from otp_service.core.database.transactions import fetch_all
+from otp_service.audit import Entry
 from otp_service.simulator import Simulator
 from tests.conftest import MakeApp, Time
 from tests.strangers import From
+from tests.trail import entries
 
 NOTE = "call +1 900 555 0199 and read out the code"
 
 
-def trail(app: Flask) -> list[AuditEvent]:
-    with app.app_context():
-        rows = fetch_all(select(AuditEvent.__table__).where(AuditEvent.user_id.is_(None)).order_by(AuditEvent.id))
-        return list(rows)  # type: ignore[arg-type]
+def trail(app: Flask) -> list[Entry]:
+    return [entry for entry in entries(app) if entry.user_id is None]
 
 
 def sign_in(client: From, number: int) -> None:

@@ -11,7 +11,6 @@ from otp_service.accounts import registrations
 from otp_service.accounts.models import User
 from otp_service.accounts.new_users import NewUser
 from otp_service.audit import COMMAND_LINE
-from otp_service.audit.models import AuditEvent
 from otp_service.backends.app_keys import Scope
 from otp_service.backends.users.management import PAGE
 from otp_service.core.crypto import hashing
@@ -26,6 +25,7 @@ from tests.backends.callers import Backend
 from tests.conftest import MakeApp
 from tests.factories import PASSWORD, Person, make_person, new_details, new_number, sign_in
 from tests.parallel import at_once, race
+from tests.trail import entries
 
 READS = ("/users", "/users/{}", "/users/{}/sessions", "/users/{}/events")
 WRITES = (
@@ -59,9 +59,8 @@ def fields(answer: Answer) -> set[str]:
 
 def acts_of(app: Flask, name: str) -> list[tuple[str, int | None]]:
     """Event and user of all that an app did, the oldest first."""
-    with app.app_context():
-        rows = fetch_all(select(AuditEvent).order_by(AuditEvent.id).with_only_columns(*AuditEvent.__table__.columns))
-    return [(row.event, row.user_id) for row in rows if row.facts.get("app") == name and row.agent == f"app {name}"]
+    acts = [entry for entry in entries(app) if entry.facts.get("app") == name and entry.agent == f"app {name}"]
+    return [(act.event, act.user_id) for act in acts]
 
 
 def add_users(app: Flask, count: int) -> list[int]:

@@ -11,6 +11,7 @@ import pytest
 import requests
 from flask import Flask
 
+from otp_service.audit import verifying
 from otp_service.backends.app_keys import Key, Scope
 from otp_service.simulator import Simulator
 from tests.backends.callers import make_key
@@ -31,6 +32,8 @@ def service(app: Flask, environment: dict[str, str], tmp_path: Path) -> Iterator
     """The service in processes of its own, on the database of the test."""
     with Service({**environment, "OTP_COOLDOWN": str(COOLDOWN_SECONDS)}, tmp_path / "gunicorn.log") as running:
         yield running
+    with app.app_context():
+        assert verifying.verify().faults == []  # wherever it was killed, the audit trail is whole
 
 
 @dataclass(frozen=True)

@@ -10,12 +10,12 @@ from click.testing import Result
 from flask import Flask
 from sqlalchemy import select
 
-from otp_service.audit.models import AuditEvent
 from otp_service.backends import apps
 from otp_service.backends.apps import AppFault
 from otp_service.core.database.transactions import fetch_all
 from otp_service.extensions import db
 from tests.parallel import at_once, race
+from tests.trail import entries
 
 KEY = re.compile(r"otpk_[A-Za-z0-9]{12}_[A-Za-z0-9]{43}")
 Run = Callable[..., Result]
@@ -206,8 +206,7 @@ def test_each_act_is_in_the_audit_trail_with_the_name_of_the_app(app: Flask, run
         run(*words)
     run("delete", "shop", "--yes")
 
-    with app.app_context():
-        events = fetch_all(select(AuditEvent.event, AuditEvent.facts, AuditEvent.agent).order_by(AuditEvent.id))
+    events = entries(app)
 
     assert [event.event.removeprefix("app.") for event in events] == [
         "created", "key_added", "key_revoked", "disabled", "enabled", "deleted",

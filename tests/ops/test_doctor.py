@@ -30,7 +30,7 @@ from tests.servers import ValkeyServer, free_port
 
 NAMES = [
     *("settings", "tokens", "instance folder", "database", "clock", "migrations", "connections", "redis"),
-    *("encryption", "mail", "hooks", "worker", "sinch", "hashing"),
+    *("encryption", "mail", "audit", "hooks", "worker", "sinch", "hashing"),
 ]
 
 

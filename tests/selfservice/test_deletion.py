@@ -31,7 +31,8 @@ def test_all_rows_that_belong_to_a_user_go_with_the_user(app: Flask, api: Api, s
     assert {"users", "sessions", "challenges", "verifications", "verification_attempts"} <= set(rows_by_table(app))
     remove(app, person)
     left = rows_by_table(app)
-    assert set(left) <= {"audit_events", "counters", "outbox_messages"}
+    assert set(left) <= {"audit_events", "audit_heads", "audit_keys", "counters", "outbox_messages", "spend_days"}
+    assert left["audit_keys"] == 1, "the one of the operator's own act"
     assert left["outbox_messages"] == 1, "the one that tells of the deletion"
 
 

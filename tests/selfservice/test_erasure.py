@@ -7,7 +7,6 @@ import pytest
 from flask import Flask
 from sqlalchemy import select
 
-from otp_service.audit.models import AuditEvent
 from otp_service.core.database.transactions import fetch_all
 from otp_service.extensions import db
 from otp_service.selfservice import personal_data
@@ -18,6 +17,7 @@ from tests.accounts.phones import sign_in_and_change
 from tests.api import Api
 from tests.conftest import MakeApp, Time
 from tests.factories import PASSWORD, Person, log_in, make_person, new_details, sign_in
+from tests.trail import entries
 
 
 @pytest.fixture
@@ -65,9 +65,7 @@ def test_the_events_say_that_something_happened_and_nothing_else(
     app: Flask, api: Api, sinch: Simulator, ada: Person
 ) -> None:
     erase(api, sign_in(api, sinch, ada)["token"])
-    columns = (AuditEvent.event, AuditEvent.ip, AuditEvent.agent, AuditEvent.request_id, AuditEvent.facts)
-    with app.app_context():
-        told = fetch_all(select(*columns).where(AuditEvent.user_id == ada.id).order_by(AuditEvent.id))
+    told = [entry for entry in entries(app) if entry.user_id == ada.id]
     assert told[-1].event == "user.deleted"
     assert {(row.ip, row.agent, row.request_id, str(row.facts)) for row in told} == {("", "", None, "{}")}
 

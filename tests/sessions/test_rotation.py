@@ -7,9 +7,8 @@ import pytest
 from flask import Flask
 from sqlalchemy import event, select, update
 
-from otp_service.audit.models import AuditEvent
 from otp_service.core.crypto.secrets import Keyring
-from otp_service.core.database.transactions import execute, fetch_all, fetch_one, transaction
+from otp_service.core.database.transactions import execute, fetch_one, transaction
 from otp_service.core.services import services_of
 from otp_service.extensions import db
 from otp_service.sessions.models import Session
@@ -17,6 +16,7 @@ from tests.api import Api
 from tests.conftest import MakeApp, Time
 from tests.parallel import ROUNDS, at_once
 from tests.sessions.conftest import SignedIn, refreshed
+from tests.trail import entries
 
 TOGETHER = 50
 REUSED = (401, "token_reused")
@@ -99,9 +99,8 @@ def test_a_reuse_is_recorded_once_however_many_come(app: Flask, api: Api, alice:
     time.advance(60)
     answers = at_once(20, lambda _: refusal(api, alice.refresh_token))
     assert set(answers) <= {REUSED, INVALID}
-    with app.app_context():
-        recorded = fetch_all(select(AuditEvent.facts).where(AuditEvent.event == "session.token_reused"))
-    assert [row.facts for row in recorded] == [{"sessionId": alice.answer["sessionId"]}]
+    recorded = [entry.facts for entry in entries(app) if entry.event == "session.token_reused"]
+    assert recorded == [{"sessionId": alice.answer["sessionId"]}]
 
 
 def test_a_reuse_ends_no_other_session(api: Api, alice: SignedIn, bob: SignedIn, time: Time) -> None:

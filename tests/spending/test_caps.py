@@ -5,11 +5,8 @@ from typing import Any
 
 import pytest
 from flask import Flask
-from sqlalchemy import select
 
 from otp_service import outbox
-from otp_service.audit.models import AuditEvent
-from otp_service.core.database.transactions import fetch_all
 from otp_service.simulator import Simulator
 from tests.api import Api
 from tests.backends.verifications.shops import Shop
@@ -19,14 +16,13 @@ from tests.environments import refuse
 from tests.factories import PASSWORD, log_in, make_person, new_number
 from tests.gateways import gateway_of
 from tests.spending.days import US, rows, spent, sweep
+from tests.trail import entries
 
 
 def warnings(app: Flask) -> list[tuple[str, str, int]]:
     """The events about caps: name, subject and percent."""
-    with app.app_context():
-        events = select(AuditEvent.event, AuditEvent.facts).where(AuditEvent.event.like("spend.%"))
-        found = fetch_all(events.order_by(AuditEvent.id))
-    return [(row.event, row.facts["scope"], row.facts["percent"]) for row in found]
+    found = [entry for entry in entries(app) if entry.event.startswith("spend.")]
+    return [(entry.event, entry.facts["scope"], entry.facts["percent"]) for entry in found]
 
 
 def test_beyond_the_cap_a_request_is_refused_until_the_day_ends_and_costs_nothing(

@@ -20,6 +20,7 @@ from sqlalchemy import insert, select
 
 from otp_service.accounts import password_hashing
 from otp_service.accounts.models import User
+from otp_service.audit import verifying
 from otp_service.audit.models import AuditEvent
 from otp_service.core import clock
 from otp_service.core.database.transactions import execute, fetch_all, transaction
@@ -232,6 +233,7 @@ def test_every_verification_ends_well_and_the_bill_is_ours(
             assert not swept.failed
         ours = fetch_all(select(Verification.id, Verification.price_amount, Verification.state))
         grants = fetch_all(select(AuditEvent.id).where(AuditEvent.event == kind.granted))
+        trail = verifying.verify()
     bill = {line.reference: line.price for line in sinch.invoice() if line.to in numbers}
     prices = {str(row.id): row.price_amount for row in ours if row.price_amount is not None}
     chaos.told["differences to the invoice"] = len(prices.items() ^ bill.items())
@@ -240,6 +242,7 @@ def test_every_verification_ends_well_and_the_bill_is_ours(
         sys.stdout.write(report(chaos, database_url.partition(":")[0], sum(bill.values(), Decimal())))
     assert chaos.told["granted"] == len(grants) == COUNT, f"seed {chaos.seed}"
     assert [chaos.told[fault] for fault in NEVER] == [0] * len(NEVER), f"seed {chaos.seed}"
+    assert trail.faults == [], f"seed {chaos.seed}"
     assert {row.state for row in ours} <= {"verified", "undelivered", "superseded", "expired"}
     assert chaos.told["faults"] > COUNT * FAULT_SHARE / 2  # in each fifth of at least two calls
 

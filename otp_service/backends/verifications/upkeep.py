@@ -2,7 +2,6 @@
 
 import uuid
 from dataclasses import dataclass
-from datetime import timedelta
 
 from otp_service import audit
 from otp_service.backends.app_keys import AppCaller
@@ -15,9 +14,6 @@ from otp_service.core.database.transactions import transaction
 from otp_service.core.web.tracing import ClientInfo
 from otp_service.verifications import bound, owners
 from otp_service.verifications.states import Outcome
-
-SWEPT_WITHIN = timedelta(hours=1)
-"""The last event of a verification, that it expired, comes with a sweep."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,12 +54,11 @@ def cancel(app: AppCaller, verification_id: uuid.UUID, *, client: ClientInfo) ->
 def erase(app: AppCaller, verification_id: uuid.UUID, *, client: ClientInfo) -> None:
     """Delete a verification with its number and all that hangs on it. Raises VerificationNotFound."""
     row, now = records.get(app.id, verification_id), clock.now()
-    ended_by = records.look_at(row, now=now).expires_at + SWEPT_WITHIN
     with transaction():
         # First, as in every transaction that locks both: a check that holds it ends before, or finds it gone (ADR 31).
         records.delete_one(row.id)
         bound.forget(row.owner, row.id)
         repeats.forget_about(row.id)
-        audit.redact_verification(str(row.id), app=app.name, since=row.created_at, until=max(ended_by, now))
+        audit.erase_verification(str(row.id))
         facts = {"verificationId": str(row.id), "app": app.name}
-        audit.record("verification.erased", user_id=None, client=client, at=now, **facts)
+        audit.record_erasure("verification.erased", user_id=None, client=client, at=now, **facts)

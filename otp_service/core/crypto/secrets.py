@@ -3,6 +3,7 @@
 import hashlib
 import hmac
 import secrets
+from collections.abc import Mapping
 
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives import hashes
@@ -37,6 +38,7 @@ class Keyring:
         self._ciphers = {_key_id(key): AESGCM(key) for key in keys}
         self._current = _key_id(keys[0])
         self._hash_keys = tuple(_derive(key, b"otp_service keyed hash") for key in keys)
+        self._derived: dict[str, dict[str, bytes]] = {}
 
     @property
     def newest_key_id(self) -> str:
@@ -66,6 +68,16 @@ class Keyring:
         """Return the hash under each key in use: look values up by all of them, so that they survive a key rotation."""
         message = f"{purpose}\x00{value}".encode()  # the NUL keeps `ab` + `c` apart from `a` + `bc`
         return tuple(base64url(hmac.digest(key, message, hashlib.sha256)) for key in self._hash_keys)
+
+    def derived(self, purpose: str) -> Mapping[str, bytes]:
+        """Return a key of 32 bytes for a purpose from each encryption key, by the id of that key, the newest first."""
+        found = self._derived.get(purpose)
+        if found is None:
+            # Without the NUL that is in every message of `digests`: no stored hash is one of these keys.
+            message = f"key for {purpose}".encode()
+            made = (hmac.digest(key, message, hashlib.sha256) for key in self._hash_keys)
+            self._derived[purpose] = found = dict(zip(self._ciphers, made, strict=False))
+        return found
 
 
 def keyring() -> Keyring:

@@ -21,6 +21,7 @@ SAMPLE = 20
 """Values of each column that are looked at before a start."""
 
 _PLACE = "sealed for"
+_IS_VITAL = "sealed, and needed to serve"
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,9 +47,12 @@ class Batch:
     unreadable: int
 
 
-def sealed(place: str) -> dict[Any, Any]:
-    """Return the `info` of a column whose values are sealed for `<place>:<key of the row>`."""
-    return {_PLACE: place}
+def sealed(place: str, *, is_vital: bool = True) -> dict[Any, Any]:
+    """Return the `info` of a column whose values are sealed for `<place>:<key of the row>`.
+
+    `is_vital=False` lets the service start although no key opens them.
+    """
+    return {_PLACE: place, _IS_VITAL: is_vital}
 
 
 def all_sealed() -> list[SealedColumn]:
@@ -67,7 +71,7 @@ def find_unreadable() -> list[str]:
 
     A few values that a removed key sealed do not count: `flask keys rotate-encryption` names these.
     """
-    return [place.place for place in all_sealed() if _is_unreadable(place)]
+    return [place.place for place in all_sealed() if place.column.info[_IS_VITAL] and _is_unreadable(place)]
 
 
 def _is_unreadable(place: SealedColumn) -> bool:

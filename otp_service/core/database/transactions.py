@@ -23,6 +23,7 @@ from otp_service.core.database.put_off import Write
 from otp_service.extensions import Base, db
 
 _OPEN = "transaction is open"
+_COMMITTED = "acts after the commit"
 _LATER = "writes that were put off"
 _LAST = "writes that end the transaction"
 _NOTES = "what the transaction remembers"
@@ -68,15 +69,16 @@ def transaction() -> Iterator[Session]:
         yield session
         _run_later_ones(session)
         session.commit()
+        for act in session.info.get(_COMMITTED, ()):
+            act()
     except BaseException:
         repairs = session.info[_OPEN]
         session.rollback()
         raise
     finally:
         del session.info[_OPEN]
-        session.info.pop(_LATER, None)
-        session.info.pop(_LAST, None)
-        session.info.pop(_NOTES, None)
+        for name in (_COMMITTED, _LATER, _LAST, _NOTES):
+            session.info.pop(name, None)
         session.close()  # the connection goes back at once: it must not be held while a provider is called (ADR 3)
         if repairs:
             _run(repairs)
@@ -85,6 +87,11 @@ def transaction() -> Iterator[Session]:
 def run_after_rollback(act: Callable[[], object]) -> None:
     """Have `act` called in a transaction of its own if the open one is rolled back. It repairs what a refusal found."""
     db.session().info[_OPEN].append(act)
+
+
+def run_after_commit(act: Callable[[], object]) -> None:
+    """Have `act` called once the open transaction is committed, and never if it is rolled back. It must not raise."""
+    db.session().info.setdefault(_COMMITTED, []).append(act)
 
 
 def _run(repairs: list[Callable[[], object]]) -> None:
@@ -267,6 +274,33 @@ def _prepare_sqlite(connection: Any, _: ConnectionPoolEntry) -> None:
         "foreign_keys = ON",
     ):
         connection.execute(f"PRAGMA {pragma}")
+    # PostgreSQL has it. Here it takes several values, since SQLite makes text of bytes that are put together.
+    connection.create_function("sha256", -1, _sha256, deterministic=True)
+
+
+def _sha256(*parts: bytes | int) -> bytes:
+    whole = b"".join(part if isinstance(part, bytes) else part.to_bytes(8, signed=True) for part in parts)
+    return hashlib.sha256(whole).digest()
+
+
+@contextmanager
+def snapshot() -> Iterator[Connection]:
+    """Open a connection whose reads all see the database as it is now. For commands: it holds the connection.
+
+    It waits for no writer, and no writer waits for it.
+    """
+    engine = db.engine
+    if engine.dialect.name == "postgresql":
+        with engine.connect() as connection:
+            connection.exec_driver_sql("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ READ ONLY")
+            yield connection
+        return
+    with _for_single_statements(engine).connect() as connection:
+        connection.exec_driver_sql("BEGIN")  # not IMMEDIATE: a reader takes no lock in a WAL
+        try:
+            yield connection
+        finally:
+            connection.exec_driver_sql("ROLLBACK")
 
 
 def init_engine(app: Flask, waits: Waits) -> None:

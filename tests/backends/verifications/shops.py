@@ -4,15 +4,13 @@ from typing import Any
 
 import pytest
 from flask import Flask
-from sqlalchemy import select
 
-from otp_service.audit.models import AuditEvent
 from otp_service.backends.app_keys import Scope
-from otp_service.core.database.transactions import fetch_all
 from otp_service.simulator import Simulator
 from tests.api import Answer
 from tests.backends.callers import Backend
 from tests.factories import new_number
+from tests.trail import entries
 
 
 class Shop(Backend):
@@ -62,10 +60,7 @@ def code_at(sinch: Simulator, number: str) -> str:
 
 def outcomes(app: Flask) -> list[tuple[str, dict[str, Any]]]:
     """What the audit trail says became of verifications, the oldest first."""
-    with app.app_context():
-        columns = select(AuditEvent.event, AuditEvent.facts)
-        rows = fetch_all(columns.where(AuditEvent.event.like("verification.%")).order_by(AuditEvent.id))
-    return [(row.event, row.facts) for row in rows]
+    return [(entry.event, entry.facts) for entry in entries(app) if entry.event.startswith("verification.")]
 
 
 @pytest.fixture

@@ -5,14 +5,12 @@ from typing import Any
 
 import pytest
 from flask import Flask
-from sqlalchemy import select
 
-from otp_service.audit.models import AuditEvent
-from otp_service.core.database.transactions import fetch_all
 from otp_service.simulator import Simulator
 from tests.api import Api
 from tests.conftest import MakeApp
 from tests.factories import code_on_phone, make_person
+from tests.trail import entries
 
 pytestmark = pytest.mark.one_database
 
@@ -164,8 +162,7 @@ def test_the_vouched_address_is_the_one_remembered(app: Flask, make_app: MakeApp
     Api(make_app(TRUSTED_PROXY_COUNT="1")).post(
         "/auth/login", {"email": "a@example.com", "password": "x"}, headers=headers
     )
-    with app.app_context():
-        assert [event.ip for event in fetch_all(select(AuditEvent.ip))] == ["192.0.2.1"]
+    assert [entry.ip for entry in entries(app)] == ["192.0.2.1"]
 
 
 SPELLINGS = {
@@ -193,8 +190,7 @@ def test_limits_logs_audit_and_sessions_know_one_spelling(
     body = {"challengeToken": challenge, "otpCode": code_on_phone(sinch, person)}
     token = api.post("/auth/verify-otp", body, **behind).json["token"]
     seen = {session["ip"] for session in api.get("/sessions", token=token, **behind).json["sessions"]}
-    with app.app_context():
-        seen |= {event.ip for event in fetch_all(select(AuditEvent.ip).where(AuditEvent.request_id.is_not(None)))}
+    seen |= {entry.ip for entry in entries(app) if entry.request_id is not None}
     lines = [json.loads(line) for line in capfd.readouterr().err.splitlines()]
     seen |= {line["ip"] for line in lines if line.get("ip") and line.get("requestId")}
     assert seen == {"2001:db8::1"}

@@ -4,13 +4,11 @@ import uuid
 
 import pytest
 from flask import Flask
-from sqlalchemy import select
 
-from otp_service.audit.models import AuditEvent
-from otp_service.core.database.transactions import fetch_all
 from tests.api import Api
 from tests.core.web.refusals import REFUSALS, Refusal
 from tests.factories import make_person
+from tests.trail import entries
 
 pytestmark = pytest.mark.one_database
 
@@ -49,6 +47,4 @@ def test_refusals_carry_it_too(api: Api, refusal: Refusal) -> None:
 def test_what_happened_is_remembered_under_the_id(app: Flask, api: Api) -> None:
     person = make_person(app)
     api.post("/auth/login", {**person.credentials, "password": "x"}, headers={"X-Request-ID": "my-id"})
-    with app.app_context():
-        events = fetch_all(select(AuditEvent.event).where(AuditEvent.request_id == "my-id"))
-    assert [event.event for event in events] == ["login.failed"]
+    assert [entry.event for entry in entries(app) if entry.request_id == "my-id"] == ["login.failed"]

@@ -1,0 +1,126 @@
+"""Signed heads: a statement of how long each chain is and how it ends, to be kept where the database's owner is not.
+
+The signature is a JWS (RFC 7515) by Ed25519 (RFC 8037), so that anyone with the public key can verify it offline.
+"""
+
+import json
+import logging
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+import jwt
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from jwt import InvalidTokenError
+from jwt.algorithms import OKPAlgorithm
+from sqlalchemy import Connection, select
+
+from otp_service.audit import chain
+from otp_service.audit.chain import Keys
+from otp_service.audit.models import AuditBase, AuditHead
+from otp_service.core.crypto.secrets import keyring
+from otp_service.core.database.transactions import fetch_all
+
+log = logging.getLogger("otp_service.audit")
+ALGORITHM = "EdDSA"
+TYPE = "otp-service-audit-head"
+VERSION = 1
+
+
+Published = dict[int, dict[int, bytes]]
+"""The links of published heads, by shard and by the number of the row in it."""
+
+
+class HeadFault(Exception):
+    """A text is no head that this service signed. The text says why."""
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """A row of a shard: its number, counted from 1, and its link."""
+
+    sequence: int
+    link: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class SignedHead:
+    """What `flask audit head` prints. `signature` alone says it all; the rest is for people."""
+
+    at: datetime
+    events: int
+    shards: list[dict[str, Any]]
+    public_key: dict[str, str]
+    signature: str
+
+
+def read_heads(connection: Connection | None = None) -> dict[int, Place]:
+    """Return the newest row of each shard."""
+    statement = select(AuditHead.shard, AuditHead.sequence, AuditHead.link).order_by(AuditHead.shard)
+    found = fetch_all(statement) if connection is None else connection.execute(statement).all()
+    return {row.shard: Place(row.sequence, row.link) for row in found}
+
+
+def sign(*, at: datetime) -> SignedHead:
+    """Return the present head of every shard, signed by the newest key."""
+    signer, keys = next(iter(chain.keys_of(keyring()).items()))
+    based = {row.shard: row.sequence for row in fetch_all(select(AuditBase.shard, AuditBase.sequence))}
+    shards = [
+        {"shard": shard, "sequence": place.sequence, "link": place.link.hex(), "deletedUpTo": based.get(shard, 0)}
+        for shard, place in read_heads().items()
+    ]
+    events = sum(shard["sequence"] - shard["deletedUpTo"] for shard in shards)
+    payload = {"version": VERSION, "at": at.isoformat(), "events": events, "shards": shards}
+    signature = jwt.encode(payload, _private_key(keys), algorithm=ALGORITHM, headers={"kid": signer, "typ": TYPE})
+    return SignedHead(at, events, shards, public_key(signer, keys), signature)
+
+
+def log_signed(*, at: datetime) -> None:
+    """Write the signed heads to the log, which is often kept where the database's owner cannot change it."""
+    head = sign(at=at)
+    log.info("audit.head", extra={"events": head.events, "signature": head.signature})
+
+
+def public_key(signer: str, keys: Keys) -> dict[str, str]:
+    """Return the key that verifies signatures, as a JWK."""
+    made: dict[str, str] = OKPAlgorithm.to_jwk(_private_key(keys).public_key(), as_dict=True)
+    return {**made, "kid": signer, "alg": ALGORITHM, "use": "sig"}
+
+
+def read_signed(text: str, keys: Mapping[str, Keys]) -> Published:
+    """Return the places in heads that `sign` made earlier: one JSON object, or one in each line. Raises HeadFault."""
+    found: Published = {}
+    for place in (place for said in _objects(text) for place in _places(said, keys)):
+        found.setdefault(place["shard"], {})[place["sequence"]] = bytes.fromhex(place["link"])
+    return found
+
+
+def _objects(text: str) -> list[Any]:
+    try:
+        return [json.loads(text)]
+    except ValueError:
+        pass
+    try:
+        return [json.loads(line) for line in text.splitlines() if line.strip()]
+    except ValueError as error:
+        raise HeadFault("it is not what `flask audit head` prints") from error
+
+
+def _places(said: Any, keys: Mapping[str, Keys]) -> list[dict[str, Any]]:
+    try:
+        signature = said["signature"]
+        signer = str(jwt.get_unverified_header(signature).get("kid"))
+        if signer not in keys:
+            raise HeadFault(f"it was signed by the key {signer}, which this installation does not have")
+        head = jwt.decode(signature, _private_key(keys[signer]).public_key(), algorithms=[ALGORITHM])
+        places: list[dict[str, Any]] = head["shards"]
+    except InvalidTokenError as error:
+        raise HeadFault(f"its signature is not valid ({error})") from error
+    except (KeyError, TypeError) as error:
+        raise HeadFault("it is not what `flask audit head` prints") from error
+    return places
+
+
+def _private_key(keys: Keys) -> Ed25519PrivateKey:
+    return Ed25519PrivateKey.from_private_bytes(keys.signing)
