@@ -41,6 +41,7 @@ def upgrade() -> None:
         sa.Column("channel", sa.String(length=10), nullable=False),
         sa.Column("country", sa.String(length=3), nullable=False),
         sa.Column("units", sa.BigInteger(), nullable=False),
+        sa.Column("day", sa.Date(), nullable=False),
         sa.PrimaryKeyConstraint("provider", "channel", "country", name="pk_spend_prices"),
     )
     op.add_column("verifications", sa.Column("spend_units", sa.BigInteger(), nullable=True))

@@ -47,7 +47,7 @@ class Services:
     documents: dict[str, bytes] = field(default_factory=dict)
     """Documents that are rendered at the first request, by their names."""
     billed_prices: dict[tuple[str, str, str], int] = field(default_factory=dict)
-    """What was billed last, in units, by provider, channel and country (`spending.pricing`)."""
+    """The highest bills, in units, by provider, channel and country (`spending.pricing`)."""
 
 
 def install(app: Flask, held: Services) -> None:

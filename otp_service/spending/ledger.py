@@ -87,7 +87,7 @@ def correct(charge: Charge, *, to: int, was_billed: bool, witness: "Witness | No
 
     With a `witness`, only if the change that it names was made.
     """
-    pricing.learn(charge.provider, charge.channel, charge.country, to)
+    pricing.learn(charge.provider, charge.channel, charge.country, to, day=charge.day)
     change = to - charge.units
     values = _values(charge, spent=change, billed=change if was_billed else to)
     if witness is None:

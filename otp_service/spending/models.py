@@ -1,4 +1,4 @@
-"""The ledger by day, and the prices that providers billed last."""
+"""The ledger by day, the warnings about it, and the prices that providers billed."""
 
 from datetime import date
 
@@ -42,7 +42,7 @@ class SpendWarning(Model):
 
 
 class SpendPrice(Model):
-    """What a provider billed last for a message to a country by a channel, in units."""
+    """The most that a provider billed lately for a message to a country by a channel, in units, and since which day."""
 
     __tablename__ = "spend_prices"
 
@@ -50,3 +50,4 @@ class SpendPrice(Model):
     channel: Mapped[str] = mapped_column(String(10), primary_key=True)
     country: Mapped[str] = mapped_column(String(3), primary_key=True)
     units: Mapped[int] = mapped_column(BigInteger)
+    day: Mapped[date] = mapped_column(Date)

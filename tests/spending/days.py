@@ -16,10 +16,15 @@ US = Decimal("0.0445")
 """An SMS to the United States, by the simulator."""
 
 
-def rows(app: Flask) -> dict[str, Any]:
-    """The ledger by subject; tests live in one day."""
+def all_rows(app: Flask) -> list[Any]:
+    """The ledger."""
     with app.app_context():
-        return {row.subject: row for row in fetch_all(select(SpendDay.__table__))}
+        return list(fetch_all(select(SpendDay.__table__)))
+
+
+def rows(app: Flask) -> dict[str, Any]:
+    """The ledger by subject, of a test that lives in one day."""
+    return {row.subject: row for row in all_rows(app)}
 
 
 def spent(app: Flask, subject: str = "total") -> Decimal:
@@ -28,10 +33,10 @@ def spent(app: Flask, subject: str = "total") -> Decimal:
     return Decimal(0) if row is None else amount_of(row.spent)
 
 
-def billed(app: Flask, subject: str = "total") -> Decimal:
-    """What providers have named."""
-    row = rows(app).get(subject)
-    return Decimal(0) if row is None else amount_of(row.billed)
+def totals(app: Flask) -> tuple[Decimal, Decimal]:
+    """What all days cost, and what of that was billed."""
+    found = [row for row in all_rows(app) if row.subject == "total"]
+    return amount_of(sum(row.spent for row in found)), amount_of(sum(row.billed for row in found))
 
 
 def sweep(app: Flask) -> None:

@@ -3,11 +3,13 @@
 from decimal import Decimal
 from typing import Any
 
+import pytest
 from flask import Flask
 
 from otp_service.core.database.transactions import transaction
-from otp_service.providers import Price
+from otp_service.providers import Channel, Price
 from otp_service.simulator import Simulator
+from otp_service.spending import expected_price
 from otp_service.verifications import end_codes, owner_of_user, receipts
 from tests.api import Api
 from tests.backends.verifications.shops import Shop
@@ -17,6 +19,8 @@ from tests.factories import Person, make_person, new_number
 from tests.gateways import gateway_of, rows_of
 from tests.parallel import at_once
 from tests.spending.days import US, invoiced, rows, spent, sweep
+
+pytestmark = pytest.mark.usefixtures("midday")
 
 
 def only_row(app: Flask, person: Person) -> Any:
@@ -119,6 +123,23 @@ def test_the_billed_price_replaces_the_expected_one_and_the_next_message_expects
     assert (rows(app)["total"].billed, rows(app)["total"].reserved) == (445, 200)
     request_code(api, make_person(app))
     assert spent(app) == 2 * US
+
+
+def test_a_bill_lowers_no_expected_price_and_a_high_one_is_outdated_after_a_week(make_app: MakeApp, time: Time) -> None:
+    app = make_app(SINCH_PRICES="*=0.02")
+    expected = []
+
+    for amount, days in (("0.01", 0), ("0.30", 0), ("0.05", 1), ("0.05", 8)):
+        time.advance(days * 86_400)
+        person = make_person(app)
+        request_code(Api(app), person)
+        with app.app_context():
+            receipts.set_price(only_row(app, person).id, Price(Decimal(amount), "EUR"))
+        request_code(Api(app), make_person(app))  # brings back what is stored
+        with app.app_context():
+            expected.append(expected_price("sinch", Channel.SMS, "US"))
+
+    assert expected == [Decimal(price) for price in ("0.02", "0.30", "0.30", "0.05")]
 
 
 def test_another_process_expects_the_billed_price_one_message_later(
