@@ -75,7 +75,7 @@ export class OtpClient {
   }
 
   /**
-   * @param {{ email: string, password: string, phoneNumber: string }} person
+   * @param {{ email: string, password: string, phoneNumber: string, captchaToken?: string }} person
    * @returns {Promise<{ message: string, userId?: number, notice: string }>}
    */
   register(person) {
@@ -86,17 +86,18 @@ export class OtpClient {
    * Check the password. Where the response says `requiresOtp`, its `challengeToken` needs one of its `methods`.
    * @param {string} email
    * @param {string} password
+   * @param {{ captchaToken?: string }} [more]
    * @returns {Promise<SignIn>}
    */
-  async login(email, password) {
+  async login(email, password, { captchaToken } = {}) {
     const deviceToken = this.#kept("deviceToken") ?? this.#kept("knownDeviceToken") ?? undefined;
-    const given = await this.#post("/auth/login", { email, password, deviceToken });
+    const given = await this.#post("/auth/login", { email, password, deviceToken, captchaToken });
     if (given.requiresOtp) this.#keep("deviceToken", null); // it is not trusted any more
     return given;
   }
 
   /**
-   * @param {Named & { channel?: string }} body
+   * @param {Named & { channel?: string, captchaToken?: string }} body
    * @returns {Promise<{ message: string, channel: string, expiresIn: number, resendAfter: number }>}
    */
   requestOtp(body) {

@@ -194,4 +194,5 @@ def _wanted(recipient: Recipient, draft: Draft, country: str, client: ClientInfo
     """Return what the fraud guard decides about."""
     step = draft.step
     price = spending.expected_price(step.provider, step.channel, country)
-    return Wanted(recipient.phone_number, client.ip, step.channel, price, recipient.has_other_proof)
+    has_other_proof = recipient.has_other_proof or client.has_captcha
+    return Wanted(recipient.phone_number, client.ip, step.channel, price, has_other_proof)

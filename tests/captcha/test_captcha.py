@@ -16,9 +16,11 @@ from otp_service.core.calls.exchange import Response
 from otp_service.simulator import Simulator
 from otp_service.simulator.settings import DEMO_CAPTCHA_SECRET
 from tests.api import Answer, Api
-from tests.conftest import MakeApp
+from tests.backends.verifications.shops import Shop
+from tests.conftest import MakeApp, Time
 from tests.environments import PRODUCTION, load, refuse
 from tests.factories import Person, make_person, new_details
+from tests.fraud.traffic import PUMPED, pump
 from tests.parallel import at_once
 
 EVERYWHERE = ",".join(Route)
@@ -97,6 +99,22 @@ def test_of_parallel_requests_with_one_token_one_is_admitted(app: Flask, make_ap
     assert sorted(told(answer) for answer in answers) == [(200, None)] + [(403, "captcha_failed")] * 7
     elsewhere = post_with(api, token, "/auth/password-reset", {"email": person.email})
     assert told(elsewhere) == (403, "captcha_failed")
+
+
+def test_a_challenge_of_the_fraud_guard_lets_a_solved_captcha_pass(
+    make_app: MakeApp, sinch: Simulator, time: Time
+) -> None:
+    app = captcha_app(make_app, sinch, FRAUD_MODE="enforce")
+    api, shop, person = Api(app), Shop(app), make_person(app, phone_number=f"{PUMPED}0999")
+    while pump(shop, time, 1)[0][0] == 201:
+        pass  # until there is just enough evidence for a challenge
+
+    refused, admitted = (
+        post_with(api, token, "/auth/request-otp", {"email": person.email}) for token in (None, solved())
+    )
+
+    assert told(refused) == (403, "destination_blocked")
+    assert admitted.status_code == 200
 
 
 @pytest.mark.one_database

@@ -16,7 +16,7 @@ from otp_service.backends.app_keys import Key, Scope
 from otp_service.simulator import Simulator
 from tests.backends.callers import make_key
 from tests.crash.service import Service, quietly
-from tests.factories import Person, code_on_phone, make_person
+from tests.factories import Person, code_on_phone, make_person, wrong_code
 from tests.gateways import gateway_of
 from tests.waiting import wait_until
 
@@ -108,6 +108,19 @@ def test_killed_while_checking(app: Flask, service: Service, sinch: Simulator, p
         held_then_killed(service, sinch, people, act, phase)
         for person in people:
             assert [service.verify(person, codes[person]) for _ in range(2)] == [200, 401]
+
+
+def test_a_wrong_code_whose_check_was_killed_counts(app: Flask, service: Service, sinch: Simulator) -> None:
+    people = [make_person(app) for _ in range(PEOPLE)]
+    assert [service.request_code(person) for person in people] == [200] * PEOPLE
+    codes = {person: code_on_phone(sinch, person) for person in people}
+    act = Act("report", lambda person: service.verify(person, wrong_code(codes[person])), lambda _: True)
+
+    held_then_killed(service, sinch, people, act, "before")
+
+    for person in people:
+        tried = [service.verify(person, wrong_code(codes[person], number)) for number in range(2, 8)]
+        assert tried == [401] * 4 + [429] * 2, "the killed try was the first of five"
 
 
 def test_killed_before_the_provider_was_called(app: Flask, service: Service, sinch: Simulator) -> None:

@@ -5,13 +5,14 @@ export class OtpClient {
     /** Whether there is something to refresh the session with. */
     get isSignedIn(): boolean;
     /**
-     * @param {{ email: string, password: string, phoneNumber: string }} person
+     * @param {{ email: string, password: string, phoneNumber: string, captchaToken?: string }} person
      * @returns {Promise<{ message: string, userId?: number, notice: string }>}
      */
     register(person: {
         email: string;
         password: string;
         phoneNumber: string;
+        captchaToken?: string;
     }): Promise<{
         message: string;
         userId?: number;
@@ -21,15 +22,19 @@ export class OtpClient {
      * Check the password. Where the response says `requiresOtp`, its `challengeToken` needs one of its `methods`.
      * @param {string} email
      * @param {string} password
+     * @param {{ captchaToken?: string }} [more]
      * @returns {Promise<SignIn>}
      */
-    login(email: string, password: string): Promise<SignIn>;
+    login(email: string, password: string, { captchaToken }?: {
+        captchaToken?: string;
+    }): Promise<SignIn>;
     /**
-     * @param {Named & { channel?: string }} body
+     * @param {Named & { channel?: string, captchaToken?: string }} body
      * @returns {Promise<{ message: string, channel: string, expiresIn: number, resendAfter: number }>}
      */
     requestOtp(body: Named & {
         channel?: string;
+        captchaToken?: string;
     }): Promise<{
         message: string;
         channel: string;
