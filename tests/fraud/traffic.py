@@ -8,16 +8,15 @@ from decimal import Decimal
 from typing import Any
 
 from flask import Flask
-from sqlalchemy import select
 
-from otp_service.audit.models import AuditEvent
 from otp_service.core import clock
-from otp_service.core.database.transactions import fetch_all, transaction
+from otp_service.core.database.transactions import transaction
 from otp_service.fraud import Action, Reason, Wanted, decide, fold_sent, folding, records, send_of, sends
 from otp_service.fraud.node import Node
 from otp_service.fraud.sends import Findings
 from tests.backends.verifications.shops import Shop
 from tests.conftest import Time
+from tests.trail import entries
 
 PUMPED = "+491511234"
 """The range of the attack: 10,000 numbers."""
@@ -65,9 +64,7 @@ def fold(app: Flask) -> None:
 
 def events(app: Flask, name: str) -> list[dict[str, Any]]:
     """The facts of the events of a name, the oldest first."""
-    with app.app_context():
-        rows = fetch_all(select(AuditEvent.facts).where(AuditEvent.event == name).order_by(AuditEvent.id))
-    return [dict(row.facts) for row in rows]
+    return [entry.facts for entry in entries(app) if entry.event == name]
 
 
 def told(app: Flask, *arguments: str) -> Any:
