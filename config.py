@@ -19,6 +19,7 @@ from otp_service.factors.trusted_devices.devices import read_trusted_devices
 from otp_service.fraud.settings import read_fraud
 from otp_service.hooks.settings import read_hooks
 from otp_service.http_gateway import GatewaySettings
+from otp_service.insights.settings import read_insights
 from otp_service.mail.settings import MailSettings, read_mail
 from otp_service.recovery.settings import read_recovery
 from otp_service.selfservice.settings import read_deletion
@@ -43,6 +44,7 @@ READERS: tuple[SectionReader, ...] = (
     read_recovery,
     read_hooks,
     read_captcha,
+    read_insights,
     read_spending,
     *(provider.settings for provider in PROVIDERS if provider.settings is not None),
     *(factor.settings for factor in FACTORS if factor.settings is not None),

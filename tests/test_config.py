@@ -12,6 +12,7 @@ import pytest
 
 from config import Config
 from otp_service.accounts.settings import ExistenceSettings, LinkSettings
+from otp_service.anomalies.settings import RULES, Action, AnomalySettings
 from otp_service.audit import AuditSettings
 from otp_service.captcha import CaptchaSettings
 from otp_service.config.reader import Reader
@@ -20,8 +21,10 @@ from otp_service.core import cores
 from otp_service.factors.removals import RemovalSettings
 from otp_service.factors.trusted_devices.devices import TrustedDeviceSettings
 from otp_service.factors.webauthn.settings import WebAuthnSettings
+from otp_service.fraud.settings import FraudSettings, Mode
 from otp_service.hooks.settings import HookSettings
 from otp_service.http_gateway.settings import GatewaySettings
+from otp_service.insights import InsightSettings
 from otp_service.mail.settings import MailSettings
 from otp_service.providers import Channel
 from otp_service.recovery.settings import RecoverySettings
@@ -122,6 +125,9 @@ SECTIONS = [
     DeliverySettings(fallbacks=(), supplies_code=False, webotp_domain=None, sms_template=None),
     MailSettings(sender=Address(addr_spec="no-reply@localhost")),
     AuditSettings(kept_for=timedelta(days=400)),
+    AnomalySettings(actions=dict.fromkeys(RULES, Action.NOTIFY), speed=1_000, per_device=5, per_address=20),
+    InsightSettings(kept_for=timedelta(days=400)),
+    FraudSettings(mode=Mode.DESTINATIONS, kept_for=timedelta(days=31)),
     RemovalSettings(delay=timedelta(days=1)),
     RecoverySettings(hold=timedelta(days=3)),
     DeletionSettings(delay=timedelta(days=7)),

@@ -3,7 +3,7 @@
 import logging
 from datetime import datetime, timedelta
 
-from otp_service import audit, hooks, outbox, sessions
+from otp_service import audit, hooks, insights, outbox, sessions
 from otp_service.accounts import earlier_addresses, earlier_numbers, known_clients, links, registrations, throttle
 from otp_service.audit import AuditSettings
 from otp_service.auth import challenges
@@ -19,11 +19,12 @@ from otp_service.factors.trusted_devices import devices as trusted_devices
 from otp_service.fraud import prefix_rules as fraud_rules
 from otp_service.fraud import sends as fraud_sends
 from otp_service.fraud.settings import FraudSettings
+from otp_service.insights import InsightSettings
 from otp_service.jobs import records as records_of_workers
 from otp_service.recovery import email_codes
 from otp_service.selfservice import personal_data
 from otp_service.spending import reports as spend_reports
-from otp_service.verifications import records
+from otp_service.verifications import counted, records
 
 log = logging.getLogger(__name__)
 
@@ -55,6 +56,7 @@ RULES = (
     RetentionRule("delivered events", timedelta(days=3), hooks.forget_delivered),
     RetentionRule("events that were given up", timedelta(days=30), hooks.forget_rest),
     RetentionRule("days of the spend ledger", timedelta(days=400), spend_reports.forget),
+    RetentionRule("what verifications count in the insights", timedelta(days=90), counted.forget),
     RetentionRule("counters", timedelta(days=2), allowances.forget),
     RetentionRule("tasks", timedelta(0), tasks.forget),
     RetentionRule("workers", timedelta(days=1), records_of_workers.forget),
@@ -69,6 +71,7 @@ def rules() -> tuple[RetentionRule, ...]:
         *RULES,
         RetentionRule("decisions of the fraud guard", settings().of(FraudSettings).kept_for, fraud_sends.forget),
         RetentionRule("audit events", settings().of(AuditSettings).kept_for, _forget_events),
+        RetentionRule("insights", settings().of(InsightSettings).kept_for, insights.forget),
     )
 
 

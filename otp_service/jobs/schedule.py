@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from otp_service import outbox
+from otp_service import insights, outbox
 from otp_service.accounts import users
 from otp_service.audit import heads
 from otp_service.auth import unfinished
@@ -65,7 +65,8 @@ FRAUD = Job("fraud", 1, folding.run, is_shared=True)
 BLOCKS = Job("fraud blocks", 15, lambda: blocks.end_over(clock.now()))
 NODES = Job("fraud nodes", 600, lambda: fraud_nodes.forget_faded(clock.now()))
 SWEEP = Job("sweep", 60, _sweep)
+INSIGHTS = Job("insights", 20, insights.fold)
 UNFINISHED = Job("unfinished sign-ins", 300, unfinished.notify_of_all)
 AUDIT_HEADS = Job("audit heads", 3_600, _publish_heads)
 RETENTION = Job("retention", 86_400, retention.run)
-JOBS = (TASKS, DELIVER, EVENTS, FRAUD, BLOCKS, NODES, SWEEP, UNFINISHED, AUDIT_HEADS, RETENTION)
+JOBS = (TASKS, DELIVER, EVENTS, FRAUD, BLOCKS, NODES, SWEEP, INSIGHTS, UNFINISHED, AUDIT_HEADS, RETENTION)

@@ -5,12 +5,14 @@ from typing import Any
 import orjson
 from flask import Blueprint, Response, current_app
 
+from otp_service import insights
 from otp_service.core import clock
 from otp_service.core.services import services, settings
 from otp_service.core.web.api import api
 from otp_service.ops import readiness
+from otp_service.ops.access import ops_token_required
 from otp_service.ops.openapi import document
-from otp_service.ops.schemas import HealthOut, ReadyOut
+from otp_service.ops.schemas import HealthOut, InsightsIn, InsightsOut, ReadyOut
 
 bp = Blueprint("ops", __name__)
 
@@ -34,6 +36,14 @@ def ready() -> dict[str, Any] | Response:
     )
     response.headers["Retry-After"] = str(report["retry_after"])
     return response
+
+
+@bp.get("/insights.json")
+@ops_token_required
+@api(query=InsightsIn, out=InsightsOut, errors=(400, 401, 403))
+def insights_data(query: dict[str, Any]) -> dict[str, Any]:
+    """Report sends, conversion, spend, blocks and refusals of a span, by any of six dimensions."""
+    return insights.report(insights.ask(**query, now=clock.now()))
 
 
 @bp.get("/api/v1/openapi.json")

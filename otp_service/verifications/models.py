@@ -4,7 +4,7 @@ import uuid
 from datetime import datetime
 from decimal import Decimal
 
-from sqlalchemy import BigInteger, CheckConstraint, ForeignKey, Index, Integer, Numeric, String, Uuid
+from sqlalchemy import BigInteger, CheckConstraint, ForeignKey, Index, Integer, Numeric, SmallInteger, String, Uuid
 from sqlalchemy.orm import Mapped, mapped_column
 
 from otp_service.core.database.sealed_columns import sealed
@@ -81,3 +81,16 @@ class VerificationAttempt(Model):
     open_reports: Mapped[int] = mapped_column(Integer, server_default="1")
     asker: Mapped[str] = mapped_column(String(7), server_default=Asker.HOLDER)
     tried_at: Mapped[datetime] = mapped_column(UtcDateTime)
+
+
+class CountedVerification(Model):
+    """What a verification counts in the totals at present: written with them, so that it counts once (ADR 52)."""
+
+    __tablename__ = "counted_verifications"
+    __table_args__ = (Index("ix_counted_verifications_at", "at"),)
+
+    id: Mapped[uuid.UUID] = mapped_column(Uuid, primary_key=True)
+    at: Mapped[datetime] = mapped_column(UtcDateTime)
+    state: Mapped[str] = mapped_column(String(12))
+    sent: Mapped[int] = mapped_column(SmallInteger)
+    spend: Mapped[int] = mapped_column(BigInteger)

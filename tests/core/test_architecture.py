@@ -22,6 +22,7 @@ READ_THE_REQUEST = {
     PACKAGE / "sessions/access.py",
     PACKAGE / "sessions/browsers.py",
     PACKAGE / "backends/access.py",
+    PACKAGE / "ops/access.py",
     PACKAGE / "backends/verifications/repeatable.py",
 }
 """Outside views and core: what reads the tokens and keys of a request, around a view."""
@@ -45,6 +46,7 @@ PACKAGE_OF = {
     "devices": "factors",
     "health": "ops",
     "ready": "ops",
+    "insights.json": "ops",
     "openapi.json": "ops",
     ".well-known": "sessions",
     ".well-known/oauth-authorization-server": "backends",

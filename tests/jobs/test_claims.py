@@ -34,7 +34,7 @@ def release(app: Flask, held: Claim, error: str | None = None) -> None:
 def test_the_jobs_have_names_of_their_own() -> None:
     assert {job.name: job.every_seconds for job in JOBS} == {
         "tasks": 5, "deliver": 1, "events": 1, "fraud": 1, "fraud blocks": 15, "fraud nodes": 600, "sweep": 60,
-        "unfinished sign-ins": 300, "audit heads": 3_600, "retention": 86_400,
+        "insights": 20, "unfinished sign-ins": 300, "audit heads": 3_600, "retention": 86_400,
     }  # fmt: skip
     assert [job.name for job in JOBS if job.is_shared] == ["tasks", "deliver", "events", "fraud"]
 

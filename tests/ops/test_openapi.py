@@ -58,7 +58,7 @@ def views(app: Flask) -> Iterator[tuple[str, str, Any]]:
 
 
 def needs_authentication(view: Any) -> bool:
-    return getattr(view, "needs_token", False) or hasattr(view, "key_scope")
+    return getattr(view, "needs_token", False) or hasattr(view, "key_scope") or hasattr(view, "needs_ops_token")
 
 
 def test_the_document_is_valid_openapi_3_1(described: dict[str, Any]) -> None:

@@ -77,7 +77,8 @@ def test_each_operation_says_whether_it_needs_a_token_or_a_key(described: Told) 
     assert {"POST /api/v1/auth/login", "GET /health"} < set(public)
     token: Told = {"accessToken": []}
     cookie: Told = {"refreshCookie": [], "csrfToken": []}
-    kinds: tuple[list[Told], ...] = ([], [token], [token, cookie], [{"apiKey": []}, {"apiKeyAsUserName": []}])
+    keys: list[Told] = [{"apiKey": []}, {"apiKeyAsUserName": []}]
+    kinds: tuple[list[Told], ...] = ([], [token], [token, cookie], keys, [{"opsToken": []}])
     assert all(told["security"] in kinds for _, told in operations(described))
 
 

@@ -68,6 +68,9 @@ _OF_BACKENDS: dict[str, JsonSchema] = {
         "description": "The same API key as the user name, with an empty password.",
     },
 }
+_OF_OPERATORS: dict[str, JsonSchema] = {
+    "opsToken": {"type": "http", "scheme": "bearer", "description": "The setting `OPS_TOKEN`, for operators' programs."}
+}
 _PATH_PARAMETER = re.compile(r"<(?:(\w+):)?(\w+)>")
 _ID = {"type": "string", "format": "uuid"}
 _PATH_TYPES = {"int": {"type": "integer"}, "id": _ID, "uuid": _ID}
@@ -99,7 +102,7 @@ def _document(app: Flask, *, version: str, servers: list[JsonSchema]) -> JsonSch
     if plugin.converter is not None:  # the library's type allows it; APISpec has just set it
         plugin.converter.add_attribute_function(json_schemas.of_field)  # type: ignore[no-untyped-call]
     scheme = {"type": "http", "scheme": "bearer", "bearerFormat": "JWT"}
-    for name, described in {_SECURITY: scheme, **_OF_BACKENDS, **browser_cookies.schemes()}.items():
+    for name, described in {_SECURITY: scheme, **_OF_BACKENDS, **_OF_OPERATORS, **browser_cookies.schemes()}.items():
         spec.components.security_scheme(name, described)
     spec.components.schema("Error", schema=Error)
     spec.components.schema("Problem", error_responses.problem())
@@ -172,6 +175,8 @@ def _security(view: Any) -> list[JsonSchema]:
     """Return what the decorators of the view ask for: a token of a person, the key of a backend, or neither."""
     if hasattr(view, "key_scope"):
         return [{name: []} for name in _OF_BACKENDS]
+    if hasattr(view, "needs_ops_token"):
+        return [{name: []} for name in _OF_OPERATORS]
     return [{_SECURITY: []}, *browser_cookies.security(view)] if getattr(view, "needs_token", False) else []
 
 
@@ -189,6 +194,8 @@ def _description(view: Any) -> str:
     text = inspect.getdoc(view) or ""
     if hasattr(view, "key_scope"):
         return f"{text}\n\nNeeds an API key with the scope `{view.key_scope}`."
+    if hasattr(view, "needs_ops_token"):
+        return f"{text}\n\nNeeds no access token, but the setting `OPS_TOKEN`."
     if getattr(view, "needs_fresh_sign_in", False):
         return f"{text}\n\n{_FRESH}"
     needs = f"Needs {'an' if getattr(view, 'needs_token', False) else 'no'} access token"
