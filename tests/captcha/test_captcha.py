@@ -9,18 +9,23 @@ from typing import Any
 import pytest
 from flask import Flask
 
+from otp_service.captcha import checks_captcha
 from otp_service.captcha.client import Verdict, _verdict
 from otp_service.captcha.settings import OF_THE_SIMULATOR, SITEVERIFY, CaptchaSettings, Route
 from otp_service.core.calls.errors import CallError, OutcomeUnknown, RateLimited, Refused
 from otp_service.core.calls.exchange import Response
+from otp_service.core.web.tracing import ClientInfo
+from otp_service.factors.phone.codes import PhoneOwner
+from otp_service.providers import Channel
 from otp_service.simulator import Simulator
 from otp_service.simulator.settings import DEMO_CAPTCHA_SECRET
+from otp_service.verifications import Purpose, Recipient, find_destination
+from otp_service.verifications.sending import _wanted
+from otp_service.verifications.starting import Draft
 from tests.api import Answer, Api
-from tests.backends.verifications.shops import Shop
-from tests.conftest import MakeApp, Time
+from tests.conftest import MakeApp
 from tests.environments import PRODUCTION, load, refuse
-from tests.factories import Person, make_person, new_details
-from tests.fraud.traffic import PUMPED, pump
+from tests.factories import Person, make_person, new_details, new_number
 from tests.parallel import at_once
 
 EVERYWHERE = ",".join(Route)
@@ -101,20 +106,19 @@ def test_of_parallel_requests_with_one_token_one_is_admitted(app: Flask, make_ap
     assert told(elsewhere) == (403, "captcha_failed")
 
 
-def test_a_challenge_of_the_fraud_guard_lets_a_solved_captcha_pass(
-    make_app: MakeApp, sinch: Simulator, time: Time
-) -> None:
-    app = captcha_app(make_app, sinch, FRAUD_MODE="enforce")
-    api, shop, person = Api(app), Shop(app), make_person(app, phone_number=f"{PUMPED}0999")
-    while pump(shop, time, 1)[0][0] == 201:
-        pass  # until there is just enough evidence for a challenge
+@pytest.mark.one_database
+def test_a_solved_captcha_is_another_proof_for_the_fraud_guard(make_app: MakeApp, sinch: Simulator) -> None:
+    @checks_captcha(Route.LOGIN)
+    def has_other_proof(_: dict[str, Any], client: ClientInfo) -> bool:
+        draft = Draft.of(find_destination(recipient.phone_number, Channel.SMS).steps[0])
+        return _wanted(recipient, draft, "US", client).has_other_proof
 
-    refused, admitted = (
-        post_with(api, token, "/auth/request-otp", {"email": person.email}) for token in (None, solved())
-    )
+    recipient = Recipient(PhoneOwner(1), new_number(), Purpose.PHONE_VERIFICATION)
 
-    assert told(refused) == (403, "destination_blocked")
-    assert admitted.status_code == 200
+    with captcha_app(make_app, sinch).test_request_context():
+        proofs = [has_other_proof({"captcha_token": solved()}), has_other_proof({})]
+
+    assert proofs == [True, False]
 
 
 @pytest.mark.one_database
