@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from otp_service.fraud.attempt import CLIENT_DEPTHS, NEW_DEPTHS, Attempt, Depth
-from otp_service.fraud.node import HOUR, LASTING, RECENT, SLOT, USUAL, Node
+from otp_service.fraud.node import HOUR, JUDGED_AFTER, LASTING, MINUTE, QUIET, RECENT, SLOT, USUAL, Node
 
 PERSON = 1.0
 """What it costs to refuse an honest person, in EUR."""
@@ -16,11 +16,11 @@ PRIOR = {
     Depth.THOUSAND: -7.0,
     Depth.TEN_THOUSAND: -6.0,
     Depth.RANGE: -6.0,
-    Depth.OPERATOR: -7.0,
-    Depth.COUNTRY: -9.0,
-    Depth.NEW_IN_COUNTRY: -6.0,
-    Depth.NEW: -6.0,
-    Depth.ADDRESS: -6.0,
+    Depth.OPERATOR: -8.0,
+    Depth.COUNTRY: -12.0,
+    Depth.NEW_IN_COUNTRY: -10.0,
+    Depth.NEW: -11.0,
+    Depth.ADDRESS: -5.0,
     Depth.NETWORK: -8.0,
 }
 """The odds of an attack before anything is known. The wider a node is, the more it takes to refuse all of it."""
@@ -48,6 +48,8 @@ FLOOR = {
     Depth.NETWORK: 0.05,
 }
 """How many honest people to expect within the short window in a place without history."""
+EXPLAINING = -2.0
+"""From these odds on, a prefix explains what fails in it, and wider ones leave its sends out."""
 LEAST = 4
 """Fewer codes than this that are not verified say too little."""
 LEAST_OF_WIDER = 3
@@ -68,6 +70,9 @@ HIGHEST_SURGE = 30.0
 TYPED_MEDIAN, TYPED_SPREAD = 26.0, 0.7
 """Honest people type half of their codes within the median (seconds); the spread is that of a lognormal."""
 MOST_SURPRISE = 8.0
+BUSY = 4
+"""How often its credit a prefix without history may be asked for within the short window before that is a surprise."""
+NARROW_DEPTHS = frozenset({Depth.THOUSAND, Depth.TEN_THOUSAND, Depth.RANGE, Depth.OPERATOR})
 _LIFE_RECENT, _LIFE_LASTING, _LIFE_USUAL = (half_life / math.log(2) for half_life in (RECENT, LASTING, USUAL))
 
 
@@ -82,7 +87,8 @@ _TYPED = [_typed_by(SLOT * (slot + 0.3)) for slot in range(16)]
 class Evidence:
     """The counts of a node within the window that says most, the odds of an attack, and the bound that they meet.
 
-    `share` is how much of the traffic is the attack's if there is one. `half_life` (seconds) is that of the window.
+    `share` is how much of the traffic is the attack's if there is one. `asked` are the attempts of the short window,
+    those that were refused included.
     """
 
     verified: float
@@ -91,7 +97,7 @@ class Evidence:
     odds: float
     bound: float
     share: float
-    half_life: float
+    asked: float
 
     @property
     def excess(self) -> float:
@@ -106,13 +112,11 @@ class Evidence:
     @property
     def is_suspicious(self) -> bool:
         """Whether an attack is likely enough, and refusing cheap enough, for this node to explain what fails in it."""
-        return self.odds > 0 and self.bound < math.inf
+        return self.odds > EXPLAINING and self.bound < math.inf
 
     def ends_at(self, now: float) -> float:
-        """Estimate when the evidence has decayed below the bound if nothing more is sent."""
-        if not self.is_refusing:
-            return now
-        return now + self.half_life * math.log2(max(1.1, 1 + self.excess / 4))
+        """Return when refusing ends at the latest if nobody asks any more: the place is quiet then."""
+        return now + JUDGED_AFTER + SLOT + RECENT * math.log2(self.asked / QUIET) if self.is_refusing else now
 
 
 def weigh_all(attempt: Attempt, places: Sequence[tuple[Depth, str]], nodes: Mapping[str, Node]) -> dict[str, Evidence]:
@@ -149,7 +153,7 @@ class _Scale:
         if depth in NEW_DEPTHS:
             return
         self.conversion = self.usually
-        total = node.recent_verified + node.recent_failed + node.recent_refused
+        total = node.recent_asked
         if LEAST_OF_WIDER <= total < 2 * self._expected(node, depth):
             now = (node.recent_verified + 4 * self.usually) / (total + 4)
             self.conversion = min(self.usually, max(0.15, now))
@@ -163,7 +167,7 @@ class _Scale:
         pending = sum(node.pending.values())
         if node.lasting_failed + pending < LEAST:
             return None
-        asked = node.recent_verified + node.recent_failed + node.recent_refused + pending + 1
+        asked = node.recent_asked + pending + 1
         expected = self._expected(node, depth)
         if depth in NEW_DEPTHS:
             expected = max(expected, node.recent_verified / self.usually)
@@ -171,17 +175,23 @@ class _Scale:
         gain = share * self.price - (1 - share) * PERSON
         if gain <= 0:
             return None
+        bound = -math.log(gain)
         recent = self._ratio(node, node.recent_verified, node.recent_failed, pending)
         lasting = self._ratio(node, node.lasting_verified, node.lasting_failed, pending)
-        odds = PRIOR[depth] + max(recent, lasting) + self._surprise(node, depth, pending)
+        odds = PRIOR[depth] + max(recent, lasting) + self._surprise(node, depth, pending, asked)
         if recent >= lasting:
-            return Evidence(node.recent_verified, node.recent_failed, pending, odds, -math.log(gain), share, RECENT)
-        return Evidence(node.lasting_verified, node.lasting_failed, pending, odds, -math.log(gain), share, LASTING)
+            return Evidence(node.recent_verified, node.recent_failed, pending, odds, bound, share, asked)
+        return Evidence(node.lasting_verified, node.lasting_failed, pending, odds, bound, share, asked)
 
     def _expected(self, node: Node, depth: Depth) -> float:
-        """Return how many honest sends to expect within the short window."""
+        """Return how many honest sends to expect within the short window.
+
+        A surge of the country counts here as far as codes are verified here: an attack during a sale gets no cover.
+        """
         rate = node.lasting_verified / _LIFE_LASTING if depth in NEW_DEPTHS else _rate(node, self.now)
-        return PEAK * self.surge * rate * _LIFE_RECENT / self.usually + FLOOR[depth]
+        usual = PEAK * rate * _LIFE_RECENT
+        surging = min(usual * self.surge, node.recent_verified + 1)
+        return max(usual, surging) / self.usually + FLOOR[depth]
 
     def _ratio(self, node: Node, verified: float, failed: float, pending: int) -> float:
         """Return the likelihood ratio of the counts: an attack against honest people, who may be of a weak country."""
@@ -201,12 +211,19 @@ class _Scale:
             total += count * math.log(1 - conversion * typed)
         return total
 
-    def _surprise(self, node: Node, depth: Depth, pending: int) -> float:
-        """Return how surprising it is that so many codes are pending at once, by a Poisson ratio with a cap."""
-        expected = CREDIT[depth] + 30 * _rate(node, self.now) * 60 + 2 * node.recent_verified
-        if pending <= expected:
-            return 0.0
-        return min(pending * math.log(pending / expected) - (pending - expected), MOST_SURPRISE)
+    def _surprise(self, node: Node, depth: Depth, pending: int, asked: float) -> float:
+        """Return how surprising it is that so many codes are pending, and that a prefix is so busy all at once."""
+        surging = HIGHEST_SURGE * _rate(node, self.now)
+        at_once = _poisson(pending, CREDIT[depth] + surging * MINUTE + 2 * node.recent_verified)
+        if depth not in NARROW_DEPTHS:
+            return min(at_once, MOST_SURPRISE)
+        crowd = _poisson(asked, BUSY * CREDIT[depth] + surging * _LIFE_RECENT)
+        return min(at_once, MOST_SURPRISE) + min(crowd, DOUBT)
+
+
+def _poisson(count: float, expected: float) -> float:
+    """Return the log-likelihood ratio of a count against its expectation; 0 if it is not above that."""
+    return count * math.log(count / expected) - (count - expected) if count > expected else 0.0
 
 
 def is_known(places: Sequence[tuple[Depth, str]], nodes: Mapping[str, Node]) -> tuple[bool, bool]:

@@ -9,10 +9,12 @@ from enum import StrEnum
 
 from otp_service.fraud.attempt import CLIENT_DEPTHS, NEW_DEPTHS, Attempt, Depth, depth_of, keys_of
 from otp_service.fraud.evidence import Evidence, is_known, weigh_all
-from otp_service.fraud.node import Node
+from otp_service.fraud.node import HOUR, Node
 
 EXPIRES_AFTER = 300.0
 """Seconds after which a code that was not verified counts as expired."""
+LONGEST_PROBE, LONGEST_PROBE_OF_NEW = 6 * HOUR, HOUR
+"""The longest wait between two probes of a block in seconds; shorter where a block stops everyone who is new."""
 CHALLENGED = 3.0
 """Up to this far above its bound, evidence asks for another proof; beyond, the send is denied."""
 
@@ -40,9 +42,9 @@ class Decision:
     """What becomes of a send, and why.
 
     `refusing` are the nodes that refuse, the narrowest first, and `key` is the one of them that decided. `evidence` has
-    its counts and its bound, and `ends_at` (seconds since 1970) is when its block ends if nothing more is sent there.
-    `counted_at` are the keys at which the send is to be folded: a prefix that is suspicious itself explains its
-    failures, so wider ones leave them out.
+    its counts and its bound, and `ends_at` (seconds since 1970) is when the last of their blocks ends if no more
+    attempts come. `counted_at` are the keys at which the send is to be folded: a prefix that is suspicious itself
+    explains its failures, so wider ones leave them out.
     """
 
     action: Action
@@ -90,7 +92,7 @@ def decide(attempt: Attempt, nodes: Mapping[str, Node]) -> Decision:
     waiting = [key for key in refusing if nodes[key].probe_at > attempt.at]
     key = (waiting or refusing)[0]
     evidence = weighed[key]
-    ends_at = evidence.ends_at(attempt.at)
+    ends_at = max(weighed[place].ends_at(attempt.at) for place in refusing)
     if not waiting:
         return Decision(Action.ALLOW, Reason.PROBE, counted, refusing, evidence, ends_at, key)
     is_moderate = all(weighed[key].excess <= CHALLENGED for key in waiting)
@@ -128,7 +130,8 @@ def fold_sent(send: Send, nodes: MutableMapping[str, Node]) -> None:
     for node in _advanced(send, send.at, nodes):
         node.add_sent(send.at)
     for key in send.probed:
-        nodes.setdefault(key, Node()).await_probe(send.at)
+        longest = LONGEST_PROBE_OF_NEW if depth_of(key) in NEW_DEPTHS else LONGEST_PROBE
+        nodes.setdefault(key, Node()).await_probe(send.at, longest)
 
 
 def fold_refused(send: Send, nodes: MutableMapping[str, Node]) -> None:

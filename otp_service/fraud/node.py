@@ -11,9 +11,11 @@ SLOT = 10.0
 """Pending codes are counted by the ten seconds in which they were sent."""
 JUDGED_AFTER = 120.0
 """A code that is still pending at this age counts as failed. If it is verified later, that is corrected."""
-FIRST_PROBE, LONGEST_PROBE = 10 * MINUTE, 6 * HOUR
+FIRST_PROBE, NEXT_PROBE = 10 * MINUTE, 3 * MINUTE
 PROBE_WEIGHT = 4.0
 """The end of a probe counts so many times more: it stands for all those that were refused meanwhile."""
+QUIET = 2.0**-12
+"""A place is quiet when fewer attempts than this are left of the short window: hours after the last one."""
 _FADED = 0.05
 """A node whose counts have all decayed below this decides like a new one."""
 
@@ -38,12 +40,19 @@ class Node:
     probe_wait: float = FIRST_PROBE
     pending: dict[int, int] = field(default_factory=dict)
 
+    @property
+    def recent_asked(self) -> float:
+        """Return how many attempts the short window has, without those whose codes are pending."""
+        return self.recent_verified + self.recent_failed + self.recent_refused
+
     def advance(self, now: float) -> None:
         """Decay the counts to a later time, and count codes as failed that have been pending for too long."""
         self._decay(now)
         if self.pending and (min(self.pending) + 1) * SLOT + JUDGED_AFTER <= now:
             for slot in [slot for slot in self.pending if (slot + 1) * SLOT + JUDGED_AFTER <= now]:
                 self._fail(self.pending.pop(slot), now - (slot + 1) * SLOT - JUDGED_AFTER)
+        if self.lasting_failed and not self.pending and self.recent_asked < QUIET:
+            self._forget_failures()
 
     def add_sent(self, at: float) -> None:
         """Count one more pending code. The node must have been advanced to `at`."""
@@ -72,19 +81,18 @@ class Node:
         """Count an attempt that this node refused. The node must have been advanced to its time."""
         self.recent_refused += 1
 
-    def await_probe(self, now: float) -> None:
+    def await_probe(self, now: float, longest: float) -> None:
         """Note that a block let a probe through: the next one has to wait longer."""
         self.probe_at = now + self.probe_wait
-        self.probe_wait = min(2 * self.probe_wait, LONGEST_PROBE)
+        self.probe_wait = min(2 * self.probe_wait, longest)
 
     def add_probe(self, *, is_verified: bool) -> None:
         """Learn from the end of a probe, besides its code: it stands for all those that were refused meanwhile."""
         if is_verified:
             self.recent_verified += PROBE_WEIGHT
             self.lasting_verified += PROBE_WEIGHT
-            self.probe_at, self.probe_wait = self.at, FIRST_PROBE
+            self.probe_at, self.probe_wait = self.at, NEXT_PROBE
         else:
-            self.recent_failed += PROBE_WEIGHT
             self.lasting_failed += PROBE_WEIGHT
 
     def is_faded(self, now: float) -> bool:
@@ -127,6 +135,12 @@ class Node:
         self.lasting_failed *= lasting
         self.usual_verified *= usual
         self.usual_failed *= usual
+
+    def _forget_failures(self) -> None:
+        """Begin as if no code had failed lately: a block does not outlast its attack by more than hours."""
+        self.usual_failed = max(0.0, self.usual_failed - self.lasting_failed)
+        self.lasting_failed = 0.0
+        self.probe_at, self.probe_wait = 0.0, FIRST_PROBE
 
     def _fail(self, count: int, ago: float) -> None:
         self.recent_failed = max(0.0, self.recent_failed + count * math.exp2(-ago / RECENT))
