@@ -10,7 +10,7 @@ from benchmarks.fraud.policies import NONE, OURS
 
 CHART = Path("docs/fraud.svg")
 _LOWEST, _HIGHEST = -3.0, 3.0  # powers of ten of the share of the undefended spend
-_LEFT, _TOP, _ROW, _PLOT, _MARGIN = 190, 64, 22, 520, 30
+_LEFT, _TOP, _ROW, _PLOT, _MARGIN = 190, 64, 22, 520, 50
 _BAR = 0.10
 # Readable on white and on black; shapes tell them apart as well.
 _STYLE = """
@@ -47,7 +47,7 @@ def draw(attacks: Sequence[Result]) -> str:
     return "\n".join([
         f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width} {height}" role="img" aria-label="{title}">',
         f"<style>{_STYLE}</style>",
-        f'<text x="{_LEFT}" y="18">{title} (synthetic traffic)</text>',
+        f'<text x="30" y="18">{title} (synthetic traffic)</text>',
         *_legend(),
         *_axis(height - 40),
         *rows,
@@ -62,7 +62,7 @@ def _x(share: float) -> float:
 
 def _legend() -> Iterator[str]:
     for place, name in enumerate(_SHAPES):
-        x = _LEFT + place * 112
+        x = 40 + place * 145
         yield _mark(name, x, 38)
         yield f'<text x="{x + 10}" y="42">{escape(name)}</text>'
 
