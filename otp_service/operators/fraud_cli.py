@@ -37,8 +37,8 @@ The guard refuses codes to ranges of numbers whose codes are paid for and not ty
 _EXAMPLES = """\b
 Examples:
   flask fraud status
-  flask fraud explain +447700900123
-  flask fraud allow +447700 --reason "our own test phones" --for 30d
+  flask fraud explain +447400123456
+  flask fraud allow +447400 --reason "our own test phones" --for 30d
   flask fraud deny +881 --reason "satellite phones"
 """
 
