@@ -124,21 +124,21 @@ def _go_on(now: datetime) -> bool:
         return False
     if found.next_at is None:
         return _begin(found, now)
-    if found.next_at >= now - RECENT:
-        with transaction():
-            records.go_on(replace(found, next_at=None))
-        return False
-    _fold(found.next_at, found.next_at + SLICE)
+    # Hours without a message cost nothing.
+    start = counted.first_from(found.next_at)
+    is_over = start is None or start >= now - RECENT
+    if start is not None and not is_over:
+        _fold(start, start + SLICE)
     with transaction():
-        records.go_on(replace(found, next_at=found.next_at + SLICE))
-    return True
+        reached = records.progress() or found  # refusals are noted in the same row
+        records.go_on(replace(reached, next_at=None if start is None or is_over else start + SLICE))
+    return not is_over
 
 
 def _begin(found: Progress, now: datetime) -> bool:
     """Begin the pass that is due; return whether one is."""
     if found.whole_began_at is None or found.whole_began_at <= now - WHOLE_EVERY:
-        oldest = counted.oldest()
-        start = max(oldest, now - settings().of(InsightSettings).kept_for) if oldest else now
+        start = now - settings().of(InsightSettings).kept_for
         begun = replace(found, next_at=start, whole_began_at=now, short_began_at=now)
     elif found.short_began_at is None or found.short_began_at <= now - SHORT_EVERY:
         begun = replace(found, next_at=now - SHORT, short_began_at=now)

@@ -96,9 +96,13 @@ def remember(counted: Iterable[Change]) -> None:
             session.connection().execute(statement.on_conflict_do_update(index_elements=["id"], set_=values), rows)
 
 
-def oldest() -> datetime | None:
-    """Return when the oldest verification was made. Asks for each state apart, as the index can."""
-    parts = [select(func.min(Verification.created_at).label("at")).where(Verification.state == one) for one in _STATES]
+def first_from(start: datetime) -> datetime | None:
+    """Return when the first verification from a time on was made. Asks for each state apart, as the index can."""
+    is_later = Verification.created_at >= start
+    parts = [
+        select(func.min(Verification.created_at).label("at")).where(Verification.state == one, is_later)
+        for one in _STATES
+    ]
     found = union_all(*parts).subquery()
     at: datetime | None = fetch_all(select(func.min(found.c.at, type_=Verification.created_at.type)))[0][0]
     return at
