@@ -82,6 +82,10 @@ limits: .installed-dev ## Write the table of all limits into docs/security.md, a
 bench-audit: .installed-dev ## Measure what the audit trail costs, and how fast it is verified, one minute
 	$(PYTHON) -m benchmarks.audit_cost $(ARGS)
 
+.PHONY: bench-fraud-state
+bench-fraud-state: .installed-dev ## Measure a decision of the fraud guard and the room that it needs, 1,000,000 known numbers, 3 minutes
+	$(PYTHON) -m benchmarks.fraud_state $(ARGS)
+
 .PHONY: measure
 measure: .installed-dev ## Measure the structure of the code: modules, sizes, comments, files of a sign-in
 	@$(PYTHON) -m scripts.measure

@@ -56,6 +56,7 @@ def depth_of(key: str) -> Depth:
     return Depth(key.partition(":")[0])
 
 
+@lru_cache(maxsize=16_384)
 def _keys_of_number(number: str) -> tuple[str, ...]:
     code = _length_of_country_code(number[1:4])
     country, operator, block_of = number[: 1 + code], number[: 4 + code], number[: 5 + code]

@@ -1,7 +1,6 @@
 """Folds what became of sends into nodes, in the order of time: for the folder, and for one decision (ADR 47)."""
 
 from collections.abc import Collection, Iterable, MutableMapping
-from dataclasses import replace
 
 from otp_service.fraud import sends
 from otp_service.fraud.guard import Send, fold_sent, fold_verified, fold_withdrawn
@@ -15,12 +14,12 @@ def learn(waiting: Iterable[Lesson], nodes: MutableMapping[str, Node], *, only: 
         send = whole if only is None else _narrowed(whole, only)
         if what is Learned.SENT:
             fold_sent(send, nodes)
-        elif Learned.VERIFIED in what:
+        elif what is Learned.VERIFIED:
             fold_verified(send, at, nodes)
         else:
             fold_withdrawn(send, at, nodes)
 
 
 def _narrowed(send: Send, only: Collection[str]) -> Send:
-    counted, probed = (tuple(key for key in keys if key in only) for keys in (send.counted_at, send.probed))
-    return replace(send, counted_at=counted, probed=probed)
+    probed = tuple([key for key in send.probed if key in only]) if send.probed else ()
+    return Send(send.at, tuple([key for key in send.counted_at if key in only]), probed)
