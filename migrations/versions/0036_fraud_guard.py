@@ -64,7 +64,7 @@ def upgrade() -> None:
         sa.Column("probed", sa.SmallInteger(), nullable=False),
         sa.Column("outcome", sa.String(length=11), nullable=True),
         sa.Column("outcome_at", sa.DateTime(timezone=True), nullable=True),
-        sa.Column("folded", sa.SmallInteger(), nullable=False),
+        sa.Column("folded", sa.Integer(), nullable=False),
         sa.Column("due_at", sa.DateTime(timezone=True), nullable=True),
         sa.PrimaryKeyConstraint("id", name="pk_fraud_sends"),
     )

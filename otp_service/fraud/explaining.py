@@ -7,7 +7,7 @@ from typing import Any
 
 from otp_service.core import clock
 from otp_service.core.services import settings
-from otp_service.fraud import blocks, prefix_rules, records, sends
+from otp_service.fraud import blocks, history, prefix_rules, records, sends
 from otp_service.fraud.attempt import depth_of, keys_of
 from otp_service.fraud.evidence import Evidence
 from otp_service.fraud.looking import CLOCKS_APART, look
@@ -64,7 +64,7 @@ class Status:
 def status() -> Status:
     """Return the guard at a glance."""
     now, mode = clock.now(), settings().of(FraudSettings).mode
-    refused = sends.refused_since(now - timedelta(days=1))
+    refused = history.refused_since(now - timedelta(days=1))
     return Status(
         mode=mode_in_words(mode),
         enforces=_ENFORCES[mode],
@@ -89,7 +89,7 @@ def _shown(block: blocks.Block, now: datetime) -> BlockShown | None:
     if evidence is None:
         return None
     facts = blocks.facts_of(block.key, evidence, until=None)
-    refused = sends.refused_by(block.key, since=block.started_at)
+    refused = history.refused_by(block.key, since=block.started_at)
     return BlockShown(
         **{name: facts[name] for name in ("key", "depth", "verified", "failed", "pending", "odds", "bound")},
         reason=block.reason,

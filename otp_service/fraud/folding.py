@@ -45,11 +45,12 @@ def fold(*, limit: int = BATCH) -> int:
     with transaction():
         if not try_turn(TURN):
             return 0
-        waiting = sends.lessons(now=now + CLOCKS_APART, limit=limit)
+        horizon = now + CLOCKS_APART
+        waiting = sends.lessons(now=horizon, limit=limit)
         nodes = records.find({key for lesson in waiting for key in _keys_of(lesson)})
-        learn(waiting, nodes)
+        learn(waiting, nodes, horizon=horizon)
         records.write(nodes, now=now)
-        sends.mark_learned(waiting)
+        sends.mark_learned(waiting, horizon=horizon)
     _note_recorded(waiting, nodes, now)
     return len(waiting)
 

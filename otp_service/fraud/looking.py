@@ -13,7 +13,7 @@ from sqlalchemy import ColumnElement, CompoundSelect, bindparam, literal_column,
 
 from otp_service.core.database.transactions import fetch_all
 from otp_service.core.phone import E164_LENGTH
-from otp_service.fraud import prefix_rules
+from otp_service.fraud import prefix_rules, records
 from otp_service.fraud.attempt import Attempt, keys_of
 from otp_service.fraud.learning import learn
 from otp_service.fraud.models import FraudNode, FraudRule, FraudSend
@@ -66,10 +66,10 @@ def look(number: str, attempt: Attempt, *, now: datetime) -> View:
         if kind == _LESSON:
             waiting.append(Lesson(*columns))
         elif kind == _NODE:
-            nodes[columns[_PLACES["key"]]] = Node.from_text(columns[_PLACES["block"]])
+            nodes[columns[_PLACES["key"]]] = records.read(columns[_PLACES["block"]])
         else:
             found.append(Rule(*(columns[_PLACES[place]] for place in _RULE_AT.values())))
-    learn(waiting, nodes, only=keys)
+    learn(waiting, nodes, horizon=now, only=keys)
     found.sort(key=lambda rule: len(rule.prefix), reverse=True)
     return View(tuple(found), nodes, len(waiting))
 

@@ -66,7 +66,8 @@ class FraudSend(Model):
     `id` is that of the verification; that of refusals follows from what is counted in the row, `times`. `block` is the
     number without its last three digits, and `number_hash` a keyed hash of all of it. `key` is the node that decided.
     `counted` and `probed` are the bits of the keys at which the send counts, and whose probe it is. `folded` is what
-    the nodes have learned of it, and `due_at` when they got something to learn, NULL once they have learned it.
+    the nodes have learned of it (of refusals: how many), and `due_at` when they got something to learn, NULL once they
+    have learned it.
     """
 
     __tablename__ = "fraud_sends"
@@ -87,7 +88,7 @@ class FraudSend(Model):
     probed: Mapped[int] = mapped_column(SmallInteger)
     outcome: Mapped[str | None] = mapped_column(String(11))
     outcome_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
-    folded: Mapped[int] = mapped_column(SmallInteger)
+    folded: Mapped[int] = mapped_column(Integer)
     due_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
 
 

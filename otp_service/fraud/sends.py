@@ -6,23 +6,36 @@ A number is stored without its last three digits, and as a keyed hash: this tell
 import uuid
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from decimal import Decimal
 from enum import IntFlag, StrEnum
 from functools import cache
 from operator import itemgetter
 from typing import Any, cast
 
-from sqlalchemy import ColumnElement, Table, TextClause, Update, bindparam, case, func, null, or_, select, text, update
+from sqlalchemy import (
+    ColumnElement,
+    Table,
+    TextClause,
+    Update,
+    bindparam,
+    case,
+    func,
+    literal,
+    or_,
+    select,
+    text,
+    update,
+)
 
 from otp_service.core.crypto.secrets import keyring
 from otp_service.core.database.batches import delete_in_batches
 from otp_service.core.database.rows import Projection
 from otp_service.core.database.statements import Given, prepared, prepared_insert
-from otp_service.core.database.transactions import execute, execute_later, fetch_all, transaction
+from otp_service.core.database.transactions import UtcDateTime, execute, execute_later, fetch_all, transaction
 from otp_service.core.services import settings
 from otp_service.fraud.attempt import Attempt, keys_of
-from otp_service.fraud.guard import Decision, Send, send_of
+from otp_service.fraud.guard import EXPIRES_AFTER, Decision, Send, send_of
 from otp_service.fraud.models import FraudSend
 from otp_service.fraud.settings import FraudSettings, Mode
 
@@ -49,6 +62,8 @@ class Learned(IntFlag):
     SENT = 1
     WITHDRAWN = 2
     VERIFIED = 4
+    EXPIRED = 8
+    REFUSED = 16
 
 
 _LEARNED_OF = {Outcome.UNDELIVERED: Learned.WITHDRAWN, Outcome.VERIFIED: Learned.VERIFIED}
@@ -67,6 +82,8 @@ class Lesson:
     decision: str
     reason: str
     key: str | None
+    was_sent: bool
+    times: int
     counted: int
     probed: int
     outcome: str | None
@@ -86,12 +103,28 @@ class Lesson:
         return Send(self.at.timestamp(), _named(self.counted, keys), probed)
 
     @property
-    def learned(self) -> Learned:
-        """What the nodes have learned once all that is due is folded."""
-        was = Learned(self.folded) | Learned.SENT
-        return was if self.outcome is None else was | _LEARNED_OF[Outcome(self.outcome)]
+    def expires_at(self) -> datetime:
+        """When a probe whose code was not verified says so. Other sends say so by their age."""
+        return self.at + _LIFE
+
+    def is_expired(self, horizon: datetime) -> bool:
+        """Whether it is a probe whose code was not verified in time."""
+        return self.probed > 0 and self.outcome is None and self.expires_at <= horizon
+
+    def after(self, horizon: datetime) -> tuple[int, datetime | None]:
+        """Return what is folded once all is that is due at a time, and when there is more to learn."""
+        if not self.was_sent:
+            return self.times, None
+        learned = self.folded | _SENT
+        if self.outcome is not None:
+            return learned | _LEARNED_OF[Outcome(self.outcome)].value, None
+        if self.is_expired(horizon):
+            return learned | Learned.EXPIRED.value, None
+        return learned, self.expires_at if self.probed and not self.folded & Learned.EXPIRED.value else None
 
 
+_SENT = Learned.SENT.value  # a flag is slow to compare, and each decision does so for each send that waits
+_LIFE = timedelta(seconds=EXPIRES_AFTER)
 LESSONS = Projection(Lesson, FraudSend)
 _add = prepared_insert(FraudSend)
 
@@ -170,8 +203,11 @@ def add_refusal(found: Findings, *, at: datetime) -> None:
     inputs, key = _inputs(found, at), acted.key or found.reason
     place = int.from_bytes(inputs["number_hash"].encode()[:8], "big") % ROWS_PER_MINUTE
     row_id = uuid.uuid5(_REFUSALS, f"{key} {int(attempt.at // 60)} {place}")
+    counted = _bits(send_of(attempt, acted).counted_at, keys_of(attempt))
     values = {
         **inputs,
+        "counted": counted,
+        "due_at": at if counted else None,
         "id": row_id,
         "decision": acted.action.value,
         "reason": acted.reason.value if found.rule is None else found.rule,
@@ -184,11 +220,12 @@ def add_refusal(found: Findings, *, at: datetime) -> None:
 def _count_refusal() -> TextClause:
     """Return the statement as text: SQLAlchemy compiles one with ON CONFLICT each time that it runs (ADR 16)."""
     table = cast(Table, FraudSend.__table__)
-    given = ("id", "at", "block", "number_hash", "ip", "channel", "price", "decision", "reason", "key")
+    given = ("id", "at", "block", "number_hash", "ip", "channel", "price", "decision", "reason", "key", "counted",
+             "due_at")  # fmt: skip
     sql = (
-        f"INSERT INTO fraud_sends AS t ({', '.join(given)}, was_sent, times, counted, probed, folded)"  # noqa: S608
-        f" VALUES ({', '.join(f':{name}' for name in given)}, false, 1, 0, 0, 0)"
-        " ON CONFLICT (id) DO UPDATE SET times = t.times + 1"
+        f"INSERT INTO fraud_sends AS t ({', '.join(given)}, was_sent, times, probed, folded)"  # noqa: S608
+        f" VALUES ({', '.join(f':{name}' for name in given)}, false, 1, 0, 0)"
+        " ON CONFLICT (id) DO UPDATE SET times = t.times + 1, due_at = excluded.due_at"
     )
     return text(sql).bindparams(*(bindparam(name, type_=table.columns[name].type) for name in given))
 
@@ -208,12 +245,12 @@ def _inputs(found: Findings, at: datetime) -> dict[str, Any]:
 def _hash_of(number: str) -> str:
     """Return the keyed hash of a number whose pseudonym is another number than itself."""
     hashed = keyring().digest(number, purpose="fraud: number")[:_HASH_LENGTH]
-    if _pseudonym(number[:-BLOCK_DIGITS], hashed) == number:
+    if pseudonym(number[:-BLOCK_DIGITS], hashed) == number:
         hashed = keyring().digest(f"{number} ", purpose="fraud: number")[:_HASH_LENGTH]
     return hashed
 
 
-def _pseudonym(block: str, number_hash: str) -> str:
+def pseudonym(block: str, number_hash: str) -> str:
     """Return the number in a block that stands for a hash."""
     digits = int.from_bytes(number_hash.encode(), "big") % 10**BLOCK_DIGITS
     return f"{block}{digits:0{BLOCK_DIGITS}}"
@@ -268,35 +305,39 @@ def count_due(now: datetime) -> int:
     return int(fetch_all(select(func.count()).select_from(FraudSend).where(is_due(now)))[0][0])
 
 
-def mark_learned(folded: Sequence[Lesson]) -> None:
+def mark_learned(folded: Sequence[Lesson], *, horizon: datetime) -> None:
     """Note that the nodes have learned all of these, in the transaction that writes the nodes."""
-    groups: dict[tuple[str | None, Learned], list[uuid.UUID]] = {}
+    groups: dict[tuple[Any, ...], list[uuid.UUID]] = {}
     for lesson in folded:
-        groups.setdefault((lesson.outcome, lesson.learned), []).append(lesson.id)
-    for (outcome, learned), ids in groups.items():
-        # An outcome that was recorded meanwhile is still to be learned: its row stays due.
+        groups.setdefault((lesson.outcome, lesson.times, *lesson.after(horizon)), []).append(lesson.id)
+    for (outcome, times, learned, next_due), ids in groups.items():
+        # What was recorded meanwhile is still to be learned: its row stays due.
         is_same = FraudSend.outcome.is_(None) if outcome is None else FraudSend.outcome == outcome
-        values = {"folded": int(learned), "due_at": case((is_same, null()), else_=FraudSend.due_at)}
-        execute(update(FraudSend).where(FraudSend.id.in_(ids)).values(values))
+        due = case((is_same & (FraudSend.times == times), literal(next_due, UtcDateTime)), else_=FraudSend.due_at)
+        execute(update(FraudSend).where(FraudSend.id.in_(ids)).values({"folded": learned, "due_at": due}))
 
 
-def moments(waiting: Iterable[Lesson]) -> Iterator[tuple[float, Learned, Send]]:
-    """Yield what is to be folded, in the order of time."""
-    found: list[tuple[float, int, Learned, Send]] = []
+def moments(waiting: Iterable[Lesson], *, horizon: datetime) -> Iterator[tuple[float, Learned, Send, int]]:
+    """Yield what is to be folded, in the order of time, and how often."""
+    found: list[tuple[float, int, Learned, Send, int]] = []
     for place, lesson in enumerate(waiting):
         send = lesson.send
+        if not lesson.was_sent:
+            found.append((send.at, place, Learned.REFUSED, send, lesson.times - lesson.folded))
+            continue
         if not lesson.folded & _SENT:
-            found.append((send.at, place, Learned.SENT, send))
+            found.append((send.at, place, Learned.SENT, send, 1))
         if lesson.outcome is not None and lesson.outcome_at is not None:
             end = _LEARNED_OF[Outcome(lesson.outcome)]
             if not lesson.folded & end.value:
-                found.append((lesson.outcome_at.timestamp(), place, end, send))
+                found.append((lesson.outcome_at.timestamp(), place, end, send, 1))
+        elif lesson.is_expired(horizon) and not lesson.folded & Learned.EXPIRED.value:
+            found.append((lesson.expires_at.timestamp(), place, Learned.EXPIRED, send, 1))
     found.sort(key=_by_time)
-    for at, _, what, send in found:
-        yield at, what, send
+    for at, _, what, send, times in found:
+        yield at, what, send, times
 
 
-_SENT = Learned.SENT.value  # a flag is slow to compare, and each decision does so for each send that waits
 _by_time = itemgetter(0, 1)
 
 
@@ -308,71 +349,7 @@ def skip(prefix: str) -> None:
     execute(update(FraudSend).where(FraudSend.due_at.is_not(None), is_there).values(due_at=None))
 
 
-# The history
-
-
-@dataclass(frozen=True, slots=True)
-class Past:
-    """A send or refusals as the history has them; `number` is a pseudonym in the same block of 1,000."""
-
-    at: datetime
-    number: str
-    ip: str
-    channel: str
-    price: Decimal
-    decision: str
-    was_sent: bool
-    times: int
-    verified_after: float | None
-
-
-def history(*, since: datetime, until: datetime) -> Iterator[Past]:
-    """Yield what was asked for in a span of time, the oldest first."""
-    columns = (FraudSend.at, FraudSend.id, FraudSend.block, FraudSend.number_hash, FraudSend.ip, FraudSend.channel,
-               FraudSend.price, FraudSend.decision, FraudSend.was_sent, FraudSend.times, FraudSend.outcome,
-               FraudSend.outcome_at)  # fmt: skip
-    is_within = (FraudSend.at >= since) & (FraudSend.at < until)
-    statement = select(*columns).where(is_within).order_by(FraudSend.at, FraudSend.id).limit(_PAGE)
-    rows = fetch_all(statement)
-    while rows:
-        yield from map(_past, rows)
-        last = rows[-1]
-        is_later = or_(FraudSend.at > last.at, (FraudSend.at == last.at) & (FraudSend.id > last.id))
-        rows = fetch_all(statement.where(is_later)) if len(rows) == _PAGE else []
-
-
-_PAGE = 2_000
-
-
-def _past(row: Any) -> Past:
-    is_verified = row.outcome == Outcome.VERIFIED
-    after = max(0.0, (row.outcome_at - row.at).total_seconds()) if is_verified else None
-    number = _pseudonym(row.block, row.number_hash)
-    return Past(row.at, number, row.ip, row.channel, row.price, row.decision, row.was_sent, row.times, after)
-
-
-@dataclass(frozen=True, slots=True)
-class Refused:
-    """How many sends a node refused, and what they would have cost."""
-
-    count: int
-    saved: Decimal
-
-
-def refused_by(key: str, *, since: datetime) -> Refused:
-    """Return what a node has refused since a time."""
-    return _refused(FraudSend.key == key, FraudSend.at >= since)
-
-
-def refused_since(since: datetime) -> Refused:
-    """Return what all nodes and rules have refused since a time."""
-    return _refused(FraudSend.at >= since)
-
-
-def _refused(*conditions: Any) -> Refused:
-    sums = select(func.sum(FraudSend.times), func.sum(FraudSend.times * FraudSend.price))
-    count, saved = fetch_all(sums.where(FraudSend.was_sent.is_(False), *conditions))[0]
-    return Refused(int(count or 0), Decimal(f"{saved or 0:.4f}"))
+# Forgetting
 
 
 def forget(before: datetime) -> int:

@@ -14,7 +14,7 @@ import click
 from otp_service.core import clock, phone
 from otp_service.core.addresses import plain_address
 from otp_service.core.text import camel_case
-from otp_service.fraud import explaining, folding, resetting, sends
+from otp_service.fraud import explaining, folding, history, resetting
 from otp_service.fraud.event_file import COLUMNS, Event, EventFileError, read_events
 from otp_service.fraud.explaining import BlockShown, DepthShown, Explanation
 from otp_service.fraud.guard import Decision
@@ -127,7 +127,7 @@ def events(since: datetime | None, until: datetime | None) -> None:
     """
     writer = csv.writer(sys.stdout, lineterminator="\n")
     writer.writerow(COLUMNS)
-    for past in sends.history(since=since or _BEGINNING, until=until or clock.now()):
+    for past in history.between(since=since or _BEGINNING, until=until or clock.now()):
         after = "" if past.verified_after is None else f"{past.verified_after:.3f}"
         is_legit = past.decision == "allow" or bool(after)
         row = (

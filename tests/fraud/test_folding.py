@@ -11,15 +11,17 @@ from sqlalchemy import select, text
 from otp_service.core import clock
 from otp_service.core.database.transactions import fetch_all, transaction
 from otp_service.extensions import db
-from otp_service.fraud import Wanted, folding, sends
+from otp_service.fraud import Action, Decision, Reason, Wanted, folding, sends
 from otp_service.fraud.looking import look
 from otp_service.fraud.models import FraudSend
 from otp_service.fraud.node import Node
-from otp_service.fraud.sends import Learned, Outcome
+from otp_service.fraud.sends import Findings, Learned, Outcome
 from otp_service.simulator import Simulator
 from tests.api import Api
+from tests.backends.verifications.shops import Shop
+from tests.conftest import Time
 from tests.factories import make_person, sign_in
-from tests.fraud.traffic import ENOUGH, PUMPED, add_sends, fold, node_of, told
+from tests.fraud.traffic import ENOUGH, PUMPED, add_sends, fold, node_of, pump, told
 from tests.parallel import at_once
 from tests.processes import FlaskCommand
 from tests.waiting import wait_until
@@ -80,7 +82,7 @@ def test_an_outcome_that_comes_while_a_send_is_folded_stays_due(app: Flask) -> N
     note(app, send_id, Outcome.VERIFIED)
 
     with app.app_context(), transaction():
-        sends.mark_learned(seen)
+        sends.mark_learned(seen, horizon=clock.now())
 
     assert row_of(app, send_id) == (Learned.SENT, True)
     fold(app)
@@ -110,6 +112,36 @@ def test_a_decision_sees_what_no_one_has_folded(app: Flask) -> None:
         node.advance(now.timestamp())
         after.nodes[key].advance(now.timestamp())
         assert sent(node) == pytest.approx(sent(after.nodes[key]), rel=1e-4)
+
+
+def test_refusals_are_learned_once_each(app: Flask) -> None:
+    now = clock.now()
+    attempt = Wanted(f"{PUMPED}0900", "", "sms", Decimal("0.085")).attempt(now)
+    decision = Decision(Action.DENY, Reason.PREFIX_NOT_VERIFYING, (), (BLOCK,), key=BLOCK)
+    for _ in range(2):
+        with app.app_context(), transaction():
+            for _ in range(5):
+                sends.add_refusal(Findings(f"{PUMPED}0900", attempt, decision, decision), at=now)
+        fold(app)
+
+    assert node_of(app, BLOCK).recent_refused == pytest.approx(10, abs=0.5)
+
+
+def test_a_probe_that_is_not_verified_counts_when_its_code_expires(app: Flask, sinch: Simulator, time: Time) -> None:
+    add_sends(app)
+    shop = Shop(app)
+    pump(shop, time, 1)
+    fold(app)
+    before = node_of(app, BLOCK)
+
+    time.advance(301)
+    fold(app)
+
+    after = node_of(app, BLOCK)
+    assert before.probe_at > 0
+    assert after != before
+    with app.app_context():
+        assert fetch_all(select(FraudSend.id).where(FraudSend.due_at.is_not(None))) == []
 
 
 def test_a_request_folds_when_much_waits(app: Flask, api: Api, sinch: Simulator) -> None:

@@ -14,12 +14,13 @@ from tests.api import Api
 from tests.backends.verifications.shops import Shop, code_at
 from tests.conftest import MakeApp, Time
 from tests.factories import log_in, make_person
-from tests.fraud.traffic import HONEST, PUMPED, add_sends, events, fold, pump, told
+from tests.fraud.traffic import HONEST, PUMPED, add_honest, add_sends, events, fold, pump, told
 from tests.parallel import at_once
 from tests.round_trips import listening
 
 
 def test_a_pumped_range_is_cut_off_and_an_honest_one_stays_open(app: Flask, sinch: Simulator, time: Time) -> None:
+    add_honest(app)
     shop = Shop(app)
 
     answers = pump(shop, time, 40)
@@ -38,7 +39,7 @@ def test_a_block_is_told_once_and_ends_by_itself(app: Flask, sinch: Simulator, t
     assert [status for status, _ in pump(shop, time, 4)] == [201, 403, 403, 403], "the first one is a probe"
     blocks = told(app, "status")["blocks"]
 
-    time.advance(86_400)
+    time.advance(7 * 86_400)
     fold(app)
     fold(app)
 

@@ -13,7 +13,7 @@ from otp_service.core import clock
 from otp_service.core.database.transactions import transaction
 from otp_service.fraud import Action, Reason, Wanted, decide, fold_sent, folding, records, send_of, sends
 from otp_service.fraud.node import Node
-from otp_service.fraud.sends import Findings
+from otp_service.fraud.sends import Findings, Outcome
 from tests.backends.verifications.shops import Shop
 from tests.conftest import Time
 from tests.trail import entries
@@ -35,13 +35,23 @@ def pump(shop: Shop, time: Time, count: int) -> list[tuple[int, dict[str, Any]]]
     return [(answer.status_code, dict(answer.json)) for answer in answers]
 
 
-def add_sends(app: Flask, count: int = ENOUGH, *, block: str = f"{PUMPED}0") -> list[uuid.UUID]:
+def add_honest(app: Flask) -> None:
+    """Store an honest day of the country: codes to many ranges, all of them verified."""
+    for operator in range(50, 60):
+        ids = add_sends(app, 6, block=f"+49176{operator}12340", seconds_apart=3_600)
+        with app.app_context(), transaction():
+            for send_id in ids:
+                sends.note(send_id, Outcome.VERIFIED, at=clock.now())
+    fold(app)
+
+
+def add_sends(app: Flask, count: int = ENOUGH, *, block: str = f"{PUMPED}0", seconds_apart: int = 2) -> list[uuid.UUID]:
     """Store that the guard let a code pass every two seconds until now; nothing is sent."""
     now, nodes = clock.now(), dict[str, Node]()
     ids = [uuid.uuid4() for _ in range(count)]
     with app.app_context(), transaction():
         for number, send_id in enumerate(ids):
-            at = now - timedelta(seconds=2 * (count - number))
+            at = now - timedelta(seconds=seconds_apart * (count - number))
             wanted = Wanted(f"{block}{number:03d}", f"198.51.100.{number % 250}", "sms", Decimal("0.085"))
             attempt = wanted.attempt(at)
             allowed = replace(decide(attempt, nodes), action=Action.ALLOW, reason=Reason.UNREMARKABLE)
