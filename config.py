@@ -23,7 +23,7 @@ from otp_service.insights.settings import read_insights
 from otp_service.mail.settings import MailSettings, read_mail
 from otp_service.recovery.settings import read_recovery
 from otp_service.selfservice.settings import read_deletion
-from otp_service.sinch.price_list import SinchPrices
+from otp_service.sinch import SinchPrices
 from otp_service.spending.settings import SpendSettings, read_spending
 from otp_service.verifications.registry import PROVIDERS
 from otp_service.verifications.settings import DeliverySettings, read_delivery
@@ -126,9 +126,9 @@ def _spend_warnings(spending: SpendSettings) -> list[str]:
 
 def _rate_warnings(found: Config) -> list[str]:
     """Return a line for each price list in a currency that is not converted."""
-    spending, sinch, gateway = found.of(SpendSettings), found.of(SinchPrices), found.of(GatewaySettings)
+    spending, prices, gateway = found.of(SpendSettings), found.of(SinchPrices), found.of(GatewaySettings)
     return [
         f"{name} is {currency}, which SPEND_RATES does not have: its prices count one for one in {spending.currency}"
-        for name, currency in (("SINCH_CURRENCY", sinch.currency), ("HTTP_GATEWAY_CURRENCY", gateway.currency))
+        for name, currency in (("SINCH_CURRENCY", prices.currency), ("HTTP_GATEWAY_CURRENCY", gateway.currency))
         if spending.rate_of(currency) is None
     ]

@@ -29,6 +29,8 @@ PRODUCTION = {
     "SMTP_URL": "smtps://otp:Hidden-9-pw@mail.internal",
     "FRONTEND_URL": "https://app.example.com",
     "MAIL_FROM": "Example <no-reply@example.com>",
+    "SPEND_PER_DAY": "100",
+    "SPEND_ALERT_EMAIL": "ops@example.com",
 }
 """All that production needs, without a warning."""
 

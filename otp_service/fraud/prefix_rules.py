@@ -97,12 +97,6 @@ def list_all() -> list[Rule]:
     return _RULES.values(fetch_all(_RULES.select().order_by(FraudRule.prefix)))
 
 
-def of_number(number: str) -> list[Rule]:
-    """Return the rules in force for a number; the first one decides."""
-    statement = _RULES.select().where(FraudRule.prefix.in_(prefixes_of(number)), in_force(clock.now()))
-    return sorted(_RULES.values(fetch_all(statement)), key=lambda rule: len(rule.prefix), reverse=True)
-
-
 def in_force(now: Any) -> ColumnElement[bool]:
     """Return the condition that a rule has not expired at a time."""
     return or_(FraudRule.expires_at.is_(None), FraudRule.expires_at > now)

@@ -8,6 +8,7 @@ from otp_service.sinch.api_types import DeliveryEvent, Event, RequestEvent, Resu
 from otp_service.sinch.client import SinchClient
 from otp_service.sinch.errors import BadCredentials, VerificationNotFound
 from otp_service.sinch.parsing import parse_event
+from otp_service.sinch.price_list import SinchPrices
 from otp_service.sinch.signing import SignedRequest, is_fresh, verify_signature
 
 __all__ = [
@@ -18,6 +19,7 @@ __all__ = [
     "RequestEvent",
     "ResultEvent",
     "SignedRequest",
+    "SinchPrices",
     "Subject",
     "VerificationNotFound",
     "get_client",

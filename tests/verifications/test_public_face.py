@@ -21,6 +21,7 @@ FACE = {
     "Purpose",
     "Recipient",
     "channels_to",
+    "check_anonymous_channel",
     "check_destination",
     "end_codes",
     "end_codes_of_others",
@@ -38,10 +39,10 @@ FACE = {
     "spend",
 }
 OPEN_MODULES = {
-    "bound", "callbacks", "errors", "limits", "overview", "owners", "records", "registry", "settings", "states",
-    "sweeping",
+    "bound", "callbacks", "counted", "errors", "limits", "overview", "owners", "records", "registry", "settings",
+    "states", "sweeping",
 }  # fmt: skip
-"""Modules that others may import: for errors, limits, settings, backends, and the work of operators."""
+"""Modules that others may import: for errors, limits, settings, backends, totals, and the work of operators."""
 
 
 def imported_modules() -> Iterator[tuple[str, str]]:
