@@ -6,6 +6,7 @@ The import contract names these imports one by one. Protocols would repeat the i
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from datetime import date
 from typing import TYPE_CHECKING
 
 from flask import Flask, current_app
@@ -46,8 +47,10 @@ class Services:
     """None without a verifier."""
     documents: dict[str, bytes] = field(default_factory=dict)
     """Documents that are rendered at the first request, by their names."""
-    billed_prices: dict[tuple[str, str, str], int] = field(default_factory=dict)
-    """The highest bills, in units, by provider, channel and country (`spending.pricing`)."""
+    billed_prices: dict[tuple[str, str, str], tuple[int, date]] = field(default_factory=dict)
+    """The highest bills, in units, and their days, by provider, channel and country (`spending.pricing`)."""
+    currencies_without_rate: set[str] = field(default_factory=set)
+    """Those that the log has named (`spending.money`)."""
 
 
 def install(app: Flask, held: Services) -> None:

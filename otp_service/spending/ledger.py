@@ -20,8 +20,10 @@ from typing import Any
 from sqlalchemy import BindParameter, Date, TextClause, bindparam, text
 
 from otp_service.core.database.transactions import execute, execute_last
+from otp_service.providers import Price
 from otp_service.spending import pricing
 from otp_service.spending.charges import WITHOUT_CAP, Cap, Charge, caps_of
+from otp_service.spending.money import converted, has_rate
 
 _WARNED = "(SELECT coalesce(max(w.percent), 0) FROM spend_warnings AS w WHERE w.day = :day AND w.about = subject)"
 _PLACES = (0, 1, 2)
@@ -57,6 +59,7 @@ def take(charge: Charge, *, instead_of: Charge | None = None, app_per_day: int |
     _require_room(caps, charge, more)
     values = {**_values(charge, spent=more, reserved=charge.units, given_back=given_back, messages=not instead_of)}
     values |= {"provider": charge.provider, "channel": charge.channel.value, "country": charge.country}
+    values["outdated"] = pricing.outdated_before(charge.day)
     for place, cap in zip(_PLACES, caps, strict=True):
         # A message that costs less than the one before it never passes a cap, even where a bill already did.
         is_bound = more > 0
@@ -66,7 +69,8 @@ def take(charge: Charge, *, instead_of: Charge | None = None, app_per_day: int |
     for cap in caps:
         if cap.subject not in rows:
             raise CapPassed(cap)
-    pricing.note(charge.provider, charge.channel, charge.country, next(iter(rows.values())).learned)
+    any_row = next(iter(rows.values()))
+    pricing.note(charge.provider, charge.channel, charge.country, any_row.learned, any_row.learned_day)
     return [Counted(cap, rows[cap.subject].spent, rows[cap.subject].warned) for cap in caps if cap.most < WITHOUT_CAP]
 
 
@@ -82,18 +86,22 @@ def give_back(charge: Charge) -> None:
     execute_last(_change(), _values(charge, spent=-charge.units, given_back=charge.units))
 
 
-def correct(charge: Charge, *, to: int, was_billed: bool, witness: "Witness | None" = None) -> None:
-    """Replace what a message counts by what the provider billed, in the open transaction, up or down.
+def correct(charge: Charge, price: Price, *, was_billed: bool, witness: "Witness | None" = None) -> int:
+    """Replace what a message counts by what the provider billed, in the open transaction, up or down; return that.
 
     With a `witness`, only if the change that it names was made.
     """
-    pricing.learn(charge.provider, charge.channel, charge.country, to, day=charge.day)
+    to = converted(price)
+    # One for one is a guess: one bill of 750 rupiahs must not make the messages that follow expected to cost 750.
+    if has_rate(price):
+        pricing.learn(charge.provider, charge.channel, charge.country, to, day=charge.day)
     change = to - charge.units
     values = _values(charge, spent=change, billed=change if was_billed else to)
     if witness is None:
         execute_last(_change(), values)
     else:
         execute_last(_change(witness.sql, *witness.binds), {**values, **witness.values})
+    return to
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,8 +133,8 @@ def _take() -> TextClause:
         f" ON CONFLICT (day, subject) DO UPDATE SET {', '.join(f'{name} = {sql}' for name, sql in excluded.items())}"
         f" WHERE {excluded['spent']} <= {_by_row('most')}"
         f" AND (excluded.strangers = 0 OR {excluded['strangers']} <= {_by_row('most_strangers')})"
-        f" RETURNING subject, spent, {_WARNED} AS warned, {pricing.LEARNED} AS learned"
-    ).bindparams(bindparam("day", type_=Date))
+        f" RETURNING subject, spent, {_WARNED} AS warned, {pricing.LEARNED}"
+    ).bindparams(bindparam("day", type_=Date), bindparam("outdated", type_=Date))
 
 
 def _by_row(name: str) -> str:

@@ -3,7 +3,7 @@
 import logging
 from decimal import ROUND_HALF_UP, Decimal
 
-from otp_service.core.services import settings
+from otp_service.core.services import services, settings
 from otp_service.providers import Price
 from otp_service.spending.settings import SpendSettings
 
@@ -34,6 +34,13 @@ def in_words(units: int) -> str:
 def converted(price: Price) -> int:
     """Return a price in units. A currency without a rate counts one for one, which the log and `flask doctor` say."""
     rate = settings().of(SpendSettings).rate_of(price.currency)
-    if rate is None:
+    # Once: the prices of the settings are converted for each message.
+    if rate is None and price.currency not in services().currencies_without_rate:
+        services().currencies_without_rate.add(price.currency)
         log.warning("spend.no_rate", extra={"currency": price.currency})
     return units_of(price.total * (_WITHOUT_RATE if rate is None else rate))
+
+
+def has_rate(price: Price) -> bool:
+    """Whether a price is in SPEND_CURRENCY or one that has a rate."""
+    return settings().of(SpendSettings).rate_of(price.currency) is not None

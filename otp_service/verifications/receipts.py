@@ -27,8 +27,7 @@ def set_price(verification_id: uuid.UUID, price: Price, *, only_first: bool = Fa
             return False
         values: dict[str, Any] = {"price_amount": price.total, "price_currency": price.currency}
         if found.spend_units is not None:
-            values["spend_units"] = billed = spending.converted(price)
-            spending.correct(found.charge(), to=billed, was_billed=was_billed)
+            values["spend_units"] = spending.correct(found.charge(), price, was_billed=was_billed)
         execute(update(Verification).where(Verification.id == verification_id).values(**values))
         return True
 

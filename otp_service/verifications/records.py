@@ -242,8 +242,9 @@ def mark_sent(
         older = (verification.owner, verification.id, verification.created_at)
         execute_later(*_sent_before(*older, sealed, **superseded))
         if price is not None and verification.spend_units is not None:
-            billed, witness = spending.converted(price), _has_moved(verification.id, sealed)
-            spending.correct(verification.charge(), to=billed, was_billed=False, witness=witness)
+            spending.correct(
+                verification.charge(), price, was_billed=False, witness=_has_moved(verification.id, sealed)
+            )
     return ends
 
 

@@ -129,7 +129,7 @@ def test_a_bill_lowers_no_expected_price_and_a_high_one_is_outdated_after_a_week
     app = make_app(SINCH_PRICES="*=0.02")
     expected = []
 
-    for amount, days in (("0.01", 0), ("0.30", 0), ("0.05", 1), ("0.05", 8)):
+    for amount, days in (("0.01", 0), ("0.09", 0), ("0.05", 1), ("0.05", 8)):
         time.advance(days * 86_400)
         person = make_person(app)
         request_code(Api(app), person)
@@ -139,7 +139,70 @@ def test_a_bill_lowers_no_expected_price_and_a_high_one_is_outdated_after_a_week
         with app.app_context():
             expected.append(expected_price("sinch", Channel.SMS, "US"))
 
-    assert expected == [Decimal(price) for price in ("0.02", "0.30", "0.30", "0.05")]
+    assert expected == [Decimal(price) for price in ("0.02", "0.09", "0.09", "0.05")]
+
+
+def bill(app: Flask, amount: str, currency: str = "EUR") -> None:
+    person = make_person(app)
+    request_code(Api(app), person)
+    with app.app_context():
+        receipts.set_price(only_row(app, person).id, Price(Decimal(amount), currency))
+
+
+def expected_by_next(app: Flask) -> Decimal:
+    request_code(Api(app), make_person(app))  # brings back what is stored
+    with app.app_context():
+        return expected_price("sinch", Channel.SMS, "US")
+
+
+def test_a_bill_that_is_a_week_old_counts_no_more_even_while_the_cap_lets_no_message_pass(
+    make_app: MakeApp, time: Time
+) -> None:
+    app = make_app(SINCH_PRICES="*=0.02", SPEND_PER_DAY="0.09", SPEND_RESERVED_FOR_SIGN_INS="0")
+    bill(app, "0.10")
+
+    codes = []
+    for days in (1, 6, 1):
+        time.advance(days * 86_400)
+        codes.append(request_code(Api(app), make_person(app)).json.get("code"))
+
+    assert codes == ["spend_cap_reached", "spend_cap_reached", None]
+    assert expected_by_next(app) == Decimal("0.02")
+
+
+def test_a_bill_that_comes_again_counts_a_week_from_its_last_day(make_app: MakeApp, time: Time) -> None:
+    app = make_app(SINCH_PRICES="*=0.02")
+    for days in (0, 5):
+        time.advance(days * 86_400)
+        bill(app, "0.09")
+
+    time.advance(5 * 86_400)
+
+    assert expected_by_next(app) == Decimal("0.09")
+
+
+def test_an_odd_bill_raises_the_expected_price_to_five_times_the_listed_one_and_the_log_says_so_once(
+    make_app: MakeApp, caplog: pytest.LogCaptureFixture
+) -> None:
+    app = make_app(SINCH_PRICES="*=0.02")
+
+    for _ in range(2):
+        bill(app, "750")
+
+    assert expected_by_next(app) == Decimal("0.10")
+    assert [vars(record)["expected"] for record in caplog.records if record.message == "spend.odd_price"] == ["0.10"]
+
+
+def test_a_bill_in_a_currency_without_a_rate_teaches_no_price_and_the_log_names_it_once(
+    make_app: MakeApp, caplog: pytest.LogCaptureFixture
+) -> None:
+    app = make_app(SINCH_PRICES="*=0.02")
+
+    for _ in range(2):
+        bill(app, "0.09", "IDR")
+
+    assert expected_by_next(app) == Decimal("0.02")
+    assert [vars(record)["currency"] for record in caplog.records if record.message == "spend.no_rate"] == ["IDR"]
 
 
 def test_another_process_expects_the_billed_price_one_message_later(
