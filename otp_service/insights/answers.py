@@ -22,6 +22,9 @@ USUAL_SPAN = timedelta(days=1)
 LONGEST = {(): 400, ("hour",): 31, ("prefix",): 100, ("hour", "prefix"): 3}
 """The longest span in days, by those of the two dimensions that read many rows."""
 
+EARLIEST, LATEST = datetime(2000, 1, 1, tzinfo=UTC), datetime(3000, 1, 1, tzinfo=UTC)
+"""The years that a question can be about: at the ends of the calendar, hours cannot be added or zones changed."""
+
 _HOUR = timedelta(hours=1)
 _COLUMNS = {"hour": InsightTotal.at, **{name: getattr(InsightTotal, name) for name in DIMENSIONS[1:]}}
 _SUMS = tuple(func.coalesce(func.sum(getattr(InsightTotal, name)), 0).label(name) for name in COUNTERS)
@@ -42,6 +45,9 @@ def ask(
 ) -> Question:
     """Return the question, its span widened to whole hours; the last 24 hours by default. Raises InvalidInput."""
     by = by or USUAL_DIMENSIONS
+    for name, moment in (("from", start), ("to", end)):
+        if moment is not None and not EARLIEST <= moment < LATEST:
+            raise InvalidInput(fields={name: ["Provide a time from the year 2000 to 2999."]})
     end = _whole_hour((end or now) + _HOUR - timedelta(microseconds=1))
     start = _whole_hour(start or end - USUAL_SPAN)
     longest = LONGEST[tuple(name for name in ("hour", "prefix") if name in by)]

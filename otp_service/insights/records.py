@@ -5,6 +5,8 @@ from dataclasses import asdict, astuple, dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
+from sqlalchemy import update
+
 from otp_service.core.database.batches import delete_in_batches
 from otp_service.core.database.rows import Projection
 from otp_service.core.database.transactions import execute, fetch_one, transaction, upsert
@@ -90,10 +92,12 @@ def progress() -> Progress | None:
     return _PROGRESS.find(fetch_one(_PROGRESS.select().where(InsightPass.id == PASSES)))
 
 
-def go_on(reached: Progress) -> None:
-    """Store how far the passes came, in the open transaction."""
-    values = asdict(reached)
-    execute(upsert(InsightPass).values(id=PASSES, **values).on_conflict_do_update(index_elements=["id"], set_=values))
+def go_on(**reached: datetime | None) -> None:
+    """Store the named parts of how far the passes came, in the open transaction, after `take_turn`.
+
+    The others stay: another worker may have gone on with them.
+    """
+    execute(update(InsightPass).where(InsightPass.id == PASSES).values(**reached))
 
 
 def forget(before: datetime) -> int:

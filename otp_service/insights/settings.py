@@ -15,4 +15,4 @@ class InsightSettings:
 
 def read_insights(read: Reader) -> InsightSettings:
     """Read INSIGHTS_RETENTION, in days."""
-    return InsightSettings(kept_for=timedelta(days=read.integer("INSIGHTS_RETENTION", default=400, low=1, high=36_500)))
+    return InsightSettings(kept_for=timedelta(days=read.days("INSIGHTS_RETENTION", default=400, high=36_500)))

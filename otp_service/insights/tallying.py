@@ -6,7 +6,6 @@ The first whole pass after an upgrade fills the totals.
 """
 
 import time
-from dataclasses import replace
 from datetime import datetime, timedelta
 
 import phonenumbers
@@ -18,7 +17,7 @@ from otp_service.core.services import settings
 from otp_service.fraud import Attempt, Depth, depth_of, keys_of
 from otp_service.fraud.refused import Refusals, oldest_refusal, refused_between
 from otp_service.insights import records
-from otp_service.insights.records import COUNTERS, Difference, Progress, Subject
+from otp_service.insights.records import COUNTERS, Difference, Subject
 from otp_service.insights.settings import InsightSettings
 from otp_service.verifications import counted, owners
 from otp_service.verifications.counted import Change, Count
@@ -74,7 +73,7 @@ def _fold_refusals(now: datetime) -> None:
             start = oldest_refusal(reached.refusals_until or now - settings().of(InsightSettings).kept_for) or end
             until = min(start + SLICE, end)
             # Also without any, or the next run would look through the same rows.
-            records.go_on(replace(reached, refusals_until=max(until, reached.refusals_until or until)))
+            records.go_on(refusals_until=max(until, reached.refusals_until or until))
             if until <= start:
                 return
             records.add(map(_refused, refused_between(start, until)))
@@ -123,27 +122,33 @@ def _go_on(now: datetime) -> bool:
     if found is None:
         return False
     if found.next_at is None:
-        return _begin(found, now)
+        return _begin(now)
     # Hours without a message cost nothing.
     start = counted.first_from(found.next_at)
     is_over = start is None or start >= now - RECENT
     if start is not None and not is_over:
         _fold(start, start + SLICE)
     with transaction():
-        reached = records.progress() or found  # refusals are noted in the same row
-        records.go_on(replace(reached, next_at=None if start is None or is_over else start + SLICE))
+        records.take_turn(now=clock.now())
+        reached = records.progress()
+        # Another worker may have gone on meanwhile, or have begun a pass that this hour says little about.
+        if reached is not None and reached.next_at == found.next_at:
+            records.go_on(next_at=None if start is None or is_over else start + SLICE)
     return not is_over
 
 
-def _begin(found: Progress, now: datetime) -> bool:
-    """Begin the pass that is due; return whether one is."""
-    if found.whole_began_at is None or found.whole_began_at <= now - WHOLE_EVERY:
-        start = now - settings().of(InsightSettings).kept_for
-        begun = replace(found, next_at=start, whole_began_at=now, short_began_at=now)
-    elif found.short_began_at is None or found.short_began_at <= now - SHORT_EVERY:
-        begun = replace(found, next_at=now - SHORT, short_began_at=now)
-    else:
-        return False
+def _begin(now: datetime) -> bool:
+    """Begin the pass that is due; return whether one is, of this worker or another one."""
     with transaction():
-        records.go_on(begun)
+        records.take_turn(now=clock.now())
+        found = records.progress()
+        if found is None or found.next_at is not None:
+            return found is not None
+        if found.whole_began_at is None or found.whole_began_at <= now - WHOLE_EVERY:
+            start = now - settings().of(InsightSettings).kept_for
+            records.go_on(next_at=start, whole_began_at=now, short_began_at=now)
+        elif found.short_began_at is None or found.short_began_at <= now - SHORT_EVERY:
+            records.go_on(next_at=now - SHORT, short_began_at=now)
+        else:
+            return False
     return True

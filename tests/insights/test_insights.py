@@ -2,6 +2,7 @@
 
 from datetime import datetime, timedelta
 from decimal import Decimal
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -11,9 +12,10 @@ from sqlalchemy import delete, update
 from otp_service import insights
 from otp_service.core import clock
 from otp_service.core.database.transactions import execute, transaction
-from otp_service.insights import records
+from otp_service.insights import records, tallying
 from otp_service.insights.models import HOUR, InsightTotal
 from otp_service.insights.records import COUNTERS, Difference, Subject
+from otp_service.insights.settings import InsightSettings
 from otp_service.simulator import Simulator
 from otp_service.verifications import counted
 from otp_service.verifications.models import Verification
@@ -21,6 +23,7 @@ from tests.api import Answer, Api
 from tests.backends.verifications.shops import Shop, code_at
 from tests.codes import request_code, verify
 from tests.conftest import MakeApp, Time
+from tests.environments import load
 from tests.factories import Person, code_on_phone, make_person, new_number
 from tests.parallel import at_once
 
@@ -137,6 +140,34 @@ def test_refusals_count_once_in_the_hour_of_the_request(ops: Flask, app: Flask, 
     assert (row["refused"], row["blocked"], row["sends"], row["spend"]) == (3, 0, 0, "0.0000")
 
 
+@pytest.mark.parametrize("part", ["the next hour", "the next pass"])
+def test_a_worker_that_goes_on_with_a_pass_counts_no_refusals_of_another_one_again(
+    ops: Flask, person: Person, time: Time, monkeypatch: pytest.MonkeyPatch, part: str
+) -> None:
+    assert ops.test_cli_runner().invoke(args=["fraud", "deny", "+1415555", "--reason", "pumped"]).exit_code == 0
+    fold(ops)
+    assert Api(ops).post("/auth/request-otp", {"email": person.email}).status_code == 422
+    time.advance(4_000)
+    if part == "the next hour":
+        with ops.app_context(), transaction():
+            records.go_on(next_at=clock.now() - timedelta(hours=9))
+    read, reads = records.progress, []
+
+    def progress() -> records.Progress | None:
+        found = read()
+        reads.append(found)
+        if len(reads) == 1:  # the other worker folds everything after this one has looked
+            fold(ops)
+        return found
+
+    with monkeypatch.context() as patched, ops.app_context():
+        patched.setattr(records, "progress", progress)
+        tallying._go_on(clock.now())
+    fold(ops)
+
+    assert told(ops)["total"]["refused"] == 1
+
+
 def test_an_erased_person_stays_in_the_totals(ops: Flask, api: Api, person: Person) -> None:
     request_code(api, person)
     fold(ops)
@@ -210,6 +241,11 @@ def test_only_the_operators_token_is_admitted(app: Flask, ops: Flask) -> None:
         ({"from": "2024-03-02T00:00:00Z", "to": "2026-03-01T00:00:00Z"}, "from"),
         ({"from": "2026-01-01T00:00:00Z", "to": "2026-03-01T00:00:00Z", "by": "hour"}, "from"),
         ({"from": "2026-02-20T00:00:00Z", "to": "2026-03-01T00:00:00Z", "by": "hour,prefix"}, "from"),
+        ({"to": "0001-01-01T00:00:00Z"}, "to"),
+        ({"to": "9999-12-31T23:59:59.999999Z"}, "to"),
+        ({"to": "9999-12-31T23:30:00-14:00"}, "to"),
+        ({"from": "0001-01-01T00:00:00+14:00"}, "from"),
+        ({"from": "9999-12-31T23:00:00Z", "to": "9999-12-31T23:30:00Z"}, "from"),
         ({"limit": "0"}, "limit"),
         ({"limit": "10001"}, "limit"),
         ({"page": "1"}, "page"),
@@ -220,6 +256,13 @@ def test_a_question_out_of_bounds_names_its_field(ops: Flask, query: dict[str, s
 
     assert (response.status_code, response.json["code"]) == (400, "validation_failed")
     assert [fault["field"] for fault in response.json["errors"]] == [field]
+
+
+@pytest.mark.one_database
+def test_the_retention_is_written_with_or_without_its_unit(tmp_path: Path) -> None:
+    kept = [load(tmp_path, INSIGHTS_RETENTION=text).of(InsightSettings).kept_for.days for text in ("400", "400d")]
+
+    assert kept == [400, 400]
 
 
 @pytest.mark.one_database
