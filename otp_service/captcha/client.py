@@ -4,7 +4,8 @@
 |----------------------------------------------------|-------------------------------------------------------|
 | a JSON object in which `success` is true           | solved; hostname, action and score are checked by us  |
 | `success` is false                                 | not solved, expired or used                           |
-| ... and an error code about our secret or request  | the operator's fault: as if the verifier were away    |
+| ... and an error code about our secret             | the operator's fault: as if the verifier were away    |
+| ... and `internal-error`                           | no verdict: the verifier is away                      |
 | anything else, a redirect, a time-out              | no verdict: the verifier is away                      |
 """
 
@@ -32,10 +33,13 @@ WAIT_SECONDS = 1.0
 BREAKER_FAILURES = 5
 COOL_DOWN_SECONDS = 10.0
 RETRY_PAUSE_SECONDS = 0.1
-OUR_FAULTS = frozenset(
-    {"missing-input-secret", "invalid-input-secret", "sitekey-secret-mismatch", "bad-request", "internal-error"}
-)
-"""Error codes that say nothing about the token (Turnstile, hCaptcha and reCAPTCHA have these names)."""
+OUR_FAULTS = frozenset({"missing-input-secret", "invalid-input-secret"})
+"""Error codes about our secret (Turnstile, hCaptcha and reCAPTCHA have these names).
+
+No others: a token that was made up gets `bad-request`, and one of another site gets `sitekey-secret-mismatch`. If these
+counted as the verifier being away, such a token would pass with CAPTCHA_WHEN_AWAY=accept.
+"""
+ITS_FAULT = "internal-error"
 _CODE = re.compile(r"[a-z-]{1,40}")
 
 
@@ -100,6 +104,8 @@ def _verdict(response: Response) -> Verdict:
     codes = _codes(payload.get("error-codes"))
     if not is_solved and not OUR_FAULTS.isdisjoint(codes):
         raise Refused(f"{SERVER} refused our request ({', '.join(codes)})", http_status=status)
+    if not is_solved and ITS_FAULT in codes:
+        raise OutcomeUnknown(f"{SERVER} failed ({', '.join(codes)})", http_status=status)
     score = payload.get("score")
     return Verdict(
         is_solved=is_solved and status < HTTPStatus.BAD_REQUEST,

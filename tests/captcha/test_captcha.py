@@ -192,6 +192,9 @@ def test_a_response_of_the_verifier_is_a_verdict() -> None:
     assert _verdict(Response(200, SAYS_MUCH)) == Verdict(True, "a.example", "login", Decimal("0.9"), ())
     assert _verdict(Response(200, {"success": True})) == Verdict(True, None, None, None, ())
     assert _verdict(Response(200, spent)) == Verdict(False, None, None, None, ("timeout-or-duplicate",))
+    for code in ("bad-request", "sitekey-secret-mismatch"):  # what a client can bring about counts as no fault of ours
+        refused = Response(200, {"success": False, "error-codes": [code]})
+        assert _verdict(refused) == Verdict(False, None, None, None, (code,))
     assert _verdict(Response(400, {"success": True})) == Verdict(False, None, None, None, ())
 
 
@@ -204,6 +207,7 @@ def test_any_other_response_is_no_verdict() -> None:
         (500, {}, OutcomeUnknown),
         (429, {"success": True}, RateLimited),
         (200, {"success": False, "error-codes": ["invalid-input-secret"]}, Refused),
+        (200, {"success": False, "error-codes": ["internal-error"]}, OutcomeUnknown),
     ]
 
     for status, payload, error in responses:
