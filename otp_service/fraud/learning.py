@@ -23,14 +23,21 @@ def learn(
             case Learned.SENT:
                 fold_sent(send, nodes)
             case Learned.REFUSED:
-                for _ in range(times):
-                    fold_refused(send, nodes)
+                _fold_refused(send, times, nodes)
             case Learned.VERIFIED:
                 fold_verified(send, at, nodes)
             case Learned.EXPIRED:
                 fold_expired(send, at, nodes)
             case _:
                 fold_withdrawn(send, at, nodes)
+
+
+def _fold_refused(send: Send, times: int, nodes: MutableMapping[str, Node]) -> None:
+    """Fold the refusals that one row counts, in one step: a flood makes them many, and a decision waits for them."""
+    if times > 0:
+        fold_refused(send, nodes)
+        for key in send.counted_at:
+            nodes[key].add_refused(times - 1)
 
 
 def _narrowed(send: Send, only: Collection[str]) -> Send:

@@ -77,9 +77,9 @@ class Node:
         else:
             self._fail(-1, max(0.0, self.at - (slot + 1) * SLOT - JUDGED_AFTER))
 
-    def add_refused(self) -> None:
-        """Count an attempt that this node refused. The node must have been advanced to its time."""
-        self.recent_refused += 1
+    def add_refused(self, count: int = 1) -> None:
+        """Count attempts that this node refused. The node must have been advanced to their time."""
+        self.recent_refused += count
 
     def await_probe(self, now: float, longest: float) -> None:
         """Note that a block let a probe through: the next one has to wait longer."""

@@ -1,6 +1,7 @@
 """The guard learns from each send and each outcome exactly once, whoever folds and whatever is killed."""
 
 import uuid
+from datetime import UTC, datetime
 from decimal import Decimal
 from pathlib import Path
 
@@ -12,10 +13,11 @@ from otp_service.core import clock
 from otp_service.core.database.transactions import fetch_all, transaction
 from otp_service.extensions import db
 from otp_service.fraud import Action, Decision, Reason, Wanted, folding, sends
+from otp_service.fraud.learning import learn
 from otp_service.fraud.looking import look
 from otp_service.fraud.models import FraudSend
 from otp_service.fraud.node import Node
-from otp_service.fraud.sends import Findings, Learned, Outcome
+from otp_service.fraud.sends import Findings, Learned, Lesson, Outcome
 from otp_service.simulator import Simulator
 from tests.api import Api
 from tests.backends.verifications.shops import Shop
@@ -178,3 +180,20 @@ def is_waiting(app: Flask) -> bool:
 
 
 _WAITING = text("SELECT 1 FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND query LIKE '%INTO fraud_nodes%'")
+
+
+@pytest.mark.one_database
+def test_refusals_that_one_row_counts_are_folded_in_one_step_as_if_one_by_one() -> None:
+    at = datetime(2026, 11, 29, 12, tzinfo=UTC)
+
+    def learned(times: int, *, rows: int = 1, folded: int = 0) -> dict[str, Node]:
+        row = Lesson(uuid.uuid4(), at, f"{PUMPED}0", "", "sms", Decimal("0.08"), "deny", "prefix_not_verifying", BLOCK,
+                     False, times, 3, 0, None, None, folded)  # fmt: skip
+        nodes: dict[str, Node] = {}
+        learn([row] * rows, nodes, horizon=at)
+        return nodes
+
+    assert learned(7) == learned(1, rows=7) == learned(9, folded=2)
+    assert len(learned(7)) == 2
+    assert learned(7, folded=7) == {}
+    assert {node.recent_refused for node in learned(10**12).values()} == {10**12}
