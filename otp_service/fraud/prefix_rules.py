@@ -6,6 +6,7 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
+import phonenumbers
 from sqlalchemy import ColumnElement, delete, or_
 
 from otp_service import audit
@@ -16,6 +17,8 @@ from otp_service.core.database.transactions import execute, fetch_all, transacti
 from otp_service.fraud.models import LONGEST_REASON, FraudRule
 
 _PREFIX = re.compile(r"\+[1-9][0-9]{0,14}")
+_COUNTRY_CODES, _CODE_LENGTHS = frozenset(phonenumbers.COUNTRY_CODE_TO_REGION_CODE), (1, 2, 3)
+_NARROW = 2
 _SEPARATORS = re.compile(r"[ ()\[\].\-/~]")
 
 
@@ -59,6 +62,13 @@ def read_prefix(text: str, *, default_region: str | None = None) -> str:
     if not _PREFIX.fullmatch(digits):
         raise RuleFault(f"{text!r} is no prefix and no number: write + and the first digits, such as +44 or +447700.")
     return digits
+
+
+def is_wide(prefix: str) -> bool:
+    """Whether a prefix has fewer than two digits after its country code: that is a country, or several."""
+    digits = prefix.removeprefix("+")
+    code = next((digits[:length] for length in _CODE_LENGTHS if int(digits[:length]) in _COUNTRY_CODES), None)
+    return code is None or len(digits) < len(code) + _NARROW
 
 
 def prefixes_of(number: str) -> tuple[str, ...]:

@@ -23,7 +23,7 @@ from otp_service.fraud.prefix_rules import RuleFault
 from otp_service.fraud.replay import Summary, replay, summarize
 from otp_service.fraud.screening import Wanted
 from otp_service.operators.arguments import confirm, operator_name
-from otp_service.operators.fraud_rules_cli import MOMENT, read_prefix
+from otp_service.operators.fraud_rules_cli import Moment, read_prefix
 from otp_service.operators.output import CommandGroup, as_json, named, print_fields, print_json, print_table
 from otp_service.providers import Channel
 from otp_service.spending import expected_price
@@ -117,8 +117,10 @@ def reset(prefix: str | None, is_for_all: bool, yes: bool, wants_json: bool) -> 
 
 
 @fraud_cli.command("events")
-@click.option("--since", type=MOMENT, help="From this time on (UTC); all that is kept if it is left out.")
-@click.option("--until", type=MOMENT, help="Up to this time (UTC).")
+@click.option(
+    "--since", type=Moment(is_past=True), help="From this time on (UTC), or 90m, 12h, 30d, 2w ago; all if left out."
+)
+@click.option("--until", type=Moment(is_past=True), help="Up to this time (UTC), or 90m, 12h, 30d, 2w ago.")
 def events(since: datetime | None, until: datetime | None) -> None:
     """Print the history as CSV for `flask fraud replay`.
 

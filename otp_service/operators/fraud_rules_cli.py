@@ -11,27 +11,33 @@ from otp_service.core import clock
 from otp_service.core.services import settings
 from otp_service.fraud import prefix_rules
 from otp_service.fraud.prefix_rules import Rule, RuleAction
-from otp_service.operators.arguments import operator_name
+from otp_service.operators.arguments import confirm, operator_name
 from otp_service.operators.output import as_json, named, print_fields, print_json, print_table
 
 _SPAN = re.compile(r"([1-9][0-9]{0,4})([mhdw])")
 _UNITS = {"m": "minutes", "h": "hours", "d": "days", "w": "weeks"}
 
 
-class _Moment(click.ParamType[datetime]):
-    """A time in ISO 8601, in UTC unless it names another zone: a date, or a date and a time. Or a span from now on."""
+class Moment(click.ParamType[datetime]):
+    """A time in ISO 8601, in UTC unless it names another zone: a date, or a date and a time.
+
+    Or a span: from now on, or back from now for the ends of a history.
+    """
 
     name = "time"
 
+    def __init__(self, *, is_past: bool = False) -> None:
+        self._direction = -1 if is_past else 1
+
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> datetime:
         """Return the time, aware."""
-        if match := _SPAN.fullmatch(str(value)):
-            return clock.now() + _span(match)
         try:
+            if match := _SPAN.fullmatch(str(value)):
+                return clock.now() + self._direction * _span(match)
             moment = datetime.fromisoformat(str(value))
-        except ValueError:
+            return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
+        except (ValueError, OverflowError):  # the latter for a zone at the end of the calendar
             self.fail(f"{value!r} is no time such as 2027-01-31 or 2027-01-31T12:00:00Z", param, ctx)
-        return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
 
 
 class _Span(click.ParamType[timedelta]):
@@ -51,11 +57,9 @@ def _span(match: re.Match[str]) -> timedelta:
     return timedelta(**{_UNITS[match[2]]: int(match[1])})
 
 
-MOMENT = _Moment()
-
 prefix_argument = click.argument("prefix", metavar="PREFIX|NUMBER")
 _reason = click.option("--reason", required=True, help="Why, for those who read the list later.")
-_expires = click.option("--expires", type=MOMENT, help="When the rule ends (UTC), such as 2027-01-31.")
+_expires = click.option("--expires", type=Moment(), help="When the rule ends (UTC), such as 2027-01-31.")
 _lasts = click.option("--for", "lasts", type=_Span(), help="How long it lasts: 90m, 12h, 30d, 2w.")
 
 
@@ -65,13 +69,19 @@ _lasts = click.option("--for", "lasts", type=_Span(), help="How long it lasts: 9
 @_reason
 @_expires
 @_lasts
+@click.option("--yes", is_flag=True, help="Do not ask for confirmation of a prefix as wide as a country.")
 @as_json
-def allow(prefix: str, reason: str, expires: datetime | None, lasts: timedelta | None, wants_json: bool) -> None:
+def allow(
+    prefix: str, reason: str, expires: datetime | None, lasts: timedelta | None, yes: bool, wants_json: bool
+) -> None:
     """Send to numbers that begin with PREFIX, or to NUMBER, whatever the guard finds.
 
     Limits, countries and the cap on spending still apply. Of several rules for a number, the longest prefix decides.
     """
-    _put(RuleAction.ALLOW, prefix, reason, _end(expires, lasts), wants_json)
+    found = read_prefix(prefix)
+    if not yes and prefix_rules.is_wide(found):
+        confirm(f"{found} is a whole country or more, and the guard will protect none of its numbers. Allow it?")
+    _put(RuleAction.ALLOW, found, reason, _end(expires, lasts), wants_json)
 
 
 @click.command("deny", short_help="Send no codes to numbers.")
@@ -86,7 +96,7 @@ def deny(prefix: str, reason: str, expires: datetime | None, lasts: timedelta | 
 
     Of several rules for a number, the longest prefix decides.
     """
-    _put(RuleAction.DENY, prefix, reason, _end(expires, lasts), wants_json)
+    _put(RuleAction.DENY, read_prefix(prefix), reason, _end(expires, lasts), wants_json)
 
 
 @click.command("list")
@@ -122,7 +132,7 @@ def remove(prefix: str, wants_json: bool) -> None:
 
 
 def _put(action: RuleAction, prefix: str, reason: str, expires_at: datetime | None, wants_json: bool) -> None:
-    rule = prefix_rules.put(action, read_prefix(prefix), reason=reason, author=operator_name(), expires_at=expires_at)
+    rule = prefix_rules.put(action, prefix, reason=reason, author=operator_name(), expires_at=expires_at)
     shown = _shown(rule, clock.now())
     if wants_json:
         print_json(shown)

@@ -57,11 +57,13 @@ def test_the_history_can_be_replayed_and_has_no_number(
 
 def test_only_a_span_can_be_asked_for(app: Flask, time: Time) -> None:
     add_sends(app, 5)
-    time.advance(3_600)
+    time.advance(8 * 86_400)
     add_sends(app, 2)
+    time.advance(300)
 
-    assert len(exported(app, "--since", "10m").splitlines()) == 1
-    assert len(exported(app, "--since", f"{clock.now():%Y-%m-%dT00:00:00Z}").splitlines()) >= 3
+    assert len(exported(app, "--since", "7d").splitlines()) == 1 + 2
+    assert len(exported(app, "--since", "2w", "--until", "7d").splitlines()) == 1 + 5
+    assert len(exported(app, "--since", f"{clock.now():%Y-%m-%dT%H:%M:%SZ}").splitlines()) == 1
 
 
 def test_a_flood_of_refusals_fills_few_rows_and_loses_none(app: Flask) -> None:

@@ -53,6 +53,13 @@ def test_an_allowed_prefix_passes_whatever_the_guard_finds(app: Flask, sinch: Si
     assert told(app, "explain", f"{PUMPED}0001")["rules"][0]["reason"] == "our own phones"
 
 
+def test_a_whole_country_is_allowed_with_a_yes_alone(app: Flask) -> None:
+    told(app, "allow", "+49", "--reason", "our own country", "--yes")
+    told(app, "allow", "+4915", "--reason", "two digits more")
+
+    assert [rule[0] for rule in listed(app)] == ["+49", "+4915"]
+
+
 def test_of_two_rules_the_longer_prefix_decides(app: Flask, sinch: Simulator) -> None:
     told(app, "deny", "+49 151", "--reason", "pumped")
     told(app, "allow", f"{PUMPED}0001", "--reason", "the office")
@@ -97,6 +104,11 @@ def test_a_rule_takes_the_place_of_the_earlier_one_and_can_be_removed(app: Flask
         (("deny", "+44", "--reason", "x", "--for", "soon"), "no span"),
         (("deny", "+44", "--reason", "x", "--expires", "2020-01-01"), "expired already"),
         (("deny", "+44", "--reason", "x", "--expires", "2099-01-01", "--for", "2h"), "not both"),
+        (("deny", "+44", "--reason", "x", "--expires", "9999-12-31T23:59:59-14:00"), "no time"),
+        (("events", "--since", "0001-01-01T00:00:00+14:00"), "no time"),
+        (("allow", "+1", "--reason", "x"), "add --yes"),
+        (("allow", "+4", "--reason", "x"), "add --yes"),
+        (("allow", "+491", "--reason", "x"), "add --yes"),
         (("remove", "+44"), "There is no rule for +44"),
         (("reset",), "Name a PREFIX or NUMBER"),
         (("explain", "+44"), "Name a whole number"),
