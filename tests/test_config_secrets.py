@@ -140,6 +140,11 @@ def test_production_refuses_weak_secrets_debug_and_simulators(tmp_path: Path, na
     assert {line.partition(":")[0] for line in lines} == {name}
 
 
+@pytest.mark.parametrize("given", [{"JWT_SECRET": "short"}, {"JWT_SECRET": "", "JWT_SECRET_FILE": "/nowhere/secret"}])
+def test_a_value_that_cannot_be_used_is_one_fault(tmp_path: Path, given: dict[str, str]) -> None:
+    assert len(refuse(tmp_path, **PRODUCTION | given)) == 1
+
+
 def test_a_key_without_its_secret_is_refused_everywhere(tmp_path: Path) -> None:
     assert [line.partition(":")[0] for line in refuse(tmp_path, SINCH_APP_KEY="mine")] == ["SINCH_APP_SECRET"]
     assert [line.partition(":")[0] for line in refuse(tmp_path, SINCH_APP_SECRET="bWluZQ==")] == ["SINCH_APP_KEY"]

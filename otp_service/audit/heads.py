@@ -5,6 +5,7 @@ The signature is a JWS (RFC 7515) by Ed25519 (RFC 8037), so that anyone with the
 
 import json
 import logging
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
@@ -26,6 +27,7 @@ log = logging.getLogger("otp_service.audit")
 ALGORITHM = "EdDSA"
 TYPE = "otp-service-audit-head"
 VERSION = 1
+_LOGGED = re.compile(r'[0-9:.]+ INFO +audit\.head .*\bsignature="(?P<signature>[\w.-]+)"')
 
 
 Published = dict[int, dict[int, bytes]]
@@ -102,9 +104,21 @@ def _objects(text: str) -> list[Any]:
     except ValueError:
         pass
     try:
-        return [json.loads(line) for line in text.splitlines() if line.strip()]
+        lines = [line for line in text.splitlines() if line.strip()]
+        # A log has other lines, too. If no line is signed, all of them show what is wrong with the file.
+        return [_object(line) for line in filter(_is_signed, lines)] or [_object(line) for line in lines]
     except ValueError as error:
         raise HeadFault("it is not what `flask audit head` prints") from error
+
+
+def _is_signed(line: str) -> bool:
+    return _LOGGED.match(line) is not None or '"signature":' in line
+
+
+def _object(line: str) -> Any:
+    """Read a line of `flask audit head` or of the log, in either LOG_FORMAT."""
+    logged = _LOGGED.match(line)
+    return {"signature": logged["signature"]} if logged else json.loads(line)
 
 
 def _places(said: Any, keys: Mapping[str, Keys]) -> list[dict[str, Any]]:

@@ -51,6 +51,7 @@ class Reader:
         self._env = env
         self.faults: list[str] = []
         self.asked: set[str] = set()
+        self._unusable: set[str] = set()
         # NODE_ENV was the first version's name for APP_ENV. A typing error must not turn production into development.
         is_production = self.choice("NODE_ENV", NODE_ENVS, default="development") == "production"
         self.app_env = self.choice(
@@ -62,17 +63,24 @@ class Reader:
 
     def fault(self, name: str, holds: str, may: str) -> str:
         """Note that a setting is unusable. Returns an empty text, which stands in until the start is rejected."""
+        if name in self._unusable:
+            return ""  # its value was never read, so what follows from that is no second fault
         line = f"{name}: {holds}; it must {may}."
         if line not in self.faults:  # several features may read one setting
             self.faults.append(line)
         return ""
+
+    def _fault_of_value(self, name: str, holds: str, may: str) -> None:
+        """Note the only fault that a setting gets: its value cannot be used at all."""
+        self.fault(name, holds, may)
+        self._unusable.add(name)
 
     def text(self, name: str, *, default: str) -> str:
         """Return the setting as it stands; blank counts as not set, and a placeholder is a fault."""
         self.asked.add(name)
         text = self._env.get(name, "").strip()
         if UNFILLED.fullmatch(text):
-            self.fault(name, "holds a placeholder", "hold a value of your own")
+            self._fault_of_value(name, "holds a placeholder", "hold a value of your own")
             return default
         return text or default
 
@@ -87,11 +95,14 @@ class Reader:
                 value = Path(path).read_text(encoding="utf-8").strip()
             except (OSError, UnicodeDecodeError) as error:
                 self.fault(f"{name}_FILE", f"cannot be read ({type(error).__name__})", "name a readable text file")
+                self._unusable.add(name)
                 return default
+        if f"{name}_FILE" in self._unusable:
+            self._unusable.add(name)
         if not value:
             return default
         if len(value) < minimum:
-            self.fault(name, f"holds {len(value)} characters", f"hold {minimum} or more")
+            self._fault_of_value(name, f"holds {len(value)} characters", f"hold {minimum} or more")
         return value
 
     def integer(self, name: str, *, default: int, low: int, high: int | None = None) -> int:

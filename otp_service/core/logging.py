@@ -23,6 +23,9 @@ _SECRETS = re.compile(
     r"|whsec_[A-Za-z0-9+/_-]+=*"  # secrets that sign webhooks
     r"|\$(?:bcrypt-sha256\$|2[aby]\$)[^\s\"']+"  # password hashes
 )
+_SIGNED_HEAD = ("otp_service.audit", "audit.head", "signature")
+"""The logger, event and field with a JWS that is no token: it signs the audit trail, and is to be read (ADR 48)."""
+
 _PRIVATE_FIELD = re.compile(r"password|otp_?code|token|secret|authorization|credential|cookie", re.IGNORECASE)
 _CONTROLS = re.compile(r"[\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069]")  # JSON escapes the others itself
 _C0 = re.compile(r"[\x00-\x08\x0b-\x1f]")
@@ -66,7 +69,8 @@ def facts(record: logging.LogRecord) -> dict[str, Any]:
         found["app"] = app
     for name, value in vars(record).items():
         if name not in _STANDARD:
-            found[name] = _shown(name, value)
+            is_signed_head = (record.name, record.msg, name) == _SIGNED_HEAD
+            found[name] = str(value) if is_signed_head else _shown(name, value)
     if record.exc_info:
         found["exception"] = redact(logging.Formatter().formatException(record.exc_info))
     return found
