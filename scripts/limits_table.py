@@ -56,45 +56,69 @@ class Limit:
     error: type[ServiceError] | str | None = None
 
 
+_NO_TYPED_CODE = "no code from an e-mail is looked up"
+_NO_HASH = "no more sign-ins wait for a password hash"
+_NO_DEVICE_MAIL = "no more e-mails; the response stays 202"
+_UNKNOWN_RESERVE = "codes that the password gets on an unknown client although others used the number's up"
 SENDS: Mapping[str, tuple[str, str, str]] = {
     "otp-cooldown": ("owner of the code", "`OTP_COOLDOWN`", "the next code waits, on every channel"),
     "otp-change-cooldown": ("owner of the code", "`OTP_COOLDOWN`", "the next code to a new number waits"),
     "otp-number-cooldown": (NUMBER, "`OTP_COOLDOWN`", "a backend's next code to the number waits"),
     "otp-first-to-new-number": ("session", "", "the first code to a new number goes in spite of `otp-cooldown`"),
-    "otp-number-hour": (NUMBER, _HOURLY, "no more codes, on any channel, for any purpose, account or app"),
-    "otp-number-day": (NUMBER, _DAILY, "the same"),
+    "otp-number-hour": (
+        NUMBER,
+        _HOURLY,
+        "no more codes, on any channel, for any purpose, account or app (+2, see `otp-reserve-hour`)",
+    ),
+    "otp-number-day": (
+        NUMBER,
+        _DAILY,
+        "no more codes, on any channel, for any purpose, account or app (+4, see `otp-reserve-day`)",
+    ),
     "otp-anonymous-hour": (NUMBER, _HOURLY, "strangers use three fifths of a verified number's codes"),
-    "otp-anonymous-day": (NUMBER, _DAILY, "the same"),
+    "otp-anonymous-day": (NUMBER, _DAILY, "strangers use three fifths of a verified number's codes"),
     "otp-unknown-day": (NUMBER, _DAILY, "the password on an unknown client uses three fifths of a day's codes"),
     "otp-reserve-hour": (NUMBER, _HOURLY, "codes that known clients get although others used the number's up"),
-    "otp-reserve-day": (NUMBER, _DAILY, "the same"),
-    "otp-unknown-reserve-hour": (NUMBER, _HOURLY, "the same, for the password on an unknown client"),
-    "otp-unknown-reserve-day": (NUMBER, _DAILY, "the same"),
+    "otp-reserve-day": (NUMBER, _DAILY, "codes that known clients get although others used the number's up"),
+    "otp-unknown-reserve-hour": (NUMBER, _HOURLY, _UNKNOWN_RESERVE),
+    "otp-unknown-reserve-day": (NUMBER, _DAILY, _UNKNOWN_RESERVE),
     "otp-address-hour": (ADDRESS, f"`OTP_SENDS_PER_ADDRESS_HOUR`, {ON}", "no more codes to any number"),
-    "otp-address-hour-56": ("/56 of IPv6", "`RATE_LIMIT_IPV6_56_TIMES`", "the same"),
-    "otp-address-hour-48": ("/48 of IPv6", "`RATE_LIMIT_IPV6_48_TIMES`", "the same"),
+    "otp-address-hour-56": ("/56 of IPv6", "`RATE_LIMIT_IPV6_56_TIMES`", "no more codes to any number"),
+    "otp-address-hour-48": ("/48 of IPv6", "`RATE_LIMIT_IPV6_48_TIMES`", "no more codes to any number"),
     "anonymous-sends-hour": (
         "all together",
         f"`OTP_ANONYMOUS_SENDS_PER_HOUR`, {ON}",
         "no more codes to anonymous clients",
     ),
-    "anonymous-sends-day": ("all together", f"`OTP_ANONYMOUS_SENDS_PER_DAY`, {ON}", "the same"),
+    "anonymous-sends-day": (
+        "all together",
+        f"`OTP_ANONYMOUS_SENDS_PER_DAY`, {ON}",
+        "no more codes to anonymous clients",
+    ),
     "app-sends-day": ("app", "`flask apps create --sends-per-day`", "no more codes for this app"),
     "named-phone-cooldown": (NAME, "`OTP_COOLDOWN`", "with hidden existence: the next code by name waits"),
     "named-phone-hour": (NAME, _HOURLY, "with hidden existence: no more codes by this name"),
-    "named-phone-day": (NAME, _DAILY, "the same"),
+    "named-phone-day": (NAME, _DAILY, "with hidden existence: no more codes by this name"),
     "named-phone-address": (
         ADDRESS,
         f"`OTP_SENDS_PER_ADDRESS_HOUR`, {ON}",
         "with hidden existence: no more codes by name",
     ),
-    "named-phone-address-56": ("/56 of IPv6", "`RATE_LIMIT_IPV6_56_TIMES`", "the same"),
-    "named-phone-address-48": ("/48 of IPv6", "`RATE_LIMIT_IPV6_48_TIMES`", "the same"),
+    "named-phone-address-56": (
+        "/56 of IPv6",
+        "`RATE_LIMIT_IPV6_56_TIMES`",
+        "with hidden existence: no more codes by name",
+    ),
+    "named-phone-address-48": (
+        "/48 of IPv6",
+        "`RATE_LIMIT_IPV6_48_TIMES`",
+        "with hidden existence: no more codes by name",
+    ),
     "named-reset-hour": (NAME, _HOURLY, "no more resets by this name; the response stays 202"),
-    "named-reset-day": (NAME, _DAILY, "the same: the response stays 202"),
+    "named-reset-day": (NAME, _DAILY, "no more resets by this name; the response stays 202"),
     "named-reset-address": (ADDRESS, f"`OTP_SENDS_PER_ADDRESS_HOUR`, {ON}", "no more resets; the response stays 202"),
-    "named-reset-address-56": ("/56 of IPv6", "`RATE_LIMIT_IPV6_56_TIMES`", "the same: the response stays 202"),
-    "named-reset-address-48": ("/48 of IPv6", "`RATE_LIMIT_IPV6_48_TIMES`", "the same: the response stays 202"),
+    "named-reset-address-56": ("/56 of IPv6", "`RATE_LIMIT_IPV6_56_TIMES`", "no more resets; the response stays 202"),
+    "named-reset-address-48": ("/48 of IPv6", "`RATE_LIMIT_IPV6_48_TIMES`", "no more resets; the response stays 202"),
 }
 """For each limit on messages: what it counts for, the settings that move it, and its effect."""
 
@@ -228,10 +252,8 @@ def _sign_ins() -> Iterator[Limit]:
         "sessions", USER, settings().tokens.max_sessions, "their life", "`MAX_SESSIONS`",
         "the session that was used least recently ends",
     )  # fmt: skip
-    yield Limit(
-        "typed codes", "/24 or /56", links.CODES_PER_SITE, HOUR, "", "no code from an e-mail is looked up", TooMany
-    )
-    yield Limit("typed codes", "all together", links.CODES_IN_ALL, HOUR, "", "the same", TooMany)
+    yield Limit("typed codes", "/24 or /56", links.CODES_PER_SITE, HOUR, "", _NO_TYPED_CODE, TooMany)
+    yield Limit("typed codes", "all together", links.CODES_IN_ALL, HOUR, "", _NO_TYPED_CODE, TooMany)
     yield Limit(
         "sinch-event", "event of Sinch", 1, callbacks.REMEMBERED_SECONDS, "", "an event counts once", EventNotAccepted
     )
@@ -240,11 +262,11 @@ def _sign_ins() -> Iterator[Limit]:
     )
     yield Limit(
         "hash queue", "worker", passwords.hash_waiting, "at once", "`PASSWORD_HASH_QUEUE`",
-        "no more sign-ins wait for a password hash", SlotsBusy,
+        _NO_HASH, SlotsBusy,
     )  # fmt: skip
     yield Limit(
         "hash queue", "machine", f"{passwords.hash_wait_seconds:.0f} s", "of hashing", "`PASSWORD_HASH_WAIT_MS`",
-        "the same", SlotsBusy,
+        _NO_HASH, SlotsBusy,
     )  # fmt: skip
 
 
@@ -258,10 +280,8 @@ def _mails() -> Iterator[Limit]:
         "email changes to address", "address", email_verification.PER_HOUR, HOUR, "", "no more links to it",
         EmailLinkLimit,
     )  # fmt: skip
-    yield Limit(
-        "known-device-hour", "address", known_devices.PER_HOUR, HOUR, "", "no more e-mails; the response stays 202"
-    )
-    yield Limit("known-device-day", "address", known_devices.PER_DAY, DAY, "", "the same")
+    yield Limit("known-device-hour", "address", known_devices.PER_HOUR, HOUR, "", _NO_DEVICE_MAIL)
+    yield Limit("known-device-day", "address", known_devices.PER_DAY, DAY, "", _NO_DEVICE_MAIL)
     yield Limit(
         "notices to the owner of an address", "address", 1, DAY, "", "no more e-mails about registrations with it"
     )
