@@ -103,7 +103,7 @@ def add(said: Said, *, subject: str | None = None) -> None:
 
 def signed(said: Said, key: SubjectKey) -> dict[str, Any]:
     """Return the columns of a row except its place."""
-    signer, keys = next(iter(chain.keys_of(keyring()).items()))
+    signer, keys = chain.newest(keyring())
     sealed = key.seal(said.personal)
     digest = chain.digest_of(keys, at=said.at, event=said.event, user_id=said.user_id, key_id=key.id.hex, sealed=sealed)
     return {"at": said.at, "event": said.event, "user_id": said.user_id, "key_id": key.id, "sealed": sealed,

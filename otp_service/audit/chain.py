@@ -50,6 +50,11 @@ def keys_of(keyring: Keyring) -> Mapping[str, Keys]:
     return {key_id: keys_from(root) for key_id, root in keyring.derived(PURPOSE).items()}
 
 
+def newest(keyring: Keyring) -> tuple[str, Keys]:
+    """Return the key that signs from now on, with its id."""
+    return next(iter(keys_of(keyring).items()))
+
+
 def microseconds(at: datetime) -> int:
     """Return a time as microseconds since 1970: without the rounding of a float."""
     return (at - _EPOCH) // _MICROSECOND

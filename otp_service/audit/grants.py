@@ -2,6 +2,7 @@
 
 from sqlalchemy import select, text
 
+from otp_service.audit import bases
 from otp_service.audit.models import AuditEvent
 from otp_service.core.database.transactions import fetch_all, fetch_one
 from otp_service.extensions import db
@@ -28,6 +29,6 @@ def excessive() -> list[str]:
 
 
 def has_events_outside() -> bool:
-    """Whether the oldest event is from before there were chains."""
+    """Whether the oldest event is from before there were chains, and may be adopted."""
     oldest = fetch_one(select(AuditEvent.shard).order_by(AuditEvent.id).limit(1))
-    return oldest is not None and oldest.shard is None
+    return oldest is not None and oldest.shard is None and not bases.is_noted()

@@ -19,19 +19,15 @@ from sqlalchemy import Connection, select
 
 from otp_service.audit import chain
 from otp_service.audit.chain import Keys
-from otp_service.audit.models import AuditBase, AuditHead
+from otp_service.audit.models import AuditBase, AuditEvent, AuditHead
 from otp_service.core.crypto.secrets import keyring
-from otp_service.core.database.transactions import fetch_all
+from otp_service.core.database.transactions import fetch_all, fetch_one
 
 log = logging.getLogger("otp_service.audit")
 ALGORITHM = "EdDSA"
 TYPE = "otp-service-audit-head"
 VERSION = 1
 _LOGGED = re.compile(r'[0-9:.]+ INFO +audit\.head .*\bsignature="(?P<signature>[\w.-]+)"')
-
-
-Published = dict[int, dict[int, bytes]]
-"""The links of published heads, by shard and by the number of the row in it."""
 
 
 class HeadFault(Exception):
@@ -47,11 +43,25 @@ class Place:
 
 
 @dataclass(frozen=True, slots=True)
+class Published:
+    """A head that was signed earlier. `oldest` is the time of the first event then, None if there was none.
+
+    `places` has the end of each shard, `deleted` the newest row of each that was deleted for its age.
+    """
+
+    at: datetime
+    oldest: datetime | None
+    places: dict[int, Place]
+    deleted: dict[int, int]
+
+
+@dataclass(frozen=True, slots=True)
 class SignedHead:
     """What `flask audit head` prints. `signature` alone says it all; the rest is for people."""
 
     at: datetime
     events: int
+    oldest: datetime | None
     shards: list[dict[str, Any]]
     public_key: dict[str, str]
     signature: str
@@ -66,16 +76,19 @@ def read_heads(connection: Connection | None = None) -> dict[int, Place]:
 
 def sign(*, at: datetime) -> SignedHead:
     """Return the present head of every shard, signed by the newest key."""
-    signer, keys = next(iter(chain.keys_of(keyring()).items()))
+    signer, keys = chain.newest(keyring())
     based = {row.shard: row.sequence for row in fetch_all(select(AuditBase.shard, AuditBase.sequence))}
     shards = [
         {"shard": shard, "sequence": place.sequence, "link": place.link.hex(), "deletedUpTo": based.get(shard, 0)}
         for shard, place in read_heads().items()
     ]
     events = sum(shard["sequence"] - shard["deletedUpTo"] for shard in shards)
-    payload = {"version": VERSION, "at": at.isoformat(), "events": events, "shards": shards}
+    first = fetch_one(select(AuditEvent.at).order_by(AuditEvent.id).limit(1))
+    oldest = None if first is None else first.at
+    payload = {"version": VERSION, "at": at.isoformat(), "events": events, "shards": shards,
+               "oldest": oldest and oldest.isoformat()}  # fmt: skip
     signature = jwt.encode(payload, _private_key(keys), algorithm=ALGORITHM, headers={"kid": signer, "typ": TYPE})
-    return SignedHead(at, events, shards, public_key(signer, keys), signature)
+    return SignedHead(at, events, oldest, shards, public_key(signer, keys), signature)
 
 
 def log_signed(*, at: datetime) -> None:
@@ -90,11 +103,11 @@ def public_key(signer: str, keys: Keys) -> dict[str, str]:
     return {**made, "kid": signer, "alg": ALGORITHM, "use": "sig"}
 
 
-def read_signed(text: str, keys: Mapping[str, Keys]) -> Published:
-    """Return the places in heads that `sign` made earlier: one JSON object, or one in each line. Raises HeadFault."""
-    found: Published = {}
-    for place in (place for said in _objects(text) for place in _places(said, keys)):
-        found.setdefault(place["shard"], {})[place["sequence"]] = bytes.fromhex(place["link"])
+def read_signed(text: str, keys: Mapping[str, Keys]) -> list[Published]:
+    """Return the heads that `sign` made earlier: one JSON object, or one in each line. Raises HeadFault."""
+    found = [_read(said, keys) for said in _objects(text)]
+    if not found:
+        raise HeadFault("it has no head at all")
     return found
 
 
@@ -121,19 +134,24 @@ def _object(line: str) -> Any:
     return {"signature": logged["signature"]} if logged else json.loads(line)
 
 
-def _places(said: Any, keys: Mapping[str, Keys]) -> list[dict[str, Any]]:
+def _read(said: Any, keys: Mapping[str, Keys]) -> Published:
     try:
         signature = said["signature"]
         signer = str(jwt.get_unverified_header(signature).get("kid"))
         if signer not in keys:
             raise HeadFault(f"it was signed by the key {signer}, which this installation does not have")
         head = jwt.decode(signature, _private_key(keys[signer]).public_key(), algorithms=[ALGORITHM])
-        places: list[dict[str, Any]] = head["shards"]
+        shards, oldest = head["shards"], head.get("oldest")
+        return Published(
+            datetime.fromisoformat(head["at"]),
+            None if oldest is None else datetime.fromisoformat(oldest),
+            {one["shard"]: Place(one["sequence"], bytes.fromhex(one["link"])) for one in shards},
+            {one["shard"]: one["deletedUpTo"] for one in shards},
+        )
     except InvalidTokenError as error:
         raise HeadFault(f"its signature is not valid ({error})") from error
     except (KeyError, TypeError) as error:
         raise HeadFault("it is not what `flask audit head` prints") from error
-    return places
 
 
 def _private_key(keys: Keys) -> Ed25519PrivateKey:

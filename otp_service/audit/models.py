@@ -50,7 +50,10 @@ class AuditHead(Model):
 
 
 class AuditBase(Model):
-    """The newest row of a shard that was deleted for its age. Only the deletion of old events writes it."""
+    """The newest row of a shard that was deleted for its age. Only the deletion of old events writes it.
+
+    The row of the shard -1 is the note that all events are in chains.
+    """
 
     __tablename__ = "audit_bases"
 

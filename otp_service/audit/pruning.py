@@ -2,7 +2,7 @@
 
 import logging
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -10,12 +10,14 @@ from sqlalchemy import ColumnElement, Row, delete, func, select, true
 from sqlalchemy.exc import DBAPIError
 
 from otp_service.audit import chain
+from otp_service.audit.bases import NOTE, UPKEEP, read_bases, sealed_base
+from otp_service.audit.chain import Keys
+from otp_service.audit.faults import COLUMNS, Fault, Kind, fault_of, find_fault
 from otp_service.audit.models import AuditBase, AuditEvent, AuditKey
-from otp_service.audit.signers import OF_THE_TRAIL
+from otp_service.audit.signers import OF_THE_TRAIL, all_keys
 from otp_service.audit.subject_keys import USED_FOR
-from otp_service.core.crypto.secrets import keyring
 from otp_service.core.database.batches import LEAST_PAUSE_SECONDS, delete_in_batches
-from otp_service.core.database.transactions import execute, fetch_all, transaction, upsert
+from otp_service.core.database.transactions import execute, fetch_all, transaction, upsert, wait_for_turn
 
 AT_ONCE = 500
 """Rows of one transaction."""
@@ -33,6 +35,14 @@ class MayNotDelete(Exception):
     """The role of the database that runs this has no right to delete events."""
 
 
+class Tampered(Exception):
+    """An old event is not as the service wrote it, so it was not deleted. `fault` says what is wrong."""
+
+    def __init__(self, fault: Fault) -> None:
+        super().__init__(fault.detail)
+        self.fault = fault
+
+
 def forget(before: datetime, *, keep_from: int | None = None) -> int:
     """Delete as `prune` does. A role without the right to is meant to lack it: log that, and delete no event."""
     try:
@@ -41,19 +51,27 @@ def forget(before: datetime, *, keep_from: int | None = None) -> int:
         remedy = "this role may not delete audit events: run `flask audit prune` by a role that may (docs/audit.md)"
         log.warning("audit.not_pruned", extra={"reason": remedy})
         return 0
+    except Tampered as found:
+        one = found.fault
+        remedy = "run `flask audit verify`, keep a copy, then `flask audit prune --despite-faults` (docs/audit.md)"
+        place = {"shard": one.shard, "sequence": one.sequence, "id": one.id}
+        said = {**place, "kind": one.kind, "detail": one.detail, "reason": remedy}
+        log.error("audit.tampered", extra=said)  # noqa: TRY400 - a stack trace would say no more
+        return 0
 
 
-def prune(before: datetime, *, keep_from: int | None = None) -> int:
+def prune(before: datetime, *, keep_from: int | None = None, despite_faults: bool = False) -> int:
     """Delete the events from the oldest one up to the first that is not older than a time; return how many.
 
     Only from the old end: a later event never goes before an earlier one, whatever the clock said when it was written.
-    Events from the id `keep_from` on stay, since they are still to be sent to other services. Raises MayNotDelete.
+    Events from the id `keep_from` on stay, since they are still to be sent to other services. Raises MayNotDelete, and
+    Tampered at the first event that was changed, or that follows a missing one, unless that is to be deleted, too.
     """
     first_kept = fetch_all(select(func.min(AuditEvent.id)).where(AuditEvent.at >= before))[0][0]
     is_older = true() if first_kept is None else AuditEvent.id < first_kept
     is_done = true() if keep_from is None else AuditEvent.id < keep_from
     try:
-        deleted = _delete_oldest(is_older, is_done, AuditEvent.at < before)
+        deleted = _delete_oldest(is_older, is_done, AuditEvent.at < before, despite_faults=despite_faults)
     except DBAPIError as error:
         if getattr(error.orig, "pgcode", None) == NO_RIGHT:
             raise MayNotDelete from error
@@ -62,34 +80,58 @@ def prune(before: datetime, *, keep_from: int | None = None) -> int:
     return deleted
 
 
-def _delete_oldest(*conditions: ColumnElement[bool]) -> int:
-    columns = (AuditEvent.id, AuditEvent.shard, AuditEvent.sequence, AuditEvent.link)
-    statement = select(*columns).where(*conditions).order_by(AuditEvent.id).limit(AT_ONCE)
-    deleted, found = 0, fetch_all(statement)
-    while found:
+def _delete_oldest(*conditions: ColumnElement[bool], despite_faults: bool) -> int:
+    statement = select(*COLUMNS).where(*conditions).order_by(AuditEvent.id).limit(AT_ONCE)
+    keys = all_keys()
+    deleted = 0
+    while True:
         started = time.monotonic()
         with transaction():
-            # The same rows are read by two workers at once; the second one deletes none, and moves no base back.
-            gone = execute(delete(AuditEvent).where(AuditEvent.id.in_([row.id for row in found]), *conditions))
-            deleted += int(gone.rowcount)
-            _move_bases(found)
+            # Two workers, or an adoption: what one of them reads here, no other one deletes or changes meanwhile.
+            wait_for_turn(UPKEEP)
+            found = fetch_all(statement)
+            # A changed time makes any event look old. To delete it, and seal the base, would hide the change (ADR 48).
+            fault, sound = (None, found) if despite_faults else _sound(found, keys)
+            if sound:
+                gone = execute(delete(AuditEvent).where(AuditEvent.id.in_([row.id for row in sound]), *conditions))
+                deleted += int(gone.rowcount)
+                _move_bases(sound)
+        if fault is not None:
+            raise Tampered(fault)
+        if len(found) < AT_ONCE:
+            return deleted
         # As long as the work took: on SQLite, which has one writer, half of the time stays for all others.
         time.sleep(max(LEAST_PAUSE_SECONDS, time.monotonic() - started))
         # From the last id on: a search from the start would read the rows that were just deleted each time.
-        found = fetch_all(statement.where(AuditEvent.id > found[-1].id))
-    return deleted
+        statement = statement.where(AuditEvent.id > found[-1].id)
+
+
+def _sound(found: Sequence[Row[Any]], keys: Mapping[str, Keys]) -> tuple[Fault | None, Sequence[Row[Any]]]:
+    """Return the first fault, if any, and the rows before it."""
+    places = {row.shard: (row.sequence, row.link) for row in read_bases(keys)}
+    is_closed = NOTE in places
+    for index, row in enumerate(found):
+        if row.shard is None:
+            fault = fault_of(row, Kind.INSERTED, "it is in no chain") if is_closed else None
+        else:
+            sequence, link = places.get(row.shard, (0, chain.first_link(row.shard)))
+            places[row.shard] = (row.sequence, row.link)
+            fault = find_fault(row, keys, before=link, after=None)
+            if row.sequence != sequence + 1:
+                fault = fault_of(row, Kind.DELETED, f"it does not follow the event {sequence} of its chain")
+        if fault is not None:
+            return fault, found[:index]
+    return None, found
 
 
 def _move_bases(deleted: Sequence[Row[Any]]) -> None:
     """Note, under the service's key, up to which row each shard was deleted. The ids of a shard are in its order."""
-    signer, keys = next(iter(chain.keys_of(keyring()).items()))
     newest = {row.shard: row for row in deleted if row.shard is not None}
     for shard, row in sorted(newest.items()):  # one order of rows in every transaction avoids a deadlock
-        seal = chain.base_seal(keys, shard=shard, sequence=row.sequence, link=row.link)
-        place = {"sequence": row.sequence, "link": row.link, "signer": signer, "seal": seal}
-        new = upsert(AuditBase).values(shard=shard, **place)
+        base = sealed_base(shard, row.sequence, row.link)
+        new = upsert(AuditBase).values(base)
         is_newer = AuditBase.sequence < row.sequence
-        execute(new.on_conflict_do_update(index_elements=[AuditBase.shard], set_=place, where=is_newer))
+        execute(new.on_conflict_do_update(index_elements=[AuditBase.shard], set_=base, where=is_newer))
 
 
 def _forget_keys(before: datetime) -> None:

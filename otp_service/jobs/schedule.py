@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from otp_service import insights, outbox
 from otp_service.accounts import users
-from otp_service.audit import heads
+from otp_service.audit import bases, heads
 from otp_service.auth import unfinished
 from otp_service.backends.verifications import records as app_verifications
 from otp_service.core import background, clock
@@ -48,6 +48,7 @@ def _sweep() -> None:
 
 def _publish_heads() -> None:
     """Write the signed heads of the audit trail to the log (ADR 48)."""
+    bases.note_if_all_are_chained()
     heads.log_signed(at=clock.now())
 
 

@@ -11,12 +11,13 @@ import orjson
 
 from otp_service import hooks
 from otp_service.audit import AuditSettings, adoption, heads, listing, pruning, signers, verifying
-from otp_service.audit.adoption import MayNotChange
+from otp_service.audit.adoption import Doubtful, MayNotChange
+from otp_service.audit.faults import Fault
 from otp_service.audit.heads import HeadFault, Published
 from otp_service.audit.listing import Follower, Wanted
-from otp_service.audit.pruning import MayNotDelete
+from otp_service.audit.pruning import MayNotDelete, Tampered
 from otp_service.audit.trail import Entry
-from otp_service.audit.verifying import Fault, Report
+from otp_service.audit.verifying import Report
 from otp_service.core import clock
 from otp_service.core.services import settings
 from otp_service.core.text import shown
@@ -26,6 +27,11 @@ from otp_service.operators.output import CommandGroup, as_json, named, print_jso
 POLL_SECONDS = 1.0
 _JSON = orjson.OPT_UTC_Z
 _NEEDS = "The role of DATABASE_URL may not {} audit events. Run this by a role that may (docs/audit.md, Grants)."
+_DOUBTS = (
+    "An intruder may have added them. No event was taken. If a process of an older version wrote all of them during an"
+    " upgrade, add --despite-doubts, which is recorded."
+)
+_STOPPED = "It and what follows was not deleted. Run flask audit verify, and keep a copy of the database."
 _TIME = click.DateTime(("%Y-%m-%d", "%Y-%m-%dT%H:%M:%S", "%Y-%m-%d %H:%M:%S", "%Y-%m-%dT%H:%M:%SZ"))
 
 audit_cli = CommandGroup("audit", help="Verify the audit trail, publish its heads, read it, and delete what is old.")
@@ -40,7 +46,8 @@ def verify(head: Path | None, wants_json: bool) -> None:
     With --head, also show that the trail still holds what it held when that head was signed. Exit code 1 if anything is
     wrong. The service may keep running.
     """
-    report = verifying.verify(_read_head(head) if head else None)
+    kept_since = clock.now() - settings().of(AuditSettings).kept_for
+    report = verifying.verify(_read_head(head) if head else (), kept_since=kept_since)
     if wants_json:
         print_json({"intact": report.is_intact, **_shown(report)})
     else:
@@ -49,7 +56,7 @@ def verify(head: Path | None, wants_json: bool) -> None:
         sys.exit(1)
 
 
-def _read_head(path: Path) -> Published:
+def _read_head(path: Path) -> list[Published]:
     try:
         text = sys.stdin.read() if str(path) == "-" else path.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
@@ -74,7 +81,7 @@ def _print(report: Report, head: Path | None) -> None:
         click.echo("There are more faults. Only the first ones of each shard are listed.")
     for note in report.clocks:
         click.echo(f"note: {_line(note)}: a clock was wrong, or the act took long")
-    if report.unchained:
+    if report.unchained and report.is_intact:  # an adoption would hide what is wrong
         click.echo(f"note: {report.unchained} events are older than the chains, and not covered: flask audit adopt")
     if report.is_intact:
         held = f" It holds all that {head} says." if head else ""
@@ -144,28 +151,39 @@ def _text(entry: Entry) -> str:
 
 
 @audit_cli.command("prune")
-def prune() -> None:
+@click.option("--despite-faults", is_flag=True, help="Delete events that were tampered with, too.")
+def prune(despite_faults: bool) -> None:
     """Delete the events that are older than AUDIT_RETENTION, from the oldest on. The rest still verifies.
 
-    The worker does the same, unless its role of the database may not delete events.
+    The worker does the same, unless its role of the database may not delete events. It stops at an event that was
+    tampered with. Keep a copy of the database before you delete such events with --despite-faults.
     """
     before = clock.now() - settings().of(AuditSettings).kept_for
     try:
-        deleted = pruning.prune(before, keep_from=hooks.oldest_needed_event())
+        keep_from = hooks.oldest_needed_event()
+        deleted = pruning.prune(before, keep_from=keep_from, despite_faults=despite_faults)
     except MayNotDelete as error:
         raise click.ClickException(_NEEDS.format("delete")) from error
+    except Tampered as found:
+        raise click.ClickException(f"{_line(found.fault)}. {_STOPPED}") from found
     click.echo(f"Deleted {deleted} events older than {before:%Y-%m-%d %H:%M:%S}.")
 
 
 @audit_cli.command("adopt")
-def adopt() -> None:
-    """Take the events that are older than the chains, or that an older version wrote, into a chain, and encrypt them.
+@click.option("--despite-doubts", is_flag=True, help="Take events, too, that are no older than the chains.")
+def adopt(despite_doubts: bool) -> None:
+    """Take the events that are older than the chains into a chain, and encrypt them.
 
     Run it once after an upgrade, when no process of the older version runs any more. You can stop it at any time and
-    run it again.
+    run it again. It refuses and lists events that are no older than the chains: an intruder may have added them.
     """
     try:
-        adopted = adoption.adopt(lambda done: click.echo(f"{done} events", err=True))
+        adopted = adoption.adopt(lambda done: click.echo(f"{done} events", err=True), despite_doubts=despite_doubts)
+    except Doubtful as found:
+        for row in found.events:
+            user = "-" if row.user_id is None else row.user_id
+            click.echo(f"id {row.id}: {row.at:%Y-%m-%d %H:%M:%S} {shown(row.event)}, user {user}", err=True)
+        raise click.ClickException(f"{found}. {_DOUBTS}") from found
     except MayNotChange as error:
         raise click.ClickException(_NEEDS.format("change")) from error
     click.echo(f"{adopted} events are now in a chain.")

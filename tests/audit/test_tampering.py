@@ -12,8 +12,8 @@ from flask import Flask
 from sqlalchemy import Row, delete, insert, select, update
 
 from otp_service import audit
-from otp_service.audit import COMMAND_LINE, chain
-from otp_service.audit.models import AuditBase, AuditEvent, AuditHead
+from otp_service.audit import COMMAND_LINE, bases, chain
+from otp_service.audit.models import AuditBase, AuditEvent, AuditHead, AuditKey
 from otp_service.core import clock
 from otp_service.core.database.transactions import execute, fetch_all, note_for_transaction, transaction
 
@@ -169,7 +169,9 @@ def test_a_shortened_chain_is_found_by_a_head_that_was_published_before(trail: T
     assert [(one["kind"], one["shard"], one["sequence"]) for one in report["faults"]] == [("deleted", 0, 5)]
 
 
-@pytest.mark.parametrize("spoil", [lambda text: text.replace("eyJ", "eyK", 1), lambda _: "{}", lambda _: "no JSON"])
+@pytest.mark.parametrize(
+    "spoil", [lambda text: text.replace("eyJ", "eyK", 1), lambda _: "{}", lambda _: "no JSON", lambda _: ""]
+)
 def test_a_head_that_this_service_did_not_sign_is_an_error(
     trail: Trail, tmp_path: Path, spoil: Callable[[str], str]
 ) -> None:
@@ -180,3 +182,92 @@ def test_a_head_that_this_service_did_not_sign_is_an_error(
 
     assert told.exit_code == 1
     assert "is no head of this trail" in told.output
+
+
+def test_the_worker_deletes_no_event_whose_time_was_changed_and_says_what_to_do(
+    trail: Trail, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    head = tmp_path / "head.json"
+    head.write_text(trail.app.test_cli_runner().invoke(args=["audit", "head"]).stdout)
+    before = len(rows())
+    with transaction():
+        execute(update(AuditEvent).where(EVENTS.id <= trail.rows[2].id).values(at=clock.now() - 500 * DAY))
+
+    assert audit.forget(clock.now() - 400 * DAY) == 0
+
+    (line,) = [one for one in caplog.records if one.message == "audit.tampered"]
+    assert (line.levelname, "flask audit verify" in line.__dict__["reason"], len(rows())) == ("ERROR", True, before)
+    told = trail.app.test_cli_runner().invoke(args=["audit", "prune", "--despite-faults"])
+    assert "Deleted 6 events" in told.output
+    assert trail.verify()[0] == 0
+    code, report = trail.verify("--head", str(head))
+    assert (code, {one["kind"] for one in report["faults"]}) == (1, {"deleted"})
+    assert {one["shard"] for one in report["faults"]} == {0, 1, 2, 3}
+
+
+def test_the_worker_deletes_no_event_behind_a_missing_one(trail: Trail) -> None:
+    long_ago = clock.now() - 500 * DAY
+    with transaction():
+        note_for_transaction(AuditHead, 10)
+        for _ in range(3):
+            audit.record("user.frozen", user_id=7, client=COMMAND_LINE, at=long_ago)
+    old = rows()[-3:]
+    with transaction():
+        drop(*rows()[:-3], old[1])
+
+    audit.forget(clock.now() - 400 * DAY)
+
+    assert [row.id for row in rows()] == [old[2].id]
+
+
+def unchain_all() -> None:
+    """What would make every event one from before there were chains."""
+    names = ("shard", "sequence", "key_id", "sealed", "signer", "digest", "link", "seal")
+    execute(update(AuditEvent).values(**dict.fromkeys(names), facts={"reason": "forged"}))
+    execute(delete(AuditHead))
+    execute(delete(AuditBase).where(AuditBase.shard >= 0))
+
+
+@pytest.mark.parametrize("has_note", [True, False])
+def test_a_trail_that_was_written_again_without_chains_is_found_and_not_adopted(trail: Trail, has_note: bool) -> None:
+    if has_note:
+        bases.note_if_all_are_chained()
+    with transaction():
+        unchain_all()
+        if has_note:
+            execute(delete(AuditKey))
+
+    code, report = trail.verify()
+    told = trail.app.test_cli_runner().invoke(args=["audit", "adopt"])
+    said = trail.app.test_cli_runner().invoke(args=["audit", "verify"])
+
+    assert (code, report["unchained"], {one["id"] for one in report["faults"]} >= {trail.rows[0].id}) == (1, 0, True)
+    assert (told.exit_code, f"id {trail.rows[0].id}: " in told.output) == (1, True)
+    assert "adopt" not in said.output
+    assert {row.shard for row in rows()} == {None}
+
+
+def test_an_event_added_outside_the_chains_is_not_adopted(trail: Trail) -> None:
+    with transaction():
+        add(trail.rows[4], **dict.fromkeys(("id", "shard", "sequence", "digest", "link", "seal", "signer")))
+
+    told = trail.app.test_cli_runner().invoke(args=["audit", "adopt"])
+
+    assert (told.exit_code, "1 events in no chain are no older than the chains" in told.output) == (1, True)
+
+
+@pytest.mark.parametrize("spoil", [delete(AuditKey), update(AuditKey).values(sealed_key="x")])
+def test_keys_that_are_gone_without_an_erasure_are_named(trail: Trail, spoil: Any) -> None:
+    with transaction():
+        note_for_transaction(AuditHead, 0)
+        audit.record("fraud.rule_added", user_id=None, client=COMMAND_LINE, at=clock.now(), author="mallory")
+        audit.record("user.deleted", user_id=8, client=COMMAND_LINE, at=clock.now())
+        audit.erase_person(8)
+    assert trail.verify()[0] == 0
+    with transaction():
+        execute(spoil)
+
+    code, report = trail.verify()
+
+    found = {(one["kind"], one["id"]) for one in report["faults"]}
+    assert (code, found) == (1, {("missing key", trail.rows[0].id), ("missing key", rows()[-2].id)})
