@@ -26,6 +26,7 @@ from otp_service.core.crypto.hash_slots import (
     LowPriorityThreads,
     SlotsBusy,
 )
+from tests.waiting import wait_until
 
 ROOT = Path(__file__).resolve().parents[2]
 LONG_SECONDS = 60  # longer than any test should take; nothing here depends on how long
@@ -34,6 +35,7 @@ import json, os, sys, threading, time
 from contextlib import ExitStack
 from pathlib import Path
 from otp_service.core.crypto.hash_slots import NICENESS, HashSlots, LowPriorityThreads, SlotsBusy
+from tests.waiting import wait_until
 directory = Path(sys.argv[1])
 """
 HOLDER = """
@@ -350,13 +352,19 @@ def test_a_waiter_that_is_interrupted_leaves_the_slot_to_others(tmp_path: Path) 
     def interrupt(*_: object) -> None:
         raise InterruptedError
 
+    def interrupt_the_waiter() -> None:
+        wait_until(lambda: slots._line)
+        signal.pthread_kill(threading.main_thread().ident or 0, signal.SIGALRM)
+
     before = signal.signal(signal.SIGALRM, interrupt)
+    interrupting = threading.Thread(target=interrupt_the_waiter)
     try:
         with slots.hold():
-            signal.setitimer(signal.ITIMER_REAL, 0.05)
+            interrupting.start()
             with pytest.raises(InterruptedError), slots.hold():
                 pass
     finally:
+        interrupting.join()
         signal.signal(signal.SIGALRM, before)
     assert slots.waiting == 0
     assert is_free(HashSlots(tmp_path, slots=1, max_waiting=1, wait_seconds=LONG_SECONDS))

@@ -174,19 +174,9 @@ class HashSlots:
         return True
 
     def _enter(self, place: Place) -> GiveBack:
-        with self._lock:
-            # Callers in a queue come first: a newcomer takes a free slot only if there is none, in any process.
-            if not self._line and not self.queue.has_older(place.arrived_at) and (give_back := self._try()):
-                self._vacate(place)
-                return give_back
-            if len(self._line) >= self._max_waiting:
-                raise SlotsBusy(retry_after_seconds=self.seconds_ahead)
-            self._seek()
-            self._vacate(place)
-            self._line.append(place)
-            self._publish()
         try:
-            return place.turn.result(self._wait_seconds * PATIENCE)  # real time, even if a test moves the clock
+            # `join` stands inside: a caller who is interrupted right after it must leave the queue as well.
+            return self._join(place) or place.turn.result(self._wait_seconds * PATIENCE)  # real time, also in tests
         except TimeoutError as error:
             if give_back := self._leave(place):  # the slot came at the last moment
                 return give_back
@@ -198,6 +188,21 @@ class HashSlots:
                 give_back()
             raise
 
+    def _join(self, place: Place) -> GiveBack | None:
+        """Take a free slot and return it, or join the queue."""
+        with self._lock:
+            # Callers in a queue come first: a newcomer takes a free slot only if there is none, in any process.
+            if not self._line and not self.queue.has_older(place.arrived_at) and (give_back := self._try()):
+                self._vacate(place)
+                return give_back
+            if len(self._line) >= self._max_waiting:
+                raise SlotsBusy(retry_after_seconds=self.seconds_ahead)
+            self._seek()
+            self._vacate(place)
+            self._line.append(place)
+            self._publish()
+            return None
+
     def _vacate(self, place: Place) -> None:
         if place in self._coming:
             self._coming.remove(place)
@@ -208,8 +213,9 @@ class HashSlots:
         with self._lock:
             if place.turn.done():
                 return place.turn.result()
-            self._line.remove(place)
-            self._publish()
+            if place in self._line:
+                self._line.remove(place)
+                self._publish()
             return None
 
     def _publish(self) -> None:
