@@ -91,6 +91,8 @@ def create_app(config: Config) -> Flask:
     db.init_app(app)
     is_serving = command is None or command.info_name == "run"
     transactions.init_engine(app, _waits(config, is_serving=is_serving))
+    with app.app_context():
+        services.services().audit_keys.follow(db.engine)
     migrate.init_app(app, db, directory=str(MIGRATIONS), render_as_batch=True)
     jwt.init_app(app)
     problems.register_error_handlers(app)

@@ -16,7 +16,7 @@ from typing import Any
 import orjson
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
-from sqlalchemy import delete
+from sqlalchemy import Engine, delete, event
 
 from otp_service.audit.models import AuditKey
 from otp_service.core.crypto.secrets import NONCE_BYTES, TOKEN_BYTES, Unreadable, keyring
@@ -81,6 +81,13 @@ class SubjectKeys:
         """Forget the key of a subject."""
         with self._lock:
             self._of_subject.pop(subject, None)
+
+    def follow(self, engine: Engine) -> None:
+        """Forget all keys when a connection is lost.
+
+        After a failover the database may lack keys that it had committed. What they sealed would be unreadable.
+        """
+        event.listen(engine, "handle_error", lambda context: self.clear() if context.is_disconnect else None)
 
     def clear(self) -> None:
         """Forget all keys: the database was replaced."""

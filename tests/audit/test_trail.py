@@ -12,13 +12,15 @@ from typing import Any
 import jwt
 import pytest
 from flask import Flask
-from sqlalchemy import insert, select, update
+from sqlalchemy import delete, insert, select, update
+from sqlalchemy.exc import DBAPIError
 
 from otp_service import audit
 from otp_service.audit import COMMAND_LINE, verifying
 from otp_service.audit.faults import Kind
 from otp_service.audit.models import AuditEvent, AuditHead, AuditKey
 from otp_service.core import clock
+from otp_service.core.database import transactions
 from otp_service.core.database.transactions import execute, fetch_all, note_for_transaction, transaction
 from otp_service.core.web.tracing import ClientInfo
 from otp_service.extensions import db
@@ -104,6 +106,28 @@ def test_a_rollback_leaves_neither_event_nor_key_and_the_next_event_is_readable(
 
     assert [entry.ip for entry in entries(app)] == ["192.0.2.7"]
     assert verifying.verify().is_intact
+
+
+def lose_the_connection() -> None:
+    """As by a failover, after which the database may lack what it committed last."""
+    with transactions._for_single_statements(db.engine).connect() as connection:
+        is_postgresql = connection.dialect.name == "postgresql"
+        if not is_postgresql:
+            connection.exec_driver_sql("PRAGMA query_only = ON")
+        losing = "SELECT pg_terminate_backend(pg_backend_pid())" if is_postgresql else "DELETE FROM audit_keys"
+        with pytest.raises(DBAPIError):
+            connection.exec_driver_sql(losing)
+
+
+def test_after_a_lost_connection_an_event_is_readable_although_its_subjects_key_is_lost(app: Flask) -> None:
+    record(ADA)
+    with transaction():
+        execute(delete(AuditKey))
+    lose_the_connection()
+
+    record(ADA, reason="later")
+
+    assert [entry.facts for entry in entries(app)] == [{}, {"reason": "later"}]
 
 
 def test_a_transaction_that_holds_its_shard_keeps_no_other_one_waiting(app: Flask) -> None:

@@ -5,6 +5,7 @@ from collections.abc import Iterator
 import pytest
 from flask import Flask
 
+from otp_service.core.services import services_of
 from otp_service.extensions import db
 from otp_service.simulator import Simulator
 from tests.api import Api
@@ -23,9 +24,10 @@ def session_service(session_app: Flask, build_app: MakeApp) -> Iterator[Flask]:
 
 
 @pytest.fixture
-def service(app: Flask, session_service: Flask) -> Flask:
+def service(app: Flask, session_service: Flask) -> Iterator[Flask]:
     """That application, on a database whose rows are deleted afterwards."""
-    return session_service
+    yield session_service
+    services_of(session_service).audit_keys.clear()  # as those of the other application
 
 
 @pytest.fixture
