@@ -10,7 +10,10 @@ from otp_service.core.addresses import network_of, site_of
 
 
 class Depth(StrEnum):
-    """How much a node covers, from the narrowest prefix to everything, then the client's address and network."""
+    """How much a node covers: prefixes from the narrowest on, then the client's address and network, then everything.
+
+    The last one only says how new the service is: it refuses nothing.
+    """
 
     THOUSAND = "1000"
     TEN_THOUSAND = "10000"
@@ -21,11 +24,13 @@ class Depth(StrEnum):
     NEW = "new-anywhere"
     ADDRESS = "address"
     NETWORK = "network"
+    SERVICE = "service"
 
 
 CLIENT_DEPTHS = frozenset({Depth.ADDRESS, Depth.NETWORK})
 NEW_DEPTHS = frozenset({Depth.NEW_IN_COUNTRY, Depth.NEW})
 """All prefixes without history together, in a country that has one, or in countries that have none."""
+OF_SERVICE = f"{Depth.SERVICE}:*"
 NO_ADDRESS = frozenset({"", "unknown", "0.0.0.0"})  # noqa: S104 - no address to listen on
 """A backend need not name its user's address. In files of past traffic, 0.0.0.0 says that there is none."""
 
@@ -44,10 +49,11 @@ class Attempt:
 def keys_of(attempt: Attempt) -> tuple[str, ...]:
     """Return the keys `depth:value` of the nodes that decide about an attempt and learn from it, at most ten.
 
-    The number's come first, from the narrowest to the widest. A block that is no narrower than its range is left out,
-    which happens in countries with short numbers. Without an address there are none of the client.
+    The number's come first, from the narrowest to the widest, and that of the whole service last. A block that is no
+    narrower than its range is left out, which happens in countries with short numbers. Without an address there are
+    none of the client.
     """
-    return _keys_of_number(attempt.number) + _keys_of_client(attempt.ip)
+    return (*_keys_of_number(attempt.number), *_keys_of_client(attempt.ip), OF_SERVICE)
 
 
 @lru_cache(maxsize=65_536)

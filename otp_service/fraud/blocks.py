@@ -13,7 +13,7 @@ from otp_service import audit
 from otp_service.audit import SERVICE
 from otp_service.core.database.rows import Projection
 from otp_service.core.database.transactions import execute, fetch_all, fetch_one, transaction, upsert
-from otp_service.fraud.attempt import Attempt, depth_of, keys_of
+from otp_service.fraud.attempt import OF_SERVICE, Attempt, depth_of, keys_of
 from otp_service.fraud.evidence import Evidence, weigh_all
 from otp_service.fraud.looking import look
 from otp_service.fraud.models import FraudBlock
@@ -110,14 +110,12 @@ def end(block: Block, evidence: Evidence | None, *, because: str, at: datetime) 
         return True
 
 
-def forget(block: Block, *, at: datetime) -> None:
-    """End a block because an operator reset what is known, in the open transaction."""
-    end(block, None, because="reset", at=at)
-
-
 def weighed(attempt: Attempt, nodes: Mapping[str, Node]) -> dict[str, Evidence]:
-    """Return what each node says that has failures; nodes are advanced to the time of the attempt."""
-    keys = keys_of(attempt)
+    """Return what each node says that has failures, the pools of new prefixes included.
+
+    A block of a pool holds for other numbers, although the number that began it may be a known one by now.
+    """
+    keys = [key for key in keys_of(attempt) if key != OF_SERVICE]
     for key in keys:
         if key in nodes:
             nodes[key].advance(attempt.at)

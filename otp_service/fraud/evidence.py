@@ -164,7 +164,7 @@ class _Scale:
         The odds are those of the window that says more, the short one or the long one. What refusing would save and
         cost now is a matter of the short one alone, which counts those who were refused as well.
         """
-        pending = sum(node.pending.values())
+        pending = node.pending_count
         if node.lasting_failed + pending < LEAST:
             return None
         asked = node.recent_asked + pending + 1

@@ -10,6 +10,7 @@ from otp_service.core.services import settings
 from otp_service.fraud import blocks, history, prefix_rules, records, sends
 from otp_service.fraud.attempt import depth_of, keys_of
 from otp_service.fraud.evidence import Evidence
+from otp_service.fraud.guard import weigh
 from otp_service.fraud.looking import CLOCKS_APART, look
 from otp_service.fraud.node import Node
 from otp_service.fraud.prefix_rules import Rule
@@ -149,7 +150,7 @@ def explain(wanted: Wanted) -> Explanation:
     now = clock.now()
     attempt = wanted.attempt(now)
     view = look(wanted.number, attempt, now=now)
-    weighed = blocks.weighed(attempt, view.nodes)
+    _, weighed = weigh(attempt, view.nodes)
     found = findings(wanted, view, at=now)
     decision = found.decision
     counts: dict[str, Any] = dict.fromkeys(("depth", "verified", "failed", "pending", "odds", "bound"))
@@ -178,7 +179,7 @@ def _depth(key: str, evidence: Evidence | None, node: Node | None, at: float) ->
         return DepthShown(key, depth_of(key).value, 0.0, 0.0, 0, None, None, False, None, None)
     if evidence is None:
         verified, failed = round(node.lasting_verified, 1), round(node.lasting_failed, 1)
-        pending = sum(node.pending.values())
+        pending = node.pending_count
         return DepthShown(key, depth_of(key).value, verified, failed, pending, None, None, False, None, None)
     facts = blocks.facts_of(key, evidence, until=None)
     names = ("key", "depth", "verified", "failed", "pending", "odds", "bound")

@@ -3,11 +3,11 @@
 These are pure functions: times come in, and the same events give the same decisions, in the service and in a replay.
 """
 
-from collections.abc import Mapping, MutableMapping
+from collections.abc import Mapping, MutableMapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
-from otp_service.fraud.attempt import CLIENT_DEPTHS, NEW_DEPTHS, Attempt, Depth, depth_of, keys_of
+from otp_service.fraud.attempt import CLIENT_DEPTHS, NEW_DEPTHS, OF_SERVICE, Attempt, Depth, depth_of, keys_of
 from otp_service.fraud.evidence import Evidence, is_known, weigh_all
 from otp_service.fraud.node import HOUR, Node
 
@@ -79,13 +79,8 @@ def send_of(attempt: Attempt, decision: Decision) -> Send:
 
 def decide(attempt: Attempt, nodes: Mapping[str, Node]) -> Decision:
     """Decide about one send. Nodes that are missing have no history; the given ones are advanced to its time."""
-    places = [(depth_of(key), key) for key in keys_of(attempt)]
-    for _, key in places:
-        if key in nodes:
-            nodes[key].advance(attempt.at)
-    places = _that_have_a_say(places, nodes)
-    weighed = weigh_all(attempt, places, nodes)
-    counted = _counted(places, weighed)
+    places, weighed = weigh(attempt, nodes)
+    counted = (*_counted(places, weighed), OF_SERVICE)
     refusing = tuple(key for _, key in places if key in weighed and weighed[key].is_refusing)
     if not refusing:
         return Decision(Action.ALLOW, Reason.UNREMARKABLE, counted)
@@ -100,14 +95,28 @@ def decide(attempt: Attempt, nodes: Mapping[str, Node]) -> Decision:
     return Decision(action, _reason(depth_of(key)), counted, refusing, evidence, ends_at, key)
 
 
+def weigh(attempt: Attempt, nodes: Mapping[str, Node]) -> tuple[Sequence[tuple[Depth, str]], Mapping[str, Evidence]]:
+    """Return the depths and keys that have a say in an attempt, and what those with failures say about it.
+
+    The nodes are advanced to the time of the attempt.
+    """
+    places = [(depth_of(key), key) for key in keys_of(attempt)]
+    for _, key in places:
+        if key in nodes:
+            nodes[key].advance(attempt.at)
+    places = _that_have_a_say(places, nodes)
+    return places, weigh_all(attempt, places, nodes)
+
+
 def _that_have_a_say(places: list[tuple[Depth, str]], nodes: Mapping[str, Node]) -> list[tuple[Depth, str]]:
-    """Leave out the pools of new prefixes that the number does not belong to."""
+    """Leave out the whole service, and the pools of new prefixes that the number does not belong to."""
     is_known_country, is_known_operator = is_known(places, nodes)
     pool = Depth.NEW if not is_known_country else None if is_known_operator else Depth.NEW_IN_COUNTRY
-    return [(depth, key) for depth, key in places if depth not in NEW_DEPTHS or depth is pool]
+    silent = {Depth.SERVICE, *NEW_DEPTHS} - {pool}
+    return [(depth, key) for depth, key in places if depth not in silent]
 
 
-def _counted(places: list[tuple[Depth, str]], weighed: Mapping[str, Evidence]) -> tuple[str, ...]:
+def _counted(places: Sequence[tuple[Depth, str]], weighed: Mapping[str, Evidence]) -> tuple[str, ...]:
     """Return the keys at which a send counts: all of the client, and prefixes up to the first suspicious one."""
     counted, is_explained = [], False
     for depth, key in places:

@@ -45,6 +45,11 @@ class Node:
         """Return how many attempts the short window has, without those whose codes are pending."""
         return self.recent_verified + self.recent_failed + self.recent_refused
 
+    @property
+    def pending_count(self) -> int:
+        """Return how many codes are pending."""
+        return sum(self.pending.values())
+
     def advance(self, now: float) -> None:
         """Decay the counts to a later time, and count codes as failed that have been pending for too long."""
         self._decay(now)

@@ -7,7 +7,8 @@ from otp_service.audit import COMMAND_LINE
 from otp_service.core import clock
 from otp_service.core.database.transactions import transaction, wait_for_turn
 from otp_service.fraud import blocks, folding, prefix_rules, records, sends
-from otp_service.fraud.attempt import Attempt, keys_of
+from otp_service.fraud.attempt import Attempt
+from otp_service.fraud.guard import weigh
 from otp_service.fraud.looking import look
 
 DEAREST = 1.0
@@ -50,8 +51,8 @@ def _refusing(prefix: str, now: datetime) -> list[str]:
     """Return the keys that refuse a number with a prefix, from the narrowest on."""
     attempt = Attempt(now.timestamp(), prefix, "", "sms", DEAREST)
     view = look(prefix, attempt, now=now)
-    weighed = blocks.weighed(attempt, view.nodes)
-    return [key for key in keys_of(attempt) if key in weighed and weighed[key].is_refusing]
+    places, weighed = weigh(attempt, view.nodes)
+    return [key for _, key in places if key in weighed and weighed[key].is_refusing]
 
 
 def _begins(key: str, prefix: str) -> bool:

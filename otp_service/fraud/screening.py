@@ -6,6 +6,9 @@
 | `enforce`  | refused                         | refused; a challenge passes with other proof | carried out         |
 | `shadow`   | recorded alone                  | recorded alone                               | carried out         |
 | `off`      | not looked at                   | not looked at                                | not looked at       |
+
+The guard never refuses the code of a sign-in or a step-up to a number that its account has verified. In a new service
+it refuses nothing until codes that are not verified have cost CREDIT_OF_NEW_SERVICE.
 """
 
 import logging
@@ -21,15 +24,20 @@ from sqlalchemy.exc import SQLAlchemyError
 from otp_service.core.database.transactions import run_after_rollback
 from otp_service.core.services import settings
 from otp_service.fraud import blocks, folding, prefix_rules, sends
-from otp_service.fraud.attempt import CLIENT_DEPTHS, Attempt, depth_of
+from otp_service.fraud.attempt import CLIENT_DEPTHS, OF_SERVICE, Attempt, depth_of
 from otp_service.fraud.blocks import Refusal
 from otp_service.fraud.errors import DestinationBlocked
 from otp_service.fraud.guard import Action, Decision, Reason, decide
 from otp_service.fraud.looking import View, look
+from otp_service.fraud.node import Node
 from otp_service.fraud.prefix_rules import Rule, RuleAction
 from otp_service.fraud.sends import Findings
 from otp_service.fraud.settings import FraudSettings, Mode
 
+NEW_SERVICE = 50.0
+"""A service that has verified fewer codes (decayed over weeks) is new: it cannot tell yet what is usual."""
+CREDIT_OF_NEW_SERVICE, CODES_OF_NEW_SERVICE = 5.0, 100.0
+"""So many EUR, and so many codes, may stay without verification in a new service before anything is refused."""
 _BY_RULE = {RuleAction.ALLOW: "allow_list", RuleAction.DENY: "deny_list"}
 """The reasons of an operator's rules."""
 
@@ -40,7 +48,8 @@ log = logging.getLogger(__name__)
 class Wanted:
     """A message that is asked for: where to, from which address (empty if unknown), how, and at which price.
 
-    `has_other_proof`: who asks has shown more than the number, so that a challenge lets it pass.
+    `has_other_proof`: who asks has shown more than the number, so that a challenge lets it pass. `is_own_number`: the
+    account has verified this number, and who asks has its password or a session.
     """
 
     number: str
@@ -48,6 +57,7 @@ class Wanted:
     channel: str
     price: Decimal
     has_other_proof: bool = False
+    is_own_number: bool = False
 
     def attempt(self, at: datetime) -> Attempt:
         """Return what the guard decides about."""
@@ -122,6 +132,12 @@ def _acted(wanted: Wanted, attempt: Attempt, decision: Decision, view: View) -> 
     mode = settings().of(FraudSettings).mode
     if decision.action is Action.ALLOW:
         return decision
+    if wanted.is_own_number:
+        # Else a stranger who asks for codes to a customer's prefix would lock the customer out (ADR 47). The limits per
+        # number and the spend cap bound what this can cost.
+        return replace(decision, action=Action.ALLOW, reason=Reason.UNREMARKABLE)
+    if _has_credit(attempt, view.nodes.get(OF_SERVICE)):
+        return replace(decision, action=Action.ALLOW, reason=Reason.UNREMARKABLE)
     if mode is Mode.DESTINATIONS:
         # Decided again without the client: else a client that is only recorded would hide a prefix that refuses.
         decision = decide(
@@ -134,6 +150,18 @@ def _acted(wanted: Wanted, attempt: Attempt, decision: Decision, view: View) -> 
     if decision.action is Action.ALLOW or is_carried_out.get(mode, False):
         return decision
     return replace(decision, action=Action.ALLOW, reason=Reason.UNREMARKABLE)
+
+
+def _has_credit(attempt: Attempt, service: Node | None) -> bool:
+    """Return whether the service is new, and the codes that were not verified in the last day cost little.
+
+    The first customers all come at once, and none of their prefixes is known.
+    """
+    if service is None:
+        return True
+    codes = service.lasting_failed + service.pending_count + 1
+    is_new = service.usual_verified < NEW_SERVICE
+    return is_new and codes <= CODES_OF_NEW_SERVICE and codes * attempt.price <= CREDIT_OF_NEW_SERVICE
 
 
 def _record_refusal(found: Findings, now: datetime) -> None:

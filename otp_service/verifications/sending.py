@@ -24,7 +24,7 @@ from otp_service.verifications.owners import Owner
 from otp_service.verifications.records import Snapshot
 from otp_service.verifications.settings import DeliverySettings
 from otp_service.verifications.starting import Draft, Sender, start_or_fall_back
-from otp_service.verifications.states import Asker, Purpose, State
+from otp_service.verifications.states import Asker, Purpose, State, is_sign_in_of_verified
 
 log = logging.getLogger(__name__)
 
@@ -195,4 +195,5 @@ def _wanted(recipient: Recipient, draft: Draft, country: str, client: ClientInfo
     step = draft.step
     price = spending.expected_price(step.provider, step.channel, country)
     has_other_proof = recipient.has_other_proof or client.has_captcha
-    return Wanted(recipient.phone_number, client.ip, step.channel, price, has_other_proof)
+    is_own_number = is_sign_in_of_verified(recipient.purpose, recipient.asker)
+    return Wanted(recipient.phone_number, client.ip, step.channel, price, has_other_proof, is_own_number)

@@ -256,5 +256,5 @@ def test_a_block_that_is_no_narrower_than_its_range_has_no_node(number: str, dep
     keys = keys_of(Attempt(START, number, "2001:db8::1", "sms", 0.1))
 
     of_number = [Depth.OPERATOR, Depth.COUNTRY, Depth.NEW_IN_COUNTRY, Depth.NEW]
-    assert [fraud.depth_of(key) for key in keys] == [*depths, *of_number, Depth.ADDRESS, Depth.NETWORK]
-    assert keys[-2:] == ("address:2001:db8::/64", "network:2001:db8::/56")
+    assert [fraud.depth_of(key) for key in keys] == [*depths, *of_number, Depth.ADDRESS, Depth.NETWORK, Depth.SERVICE]
+    assert keys[-3:-1] == ("address:2001:db8::/64", "network:2001:db8::/56")

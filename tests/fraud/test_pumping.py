@@ -8,6 +8,7 @@ from flask import Flask
 from otp_service.core import clock
 from otp_service.core.database.transactions import transaction
 from otp_service.fraud import sends
+from otp_service.fraud.screening import CREDIT_OF_NEW_SERVICE
 from otp_service.fraud.sends import Outcome
 from otp_service.simulator import Simulator
 from tests.api import Api
@@ -31,6 +32,28 @@ def test_a_pumped_range_is_cut_off_and_an_honest_one_stays_open(app: Flask, sinc
     assert {(body["code"], body["reason"]) for body in refused} == {("destination_blocked", "prefix_not_verifying")}
     assert all(body["retryAfter"] >= 1 for body in refused)
     assert shop.start(f"{HONEST}0000", clientIp="192.0.2.1").status_code == 201
+
+
+def test_a_customer_signs_in_although_the_range_is_cut_off(app: Flask, api: Api, sinch: Simulator, time: Time) -> None:
+    add_honest(app)
+    add_sends(app)
+    assert [status for status, _ in pump(Shop(app), time, 4)][-1] == 403
+    customer = make_person(app, is_verified=True, phone_number=f"{PUMPED}9001")
+    newcomer = make_person(app, phone_number=f"{PUMPED}9002")
+
+    assert "otpError" not in log_in(api, customer)
+    assert log_in(api, newcomer)["otpErrorCode"] == "destination_blocked"
+
+
+def test_a_new_service_has_a_credit_before_it_refuses_its_first_customers(
+    app: Flask, sinch: Simulator, time: Time
+) -> None:
+    statuses = [status for status, _ in pump(Shop(app), time, 70)]
+
+    paid = statuses.index(403)
+    assert paid == CREDIT_OF_NEW_SERVICE // 0.085
+    assert set(statuses[:paid]) == {201}
+    assert statuses.count(403) >= 10
 
 
 def test_a_block_is_told_once_and_ends_by_itself(app: Flask, sinch: Simulator, time: Time) -> None:
