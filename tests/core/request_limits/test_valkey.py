@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from flask import Flask
 
-from otp_service.core.web import limit_store
+from otp_service.core.services import services_of
 from otp_service.core.web.limit_store import RETRY_SECONDS
 from tests.api import Api
 from tests.conftest import MakeApp
@@ -31,12 +31,6 @@ def awake(valkey: ValkeyServer) -> Iterator[ValkeyServer]:
 
 
 @pytest.fixture
-def patient(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Let a busy machine take its time: these tests are about counts, and not about a Valkey that is too slow."""
-    monkeypatch.setattr(limit_store, "TIMEOUT_SECONDS", 30.0)
-
-
-@pytest.fixture
 def shared(make_app: MakeApp, awake: ValkeyServer) -> Api:
     """A service that counts in Valkey."""
     return counting_in(awake, make_app)
@@ -45,6 +39,16 @@ def shared(make_app: MakeApp, awake: ValkeyServer) -> Api:
 def counting_in(valkey: ValkeyServer, make_app: MakeApp, **settings: str) -> Api:
     limits = {"RATE_LIMITS_ENABLED": "true", "RATE_LIMIT_MAX_REQUESTS": str(MAXIMUM), "REDIS_URL": valkey.url}
     return Api(make_app(**{**limits, **settings}))
+
+
+def patient(api: Api) -> Api:
+    """Let a busy machine take its time, for tests of counts and not of a Valkey that is too slow."""
+    store = services_of(api.app).limit_store.shared
+    assert store is not None
+    pool = store.storage.connection_pool
+    pool.connection_kwargs.update(socket_timeout=30, socket_connect_timeout=30)
+    pool.disconnect()
+    return api
 
 
 def remaining(api: Api) -> int:
@@ -59,22 +63,20 @@ def store_state(api: Api) -> Any:
     return response.json["checks"]["limiterStore"]
 
 
-@pytest.mark.usefixtures("patient")
 def test_two_services_count_together(make_app: MakeApp, awake: ValkeyServer, shared: Api) -> None:
-    other = counting_in(awake, make_app)
+    other = patient(counting_in(awake, make_app))
+    patient(shared)
     assert [remaining(shared), remaining(other), remaining(shared)] == [MAXIMUM - 1, MAXIMUM - 2, MAXIMUM - 3]
 
 
-@pytest.mark.usefixtures("patient")
 def test_the_limits_of_routes_are_shared_too(make_app: MakeApp, awake: ValkeyServer) -> None:
-    services = [counting_in(awake, make_app, RATE_LIMIT_REGISTER_PER_HOUR="3") for _ in range(2)]
+    services = [patient(counting_in(awake, make_app, RATE_LIMIT_REGISTER_PER_HOUR="3")) for _ in range(2)]
     answers = [services[number % 2].post("/auth/register", new_details()).status_code for number in range(4)]
     assert answers == [201, 201, 201, 429]
 
 
-@pytest.mark.usefixtures("patient")
 def test_of_requests_at_once_to_two_services_no_more_pass_than_may(make_app: MakeApp, awake: ValkeyServer) -> None:
-    services = [counting_in(awake, make_app, RATE_LIMIT_MAX_REQUESTS="20") for _ in range(2)]
+    services = [patient(counting_in(awake, make_app, RATE_LIMIT_MAX_REQUESTS="20")) for _ in range(2)]
     statuses = at_once(40, lambda number: services[number % 2].get("/profile").status_code)
     assert sorted(statuses) == [401] * 20 + [429] * 20
 
@@ -200,7 +202,6 @@ def test_a_valkey_with_another_password_stops_no_request(make_app: MakeApp, awak
     assert store_state(api) == "down: counting in memory"
 
 
-@pytest.mark.usefixtures("patient")
 def test_an_emptied_valkey_breaks_nothing(awake: ValkeyServer, shared: Api) -> None:
     remaining(shared)
     awake.restart()
