@@ -59,7 +59,7 @@ TEMPLATES = {
     "account_deleted": _template(),
     "deletion_requested": _template("erase_at"),
     "deletion_cancelled": _template(),
-    "spend_cap": _template("percent", "spent", "cap", takes=["country", "app"]),
+    "spend_cap": _template("percent", "spent", "cap", takes=["country", "app", "others"]),
 }
 
 

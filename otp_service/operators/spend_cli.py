@@ -31,12 +31,13 @@ spend_cli = CommandGroup("spend", help=_HELP, short_help="Show what codes cost, 
 def status(wants_json: bool) -> None:
     """Show what is spent today, and how much of each cap that is."""
     today, spending = _today(), settings().of(SpendSettings)
-    found = _lines(today)
+    found, parts = _lines(today), reports.parts_of(today)
     if wants_json:
         ends = datetime.combine(today + timedelta(days=1), time(), UTC)
         facts = {"day": today, "endsAt": ends, "currency": spending.currency}
         reserved = {"reservedForSignInsPercent": spending.reserved_percent}
-        print_json({**facts, **reserved, "hasCap": spending.has_cap, "lines": list(map(named, found))})
+        print_json({**facts, **reserved, "hasCap": spending.has_cap, "lines": list(map(named, found)),
+                    "withoutSignIns": list(map(named, parts))})  # fmt: skip
         return
     if not spending.has_cap:
         click.echo("There is no cap: set SPEND_PER_DAY.", err=True)
@@ -45,6 +46,9 @@ def status(wants_json: bool) -> None:
         [(_name(one), one.messages, one.spent, one.cap, one.percent, one.refused) for one in found],
         if_empty="Nothing was sent today.",
     )
+    for part in parts:
+        name = f"{part.scope} {part.country or ''}".strip()
+        click.echo(f"{name}: sign-ups, resets and apps used {part.spent} of {part.cap}; the rest is for sign-ins.")
 
 
 @spend_cli.command("ledger")

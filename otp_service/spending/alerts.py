@@ -119,7 +119,15 @@ def _report(passed: Passed, day: date, now: datetime) -> None:
             cap=f"{facts['cap']} {spending.currency}",
             country=facts.get("country"),
             app=facts.get("app"),
+            others=_for_others(passed, spending.currency),
         )
+
+
+def _for_others(passed: Passed, currency: str) -> str | None:
+    """Return what everyone but sign-ins may use, None once the cap stops them as well or reserves no part."""
+    if passed.percent == FULL or passed.cap.for_strangers == passed.cap.most:
+        return None
+    return f"{in_words(passed.cap.for_strangers)} {currency}"
 
 
 def _facts(passed: Passed, day: date) -> dict[str, Any]:

@@ -9,9 +9,11 @@ from sqlalchemy import Row, select
 
 from otp_service.core.database.batches import delete_in_batches
 from otp_service.core.database.transactions import fetch_all
+from otp_service.core.services import settings
 from otp_service.spending.charges import APP, TOTAL, WITHOUT_CAP, find_cap
 from otp_service.spending.models import SpendDay, SpendWarning
 from otp_service.spending.money import in_words, units_of
+from otp_service.spending.settings import SpendSettings
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +36,33 @@ class Line:
     cap: str | None
     percent: int | None
     refused: int
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """What everyone but sign-ins has used of the part of a cap that is theirs; amounts as in `Line`."""
+
+    scope: str
+    country: str | None
+    spent: str
+    cap: str
+    percent: int | None
+
+
+def parts_of(day: date) -> list[Part]:
+    """Return the part of each cap that everyone but sign-ins may use; none if nothing is reserved for sign-ins."""
+    kept = settings().of(SpendSettings).reserved_percent
+    rows = fetch_all(select(SpendDay.subject, SpendDay.strangers).where(SpendDay.day == day).order_by(SpendDay.subject))
+    found = []
+    for row in rows:
+        most = find_cap(row.subject)
+        if not kept or most == WITHOUT_CAP:
+            continue
+        part = most * (100 - kept) // 100
+        scope, _, country = row.subject.partition(":")
+        percent = row.strangers * 100 // part if part else None
+        found.append(Part(scope, country or None, in_words(row.strangers), in_words(part), percent))
+    return sorted(found, key=lambda one: one.scope != TOTAL)
 
 
 def lines_of(day: date, *, app_caps: Mapping[str, Decimal | None]) -> list[Line]:

@@ -139,6 +139,16 @@ def test_each_step_of_a_cap_is_reported_once_by_event_and_e_mail(make_app: MakeA
     assert "0.178 EUR" in mails[0].message.text
 
 
+def test_the_warning_says_who_is_stopped_before_the_cap(make_app: MakeApp) -> None:
+    app = make_app(SPEND_PER_DAY="0.0890", SPEND_ALERT_EMAIL="ops@example.com")
+
+    request_code(Api(app), make_person(app))
+
+    with app.app_context():
+        [mail] = outbox.read(limit=9)
+    assert "apps get no codes as soon as they have used 0.0712 EUR." in mail.message.text
+
+
 def test_a_cap_that_no_message_reaches_exactly_is_reported_at_the_first_refusal(make_app: MakeApp) -> None:
     app = make_app(SPEND_PER_DAY="0.05", SPEND_RESERVED_FOR_SIGN_INS="0")
     shop = Shop(app, spend_per_day=Decimal("0.04"))

@@ -44,7 +44,12 @@ def test_the_status_shows_what_is_used_of_each_cap(make_app: MakeApp) -> None:
         ("app", None, "shop", "0.089", "0.09", 98, 1),
         ("country", "US", None, "0.1335", "0.50", 26, 0),
     ]
-    assert "app shop" in flask(app, "spend", "status")
+    assert [(one["scope"], one["country"], one["cap"]) for one in found["withoutSignIns"]] == [
+        ("total", None, "0.80"), ("country", "US", "0.40"),
+    ]  # fmt: skip
+    shown = flask(app, "spend", "status")
+    assert "app shop" in shown
+    assert f"total: sign-ups, resets and apps used {found['withoutSignIns'][0]['spent']} of 0.80;" in shown
 
 
 def test_the_ledger_of_a_day_as_json_csv_and_table(app: Flask, api: Api, time: Time) -> None:
