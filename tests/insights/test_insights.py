@@ -140,32 +140,51 @@ def test_refusals_count_once_in_the_hour_of_the_request(ops: Flask, app: Flask, 
     assert (row["refused"], row["blocked"], row["sends"], row["spend"]) == (3, 0, 0, "0.0000")
 
 
-@pytest.mark.parametrize("part", ["the next hour", "the next pass"])
-def test_a_worker_that_goes_on_with_a_pass_counts_no_refusals_of_another_one_again(
-    ops: Flask, person: Person, time: Time, monkeypatch: pytest.MonkeyPatch, part: str
-) -> None:
-    assert ops.test_cli_runner().invoke(args=["fraud", "deny", "+1415555", "--reason", "pumped"]).exit_code == 0
-    fold(ops)
-    assert Api(ops).post("/auth/request-otp", {"email": person.email}).status_code == 422
-    time.advance(4_000)
-    if part == "the next hour":
-        with ops.app_context(), transaction():
-            records.go_on(next_at=clock.now() - timedelta(hours=9))
+def go_on_while_another_worker_folds(ops: Flask, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Go on with a pass; another worker folds everything after this one has looked how far it came."""
     read, reads = records.progress, []
 
     def progress() -> records.Progress | None:
-        found = read()
-        reads.append(found)
-        if len(reads) == 1:  # the other worker folds everything after this one has looked
+        reads.append(found := read())
+        if len(reads) == 1:
             fold(ops)
         return found
 
     with monkeypatch.context() as patched, ops.app_context():
         patched.setattr(records, "progress", progress)
         tallying._go_on(clock.now())
+
+
+def test_a_worker_that_begins_a_pass_counts_no_refusals_of_another_one_again(
+    ops: Flask, person: Person, time: Time, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert ops.test_cli_runner().invoke(args=["fraud", "deny", "+1415555", "--reason", "pumped"]).exit_code == 0
+    fold(ops)
+    assert Api(ops).post("/auth/request-otp", {"email": person.email}).status_code == 422
+    time.advance(4_000)
+
+    go_on_while_another_worker_folds(ops, monkeypatch)
     fold(ops)
 
     assert told(ops)["total"]["refused"] == 1
+
+
+def test_a_pass_that_another_worker_ended_meanwhile_stays_ended(
+    ops: Flask, api: Api, person: Person, time: Time, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fold(ops)
+    request_code(api, person)
+    time.advance(9 * 3_600)
+    with ops.app_context(), transaction():
+        records.go_on(next_at=clock.now() - timedelta(hours=10))
+
+    go_on_while_another_worker_folds(ops, monkeypatch)
+
+    with ops.app_context():
+        reached = records.progress()
+    assert reached is not None
+    assert reached.next_at is None
+    assert told(ops)["total"]["sends"] == 1
 
 
 def test_an_erased_person_stays_in_the_totals(ops: Flask, api: Api, person: Person) -> None:
