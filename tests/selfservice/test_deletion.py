@@ -7,6 +7,7 @@ from otp_service.accounts import users
 from otp_service.audit.models import AuditEvent
 from otp_service.core.database.transactions import fetch_all
 from otp_service.extensions import db
+from otp_service.fraud.models import FraudSend
 from otp_service.selfservice import personal_data
 from otp_service.simulator import Simulator
 from tests.api import Api
@@ -24,6 +25,11 @@ def rows_by_table(app: Flask) -> dict[str, int]:
     return {name: count for name, count in counts.items() if count}
 
 
+def whose_sends(app: Flask) -> set[tuple[str, str]]:
+    with app.app_context():
+        return {(row.number_hash, row.ip) for row in fetch_all(select(FraudSend.number_hash, FraudSend.ip))}
+
+
 def test_all_rows_that_belong_to_a_user_go_with_the_user(app: Flask, api: Api, sinch: Simulator) -> None:
     person = make_person(app)
     sign_in(api, sinch, person)
@@ -31,7 +37,9 @@ def test_all_rows_that_belong_to_a_user_go_with_the_user(app: Flask, api: Api, s
     assert {"users", "sessions", "challenges", "verifications", "verification_attempts"} <= set(rows_by_table(app))
     remove(app, person)
     left = rows_by_table(app)
-    assert set(left) <= {"audit_events", "audit_heads", "audit_keys", "counters", "outbox_messages", "spend_days"}
+    about_others = {"audit_events", "audit_heads", "audit_keys", "counters", "outbox_messages", "spend_days"}
+    assert set(left) <= {*about_others, "fraud_sends"}
+    assert whose_sends(app) == {("", "")}, "what the guard learned from stays, without number and address"
     assert left["audit_keys"] == 1, "the one of the operator's own act"
     assert left["outbox_messages"] == 1, "the one that tells of the deletion"
 
