@@ -1,6 +1,7 @@
 """Reads a database's schema and rows as they really are."""
 
 import re
+from collections.abc import Iterable
 from typing import Any
 
 from alembic.autogenerate import compare_metadata
@@ -68,8 +69,13 @@ def rows(columns: dict[str, set[str]]) -> dict[str, list[tuple[Any, ...]]]:
         for name, wanted in columns.items():
             # As the database stores them: to reflect every table each time would take most of the test's time.
             statement = select(*map(column, sorted(wanted))).select_from(table(name))
-            found[name] = sorted(map(tuple, connection.execute(statement)), key=repr)
+            found[name] = sorted(map(_comparable, connection.execute(statement)), key=repr)
     return found
+
+
+def _comparable(row: Iterable[Any]) -> tuple[Any, ...]:
+    # psycopg2 returns bytes as a memoryview, whose repr is its place in memory: rows would be sorted at random.
+    return tuple(bytes(value) if isinstance(value, memoryview) else value for value in row)
 
 
 def columns() -> dict[str, set[str]]:
