@@ -18,7 +18,7 @@ from otp_service.fraud.models import LONGEST_REASON, FraudRule
 
 _PREFIX = re.compile(r"\+[1-9][0-9]{0,14}")
 _COUNTRY_CODES, _CODE_LENGTHS = frozenset(phonenumbers.COUNTRY_CODE_TO_REGION_CODE), (1, 2, 3)
-_NARROW = 2
+_SHARED_CODES = frozenset({"1", "7"})  # North America and the Caribbean; Russia and Kazakhstan
 _SEPARATORS = re.compile(r"[ ()\[\].\-/~]")
 
 
@@ -65,10 +65,10 @@ def read_prefix(text: str, *, default_region: str | None = None) -> str:
 
 
 def is_wide(prefix: str) -> bool:
-    """Whether a prefix has fewer than two digits after its country code: that is a country, or several."""
+    """Whether a prefix covers several countries: it is no whole country code, or one that countries share."""
     digits = prefix.removeprefix("+")
-    code = next((digits[:length] for length in _CODE_LENGTHS if int(digits[:length]) in _COUNTRY_CODES), None)
-    return code is None or len(digits) < len(code) + _NARROW
+    is_begun = not any(int(digits[:length]) in _COUNTRY_CODES for length in _CODE_LENGTHS)
+    return is_begun or digits in _SHARED_CODES
 
 
 def prefixes_of(number: str) -> tuple[str, ...]:

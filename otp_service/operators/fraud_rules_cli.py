@@ -69,7 +69,7 @@ _lasts = click.option("--for", "lasts", type=_Span(), help="How long it lasts: 9
 @_reason
 @_expires
 @_lasts
-@click.option("--yes", is_flag=True, help="Do not ask for confirmation of a prefix as wide as a country.")
+@click.option("--yes", is_flag=True, help="Do not ask for confirmation of a prefix of several countries.")
 @as_json
 def allow(
     prefix: str, reason: str, expires: datetime | None, lasts: timedelta | None, yes: bool, wants_json: bool
@@ -80,7 +80,7 @@ def allow(
     """
     found = read_prefix(prefix)
     if not yes and prefix_rules.is_wide(found):
-        confirm(f"{found} is a whole country or more, and the guard will protect none of its numbers. Allow it?")
+        confirm(f"{found} covers several countries, and the guard will protect none of their numbers. Allow it?")
     _put(RuleAction.ALLOW, found, reason, _end(expires, lasts), wants_json)
 
 
