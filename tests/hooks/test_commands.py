@@ -134,13 +134,13 @@ def test_a_url_that_redirects_is_rejected(service: Flask, receiver: Receiver) ->
     assert "redirect (HTTP 302) to https://elsewhere.example/" in result.stderr
 
 
-@pytest.mark.parametrize("event", ["user.crated", "user", "fraud.*", "usr.*", "", "session.*.x"])
+@pytest.mark.parametrize("event", ["user.crated", "user", "frauds.*", "usr.*", "", "session.*.x"])
 @pytest.mark.one_database
 def test_an_unknown_event_is_rejected_with_the_possible_ones(service: Flask, event: str) -> None:
     result = run(service, "add", "http://127.0.0.1:9/", "--event", event)
 
     assert result.exit_code == 2
-    assert all(name in result.stderr for name in (*TYPES, "user.*, session.*, verification.*, spend.*, *"))
+    assert all(name in result.stderr for name in (*TYPES, "user.*, session.*, verification.*, spend.*, fraud.*, *"))
 
 
 @pytest.mark.one_database

@@ -173,7 +173,9 @@ def test_when_every_step_fails_all_is_given_back(api: Api, sinch: Simulator, per
     assert messages_to(sinch, person) == [("sinch", "sms")]
 
 
-def test_a_flash_call_is_sinchs_alone(api: Api, sinch: Simulator, person: Person) -> None:
+def test_a_flash_call_is_sinchs_alone(make_app: MakeApp, sinch: Simulator) -> None:
+    api = Api(make_app(**{**gateway_of(sinch, "sinch,http"), "OTP_ANONYMOUS_CHANNELS": "flashcall"}))
+    person = make_person(api.app)
     sinch.set_fault("status", "start", status_code=402)
 
     assert request(api, person, channel="flashcall") == (502, "provider_refused")
