@@ -9,7 +9,8 @@ from typing import Any
 from sqlalchemy import Row
 
 from otp_service.audit.faults import Fault, Kind
-from otp_service.core.crypto.secrets import Unreadable, keyring
+from otp_service.audit.subject_keys import open_key
+from otp_service.core.crypto.secrets import Unreadable
 
 ERASURES = {"user.deleted", "user.deleted_by_operator"}
 """Events that say that the keys of a user were deleted."""
@@ -64,7 +65,7 @@ def _whose(row: Row[Any]) -> int | str | None:
 
 def _opens(key_id: uuid.UUID, sealed_key: str) -> bool:
     try:
-        keyring().open(sealed_key, context=f"audit_keys.key:{key_id}")
+        open_key(key_id, sealed_key)
     except Unreadable:
         return False
     return True

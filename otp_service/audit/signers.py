@@ -12,10 +12,10 @@ from sqlalchemy import select
 from otp_service.audit import chain
 from otp_service.audit.chain import PURPOSE, Keys
 from otp_service.audit.models import AuditKey
+from otp_service.audit.subject_keys import open_key, row_of
 from otp_service.core import clock
 from otp_service.core.crypto.secrets import Unreadable, keyring
 from otp_service.core.database.transactions import execute, fetch_all, transaction, upsert
-from otp_service.core.text import base64url, decoded_base64
 
 OF_THE_TRAIL = "trail:"
 """How the subjects of these keys begin. They stay when those of people go."""
@@ -29,12 +29,10 @@ def all_keys() -> Mapping[str, Keys]:
     found = dict(chain.keys_of(keyring()))
     for row in stored:
         try:
-            root = keyring().open(row.sealed_key, context=f"audit_keys.key:{row.id}")
+            root = open_key(row.id, row.sealed_key)
         except Unreadable:
             continue  # the rows that it signed are reported, with its id
-        found.setdefault(
-            row.subject.removeprefix(OF_THE_TRAIL), chain.keys_from(decoded_base64(root, needs_padding=False))
-        )
+        found.setdefault(row.subject.removeprefix(OF_THE_TRAIL), chain.keys_from(root))
     return found
 
 
@@ -44,6 +42,5 @@ def keep_signers() -> None:
     with transaction():
         for signer, root in list(keyring().derived(PURPOSE).items())[1:]:
             key_id = uuid.uuid5(uuid.NAMESPACE_OID, f"{OF_THE_TRAIL}{signer}")
-            sealed_key = keyring().seal(base64url(root), context=f"audit_keys.key:{key_id}")
-            row = {"id": key_id, "subject": f"{OF_THE_TRAIL}{signer}", "sealed_key": sealed_key, "created_at": now}
+            row = row_of(key_id, f"{OF_THE_TRAIL}{signer}", root, now=now)
             execute(upsert(AuditKey).values(row).on_conflict_do_nothing())

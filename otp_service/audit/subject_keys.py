@@ -100,8 +100,7 @@ class SubjectKeys:
         with self._lock:
             found = self._opened.get(key_id)
         if found is None:
-            text = keyring().open(sealed_key, context=f"audit_keys.key:{key_id}")
-            found = AESGCM(decoded_base64(text, needs_padding=False))
+            found = AESGCM(open_key(key_id, sealed_key))
             with self._lock:
                 _keep(self._opened, key_id, found)
         return found
@@ -138,9 +137,19 @@ def key_for(subject: str, *, now: datetime) -> SubjectKey:
 def new_key(subject: str, *, now: datetime) -> tuple[SubjectKey, dict[str, Any]]:
     """Make a key; return it with the row to store."""
     key_id, secret = uuid.uuid4(), secrets.token_bytes(TOKEN_BYTES)
+    return SubjectKey(key_id, AESGCM(secret), now), row_of(key_id, subject, secret, now=now)
+
+
+def row_of(key_id: uuid.UUID, subject: str, secret: bytes, *, now: datetime) -> dict[str, Any]:
+    """Return the row that stores a key, encrypted."""
     sealed_key = keyring().seal(base64url(secret), context=f"audit_keys.key:{key_id}")
-    row = {"id": key_id, "subject": subject, "sealed_key": sealed_key, "created_at": now}
-    return SubjectKey(key_id, AESGCM(secret), now), row
+    return {"id": key_id, "subject": subject, "sealed_key": sealed_key, "created_at": now}
+
+
+def open_key(key_id: uuid.UUID, sealed_key: str) -> bytes:
+    """Return a key as it was before `row_of`. Raises Unreadable."""
+    text = keyring().open(sealed_key, context=f"audit_keys.key:{key_id}")
+    return decoded_base64(text, needs_padding=False)
 
 
 def unseal(sealed: bytes, key_id: uuid.UUID, sealed_key: str | None) -> Any:

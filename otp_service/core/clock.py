@@ -1,7 +1,7 @@
 """The one place where the service reads the time. Tests move it."""
 
 from collections.abc import Callable
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime, time, timedelta
 
 
 def system_now() -> datetime:
@@ -15,6 +15,16 @@ _source: Callable[[], datetime] = system_now
 def now() -> datetime:
     """Return the current time, aware and in UTC. Read it once per operation and pass it on."""
     return _source()
+
+
+def day_of(moment: datetime) -> date:
+    """Return the day (UTC) that a time is in."""
+    return moment.astimezone(UTC).date()
+
+
+def end_of(day: date) -> datetime:
+    """Return the midnight (UTC) at which a day ends."""
+    return datetime.combine(day + timedelta(days=1), time(), UTC)
 
 
 def use(source: Callable[[], datetime] | None) -> None:

@@ -1,6 +1,6 @@
 """The fraud guard: which messages would only cost money, and rules replayed over past traffic (ADR 46)."""
 
-from otp_service.fraud.attempt import Attempt, Depth, depth_of, keys_of
+from otp_service.fraud.attempt import Attempt, Depth, depth_of, keys_of, range_of
 from otp_service.fraud.evidence import Evidence
 from otp_service.fraud.guard import (
     EXPIRES_AFTER,
@@ -44,5 +44,6 @@ __all__ = [
     "hand_on",
     "keys_of",
     "note",
+    "range_of",
     "send_of",
 ]

@@ -62,18 +62,23 @@ def depth_of(key: str) -> Depth:
     return Depth(key.partition(":")[0])
 
 
+def range_of(number: str) -> str:
+    """Return the range of an E.164 number: the country code and the next four digits."""
+    return number[: 5 + _length_of_country_code(number[1:4])]
+
+
 @lru_cache(maxsize=16_384)
 def _keys_of_number(number: str) -> tuple[str, ...]:
     code = _length_of_country_code(number[1:4])
-    country, operator, block_of = number[: 1 + code], number[: 4 + code], number[: 5 + code]
+    country, operator, narrowest = number[: 1 + code], number[: 4 + code], range_of(number)
     blocks = [
         f"{depth}:{number[:-dropped]}"
         for depth, dropped in ((Depth.THOUSAND, 3), (Depth.TEN_THOUSAND, 4))
-        if len(number) - dropped > len(block_of)
+        if len(number) - dropped > len(narrowest)
     ]
     return (
         *blocks,
-        f"{Depth.RANGE}:{block_of}",
+        f"{Depth.RANGE}:{narrowest}",
         f"{Depth.OPERATOR}:{operator}",
         f"{Depth.COUNTRY}:{country}",
         f"{Depth.NEW_IN_COUNTRY}:{country}",

@@ -146,4 +146,4 @@ def _finite(value: float) -> float | None:
     return round(value, 2) if math.isfinite(value) else None
 
 
-_NOTHING = Evidence(0.0, 0.0, 0, -math.inf, math.inf, 0.0, 0.0)
+_NOTHING = Evidence(0.0, 0.0, 0, -math.inf, math.inf, 0.0)

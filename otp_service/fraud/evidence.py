@@ -87,8 +87,7 @@ _TYPED = [_typed_by(SLOT * (slot + 0.3)) for slot in range(16)]
 class Evidence:
     """The counts of a node within the window that says most, the odds of an attack, and the bound that they meet.
 
-    `share` is how much of the traffic is the attack's if there is one. `asked` are the attempts of the short window,
-    those that were refused included.
+    `asked` are the attempts of the short window, those that were refused included.
     """
 
     verified: float
@@ -96,7 +95,6 @@ class Evidence:
     pending: int
     odds: float
     bound: float
-    share: float
     asked: float
 
     @property
@@ -180,8 +178,8 @@ class _Scale:
         lasting = self._ratio(node, node.lasting_verified, node.lasting_failed, pending)
         odds = PRIOR[depth] + max(recent, lasting) + self._surprise(node, depth, pending, asked)
         if recent >= lasting:
-            return Evidence(node.recent_verified, node.recent_failed, pending, odds, bound, share, asked)
-        return Evidence(node.lasting_verified, node.lasting_failed, pending, odds, bound, share, asked)
+            return Evidence(node.recent_verified, node.recent_failed, pending, odds, bound, asked)
+        return Evidence(node.lasting_verified, node.lasting_failed, pending, odds, bound, asked)
 
     def _expected(self, node: Node, depth: Depth) -> float:
         """Return how many honest sends to expect within the short window.

@@ -1,7 +1,7 @@
 """What is remembered of one prefix or one client: decayed counts of codes verified, failed and pending."""
 
 import math
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Self
 
 MINUTE, HOUR, DAY = 60.0, 3_600.0, 86_400.0
@@ -105,10 +105,6 @@ class Node:
         self.advance(now)
         counts = (self.lasting_verified, self.lasting_failed, self.usual_verified, self.usual_failed)
         return not self.pending and now >= self.probe_at and all(count < _FADED for count in counts)
-
-    def copy(self) -> Self:
-        """Return an independent copy."""
-        return replace(self, pending=dict(self.pending))
 
     def to_text(self) -> str:
         """Return the node in a compact form for `from_text`."""

@@ -9,7 +9,7 @@ from sqlalchemy import Select, func, select
 from otp_service.core.database.statements import Given, prepared
 from otp_service.core.database.transactions import fetch_all
 from otp_service.fraud.models import FraudSend
-from otp_service.fraud.sends import BLOCK_DIGITS
+from otp_service.fraud.sends import first_number_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,7 +29,7 @@ class Refusals:
 def refused_between(start: datetime, end: datetime) -> list[Refusals]:
     """Return the refusals of a span. Those of a minute share rows, which change no more once the minute is over."""
     return [
-        Refusals(row.at, row.block + "0" * BLOCK_DIGITS, row.channel, row.key is not None, row.times)
+        Refusals(row.at, first_number_of(row.block), row.channel, row.key is not None, row.times)
         for row in fetch_all(*_between(start, end))
     ]
 

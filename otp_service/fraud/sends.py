@@ -140,12 +140,17 @@ def _named(bits: int, places: tuple[str, ...]) -> tuple[str, ...]:
 
 def attempt_in(block: str, *, at: datetime, ip: str, channel: str, price: Decimal) -> Attempt:
     """Return an attempt for the first number of a block of 1,000."""
-    return Attempt(at.timestamp(), block + "0" * BLOCK_DIGITS, ip, channel, float(price))
+    return Attempt(at.timestamp(), first_number_of(block), ip, channel, float(price))
 
 
 def block_of(number: str) -> str:
     """Return the block of 1,000 that a number is in: all but its last digits."""
     return number[:-BLOCK_DIGITS]
+
+
+def first_number_of(block: str) -> str:
+    """Return the first number of a block of 1,000."""
+    return block + "0" * BLOCK_DIGITS
 
 
 @dataclass(frozen=True, slots=True)
@@ -234,7 +239,7 @@ def _inputs(found: Findings, at: datetime) -> dict[str, Any]:
     attempt = found.attempt
     return {
         "at": at,
-        "block": attempt.number[:-BLOCK_DIGITS],
+        "block": block_of(attempt.number),
         "number_hash": _hash_of(found.number),
         "ip": attempt.ip,
         "channel": attempt.channel,
@@ -245,7 +250,7 @@ def _inputs(found: Findings, at: datetime) -> dict[str, Any]:
 def _hash_of(number: str) -> str:
     """Return the keyed hash of a number whose pseudonym is another number than itself."""
     hashed = keyring().digest(number, purpose="fraud: number")[:_HASH_LENGTH]
-    if pseudonym(number[:-BLOCK_DIGITS], hashed) == number:
+    if pseudonym(block_of(number), hashed) == number:
         hashed = keyring().digest(f"{number} ", purpose="fraud: number")[:_HASH_LENGTH]
     return hashed
 

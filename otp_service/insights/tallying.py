@@ -14,7 +14,7 @@ from phonenumbers import region_code_for_country_code
 from otp_service.core import clock, phone
 from otp_service.core.database.transactions import transaction
 from otp_service.core.services import settings
-from otp_service.fraud import Attempt, Depth, depth_of, keys_of
+from otp_service.fraud import range_of
 from otp_service.fraud.refused import Refusals, oldest_refusal, refused_between
 from otp_service.insights import records
 from otp_service.insights.records import COUNTERS, Difference, Subject
@@ -81,7 +81,7 @@ def _fold_refusals(now: datetime) -> None:
 
 def _refused(refusals: Refusals) -> Difference:
     # No message was made, so there is neither a provider nor an owner.
-    subject = Subject(_country(refusals.number), _prefix(refusals.number), refusals.channel, "", "")
+    subject = Subject(_country(refusals.number), range_of(refusals.number), refusals.channel, "", "")
     return Difference(refusals.at, subject, {"blocked" if refusals.is_blocked else "refused": refusals.times})
 
 
@@ -93,7 +93,7 @@ def _country(number: str) -> str:
 
 def _difference(change: Change) -> Difference:
     owner = _owner(change.owner)
-    subject = Subject(change.country, _prefix(change.phone_number), change.channel, change.provider, owner)
+    subject = Subject(change.country, range_of(change.phone_number), change.channel, change.provider, owner)
     counts = _counts(change.now)
     if change.before is not None:
         counts = {name: counts[name] - number for name, number in _counts(change.before).items()}
@@ -103,12 +103,6 @@ def _difference(change: Change) -> Difference:
 def _counts(count: Count) -> dict[str, int]:
     counts = dict.fromkeys(COUNTERS, 0) | {"sends": count.sent, "spend": count.spend}
     return counts | ({count.state: 1} if count.state in COUNTERS else {})
-
-
-def _prefix(number: str) -> str:
-    """Return the country code and the next four digits, which is a range of the guard (ADR 46)."""
-    keys = keys_of(Attempt(0.0, number, "", "", 0.0))
-    return next(key.partition(":")[2] for key in keys if depth_of(key) is Depth.RANGE)
 
 
 def _owner(name: str) -> str:

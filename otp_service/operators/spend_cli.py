@@ -3,7 +3,7 @@
 import csv
 import sys
 from dataclasses import fields
-from datetime import UTC, date, datetime, time, timedelta
+from datetime import date, datetime
 from typing import Any
 
 import click
@@ -33,8 +33,7 @@ def status(wants_json: bool) -> None:
     today, spending = _today(), settings().of(SpendSettings)
     found, parts = _lines(today), reports.parts_of(today)
     if wants_json:
-        ends = datetime.combine(today + timedelta(days=1), time(), UTC)
-        facts = {"day": today, "endsAt": ends, "currency": spending.currency}
+        facts = {"day": today, "endsAt": clock.end_of(today), "currency": spending.currency}
         reserved = {"reservedForSignInsPercent": spending.reserved_percent}
         print_json({**facts, **reserved, "hasCap": spending.has_cap, "lines": list(map(named, found)),
                     "withoutSignIns": list(map(named, parts))})  # fmt: skip
@@ -79,7 +78,7 @@ def ledger(day: datetime | None, wants_json: bool, wants_csv: bool) -> None:
 
 
 def _today() -> date:
-    return clock.now().astimezone(UTC).date()
+    return clock.day_of(clock.now())
 
 
 def _lines(day: date) -> list[Line]:

@@ -1,7 +1,7 @@
 """What one message counts in the ledger, and under which caps."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import date
 
 from otp_service.core.services import settings
@@ -35,10 +35,6 @@ class Charge:
         """The rows of the ledger that it counts in, in the one order in which every statement locks them."""
         first, second, third = sorted((TOTAL, f"{COUNTRY}{self.country}", f"{APP}{self.app}" if self.app else PEOPLE))
         return first, second, third
-
-    def at(self, units: int) -> "Charge":
-        """Return the same message at another price."""
-        return replace(self, units=units)
 
 
 @dataclass(frozen=True, slots=True)

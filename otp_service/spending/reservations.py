@@ -10,9 +10,10 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from datetime import UTC, datetime, time, timedelta
+from datetime import datetime
 from functools import partial
 
+from otp_service.core import clock
 from otp_service.core.database.transactions import run_after_rollback
 from otp_service.core.errors import ServiceError
 from otp_service.spending import alerts, ledger
@@ -48,8 +49,7 @@ def _refusing(charge: Charge, units: int, now: datetime) -> Iterator[None]:
 
 
 def _refusal(subject: str, now: datetime) -> ServiceError:
-    midnight = datetime.combine(now.astimezone(UTC).date() + timedelta(days=1), time(), UTC)
-    wait = (midnight - now).total_seconds()
+    wait = (clock.end_of(clock.day_of(now)) - now).total_seconds()
     if subject.startswith(APP):
         return AppSpendLimit(retry_after_seconds=wait)
     return SpendCapReached(retry_after_seconds=wait)

@@ -3,7 +3,7 @@
 import uuid
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, fields
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import Any, cast
 
 from sqlalchemy import (
@@ -93,7 +93,7 @@ class Snapshot:
     def charge(self) -> Charge:
         """Return what it counts in the ledger."""
         return Charge(
-            day=self.created_at.astimezone(UTC).date(),
+            day=clock.day_of(self.created_at),
             provider=self.provider,
             channel=self.via(),
             country=self.country,
